@@ -1,0 +1,3 @@
+"""Pytester runs whole sessions for the tests of the plugin."""
+
+pytest_plugins = "pytester"

@@ -1,0 +1,1 @@
+"""Decide whether a medical language model may be released: a pytest plugin."""

@@ -1,0 +1,1 @@
+"""Who answers? Specs, backends, and the plan that turns many requests into few batches."""

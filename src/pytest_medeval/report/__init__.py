@@ -1,0 +1,1 @@
+"""What do people read? A record in, lines out."""

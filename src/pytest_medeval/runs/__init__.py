@@ -1,0 +1,1 @@
+"""What remains? The journal of a run and its record."""

@@ -1,0 +1,1 @@
+"""Is the difference real? Intervals, paired tests, corrections; arrays in, numbers out."""

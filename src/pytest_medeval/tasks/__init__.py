@@ -1,0 +1,17 @@
+"""What is asked, and what was answered? One file a task: case type, prompt, reply reader, names of its metrics."""
+
+from __future__ import annotations
+
+from pytest_medeval.registry import Table
+from pytest_medeval.tasks.base import Task
+
+TASKS = Table(
+    "task",
+    {
+        "dialogue": "pytest_medeval.tasks.dialogue:Dialogue",
+        "mcq": "pytest_medeval.tasks.mcq:MCQ",
+        "polarity": "pytest_medeval.tasks.polarity:Polarity",
+    },
+)
+
+__all__ = ["TASKS", "Task"]

@@ -1,0 +1,92 @@
+"""What every task answers, and the checks of a record that all tasks share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Protocol, TypedDict
+
+from pytest_medeval.errors import MedevalError, accepted
+from pytest_medeval.types import Answer, Case, Record, Reply, Request
+
+
+class Task(Protocol):
+    """How a case becomes a prompt, and an answer a prediction.
+
+    A task is a frozen dataclass whose fields are the options that a ``Suite`` of this task accepts; it checks them
+    in ``__post_init__`` and raises ``MedevalError``.
+    """
+
+    name: ClassVar[str]
+    metrics: ClassVar[tuple[str, ...]]
+    """Names of the metrics that a suite of this task reports unless it names its own."""
+
+    def case(self, record: Record) -> Any:
+        """Check a record and make the task's case of it; ``MedevalError`` with file and line where it cannot."""
+
+    def request(self, case: Any) -> Request:
+        """Say what to ask of a model."""
+
+    def read(self, case: Any, answer: Answer) -> Reply:
+        """Read the prediction and the outcome from an answer."""
+
+
+class Common(TypedDict):
+    """The fields that cases of all tasks share."""
+
+    id: str
+    tags: Mapping[str, str]
+    critical: bool
+    group: str | None
+
+
+COMMON = frozenset({"id", "tags", "critical", "group"})
+
+
+def take(record: Record, required: Mapping[str, type], optional: Mapping[str, type]) -> Common:
+    """Check a record's keys and types; give the fields that cases of all tasks share."""
+    known = COMMON | required.keys() | optional.keys()
+    for key in record.fields:
+        if key not in known:
+            raise MedevalError(f"{record.source}: {accepted('key', key, known)}")
+    for key, kind in required.items():
+        if key not in record.fields:
+            raise MedevalError(f"{record.source}: key {key!r} is missing; required: {', '.join(sorted(required))}")
+        _typed(record, key, kind)
+    for key, kind in optional.items():
+        if record.fields.get(key) is not None:
+            _typed(record, key, kind)
+    return _common(record)
+
+
+def _typed(record: Record, key: str, kind: type) -> None:
+    value = record.fields[key]
+    if not isinstance(value, kind):
+        raise MedevalError(f"{record.source}: {key!r} is {_called(type(value))}; accepted: {_called(kind)}")
+    if kind is str and not value.strip():
+        raise MedevalError(f"{record.source}: {key!r} is empty")
+
+
+def _called(kind: type) -> str:
+    names = {str: "a text", dict: "a mapping", list: "a list", bool: "true or false", int: "a whole number",
+             float: "a number", type(None): "empty"}
+    return names.get(kind, kind.__name__)
+
+
+def _common(record: Record) -> Common:
+    fields = record.fields
+    name = fields.get("id")
+    if not isinstance(name, str | int) or isinstance(name, bool) or not str(name).strip():
+        raise MedevalError(f"{record.source}: 'id' is {name!r}; accepted: a short text, unique in the suite")
+    critical = fields.get("critical", False)
+    if not isinstance(critical, bool):
+        raise MedevalError(f"{record.source}: 'critical' is {critical!r}; accepted: true or false")
+    tags = fields.get("tags") or {}
+    if not isinstance(tags, dict) or not all(isinstance(value, str | int | float) for value in tags.values()):
+        raise MedevalError(f"{record.source}: 'tags' is {tags!r}; accepted: a mapping of names to texts")
+    group = fields.get("group")
+    return Common(
+        id=str(name),
+        tags={str(key): str(value) for key, value in tags.items()},
+        critical=critical,
+        group=None if group is None else str(group),
+    )

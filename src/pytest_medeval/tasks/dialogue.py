@@ -1,0 +1,60 @@
+"""Dialogue: a patient's message, a doctor's reply, a reference reply."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from pytest_medeval.tasks.base import take
+from pytest_medeval.tasks.outcome import text_outcome
+from pytest_medeval.types import Answer, Case, Message, Record, Reply, Request
+
+INSTRUCTION = "If you are a doctor, please answer the medical questions based on the patient's description."
+"""The instruction of GenMedGPT-5k (S1), also used where a case brings none of its own."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DialogueCase(Case):
+    """What the patient wrote, and one good reply."""
+
+    input: str
+    reference: str
+    instruction: str = INSTRUCTION
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dialogue:
+    """Options of a dialogue suite.
+
+    ``language`` chooses the tokenizer of word-overlap metrics (``auto``: by the script of the reference);
+    ``rouge_beta`` weighs recall in ROUGE-L (S1: 1.2; 1 is F1); ``max_new_tokens`` bounds a reply.
+    """
+
+    name: ClassVar[str] = "dialogue"
+    metrics: ClassVar[tuple[str, ...]] = (
+        "bleu", "rouge1", "rouge2", "rougeL", "meteor", "corpus_bleu", "length_ratio",
+    )
+    language: Literal["auto", "en", "zh"] = "auto"
+    rouge_beta: float = 1.0
+    max_new_tokens: int = 256
+
+    def case(self, record: Record) -> DialogueCase:
+        """Make a case of ``input``, ``reference`` and an optional ``instruction``."""
+        common = take(record, {"input": str, "reference": str}, {"instruction": str})
+        return DialogueCase(
+            **common,
+            source=record.source,
+            input=record.fields["input"].strip(),
+            reference=record.fields["reference"].strip(),
+            instruction=record.fields.get("instruction") or INSTRUCTION,
+        )
+
+    def request(self, case: DialogueCase) -> Request:
+        """Ask with the instruction as system message and the patient's words as user message."""
+        messages = (Message("system", case.instruction), Message("user", case.input))
+        return Request(messages, max_new_tokens=self.max_new_tokens)
+
+    def read(self, case: DialogueCase, answer: Answer) -> Reply:  # noqa: ARG002 - the task protocol
+        """Take the whole text as the prediction."""
+        text = answer.text.strip()
+        return Reply(text, text_outcome(answer), prediction=text, detail=answer.error)

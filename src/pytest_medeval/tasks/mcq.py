@@ -1,0 +1,101 @@
+"""MCQ: a question, lettered options, one right answer; by likelihood of the options or by reading a reply."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from pytest_medeval.errors import MedevalError
+from pytest_medeval.tasks.base import take
+from pytest_medeval.tasks.letters import read_letter
+from pytest_medeval.tasks.outcome import text_outcome
+from pytest_medeval.types import Answer, Case, Message, Record, Reply, Request
+
+SYSTEM = "You are a knowledgeable medical AI assistant."
+"""The system message of S2."""
+
+LETTERS = "ABCDEFGHIJ"
+
+
+@dataclass(frozen=True, kw_only=True)
+class MCQCase(Case):
+    """A question with its options by letter, in order, and the letter of the right one."""
+
+    question: str
+    options: Mapping[str, str]
+    answer: str
+    context: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MCQ:
+    """Options of a multiple-choice suite.
+
+    ``scoring``: ``letters`` and ``texts`` compare the log-likelihoods of the option letters or of the option texts
+    as the reply; ``reply`` generates a reply and reads the letter from it. ``normalize`` divides the log-likelihood
+    of an option text by its length (``characters`` is lm-evaluation-harness's ``acc_norm``).
+    """
+
+    name: ClassVar[str] = "mcq"
+    metrics: ClassVar[tuple[str, ...]] = (
+        "accuracy", "macro_precision", "macro_recall", "macro_f1", "answered", "reward", "ece", "brier",
+    )
+    scoring: Literal["letters", "texts", "reply"] = "letters"
+    normalize: Literal["characters", "tokens", "none"] = "characters"
+    max_new_tokens: int = 256
+
+    def case(self, record: Record) -> MCQCase:
+        """Make a case of ``question``, ``options`` (letter -> text), ``answer`` (letter) and an optional ``context``."""
+        common = take(record, {"question": str, "options": dict, "answer": str}, {"context": str})
+        fields = record.fields
+        options = {str(letter): str(text).strip() for letter, text in fields["options"].items()}
+        if not 2 <= len(options) <= len(LETTERS) or list(options) != list(LETTERS[: len(options)]):
+            raise MedevalError(f"{record.source}: options are lettered {', '.join(options) or '(none)'}; accepted: A, B, ... in order, 2 to {len(LETTERS)}")
+        if not all(options.values()):
+            raise MedevalError(f"{record.source}: an option is empty")
+        if fields["answer"] not in options:
+            raise MedevalError(f"{record.source}: answer {fields['answer']!r} is not among the options {', '.join(options)}")
+        return MCQCase(
+            **common, source=record.source, question=fields["question"].strip(), options=options,
+            answer=fields["answer"], context=(fields.get("context") or "").strip(),
+        )
+
+    def request(self, case: MCQCase) -> Request:
+        """Ask in S2's form; with option texts as the possible replies the options are not listed in the question."""
+        question = f"{case.context}\n\n{case.question}" if case.context else case.question
+        if self.scoring != "texts":
+            listed = "\n".join(f"({letter}) {text}" for letter, text in case.options.items())
+            question = f"{question}\n{listed}"
+        if self.scoring == "letters":
+            question += "\nAnswer with the letter of the right option."
+        messages = (Message("system", SYSTEM), Message("user", question))
+        if self.scoring == "reply":
+            return Request(messages, max_new_tokens=self.max_new_tokens)
+        return Request(messages, choices=tuple(case.options.values() if self.scoring == "texts" else case.options))
+
+    def read(self, case: MCQCase, answer: Answer) -> Reply:
+        """Take the likeliest option, or the one option that a generated reply names; never guess."""
+        if answer.finish == "error":
+            return Reply(answer.text, "error", detail=answer.error)
+        if self.scoring == "reply":
+            letter = read_letter(answer.text, case.options)
+            outcome = text_outcome(answer)
+            if letter is None and outcome == "answered":
+                outcome = "no_answer"
+            return Reply(answer.text.strip(), outcome, prediction=letter)
+        confidence = self._probabilities(case, answer)
+        letter = max(confidence, key=lambda key: confidence[key])
+        return Reply(f"({letter}) {case.options[letter]}", "answered", prediction=letter, confidence=confidence)
+
+    def _probabilities(self, case: MCQCase, answer: Answer) -> dict[str, float]:
+        lengths: tuple[int, ...] = (1,) * len(case.options)
+        if self.scoring == "texts" and self.normalize == "characters":
+            lengths = tuple(len(text) for text in case.options.values())
+        elif self.scoring == "texts" and self.normalize == "tokens":
+            lengths = answer.choice_tokens
+        scores = [logprob / length for logprob, length in zip(answer.logprobs, lengths, strict=True)]
+        top = max(scores)
+        weights = [math.exp(score - top) for score in scores]
+        return {letter: weight / sum(weights) for letter, weight in zip(case.options, weights, strict=True)}

@@ -1,0 +1,1 @@
+"""Where do adapters come from? A recipe in, an adapter out."""

@@ -1,0 +1,136 @@
+"""The vocabulary on one screen: the facts that pass from folder to folder.
+
+Data goes down (``Record`` -> ``Case`` -> ``Request`` -> ``Answer`` -> ``Reply``) and rows of counts come back up.
+Everything here is frozen and plain, so that it can cross processes as JSON.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray: TypeAlias = NDArray[np.float64]
+Outcome: TypeAlias = Literal["answered", "no_answer", "truncated", "degenerate", "error"]
+Verdict: TypeAlias = Literal["pass", "fail", "inconclusive", "not evaluated"]
+Direction: TypeAlias = Literal[1, -1, 0]
+"""Higher is better, lower is better, neither."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where something was written; prints as ``file:line``."""
+
+    file: str
+    line: int | None = None
+
+    def __str__(self) -> str:
+        return self.file if self.line is None else f"{self.file}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One entry of a case file, in the native keys of its task, before the task has checked it."""
+
+    source: Source
+    fields: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """A record of a published file that cannot be used, and why; counted, never lost."""
+
+    source: Source
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One thing asked, with what is known about the right answer."""
+
+    id: str
+    source: Source
+    tags: Mapping[str, str] = field(default_factory=dict)
+    critical: bool = False
+    group: str | None = None
+    """Cases of one group are not independent (turns of one dialogue): resampled together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a prompt."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked of a model: a reply to ``messages``, or the likelihood of each of ``choices`` as that reply."""
+
+    messages: tuple[Message, ...]
+    choices: tuple[str, ...] = ()
+    max_new_tokens: int = 256
+    stop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a model gave for one request.
+
+    ``logprobs[i]`` is the natural-log probability of ``choices[i]``, summed over its ``choice_tokens[i]`` tokens.
+    ``finish``: ``stop`` (end of turn or stop string), ``length`` (token limit), ``choice`` (scored, not generated),
+    ``error`` (the model could not be reached; ``error`` says why).
+    """
+
+    text: str = ""
+    finish: Literal["stop", "length", "choice", "error"] = "stop"
+    logprobs: tuple[float, ...] = ()
+    choice_tokens: tuple[int, ...] = ()
+    prompt_hash: str = ""
+    prompt_tokens: int = 0
+    reply_tokens: int = 0
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer as the task read it.
+
+    ``prediction``: ``str`` (dialogue: the text), option letter or ``None`` (mcq), parsed lines (polarity).
+    ``confidence``: letter -> probability over the offered options, when they were scored.
+    """
+
+    text: str
+    outcome: Outcome
+    prediction: Any = None
+    confidence: Mapping[str, float] | None = None
+    detail: str = ""
+
+
+class Metric(Protocol):
+    """A row per case, and a score of the summed counts.
+
+    Bootstrap and permutation tests resample rows and know no metric by name. Metrics of one family name the same
+    ``counts`` and so share one stored row per case.
+    """
+
+    name: str
+    counts: str
+    direction: Direction
+    per_case: bool
+    """Whether the score of a single row means something (BLEU of a reply) or not (macro-F1)."""
+    signature: str
+
+    def row(self, case: Any, reply: Reply) -> Sequence[float]:
+        """Give the stored row of one case: few numbers, the same number for every case."""
+
+    def expand(self, rows: FloatArray) -> FloatArray:
+        """Turn stored rows (n, r) into counts that may be summed (n, k); mostly the rows themselves."""
+
+    def score(self, total: FloatArray) -> FloatArray:
+        """Give the score of summed rows: shape (..., k) -> (...); NaN where it is undefined."""
+

@@ -1,0 +1,1 @@
+"""What follows? Gates and what they say."""
