@@ -1,0 +1,77 @@
+"""Fingerprints of weights: over bytes and file names, remembered while a file is unchanged."""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from pytest_medeval.errors import MedevalError
+from pytest_medeval.models import fingerprint
+from pytest_medeval.models.fingerprint import fingerprint_text, fingerprint_weights
+
+LARGE = b"x" * (1 << 20)
+
+
+def _folder(path: Path, files: dict[str, bytes]) -> Path:
+    path.mkdir(parents=True)
+    for name, content in files.items():
+        (path / name).write_bytes(content)
+    return path
+
+
+def test_value_is_the_documented_one(tmp_path):
+    """The value is SHA-256 over name and content digest of each file: anyone can check it with sha256sum."""
+    folder = _folder(tmp_path / "m", {"b.safetensors": b"two", "a.safetensors": b"one", "config.json": b"{}"})
+    lines = "".join(
+        f"{name}\0{hashlib.sha256(content).hexdigest()}\n"
+        for name, content in (("a.safetensors", b"one"), ("b.safetensors", b"two"))
+    )
+    assert fingerprint_weights(folder) == hashlib.sha256(lines.encode()).hexdigest()
+
+
+def test_place_does_not_count_but_bytes_and_names_do(tmp_path):
+    """Two folders with the same weights share a fingerprint; a changed byte or name does not."""
+    one = _folder(tmp_path / "one", {"a.safetensors": b"weights"})
+    same = _folder(tmp_path / "two", {"a.safetensors": b"weights"})
+    byte = _folder(tmp_path / "three", {"a.safetensors": b"weightz"})
+    name = _folder(tmp_path / "four", {"b.safetensors": b"weights"})
+    prints = [fingerprint_weights(folder) for folder in (one, same, byte, name)]
+    assert prints[0] == prints[1]
+    assert len(set(prints)) == 3
+
+
+def test_folder_without_weights_is_a_mistake(tmp_path):
+    """A folder without safetensors files is named in the message."""
+    with pytest.raises(MedevalError, match=r"empty: no weights: expected at least one \*\.safetensors file"):
+        fingerprint_weights(_folder(tmp_path / "empty", {}))
+
+
+def test_large_files_are_hashed_once(tmp_path, monkeypatch):
+    """A second call with the same memory reads no large file; a changed file is read again."""
+    folder = _folder(tmp_path / "m", {"a.safetensors": LARGE})
+    memory = tmp_path / "cache"
+    first = fingerprint_weights(folder, memory=memory)
+    read = []
+    digest = fingerprint._digest
+    monkeypatch.setattr(fingerprint, "_digest", lambda file: read.append(file.name) or digest(file))
+    assert fingerprint_weights(folder, memory=memory) == first == fingerprint_weights(folder)
+    assert read == ["a.safetensors"], "only the call without memory may read the file"
+    (folder / "a.safetensors").write_bytes(LARGE[:-1] + b"y")
+    os.utime(folder / "a.safetensors", ns=(1, 1))
+    assert fingerprint_weights(folder, memory=memory) != first
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{broken", '{"key": 5}'])
+def test_broken_memory_is_made_again(tmp_path, content):
+    """A memory file that cannot be read costs time, never the run."""
+    folder = _folder(tmp_path / "m", {"a.safetensors": LARGE})
+    memory = _folder(tmp_path / "cache", {fingerprint.REMEMBERED: content.encode()})
+    assert fingerprint_weights(folder, memory=memory) == fingerprint_weights(folder)
+    assert len(json.loads((memory / fingerprint.REMEMBERED).read_text())) == 1
+
+
+def test_texts_keep_their_borders():
+    """Texts are hashed with their lengths, so moving a letter over a border changes the value."""
+    assert fingerprint_text("ab", "c") != fingerprint_text("a", "bc")
