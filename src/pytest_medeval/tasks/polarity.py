@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal, TypeAlias
+from typing import ClassVar
 
 from pytest_medeval.errors import MedevalError
 from pytest_medeval.tasks.base import take
 from pytest_medeval.tasks.findings import Parsed, parse_findings
+from pytest_medeval.tasks.labels import LABELS, Label
 from pytest_medeval.tasks.outcome import text_outcome
 from pytest_medeval.types import Answer, Case, Message, Record, Reply, Request
 
-Label: TypeAlias = Literal["positive", "negative", "uncertain", "none"]
-LABELS: tuple[Label, ...] = ("positive", "negative", "uncertain", "none")
+__all__ = ["LABELS", "Label", "Polarity", "PolarityCase"]
 
 SYSTEM = "你是一名医疗信息助手，负责判断对话中临床发现的阴阳性。"
 ASK_GIVEN = "请判断对话中每个临床发现的阴阳性，每行写一个，格式为“临床发现：标签”。标签：阳性，阴性，不确定，无意义。"
