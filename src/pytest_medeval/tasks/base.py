@@ -29,6 +29,9 @@ class Task(Protocol):
     def read(self, case: Any, answer: Answer) -> Reply:
         """Read the prediction and the outcome from an answer."""
 
+    def correct(self, case: Any, reply: Reply) -> bool | None:
+        """Say whether the reply is right, as a ``critical`` case must be; None where the case cannot tell."""
+
 
 class Common(TypedDict):
     """The fields that cases of all tasks share."""

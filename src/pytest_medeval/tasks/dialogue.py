@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from pytest_medeval.errors import MedevalError
 from pytest_medeval.tasks.base import take
 from pytest_medeval.tasks.outcome import text_outcome
 from pytest_medeval.types import Answer, Case, Message, Record, Reply, Request
@@ -15,11 +16,16 @@ INSTRUCTION = "If you are a doctor, please answer the medical questions based on
 
 @dataclass(frozen=True, kw_only=True)
 class DialogueCase(Case):
-    """What the patient wrote, and one good reply."""
+    """What the patient wrote, and one good reply.
+
+    A right reply mentions every text of ``must_mention``; ``|`` separates words of which one is enough
+    (``ambulance|emergency``). Letter case does not count.
+    """
 
     input: str
     reference: str
     instruction: str = INSTRUCTION
+    must_mention: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,14 +45,18 @@ class Dialogue:
     max_new_tokens: int = 256
 
     def case(self, record: Record) -> DialogueCase:
-        """Make a case of ``input``, ``reference`` and an optional ``instruction``."""
-        common = take(record, {"input": str, "reference": str}, {"instruction": str})
+        """Make a case of ``input``, ``reference`` and optional ``instruction`` and ``must_mention``."""
+        common = take(record, {"input": str, "reference": str}, {"instruction": str, "must_mention": list})
+        mentions = tuple(str(text) for text in record.fields.get("must_mention") or ())
+        if common["critical"] and not mentions:
+            raise MedevalError(f"{record.source}: a critical dialogue case needs 'must_mention': texts that a right reply contains")
         return DialogueCase(
             **common,
             source=record.source,
             input=record.fields["input"].strip(),
             reference=record.fields["reference"].strip(),
             instruction=record.fields.get("instruction") or INSTRUCTION,
+            must_mention=mentions,
         )
 
     def request(self, case: DialogueCase) -> Request:
@@ -58,3 +68,10 @@ class Dialogue:
         """Take the whole text as the prediction."""
         text = answer.text.strip()
         return Reply(text, text_outcome(answer), prediction=text, detail=answer.error)
+
+    def correct(self, case: DialogueCase, reply: Reply) -> bool | None:
+        """Look for what the case says must be mentioned."""
+        if not case.must_mention:
+            return None
+        said = reply.text.casefold()
+        return all(any(word.strip().casefold() in said for word in text.split("|")) for text in case.must_mention)

@@ -89,6 +89,10 @@ class MCQ:
         letter = max(confidence, key=lambda key: confidence[key])
         return Reply(f"({letter}) {case.options[letter]}", "answered", prediction=letter, confidence=confidence)
 
+    def correct(self, case: MCQCase, reply: Reply) -> bool:
+        """Compare the letters; no answer is not right."""
+        return bool(reply.prediction == case.answer)
+
     def _probabilities(self, case: MCQCase, answer: Answer) -> dict[str, float]:
         lengths: tuple[int, ...] = (1,) * len(case.options)
         if self.scoring == "texts" and self.normalize == "characters":

@@ -1,0 +1,211 @@
+"""What a user writes: a suite, which is checked when it is collected and not when it is defined."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_medeval.errors import MedevalError, accepted
+from pytest_medeval.types import Case, Metric, Skip, Source
+
+if TYPE_CHECKING:
+    from pytest_medeval.settings import Settings
+    from pytest_medeval.tasks import Task
+    from pytest_medeval.verdicts.gates import Gate
+
+DATA = "data:"
+"""Prefix of case files that lie under ``--medeval-data``."""
+
+
+class Suite:
+    """Cases of one task, with how they are asked, scored and gated.
+
+    ``cases`` is a file, a glob or a list of them, relative to the file that defines the suite, or ``data:PATH``
+    below ``--medeval-data``. ``format`` names a published format where the keys do not tell it. ``pairs="complete"``
+    scores only cases that candidate and baseline both answered in full (S1's filter). ``metrics`` chooses other
+    metrics than the task's own. All other keyword arguments are options of the task.
+
+    Nothing is checked here: a mistake is reported at collection with the file and line of the definition.
+    """
+
+    def __init__(
+        self,
+        task: str,
+        cases: str | Sequence[str] = (),
+        *,
+        gates: Sequence[str] = (),
+        name: str | None = None,
+        format: str | None = None,  # noqa: A002 - the word of the design
+        pairs: str = "all",
+        metrics: Sequence[str] | None = None,
+        **options: Any,
+    ) -> None:
+        caller = sys._getframe(1)  # noqa: SLF001 - the only way to name the line of the definition
+        self.source = Source(caller.f_code.co_filename, caller.f_lineno)
+        self.task = task
+        self.cases = (cases,) if isinstance(cases, str) else tuple(cases)
+        self.gates = gates
+        self.name = name
+        self.format = format
+        self.pairs = pairs
+        self.metrics = metrics
+        self.options = options
+
+    def __repr__(self) -> str:
+        return f"Suite({self.name or self.task!r}, defined at {self.source})"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resolved:
+    """A suite that passed its checks, with its cases read."""
+
+    name: str
+    source: Source
+    task: Task
+    cases: tuple[Any, ...]
+    total: int
+    """Cases in the files, before ``--medeval-limit``."""
+    skips: tuple[Skip, ...]
+    gates: tuple[Gate, ...]
+    metrics: tuple[Metric, ...]
+    pairs: str
+    signature: str
+
+    def case(self, name: str) -> Any:
+        """Find a case by id."""
+        return next(case for case in self.cases if case.id == name)
+
+
+def default_name(path: Path) -> str:
+    """Name a suite by its file: the stem without ``test_`` and ``.medeval``."""
+    return path.name.removesuffix(".py").removesuffix(".yaml").removesuffix(".medeval").removeprefix("test_")
+
+
+def resolve(suite: Suite, settings: Settings) -> Resolved:
+    """Check a suite's arguments and read its cases; ``MedevalError`` names the line of its definition."""
+    from pytest_medeval.cases import expand, read_cases  # noqa: PLC0415 - readers are needed only with a suite
+
+    task = make_task(suite)
+    folder = Path(suite.source.file).parent
+    cases: list[Case] = []
+    skips: list[Skip] = []
+    if not suite.cases:
+        raise MedevalError(f"{suite.source}: the suite names no cases; accepted: a file, a glob, or a list of them")
+    try:
+        paths = [path for pattern in suite.cases for path in _expand(pattern, folder, settings, expand)]
+    except MedevalError as mistake:
+        raise MedevalError(f"{suite.source}: {mistake}") from None
+    for path in paths:
+        found, left = read_cases(path, task, suite.format)
+        cases += found
+        skips += left
+    return finish(suite, task, cases, skips, settings)
+
+
+def finish(suite: Suite, task: Task, cases: Sequence[Case], skips: Sequence[Skip], settings: Settings) -> Resolved:
+    """Draw the declared sample and check gates and metrics against the task."""
+    seen: dict[str, Case] = {}
+    for case in cases:
+        if case.id in seen:
+            raise MedevalError(f"{case.source}: id {case.id!r} is already used at {seen[case.id].source}; ids are unique in a suite")
+        seen[case.id] = case
+    if not cases:
+        raise MedevalError(f"{suite.source}: the suite has no usable case ({len(skips)} skipped)")
+    if suite.pairs not in ("all", "complete"):
+        raise MedevalError(f"{suite.source}: {accepted('pairs', suite.pairs, ('all', 'complete'))}")
+    name = suite.name or default_name(Path(suite.source.file))
+    chosen = sample(cases, settings.limit, settings.seed, name)
+    metrics, gates = _measures(suite, task, cases)
+    return Resolved(
+        name=name, source=suite.source, task=task, cases=tuple(chosen), total=len(cases), skips=tuple(skips),
+        gates=gates, metrics=metrics, pairs=suite.pairs, signature=fingerprint(task, chosen),
+    )
+
+
+def make_task(suite: Suite) -> Task:
+    """Build the task with the suite's options."""
+    from pytest_medeval.tasks import TASKS  # noqa: PLC0415 - tasks are needed only with a suite
+
+    try:
+        kind = TASKS.resolve(suite.task)
+        known = {field.name for field in fields(kind)}
+        own = {"cases", "gates", "name", "format", "pairs", "metrics"}
+        for option in suite.options:
+            if option not in known:
+                raise MedevalError(accepted(f"argument of a {suite.task} suite", option, known | own))
+        task: Task = kind(**suite.options)
+    except MedevalError as mistake:
+        raise MedevalError(f"{suite.source}: {mistake}") from None
+    return task
+
+
+def _expand(pattern: str, folder: Path, settings: Settings, expand: Any) -> list[Path]:
+    if not pattern.startswith(DATA):
+        return list(expand([pattern], folder))
+    if settings.data is None:
+        raise MedevalError(f"cases {pattern!r} need --medeval-data=DIR (ini medeval_data)")
+    return list(expand([pattern.removeprefix(DATA)], settings.data))
+
+
+def _measures(suite: Suite, task: Task, cases: Sequence[Case]) -> tuple[tuple[Metric, ...], tuple[Gate, ...]]:
+    from pytest_medeval.metrics import metrics_for  # noqa: PLC0415 - metrics are needed only with a suite
+    from pytest_medeval.verdicts.gates import parse_gate  # noqa: PLC0415 - likewise
+
+    try:
+        if isinstance(suite.gates, str) or not all(isinstance(gate, str) for gate in suite.gates):
+            raise MedevalError(f"gates is {suite.gates!r}; accepted: a list of texts such as 'accuracy >= 0.6'")
+        metrics = metrics_for(task, suite.metrics)
+        gates = tuple(parse_gate(text) for text in suite.gates)
+        for gate in gates:
+            check_gate(gate, metrics, cases)
+    except MedevalError as mistake:
+        raise MedevalError(f"{suite.source}: {mistake}") from None
+    return metrics, gates
+
+
+def check_gate(gate: Gate, metrics: Sequence[Metric], cases: Sequence[Case]) -> None:
+    """Refuse a gate on a metric or a tag that the suite does not have."""
+    from pytest_medeval.verdicts.gates import check  # noqa: PLC0415 - gates are needed only with a suite
+
+    tags: dict[str, set[str]] = {}
+    for case in cases:
+        for key, value in case.tags.items():
+            tags.setdefault(key, set()).add(value)
+    check(gate, {metric.name: metric for metric in metrics}, tags)
+
+
+def with_gates(suite: Resolved, extra: Sequence[Gate]) -> Resolved:
+    """Add gates of the command line to a suite."""
+    for gate in extra:
+        check_gate(gate, suite.metrics, suite.cases)
+    return replace(suite, gates=(*suite.gates, *(gate for gate in extra if gate not in suite.gates)))
+
+
+def sample(cases: Sequence[Case], limit: int | None, seed: int, name: str) -> list[Case]:
+    """Draw ``limit`` cases in file order; the same seed draws the same cases of a suite on any machine."""
+    if limit is None or limit >= len(cases):
+        return list(cases)
+    chosen = random.Random(f"{seed}:{name}").sample(range(len(cases)), limit)
+    return [cases[index] for index in sorted(chosen)]
+
+
+def fingerprint(task: Task, cases: Sequence[Case]) -> str:
+    """SHA-256 over what is asked: the task's options and every case's content, not where it was written."""
+    content = [{"task": task.name, **asdict(task)}]  # type: ignore[call-overload]  # tasks are dataclasses
+    for case in cases:
+        facts = asdict(case)
+        del facts["source"]
+        content.append(facts)
+    text = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def options_of(task: Task) -> Mapping[str, Any]:
+    """Give a task's options as plain data."""
+    return asdict(task)  # type: ignore[call-overload]  # tasks are dataclasses
