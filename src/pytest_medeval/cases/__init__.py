@@ -1,1 +1,10 @@
 """Where do cases come from? One reader a published format; errors as file:line."""
+
+from __future__ import annotations
+
+from pytest_medeval.cases.find import detect, expand
+from pytest_medeval.cases.formats import FORMATS
+from pytest_medeval.cases.load import read_cases
+from pytest_medeval.cases.yamlsuite import SuiteFile, read_yaml_suite
+
+__all__ = ["FORMATS", "SuiteFile", "detect", "expand", "read_cases", "read_yaml_suite"]

@@ -1,0 +1,108 @@
+"""MIE (ACL 2020): dialogues as overlapping windows of five turns, each with the states of symptoms, tests, operations.
+
+One case a dialogue. Windows share four of five turns, so a case a window asks the same sentence up to five times,
+lets long dialogues weigh more, and multiplies the cost by 14 without one more independent observation. The dialogue
+is rebuilt from the last turn of each window. ``mie:windows`` reads a case a window, grouped by dialogue, where the
+published window labels themselves are wanted.
+
+Only symptoms are asked about: the state of a test or an operation says whether it was done or advised, which is no
+finding. The state of a symptom in a dialogue is that of the last window that knows one (later news replaces older;
+MIE's ``未知`` only says that it was mentioned). Within a window the doctor's word stands above the patient's, and a
+patient who is cited with both yes and no is ``uncertain``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from pytest_medeval.cases.jsontext import Document, array, open_document
+from pytest_medeval.types import Record, Skip, Source
+
+TASK = "polarity"
+KEYS = (frozenset({"utterances", "label"}),)
+LABEL = re.compile(r"(症状|检查|手术|一般信息):(.+)-状态:(阳性|阴性|医生阳性|医生阴性|未知)", re.DOTALL)
+SYMPTOM = "症状"
+RANKS = (("医生阳性", "医生阴性"), ("阳性", "阴性"))
+"""Who is believed first: the doctor, then the patient."""
+
+
+def read(path: Path) -> Iterator[Record | Skip]:
+    """Yield one case a dialogue; ids count dialogues from 0."""
+    for position, at, windows, document in _dialogues(path):
+        source = Source(document.file, document.line(at))
+        turns = [str(window["utterances"][-1]) for window in windows]
+        yield _entry(source, f"mie-{position:04d}", turns, _merged(map(_states, windows)))
+
+
+def read_windows(path: Path) -> Iterator[Record | Skip]:
+    """Yield one case a window, grouped by dialogue; ids are ``mie-DIALOGUE-WINDOW``, both from 0."""
+    for position, at, windows, document in _dialogues(path):
+        starts = [start for start, _ in document.elements(at)]
+        for number, (start, window) in enumerate(zip(starts, windows, strict=True)):
+            source = Source(document.file, document.line(start))
+            if not window["label"]:
+                yield Skip(source, "window without label")
+                continue
+            group = f"mie-{position:04d}"
+            yield _entry(source, f"{group}-{number:02d}", window["utterances"], _merged([_states(window)]), group)
+
+
+def _dialogues(path: Path) -> Iterator[tuple[int, int, list[dict[str, Any]], Document]]:
+    document = open_document(path)
+    for position, (at, windows) in enumerate(array(document)):
+        if not isinstance(windows, list) or not all(map(_is_window, windows)):
+            raise document.mistake(at, "a dialogue is a list of windows with 'utterances' and 'label' (lists of texts)")
+        for window in windows:
+            for label in window["label"]:
+                if LABEL.fullmatch(label) is None:
+                    raise document.mistake(at, f"label {label!r}; accepted: category:item-状态:state")
+        yield position, at, windows, document
+
+
+def _is_window(window: Any) -> bool:
+    return isinstance(window, dict) and all(
+        isinstance(window.get(key), list) and all(isinstance(text, str) for text in window[key])
+        for key in ("utterances", "label")
+    ) and bool(window["utterances"])
+
+
+def _entry(
+    source: Source, name: str, turns: Sequence[str], findings: dict[str, str], group: str | None = None
+) -> Record | Skip:
+    if not findings:
+        return Skip(source, "no symptom among the labels")
+    fields: dict[str, Any] = {"id": name, "dialogue": "\n".join(filter(None, turns)), "findings": findings}
+    if group is not None:
+        fields["group"] = group
+    return Record(source, fields)
+
+
+def _states(window: dict[str, Any]) -> dict[str, str]:
+    """Give the label of each symptom in one window."""
+    found: dict[str, set[str]] = {}
+    for label in window["label"]:
+        match = LABEL.fullmatch(label)
+        if match is not None and match[1] == SYMPTOM:
+            found.setdefault(match[2], set()).add(match[3])
+    # the order of MIE's labels has no meaning; sorted, the same file gives the same prompt
+    return {item: _label(found[item]) for item in sorted(found)}
+
+
+def _label(states: set[str]) -> str:
+    for yes, no in RANKS:
+        if states & {yes, no}:
+            return "uncertain" if {yes, no} <= states else "positive" if yes in states else "negative"
+    return "uncertain"
+
+
+def _merged(windows: Iterable[dict[str, str]]) -> dict[str, str]:
+    """Let later windows replace earlier ones, unless they know nothing."""
+    merged: dict[str, str] = {}
+    for window in windows:
+        for item, label in window.items():
+            if label != "uncertain" or item not in merged:
+                merged[item] = label
+    return merged
