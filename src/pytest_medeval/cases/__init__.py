@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pytest_medeval.cases.find import detect, expand
 from pytest_medeval.cases.formats import FORMATS
-from pytest_medeval.cases.load import read_cases
+from pytest_medeval.cases.load import check_records, read_cases
 from pytest_medeval.cases.yamlsuite import SuiteFile, read_yaml_suite
 
-__all__ = ["FORMATS", "SuiteFile", "detect", "expand", "read_cases", "read_yaml_suite"]
+__all__ = ["FORMATS", "SuiteFile", "check_records", "detect", "expand", "read_cases", "read_yaml_suite"]

@@ -11,8 +11,8 @@ from pytest_medeval.types import Record, Skip, Source
 def choice(source: Source, fields: Mapping[str, Any]) -> Record | Skip:
     """Make a record, unless its gold is no option, or its gold text stands under a second letter.
 
-    Two letters with the right text are two right answers of which only one would count. Wrong options with the same
-    text leave the gold clear, so they stay.
+    Two letters with the right text are two right answers of which only one would count. Wrong options
+    with the same text leave the gold clear, so they stay.
     """
     options, answer = fields["options"], fields["answer"]
     if answer not in options:

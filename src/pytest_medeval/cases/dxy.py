@@ -1,9 +1,10 @@
 """DXY: two lines, ``train@`` and ``test@``, each followed by a Python list literal (not JSON).
 
-Symptoms of the patient's own report (``explicit_inform_slots``) and those asked later (``implicit_inform_slots``) are
-both asked about: both can be read from the dialogue shown, and the first are the only ones in natural words. Nearly
-all of the first are positive, so read macro-F1 and not accuracy. The turns carry no speaker; they alternate, and the
-patient begins. ``consult_id`` occurs more than once: the second one gets ``-2``, and equal ids share a group.
+Symptoms of the patient's own report (``explicit_inform_slots``) and those asked later
+(``implicit_inform_slots``) are both asked about: both can be read from the dialogue shown, and the first
+are the only ones in natural words. Nearly all of the first are positive, so read macro-F1 and not
+accuracy. The turns carry no speaker; they alternate, and the patient begins. ``consult_id`` occurs more
+than once: the second one gets ``-2``, and equal ids share a group.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ SLOTS = ("explicit_inform_slots", "implicit_inform_slots")
 
 
 def read(path: Path) -> Iterator[Record | Skip]:
-    """Yield one dialogue a record; tags ``split`` and ``disease``. All records of a split stand on one line."""
+    """Yield one dialogue a record, tagged ``split`` and ``disease``; each split stands on one line."""
     seen: Counter[str] = Counter()
     for line, text in enumerate(read_text(path).split("\n"), start=1):
         if not text.strip():
@@ -46,7 +47,9 @@ def _list(source: Source, literal: str) -> list[dict[str, Any]]:
     try:
         found = ast.literal_eval(literal.strip())
     except (ValueError, SyntaxError, MemoryError, RecursionError) as error:
-        raise MedevalError(f"{source}: not a Python list literal: {str(error).splitlines()[0][:80]}") from error
+        raise MedevalError(
+            f"{source}: not a Python list literal: {str(error).splitlines()[0][:80]}"
+        ) from error
     if not isinstance(found, list) or not all(isinstance(record, dict) for record in found):
         raise MedevalError(f"{source}: found {type(found).__name__}; accepted: a list of dictionaries")
     return found
@@ -54,7 +57,11 @@ def _list(source: Source, literal: str) -> list[dict[str, Any]]:
 
 def _entry(source: Source, split: str, group: str, name: str, found: dict[str, Any]) -> Record | Skip:
     goal, turns = found.get("goal"), found.get("dialog")
-    if not isinstance(goal, dict) or not isinstance(turns, list) or not all(isinstance(turn, str) for turn in turns):
+    if (
+        not isinstance(goal, dict)
+        or not isinstance(turns, list)
+        or not all(isinstance(turn, str) for turn in turns)
+    ):
         return Skip(source, "goal or dialog is missing")
     states = [pair for key in SLOTS for pair in (goal.get(key) or {}).items()]
     if not states:
@@ -62,8 +69,13 @@ def _entry(source: Source, split: str, group: str, name: str, found: dict[str, A
     if any(not isinstance(state, bool) for _, state in states):
         return Skip(source, "a symptom is neither True nor False")
     spoken = (f"{SPEAKERS[at % 2]}{turn.strip()}" for at, turn in enumerate(turns))
-    return Record(source, {
-        "id": name, "group": group, "dialogue": "\n".join(spoken),
-        "findings": {finding: "positive" if state else "negative" for finding, state in states},
-        "tags": {"split": split, "disease": str(found.get("disease_tag") or "unknown")},
-    })
+    return Record(
+        source,
+        {
+            "id": name,
+            "group": group,
+            "dialogue": "\n".join(spoken),
+            "findings": {finding: "positive" if state else "negative" for finding, state in states},
+            "tags": {"split": split, "disease": str(found.get("disease_tag") or "unknown")},
+        },
+    )

@@ -27,13 +27,17 @@ def detect(path: Path) -> str:
             return name
     known = ", ".join(FORMATS)
     if suffix not in (".json", ".jsonl"):
-        raise MedevalError(f"{path}: no format for suffix {suffix!r}; accepted: .json, .jsonl, .yaml, .csv, .txt, or format= one of {known}")
+        raise MedevalError(
+            f"{path}: no format for suffix {suffix!r}; accepted: .json, .jsonl, .yaml, .csv, .txt, or format= {known}"
+        )
     keys = _first_keys(open_document(path))
     for name in FORMATS:
         if any(alternative <= keys for alternative in getattr(module_of(name), "KEYS", ())):
             return name
     found = ", ".join(sorted(keys)) or "(none)"
-    raise MedevalError(f"{path}: unknown format: the first record has the keys {found}; known formats: {known}")
+    raise MedevalError(
+        f"{path}: unknown format: the first record has the keys {found}; known formats: {known}"
+    )
 
 
 def _first_keys(document: Document) -> frozenset[str]:
@@ -53,7 +57,7 @@ def _first_keys(document: Document) -> frozenset[str]:
 
 
 def expand(patterns: str | Sequence[str], base: Path) -> list[Path]:
-    """Give the files that paths and globs mean, relative to ``base``; sorted by pattern and path, each one once.
+    """Give the files that paths and globs mean, relative to ``base``; in order, each one once.
 
     Raises ``MedevalError`` for a pattern that no file matches.
     """
@@ -69,8 +73,10 @@ def _matches(pattern: str, base: Path) -> list[Path]:
     if exact.is_file():
         return [exact]
     full = pattern if Path(pattern).is_absolute() else str(Path(glob.escape(str(base))) / pattern)
-    files = sorted(path for path in map(Path, glob.glob(full, recursive=True)) if path.is_file())
+    files = sorted(path for path in map(Path, glob.glob(full, recursive=True)) if path.is_file())  # noqa: PTH207 - absolute patterns
     if not files:
         kind = "it is a folder" if exact.is_dir() else "no such file"
-        raise MedevalError(f"cases {pattern!r}: {kind} (looked in {base}); accepted: a file, or a pattern such as cases/*.jsonl")
+        raise MedevalError(
+            f"cases {pattern!r}: {kind} (looked in {base}); accepted: a file, or a pattern such as cases/*.jsonl"
+        )
     return files

@@ -26,8 +26,9 @@ FORMATS = Table(
 )
 """Name -> ``module:function``. The function takes a path and yields a ``Record`` or a ``Skip`` for each entry.
 
-Its module says in ``TASK`` which task the cases serve (``None``: any), and how the format is recognised: ``KEYS``,
-alternatives of keys that its first record has, or ``SUFFIX``. The first format that fits is taken.
+Its module says in ``TASK`` which task the cases serve (``None``: any), and how the format is recognised:
+``KEYS``, alternatives of keys that its first record has, or ``SUFFIX``. The first format that fits is
+taken.
 """
 
 

@@ -1,8 +1,8 @@
 """GenMedGPT-5k and HealthCareMagic-100k (ChatDoctor): an array of instruction, input, output.
 
-Texts stay as published: blanks at the ends are stripped by the task, broken characters (UTF-8 read as cp1252, in
-about one record of a thousand) are not repaired, because the model's training text has them too. There is no id:
-the 0-based position in the file is the identity.
+Texts stay as published: blanks at the ends are stripped by the task, broken characters (UTF-8 read as
+cp1252, in about one record of a thousand) are not repaired, because the model's training text has them
+too. There is no id: the 0-based position in the file is the identity.
 """
 
 from __future__ import annotations
@@ -24,7 +24,11 @@ def read(path: Path) -> Iterator[Record | Skip]:
         if not str(found.get("output") or "").strip():
             yield Skip(source, "empty reference")
             continue
-        fields = {"id": f"genmedgpt-{position:04d}", "input": found.get("input"), "reference": found["output"]}
+        fields = {
+            "id": f"genmedgpt-{position:04d}",
+            "input": found.get("input"),
+            "reference": found["output"],
+        }
         if found.get("instruction"):
             fields["instruction"] = found["instruction"]
         yield Record(source, fields)

@@ -14,8 +14,15 @@ from pytest_medeval.cases.text import read_text
 from pytest_medeval.errors import MedevalError
 
 SPACE = " \t\r\n"
-KINDS = {dict: "an object", list: "an array", str: "a text", bool: "true or false", int: "a number",
-         float: "a number", type(None): "null"}
+KINDS = {
+    dict: "an object",
+    list: "an array",
+    str: "a text",
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+    type(None): "null",
+}
 
 
 @dataclass(frozen=True)
@@ -47,7 +54,7 @@ class Document:
         return MedevalError(f"{self.file}:{self.line(at)}: {what}")
 
     def decode(self, at: int, end: int | None = None) -> tuple[Any, int]:
-        """Decode the value that starts at ``at`` (and may not pass ``end``); give it and the position after it."""
+        """Give the value that starts at ``at`` (and may not pass ``end``) and the position after it."""
         text, base = (self.text, 0) if end is None else (self.text[at:end], at)
         try:
             value, after = self._decoder.raw_decode(text, at - base)
@@ -81,7 +88,7 @@ class Document:
         return at
 
     def elements(self, at: int) -> Generator[tuple[int, Any], None, int]:
-        """Yield position and value of each element of the array at ``at``; return the position after it."""
+        """Yield position and value of each element of the array at ``at``; return where it ends."""
         at = self.skip(at + 1)
         if self.text[at : at + 1] == "]":
             return at + 1
@@ -94,7 +101,7 @@ class Document:
             at = self._comma(after, "]")
 
     def members(self, at: int) -> Generator[tuple[int, str, Any], None, int]:
-        """Yield position, key and value of each member of the object at ``at``; return the position after it."""
+        """Yield position, key and value of each member of the object at ``at``; return where it ends."""
         seen: dict[str, int] = {}
         at = self.skip(at + 1)
         if self.text[at : at + 1] == "}":
@@ -159,7 +166,9 @@ def array(document: Document) -> Iterator[tuple[int, Any]]:
     """Yield position and value of each element of the one array that the file holds."""
     start = document.skip(0)
     if document.text[start] != "[":
-        raise document.mistake(start, f"found {document.text[start]!r}; accepted: an array of records, '[...]'")
+        raise document.mistake(
+            start, f"found {document.text[start]!r}; accepted: an array of records, '[...]'"
+        )
     document.end((yield from document.elements(start)))
 
 
@@ -167,7 +176,9 @@ def members(document: Document) -> Iterator[tuple[int, str, Any]]:
     """Yield position, key and value of each member of the one object that the file holds."""
     start = document.skip(0)
     if document.text[start] != "{":
-        raise document.mistake(start, f"found {document.text[start]!r}; accepted: an object of records, '{{...}}'")
+        raise document.mistake(
+            start, f"found {document.text[start]!r}; accepted: an object of records, '{{...}}'"
+        )
     document.end((yield from document.members(start)))
 
 

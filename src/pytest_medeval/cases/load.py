@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,33 +13,36 @@ from pytest_medeval.tasks.base import Task
 from pytest_medeval.types import Record, Skip, Source
 
 
-def read_cases(path: Path, task: Task, format: str | None = None) -> tuple[list[Any], list[Skip]]:  # noqa: A002 - the word of `Suite`
+def read_cases(
+    path: Path,
+    task: Task,
+    format: str | None = None,  # noqa: A002 - the word that a Suite uses
+) -> tuple[list[Any], list[Skip]]:
     """Read the cases of one file, in its order, and the records of it that cannot be used.
 
-    ``format`` is a name of ``FORMATS``; without it the format is found from suffix and keys. A wrong record of the
-    native format is its author's mistake and raises ``MedevalError``; one of a published format becomes a ``Skip``.
-    A file without a single record, and an id that occurs twice, raise ``MedevalError``.
+    ``format`` is a name of ``FORMATS``; without it the format is found from suffix and keys. A wrong
+    record of the native format is its author's mistake and raises ``MedevalError``; one of a published
+    format becomes a ``Skip``. A file without a single record, and an id that occurs twice, raise
+    ``MedevalError``.
     """
     name = detect(path) if format is None else format
     read = FORMATS.resolve(name)
     serves = module_of(name).TASK
     if serves not in (None, task.name):
         raise MedevalError(f"{path}: format {name!r} holds {serves} cases; the suite's task is {task.name!r}")
-    cases: list[Any] = []
+    usable: list[Any] = []
     skips: list[Skip] = []
-    first: dict[str, Source] = {}
     for entry in read(path):
         made = _case(entry, task, own=name == "native")
-        if isinstance(made, Skip):
-            skips.append(made)
-            continue
-        if made.id in first:
-            raise MedevalError(f"{made.source}: id {made.id!r} occurs twice; first at {first[made.id]}")
-        first[made.id] = made.source
-        cases.append(made)
-    if not cases and not skips:
+        (skips if isinstance(made, Skip) else usable).append(made)
+    if not usable and not skips:
         raise MedevalError(f"{path}: no cases: the file holds no record")
-    return cases, skips
+    return _distinct(usable), skips
+
+
+def check_records(records: Iterable[Record], task: Task) -> list[Any]:
+    """Make cases of records that a suite's author wrote; the first wrong one, or an id given twice, raises."""
+    return _distinct([task.case(record) for record in records])
 
 
 def _case(entry: Record | Skip, task: Task, *, own: bool) -> Any:
@@ -50,3 +54,12 @@ def _case(entry: Record | Skip, task: Task, *, own: bool) -> Any:
         if own:
             raise
         return Skip(entry.source, str(error).removeprefix(f"{entry.source}: "))
+
+
+def _distinct(cases: list[Any]) -> list[Any]:
+    first: dict[str, Source] = {}
+    for case in cases:
+        if case.id in first:
+            raise MedevalError(f"{case.source}: id {case.id!r} occurs twice; first at {first[case.id]}")
+        first[case.id] = case.source
+    return cases

@@ -1,8 +1,9 @@
 """MedMCQA: one object a line, options ``opa`` to ``opd``, the gold a number ``cop``.
 
-The original counts ``cop`` from 1, the copy on Hugging Face from 0. A whole file is decided at once: a 0 in it means
-from 0, a 4 means from 1; with neither, explanations that open with the letter ("Ans. B") decide if they all agree.
-Nothing is guessed: a file that stays open is an error that asks for ``medmcqa:0`` or ``medmcqa:1``.
+The original counts ``cop`` from 1, the copy on Hugging Face from 0. A whole file is decided at once: a 0
+in it means from 0, a 4 means from 1; with neither, explanations that open with the letter ("Ans. B")
+decide if they all agree. Nothing is guessed: a file that stays open is an error that asks for
+``medmcqa:0`` or ``medmcqa:1``.
 """
 
 from __future__ import annotations
@@ -21,9 +22,10 @@ TASK = "mcq"
 KEYS = (frozenset({"question", "opa", "cop"}),)
 OPTIONS = {"A": "opa", "B": "opb", "C": "opc", "D": "opd"}
 LETTER = re.compile(
-    r"\s*ans(?:wer)?\b[\s.:\-–(\[]*(?:is\b)?[\s.:\-–(\[]*['\"‘’]?([a-d])\b\s*(?:['\"‘’).,:\]-]|i\.?e|$)", re.IGNORECASE
+    r"\s*ans(?:wer)?\b[\s.:\-–(\[]*(?:is\b)?[\s.:\-–(\[]*['\"‘’]?([a-d])\b\s*(?:['\"‘’).,:\]-]|i\.?e|$)",
+    re.IGNORECASE,
 )
-"""An explanation that opens with the letter: "Ans. B", "Ans-a.", "Ans. is 'd' i.e."; not "Answer: A patient"."""
+"""Opens with the letter: "Ans. B", "Ans-a.", "Ans. is 'd' i.e."; not "Answer: A patient"."""
 
 Entries = Sequence[tuple[int, dict[str, Any]]]
 
@@ -81,6 +83,10 @@ def _read(path: Path, entries: Entries, first: int) -> Iterator[Record | Skip]:
             "question": found.get("question"),
             "options": {name: found.get(key) or "" for name, key in OPTIONS.items()},
             "answer": letter,
-            "tags": {tag: found[key] for tag, key in (("subject", "subject_name"), ("topic", "topic_name")) if found.get(key)},
+            "tags": {
+                tag: found[key]
+                for tag, key in (("subject", "subject_name"), ("topic", "topic_name"))
+                if found.get(key)
+            },
         }
         yield choice(source, fields)

@@ -1,6 +1,7 @@
 """MedQA (USMLE): one object a line, the gold both as letter and as text; 4 or 5 options.
 
-There is no id: the 0-based line is the identity, as in MIRAGE. The letter is the gold, the text must agree with it.
+There is no id: the 0-based line is the identity, as in MIRAGE. The letter is the gold, the text must
+agree with it.
 """
 
 from __future__ import annotations
@@ -26,7 +27,12 @@ def read(path: Path) -> Iterator[Record | Skip]:
         elif letter in options and found.get("answer", options[letter]) != options[letter]:
             yield Skip(source, "gold letter and gold text disagree")
         else:
-            fields = {"id": f"medqa-{position:04d}", "question": found.get("question"), "options": options, "answer": letter}
+            fields = {
+                "id": f"medqa-{position:04d}",
+                "question": found.get("question"),
+                "options": options,
+                "answer": letter,
+            }
             if found.get("meta_info"):
                 fields["tags"] = {"step": found["meta_info"]}
             yield choice(source, fields)

@@ -1,14 +1,14 @@
-"""MIE (ACL 2020): dialogues as overlapping windows of five turns, each with the states of symptoms, tests, operations.
+"""MIE (ACL 2020): dialogues as overlapping windows of five turns, each with the states of symptoms and tests.
 
-One case a dialogue. Windows share four of five turns, so a case a window asks the same sentence up to five times,
-lets long dialogues weigh more, and multiplies the cost by 14 without one more independent observation. The dialogue
-is rebuilt from the last turn of each window. ``mie:windows`` reads a case a window, grouped by dialogue, where the
-published window labels themselves are wanted.
+One case a dialogue. Windows share four of five turns, so a case a window asks the same sentence up to
+five times, lets long dialogues weigh more, and multiplies the cost by 14 without one more independent
+observation. The dialogue is rebuilt from the last turn of each window. ``mie:windows`` reads a case a
+window, grouped by dialogue, where the published window labels themselves are wanted.
 
-Only symptoms are asked about: the state of a test or an operation says whether it was done or advised, which is no
-finding. The state of a symptom in a dialogue is that of the last window that knows one (later news replaces older;
-MIE's ``未知`` only says that it was mentioned). Within a window the doctor's word stands above the patient's, and a
-patient who is cited with both yes and no is ``uncertain``.
+Only symptoms are asked about: the state of a test or an operation says whether it was done or advised,
+which is no finding. The state of a symptom in a dialogue is that of the last window that knows one (later
+news replaces older; MIE's ``未知`` only says that it was mentioned). Within a window the doctor's word
+stands above the patient's, and a patient who is cited with both yes and no is ``uncertain``.
 """
 
 from __future__ import annotations
@@ -47,14 +47,18 @@ def read_windows(path: Path) -> Iterator[Record | Skip]:
                 yield Skip(source, "window without label")
                 continue
             group = f"mie-{position:04d}"
-            yield _entry(source, f"{group}-{number:02d}", window["utterances"], _merged([_states(window)]), group)
+            yield _entry(
+                source, f"{group}-{number:02d}", window["utterances"], _merged([_states(window)]), group
+            )
 
 
 def _dialogues(path: Path) -> Iterator[tuple[int, int, list[dict[str, Any]], Document]]:
     document = open_document(path)
     for position, (at, windows) in enumerate(array(document)):
         if not isinstance(windows, list) or not all(map(_is_window, windows)):
-            raise document.mistake(at, "a dialogue is a list of windows with 'utterances' and 'label' (lists of texts)")
+            raise document.mistake(
+                at, "a dialogue is a list of windows with 'utterances' and 'label' (lists of texts)"
+            )
         for window in windows:
             for label in window["label"]:
                 if LABEL.fullmatch(label) is None:
@@ -63,10 +67,14 @@ def _dialogues(path: Path) -> Iterator[tuple[int, int, list[dict[str, Any]], Doc
 
 
 def _is_window(window: Any) -> bool:
-    return isinstance(window, dict) and all(
-        isinstance(window.get(key), list) and all(isinstance(text, str) for text in window[key])
-        for key in ("utterances", "label")
-    ) and bool(window["utterances"])
+    return (
+        isinstance(window, dict)
+        and all(
+            isinstance(window.get(key), list) and all(isinstance(text, str) for text in window[key])
+            for key in ("utterances", "label")
+        )
+        and bool(window["utterances"])
+    )
 
 
 def _entry(

@@ -19,7 +19,7 @@ KEYS = (
 
 
 def read(path: Path) -> Iterator[Record]:
-    """Yield each record as it is written; numbers with a fraction stay texts, so that ``12.50`` stays ``12.50``."""
+    """Yield each record as it is written; a number with a fraction stays the text that was typed."""
     if path.suffix.lower() in (".yaml", ".yml"):
         yield from read_yaml_cases(path)
         return

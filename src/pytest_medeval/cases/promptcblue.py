@@ -1,10 +1,11 @@
-"""PromptCBLUE's two polarity tasks, CHIP-MDCFNPC and IMCS-V2-SR: one object a line, a whole prompt and a target.
+"""PromptCBLUE's two polarity tasks, CHIP-MDCFNPC and IMCS-V2-SR: one object a line, prompt and target.
 
-The published ``input`` is asked as it is; the dialogue is cut out of it for display. The target's first line is a
-heading, then follows one ``finding：label`` a line. Labels are sentences that hold the list separators themselves, so
-a line is read from its end: it ends in a known label or the record is skipped. A finding given twice with the same
-label counts once (sets, not multisets); with two labels the record has no single right answer and is skipped.
-In CHIP-MDCFNPC the prompt names the findings, in IMCS-V2-SR they have to be found (``listed`` false).
+The published ``input`` is asked as it is; the dialogue is cut out of it for display. The target's first
+line is a heading, then follows one ``finding：label`` a line. Labels are sentences that hold the list
+separators themselves, so a line is read from its end: it ends in a known label or the record is skipped.
+A finding given twice with the same label counts once (sets, not multisets); with two labels the record
+has no single right answer and is skipped. In CHIP-MDCFNPC the prompt names the findings, in IMCS-V2-SR
+they have to be found (``listed`` false).
 """
 
 from __future__ import annotations
@@ -49,14 +50,17 @@ def read(path: Path) -> Iterator[Record | Skip]:
             yield Skip(source, findings)
             continue
         prompt = found.get("input")
-        yield Record(source, {
-            "id": found.get("sample_id") or f"promptcblue-{position:04d}",
-            "prompt": prompt,
-            "dialogue": _dialogue(prompt) if isinstance(prompt, str) else prompt,
-            "findings": findings,
-            "listed": name == "CHIP-MDCFNPC",
-            "tags": {"dataset": name},
-        })
+        yield Record(
+            source,
+            {
+                "id": found.get("sample_id") or f"promptcblue-{position:04d}",
+                "prompt": prompt,
+                "dialogue": _dialogue(prompt) if isinstance(prompt, str) else prompt,
+                "findings": findings,
+                "listed": name == "CHIP-MDCFNPC",
+                "tags": {"dataset": name},
+            },
+        )
 
 
 def _findings(target: Any, labels: dict[str, str]) -> dict[str, str] | str:

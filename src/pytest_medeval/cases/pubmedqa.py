@@ -1,6 +1,7 @@
 """PubMedQA: an object keyed by PMID; yes, no and maybe become the options A, B and C, as in MIRAGE.
 
-The abstract's sections without the conclusion (``CONTEXTS``) are shown; ``LONG_ANSWER``, the conclusion, never is.
+The abstract's sections without the conclusion (``CONTEXTS``) are shown; ``LONG_ANSWER``, the conclusion,
+never is.
 """
 
 from __future__ import annotations
@@ -23,15 +24,24 @@ def read(path: Path) -> Iterator[Record | Skip]:
     for at, pmid, found in members(document):
         source = Source(str(path), document.line(at))
         if not isinstance(found, dict):
-            raise document.mistake(at, f"PMID {pmid!r} is no object; accepted: an object with QUESTION and CONTEXTS")
+            raise document.mistake(
+                at, f"PMID {pmid!r} is no object; accepted: an object with QUESTION and CONTEXTS"
+            )
         gold, contexts = found.get("final_decision"), found.get("CONTEXTS")
         if gold not in LETTERS:
             yield Skip(source, "final_decision is not yes, no or maybe")
-        elif not isinstance(contexts, list) or not all(isinstance(text, str) for text in contexts) or not contexts:
+        elif (
+            not isinstance(contexts, list)
+            or not all(isinstance(text, str) for text in contexts)
+            or not contexts
+        ):
             yield Skip(source, "CONTEXTS holds no text")
         else:
             fields = {
-                "id": pmid, "question": found.get("QUESTION"), "options": OPTIONS, "answer": LETTERS[gold],
+                "id": pmid,
+                "question": found.get("QUESTION"),
+                "options": OPTIONS,
+                "answer": LETTERS[gold],
                 "context": "\n".join(contexts),
             }
             if found.get("YEAR"):

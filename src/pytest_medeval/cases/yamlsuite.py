@@ -1,7 +1,8 @@
-"""Suites and cases in YAML, written by hand: every key and case knows its line, and texts stay as they were typed.
+"""Suites and cases in YAML, written by hand: every key and case knows its line, texts stay as typed.
 
-YAML 1.1 reads ``answer: NO`` as false, ``12.50`` as 12.5 and ``1:30`` as 90. In ``cases`` a value is therefore the
-text that was typed, but for the two switches ``critical`` and ``listed``; above ``cases`` the rules of YAML 1.2 hold.
+YAML 1.1 reads ``answer: NO`` as false, ``12.50`` as 12.5 and ``1:30`` as 90. In ``cases`` a value is
+therefore the text that was typed, but for the two switches ``critical`` and ``listed``; above ``cases``
+the rules of YAML 1.2 hold.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ BOOLEANS = {"true": True, "false": False}
 WHOLE = re.compile(r"[-+]?[0-9]+")
 NUMBER = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 TAGS = frozenset(
-    f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "timestamp", "merge", "value", "map", "seq")
+    f"tag:yaml.org,2002:{name}"
+    for name in ("str", "int", "float", "bool", "null", "timestamp", "merge", "value", "map", "seq")
 )
 
 
@@ -31,8 +33,8 @@ TAGS = frozenset(
 class SuiteFile:
     """A ``*.medeval.yaml`` as it was written.
 
-    ``fields`` are all keys but an inline list of cases, ``lines`` the line of each key of the file (``cases`` too).
-    ``cases`` that names files instead stays in ``fields``, and ``records`` is empty.
+    ``fields`` are all keys but an inline list of cases, ``lines`` the line of each key of the file
+    (``cases`` too). ``cases`` that names files instead stays in ``fields``, and ``records`` is empty.
     """
 
     source: Source
@@ -42,7 +44,7 @@ class SuiteFile:
 
 
 def read_yaml_suite(path: Path) -> SuiteFile:
-    """Read a suite file; ``MedevalError`` with file and line for YAML that cannot be read or a key given twice."""
+    """Read a suite file; ``MedevalError`` where YAML cannot be read or a key is given twice."""
     loader = _Loader(path)
     root = loader.root
     if not isinstance(root, yaml.MappingNode):
@@ -65,7 +67,10 @@ def read_yaml_cases(path: Path) -> Iterator[Record]:
     if isinstance(node, yaml.MappingNode):
         entries = loader.mapping(node)
         if set(entries) != {"cases"}:
-            raise loader.mistake(node, f"found the keys {', '.join(entries) or '(none)'}; accepted: a list of cases, or only 'cases'")
+            raise loader.mistake(
+                node,
+                f"found the keys {', '.join(entries) or '(none)'}; accepted: a list of cases, or only 'cases'",
+            )
         node = entries["cases"][1]
     yield from loader.records(node)
 
@@ -88,10 +93,14 @@ class _Loader:
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             where = "" if mark is None else f":{mark.line + 1}"
-            raise MedevalError(f"{self.file}{where}: not YAML: {_one_line(error.problem or error.context)}") from error
+            raise MedevalError(
+                f"{self.file}{where}: not YAML: {_one_line(error.problem or error.context)}"
+            ) from error
         except yaml.reader.ReaderError as error:
             line = text.count("\n", 0, error.position) + 1
-            raise MedevalError(f"{self.file}:{line}: not YAML: character #x{ord(text[error.position]):04x} is not allowed") from error
+            raise MedevalError(
+                f"{self.file}:{line}: not YAML: character #x{ord(text[error.position]):04x} is not allowed"
+            ) from error
         except RecursionError as error:
             raise MedevalError(f"{self.file}: not YAML for cases: nested too deeply") from error
         if node is None:
@@ -105,7 +114,9 @@ class _Loader:
             if not isinstance(key, yaml.ScalarNode):
                 raise self.mistake(key, f"found {_called(key)} as a key; accepted: a text")
             if key.value in entries:
-                raise self.mistake(key, f"key {key.value!r} occurs twice, first on line {_line(entries[key.value][0])}")
+                raise self.mistake(
+                    key, f"key {key.value!r} occurs twice, first on line {_line(entries[key.value][0])}"
+                )
             entries[key.value] = (key, value)
         return entries
 
