@@ -97,7 +97,12 @@ class Engine:
     """``open_model(role, task)`` gives the model that answers a task in a role, or None."""
     progress: Progress = silent
     _done: dict[str, dict[str, Evaluation]] = field(default_factory=dict)
-    seconds: float = 0.0
+    _seconds: float = 0.0
+
+    def take_seconds(self) -> float:
+        """Give the seconds spent on evaluation since the last call."""
+        seconds, self._seconds = self._seconds, 0.0
+        return seconds
 
     def evaluations(self, suite: Resolved, selected: Sequence[str]) -> Mapping[str, Evaluation]:
         """Evaluate the selected cases of a suite, once; every later call gives the same objects."""
@@ -121,7 +126,7 @@ class Engine:
         if CANDIDATE not in scored:
             raise MedevalError(f"suite {suite.name}: no model answers {task.name}")
         base: Sequence[Scored | None] = scored.get(BASELINE, [None] * len(cases))
-        self.seconds += perf_counter() - started
+        self._seconds += perf_counter() - started
         return {
             case.id: Evaluation(
                 read=own.read, scores=own.scores, rows=own.rows, answer=own.answer, case=case, baseline=other,

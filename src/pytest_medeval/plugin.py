@@ -1,1 +1,206 @@
-"""The pytest hooks; they only translate."""
+"""The pytest hooks; they only translate.
+
+Nothing heavy is imported here: an unrelated test suite must not notice that the plugin is installed. The hooks of
+``Running`` are registered when a session first uses the plugin.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_medeval.errors import MedevalError
+from pytest_medeval.settings import OPTIONS, Option, read_settings
+
+if TYPE_CHECKING:
+    from pytest_medeval.session import MedevalSession
+
+STATE = pytest.StashKey["MedevalSession"]()
+NODE_FOLDER = "medeval_folder"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add every option of the table, and its ini key."""
+    group = parser.getgroup("medeval", "medical model evaluation")
+    for option in OPTIONS:
+        group.addoption(option.flag, dest=option.key, action="append" if option.repeat else "store",
+                        default=None, metavar=option.metavar, help=option.help)
+        parser.addini(option.key, option.help, type="linelist" if option.repeat else "string", default=None)
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Offer the hooks through which third parties add names to the tables."""
+    from pytest_medeval import newhooks  # noqa: PLC0415 - imported when hooks are declared, not before
+
+    pluginmanager.add_hookspecs(newhooks)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the mark and the fixtures; check the options at once when there are any."""
+    config.addinivalue_line("markers", "medeval(suite): evaluate the cases of a pytest_medeval.Suite, one test a case")
+    from pytest_medeval import fixtures  # noqa: PLC0415 - light, and not before pytest is configured
+
+    config.pluginmanager.register(fixtures, "medeval-fixtures")
+    if any(_given(config, option) for option in OPTIONS):
+        start(config)
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Collect ``*.medeval.yaml``."""
+    if not file_path.name.endswith((".medeval.yaml", ".medeval.yml")):
+        return None
+    from pytest_medeval.collect import YamlModule  # noqa: PLC0415 - only when such a file exists
+
+    return YamlModule.from_parent(parent, path=file_path)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Turn a marked function into one test a case."""
+    if metafunc.definition.get_closest_marker("medeval") is not None:
+        from pytest_medeval.collect import parametrize  # noqa: PLC0415 - only with a marked test
+
+        parametrize(metafunc, start(metafunc.config).collection)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a worker where to leave what it collected."""
+    node.workerinput[NODE_FOLDER] = str(start(node.config).folder())
+
+
+def start(config: pytest.Config) -> MedevalSession:
+    """Give the machinery; start it on first use."""
+    if STATE not in config.stash:
+        from pytest_medeval.session import MedevalSession  # noqa: PLC0415 - only a session that uses it pays for it
+
+        with usage():
+            state = MedevalSession(read_settings(lambda option: _given(config, option), Path(config.rootpath)))
+        worker = getattr(config, "workerinput", None)
+        if worker is not None:
+            state.work_for(worker[NODE_FOLDER], worker["workerid"], worker["workercount"])
+        config.stash[STATE] = state
+        config.pluginmanager.register(Running(config, state), "medeval-running")
+    return config.stash[STATE]
+
+
+def _given(config: pytest.Config, option: Option) -> Any:
+    """Take the command line before the ini file."""
+    value = config.getoption(option.key)
+    return value if value is not None else config.getini(option.key) or None
+
+
+@contextmanager
+def usage() -> Iterator[None]:
+    """Turn a user's mistake into pytest's usage error: one line, exit code 4."""
+    try:
+        yield
+    except MedevalError as mistake:
+        raise pytest.UsageError(*str(mistake).splitlines()) from None
+
+
+class Running:
+    """The hooks of a session that uses the plugin."""
+
+    def __init__(self, config: pytest.Config, state: MedevalSession) -> None:
+        self.config = config
+        self.state = state
+
+    def pytest_report_header(self) -> list[str]:
+        """Name the candidate, and what is left out."""
+        return self.state.header()
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Report all mistakes of collection together; a worker leaves them to the controller."""
+        from pytest_medeval.collect import selection  # noqa: PLC0415 - keeps the plugin's import light
+
+        with usage():
+            if not self.state.collected(bool(selection(items)) and not self.config.option.collectonly):
+                items.clear()
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Keep what is selected; from here on all requests of the run are known."""
+        from pytest_medeval.collect import selection  # noqa: PLC0415 - keeps the plugin's import light
+
+        self.state.selected = selection(session.items)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
+        """Answer before the first test, judge after the last."""
+        if self.config.option.collectonly or self.state.worker:
+            return (yield)
+        progress = self.config.pluginmanager.getplugin("terminalreporter")
+        with usage():
+            self.state.answer_all(progress)
+        try:
+            return (yield)
+        finally:
+            self._judge(session)
+
+    def _judge(self, session: pytest.Session) -> None:
+        """Make a test report of every gate, so that it shows in the counts, in ``-v`` and in JUnit XML."""
+        with usage():
+            results = self.state.judge()
+        session.testscollected += len(results)
+        for result in results:
+            for report in gate_reports(result):
+                self.config.hook.pytest_runtest_logreport(report=report)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Let the report of a test carry its evaluation; it crosses from workers with it."""
+        report = yield
+        message = item.stash.get(MESSAGE, None)
+        if message is not None and report.when == "setup":
+            report.medeval = message  # type: ignore[attr-defined]  # reports carry any JSON attribute
+        return report
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Keep what a report carries."""
+        message = getattr(report, "medeval", None)
+        if message is not None:
+            self.state.journal.note(message)
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """End with the verdict."""
+        self.state.summarise(terminalreporter)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self) -> None:
+        """Learn what the workers collected, and of the mistakes in it."""
+        with usage():
+            self.state.learn()
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
+        """Keep the cases of a suite on one worker, so that their batches stay whole."""
+        if not self.state.settings.models or config.getoption("dist") != "load":
+            return None
+        from pytest_medeval.schedule import SuiteScheduling  # noqa: PLC0415 - xdist is optional
+
+        return SuiteScheduling(config, log)
+
+    def pytest_unconfigure(self) -> None:
+        """Remove the folder of the workers."""
+        self.state.close()
+
+
+MESSAGE = pytest.StashKey[dict[str, Any]]()
+"""What an item's evaluation sends to the controller."""
+
+
+def gate_reports(result: Any) -> Iterator[pytest.TestReport]:
+    """Make the reports of one gate: its verdict as a call, and the teardown that closes it in JUnit XML."""
+    outcome, text = result.report()
+    nodeid = f"{result.suite}::gate[{result.expression}]"
+    location = (result.suite, None, f"gate[{result.expression}]")
+    longrepr: Any = text if outcome == "failed" else None
+    if outcome == "skipped":
+        longrepr = (result.suite, 0, f"Skipped: {text}")
+    properties = list(result.properties())
+    yield pytest.TestReport(nodeid, location, {}, outcome, longrepr, "call", [], 0.0, user_properties=properties)
+    yield pytest.TestReport(nodeid, location, {}, "passed", None, "teardown", [], 0.0, user_properties=properties)

@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pytest_medeval.errors import MedevalError, accepted
-
-ANY = ""
-"""The task of a SPEC that was given without ``TASK=``: every task."""
-
-TASK_NAMES = ("dialogue", "mcq", "polarity")
-
 
 @dataclass(frozen=True, slots=True)
 class Option:
@@ -60,8 +54,8 @@ class Settings:
     """What the user asked for, checked."""
 
     root: Path
-    models: Mapping[str, str]
-    baselines: Mapping[str, str]
+    models: Sequence[str]
+    baselines: Sequence[str]
     gates: Sequence[str]
     limit: int | None
     seed: int
@@ -73,12 +67,6 @@ class Settings:
     json: Path | None
     inconclusive: str
     allow_not_evaluated: frozenset[str]
-    threads: int | None = None
-
-    @property
-    def active(self) -> bool:
-        """Whether the user named a model, and so means to evaluate."""
-        return bool(self.models)
 
 
 def read_settings(get: Callable[[Option], Any], root: Path) -> Settings:
@@ -92,8 +80,8 @@ def read_settings(get: Callable[[Option], Any], root: Path) -> Settings:
     cache = raw["cache"] or ".medeval/cache"
     return Settings(
         root=root,
-        models=_by_task("--medeval-model", raw["model"] or ()),
-        baselines=_by_task("--medeval-baseline", raw["baseline"] or ()),
+        models=tuple(raw["model"] or ()),
+        baselines=tuple(raw["baseline"] or ()),
         gates=tuple(raw["gate"] or ()),
         limit=limit,
         seed=_whole("--medeval-seed", raw["seed"], 0) or 0,
@@ -106,22 +94,6 @@ def read_settings(get: Callable[[Option], Any], root: Path) -> Settings:
         inconclusive=_one_of("--medeval-inconclusive", raw["inconclusive"] or "fail", ("pass", "fail")),
         allow_not_evaluated=frozenset(raw["allow-not-evaluated"] or ()),
     )
-
-
-def _by_task(flag: str, values: Sequence[str]) -> dict[str, str]:
-    """Split ``TASK=SPEC``; a path or address may hold ``=`` itself, so only a bare word before it is a task."""
-    found: dict[str, str] = {}
-    for value in values:
-        head, sep, tail = value.partition("=")
-        task, spec = (head, tail) if sep and head.isidentifier() else (ANY, value)
-        if task and task not in TASK_NAMES:
-            raise MedevalError(f"{flag}={value}: {accepted('task', task, TASK_NAMES)}")
-        if not spec.strip():
-            raise MedevalError(f"{flag}={value}: the SPEC is empty; accepted: a folder, a name, https://host/v1#name or a .toml manifest")
-        if task in found:
-            raise MedevalError(f"{flag} is given twice for {task or 'all tasks'}: {found[task]} and {spec}; write TASK=SPEC to name one a task")
-        found[task] = spec.strip()
-    return found
 
 
 def _whole(flag: str, value: object, least: int, also: str = "") -> int | None:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
-FloatArray: TypeAlias = NDArray[np.float64]
+FloatArray: TypeAlias = "NDArray[np.float64]"
 Outcome: TypeAlias = Literal["answered", "no_answer", "truncated", "degenerate", "error"]
 Verdict: TypeAlias = Literal["pass", "fail", "inconclusive", "not evaluated"]
 Direction: TypeAlias = Literal[1, -1, 0]

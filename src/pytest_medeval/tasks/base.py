@@ -19,6 +19,8 @@ class Task(Protocol):
     name: ClassVar[str]
     metrics: ClassVar[tuple[str, ...]]
     """Names of the metrics that a suite of this task reports unless it names its own."""
+    headline: ClassVar[str]
+    """The metric by which cases and subgroups are ranked in the report."""
 
     def case(self, record: Record) -> Any:
         """Check a record and make the task's case of it; ``MedevalError`` with file and line where it cannot."""

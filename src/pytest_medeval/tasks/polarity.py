@@ -41,6 +41,7 @@ class Polarity:
     """Options of a polarity suite; ``synonyms`` is a TOML file that replaces the shipped table of finding groups."""
 
     name: ClassVar[str] = "polarity"
+    headline: ClassVar[str] = "micro_f1"
     metrics: ClassVar[tuple[str, ...]] = (
         "accuracy", "micro_precision", "micro_recall", "micro_f1", "macro_f1",
         "raw_accuracy", "raw_micro_precision", "raw_micro_recall", "raw_micro_f1", "raw_macro_f1",

@@ -1,0 +1,53 @@
+"""What a test may ask for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_medeval.errors import MedevalError
+from pytest_medeval.plugin import MESSAGE, start
+
+if TYPE_CHECKING:
+    from pytest_medeval.engine import Evaluation
+    from pytest_medeval.session import Asker
+
+
+@pytest.fixture
+def evaluation(request: pytest.FixtureRequest) -> Evaluation:
+    """One case with the candidate's reply, prediction, outcome and scores, and the baseline's beside them."""
+    from pytest_medeval.collect import Ask  # noqa: PLC0415 - keeps the plugin's import light
+
+    ask = getattr(request, "param", None)
+    if not isinstance(ask, Ask):
+        pytest.fail("fixture 'evaluation' needs @pytest.mark.medeval(Suite(...)) on the test", pytrace=False)
+    try:
+        found, message = start(request.config).pull(ask.suite, ask.case, request.node.nodeid)
+    except MedevalError as mistake:
+        pytest.fail(str(mistake), pytrace=False)
+    request.node.stash[MESSAGE] = message
+    scores = [(f"medeval.{name}", value) for name, value in sorted(found.scores.items())]
+    request.node.user_properties += [("medeval.outcome", found.outcome), *scores]
+    return found
+
+
+@pytest.fixture
+def medeval_model(request: pytest.FixtureRequest) -> Asker:
+    """The candidate, loaded once a session: ``reply(text)`` and ``logprobs(text, choices)``."""
+    return _asker(request, "candidate")
+
+
+@pytest.fixture
+def medeval_baseline(request: pytest.FixtureRequest) -> Asker:
+    """The baseline: by default the same weights with the adapter off."""
+    return _asker(request, "baseline")
+
+
+def _asker(request: pytest.FixtureRequest, role: str) -> Asker:
+    mark = request.node.get_closest_marker("medeval")
+    suite = mark.args[0] if mark and mark.args else None
+    try:
+        return start(request.config).asker(role, getattr(suite, "task", None))
+    except MedevalError as mistake:
+        pytest.fail(str(mistake), pytrace=False)

@@ -1,0 +1,80 @@
+"""Which model answers a task in a role? Candidate and baseline from the options, each opened once."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pytest_medeval.errors import MedevalError
+from pytest_medeval.models import Model, ModelSpec, Settings, baseline_of, model_for, open_model, parse_specs
+
+NOBODY = "none"
+
+
+@dataclass
+class Roles:
+    """Candidate and baseline of every task.
+
+    ``candidates`` and ``baselines`` are the texts of ``--medeval-model`` and ``--medeval-baseline``.
+    """
+
+    candidates: Sequence[str]
+    baselines: Sequence[str]
+    root: Path
+    settings: Settings
+    _open: dict[ModelSpec, Model] = field(default_factory=dict)
+
+    def spec(self, role: str, task: str) -> ModelSpec | None:
+        """Find who answers a task in a role; a LoRA adapter's baseline is its own base unless another is named."""
+        candidates = self._parsed("--medeval-model", self.candidates)
+        candidate = model_for(candidates, task)
+        if role == "candidate" or candidate is None:
+            return candidate
+        absent = {name for name in (text.removesuffix(NOBODY) for text in self.baselines if _is_none(text))}
+        named = model_for(self._parsed("--medeval-baseline", [text for text in self.baselines if not _is_none(text)]), task)
+        if named is not None or "" in absent or f"{task}=" in absent:
+            return named
+        return baseline_of(candidate)
+
+    def model(self, role: str, task: str) -> Model | None:
+        """Open the model of a role, once; equal specs share it."""
+        spec = self.spec(role, task)
+        if spec is None:
+            return None
+        if spec not in self._open:
+            self._open[spec] = open_model(spec, self.settings)
+        return self._open[spec]
+
+    def identities(self, task: str) -> dict[str, dict[str, dict[str, Any]]]:
+        """Give the identity of every role's model of a task: role -> task -> identity."""
+        found = {role: self.model(role, task) for role in ("candidate", "baseline")}
+        return {role: {task: asdict(model.identity)} for role, model in found.items() if model is not None}
+
+    @property
+    def notices(self) -> list[str]:
+        """List what the models want to be said once."""
+        return [notice for model in self._open.values() for notice in model.notices]
+
+    def _parsed(self, flag: str, texts: Sequence[str]) -> Mapping[str | None, ModelSpec]:
+        try:
+            return parse_specs(list(texts), self.root)
+        except MedevalError as mistake:
+            raise MedevalError(f"{flag}: {mistake}") from None
+
+
+def _is_none(text: str) -> bool:
+    return text == NOBODY or text.endswith(f"={NOBODY}")
+
+
+def together(tasks: Mapping[str, Mapping[str, Any]], spec: str) -> dict[str, Any]:
+    """Describe a role whose tasks have models of their own: what they share, and each under ``tasks``."""
+    identities = list(tasks.values())
+    if all(identity == identities[0] for identity in identities):
+        return dict(identities[0])
+    shared = {key: identities[0][key] if len({str(one[key]) for one in identities}) == 1 else None for key in identities[0]}
+    parts = "".join(f"{task}:{tasks[task]['fingerprint']}" for task in sorted(tasks))
+    return {**shared, "spec": spec, "fingerprint": hashlib.sha256(parts.encode()).hexdigest(),
+            "tasks": {task: dict(tasks[task]) for task in sorted(tasks)}}

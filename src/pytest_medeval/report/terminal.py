@@ -1,0 +1,184 @@
+"""The run record as lines for a terminal: data in, lines out; the plugin only writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+WIDTH = 100
+WORST = 3
+MIN_GROUP = 20
+"""Subgroups below this size are shown with their size and not scored."""
+
+COLOURS: Mapping[str, Mapping[str, bool]] = {
+    "pass": {"green": True}, "fail": {"red": True, "bold": True}, "inconclusive": {"yellow": True, "bold": True},
+    "not evaluated": {"yellow": True, "bold": True},
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of text and the markup of pytest's terminal writer."""
+
+    text: str = ""
+    markup: Mapping[str, bool] = field(default_factory=dict)
+
+
+def summary(record: Mapping[str, Any], *, notices: Sequence[str] = (), brief: bool = False) -> Iterator[Line]:
+    """Give the whole summary; ``brief`` leaves only the gates."""
+    if not brief:
+        yield from _models(record)
+        for notice in notices:
+            yield Line(f"note: {notice}", {"yellow": True})
+        for name, suite in record["suites"].items():
+            yield Line()
+            yield from _suite(name, suite, [case for case in record["cases"] if case["suite"] == name])
+        yield Line()
+    yield from _gates(record["gates"])
+
+
+def _models(record: Mapping[str, Any]) -> Iterator[Line]:
+    for role, model in record["models"].items():
+        parts = model.get("tasks")
+        where = ", ".join(f"{task} {one['fingerprint'][:12]}" for task, one in parts.items()) if parts else model["fingerprint"][:12]
+        kind = " ".join(str(model[key]) for key in ("dtype", "device") if model.get(key))
+        yield Line(f"{role:<9}  {model['spec']}  sha256 {where}  {kind}")
+
+
+def _suite(name: str, suite: Mapping[str, Any], cases: Sequence[Mapping[str, Any]]) -> Iterator[Line]:
+    sampled = f" of {suite['total']}, seeded sample" if suite["cases"] < suite["total"] else ""
+    yield Line(f"{name} ({suite['task']}): {suite['evaluated']} of {suite['cases']} cases evaluated{sampled}", {"bold": True})
+    yield from _counts(suite)
+    if suite["metrics"]:
+        yield from _table(suite["metrics"])
+    yield from _confusion(suite.get("confusion"))
+    yield from _groups(suite.get("subgroups", {}))
+    yield from _worst(suite, cases)
+
+
+def _counts(suite: Mapping[str, Any]) -> Iterator[Line]:
+    for role, outcomes in suite["outcomes"].items():
+        found = ", ".join(f"{outcome} {count}" for outcome, count in outcomes.items() if count)
+        yield Line(f"  {role} replies: {found or 'none'}")
+    skipped = suite["skipped"]
+    if skipped["count"]:
+        reasons = ", ".join(f"{count} {reason}" for reason, count in skipped["reasons"].items())
+        yield Line(_fit(f"  skipped {skipped['count']} of {skipped['of']} records: {reasons}"), {"yellow": True})
+    excluded = suite.get("excluded")
+    if excluded and excluded["count"]:
+        reasons = ", ".join(f"{count} {reason}" for reason, count in excluded["reasons"].items())
+        yield Line(_fit(f"  complete pairs only: {excluded['count']} cases left out: {reasons}"), {"yellow": True})
+
+
+def _table(metrics: Mapping[str, Mapping[str, Any]]) -> Iterator[Line]:
+    paired = any(one["baseline"] is not None for one in metrics.values())
+    head = f"  {'metric':<16}"
+    head += f"{'baseline':>9}{'candidate':>11}{'difference':>12}   {'95 % interval':<19}{'p':>8}{'p (Holm)':>10}" if paired \
+        else f"{'candidate':>11}   95 % interval"
+    yield Line(head)
+    for name, one in metrics.items():
+        if paired:
+            yield Line(f"  {name:<16}{number(one['baseline']):>9}{number(one['candidate']):>11}{number(one['difference'], sign=True):>12}"
+                       f"   {interval(one['ci95'], sign=True):<19}{p_value(one['p_value']):>8}{p_value(one['p_corrected']):>10}")
+        else:
+            yield Line(f"  {name:<16}{number(one['candidate']):>11}   {interval(one['candidate_ci95'])}")
+
+
+def _confusion(confusion: Mapping[str, Any] | None) -> Iterator[Line]:
+    if not confusion:
+        return
+    labels = confusion["labels"]
+    heads = [*labels, *(["unread"] if len(confusion["matrix"][0]) > len(labels) else [])]
+    yield Line("  candidate, gold in rows: " + "".join(f"{label:>10}" for label in heads))
+    for label, row in zip(labels, confusion["matrix"], strict=True):
+        yield Line(f"    {label:<23}" + "".join(f"{int(count):>10}" for count in row))
+
+
+def _groups(subgroups: Mapping[str, Mapping[str, Any]]) -> Iterator[Line]:
+    for tag, groups in subgroups.items():
+        parts = [f"{value} {number(one['candidate'])} ({one['n']})" if one["n"] >= MIN_GROUP else f"{value} ({one['n']}, too few)"
+                 for value, one in groups["values"].items()]
+        text = f"  {groups['metric']} by {tag}: "
+        yield from _wrapped(text, parts)
+
+
+def _worst(suite: Mapping[str, Any], cases: Sequence[Mapping[str, Any]]) -> Iterator[Line]:
+    metric = suite["headline"]
+    scored = [case for case in cases if metric in case.get("candidate", {}).get("scores", {})]
+    if not scored:
+        return
+    def change(case: Mapping[str, Any]) -> float:
+        base = case.get("baseline", {}).get("scores", {}).get(metric)
+        own: float = case["candidate"]["scores"][metric]
+        return own - base if base is not None else own
+    ranked = sorted(scored, key=lambda case: (change(case), case["candidate"]["scores"][metric]))
+    losers = [case for case in ranked if "baseline" not in case or change(case) < 0]
+    if not losers:
+        yield Line(f"  no case lost in {metric} against the baseline")
+        return
+    yield from _wrapped(f"  {len(losers)} lost most in {metric}: " if "baseline" in losers[0] else f"  lowest {metric}: ",
+                        [_scores(case, metric) for case in losers[:WORST]])
+
+
+def _scores(case: Mapping[str, Any], metric: str) -> str:
+    base = case.get("baseline", {}).get("scores", {}).get(metric)
+    own = number(case["candidate"]["scores"][metric])
+    return f"{case['id']} {number(base)} -> {own}" if base is not None else f"{case['id']} {own}"
+
+
+def _gates(gates: Sequence[Mapping[str, Any]]) -> Iterator[Line]:
+    if not gates:
+        yield Line("no gate was set: this run measured and decided nothing", {"yellow": True})
+        return
+    counts = {verdict: sum(gate["verdict"] == verdict for gate in gates) for verdict in COLOURS}
+    yield Line("gates: " + ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count), {"bold": True})
+    for gate in gates:
+        seen = "" if gate["observed"] is None else f"  observed {number(gate['observed'])}"
+        seen += "" if gate["interval"] is None else f" {interval(gate['interval'])}"
+        seen += "" if gate["n"] is None else f", n {gate['n']}"
+        yield Line(f"  {gate['verdict'].upper():<13} {gate['suite']}: {gate['expression']}{seen}", COLOURS[gate["verdict"]])
+        if gate["verdict"] != "pass":
+            yield from (Line(f"                {line}") for line in _fold(gate["reason"], WIDTH - 16))
+
+
+def number(value: float | None, *, sign: bool = False) -> str:
+    """Print a score with four digits after the point, or a dash."""
+    if value is None:
+        return "-"
+    if abs(value) >= 1000:  # noqa: PLR2004 - keeps a column of ten characters
+        return f"{value:+.4g}" if sign else f"{value:.4g}"
+    return f"{value:+.4f}" if sign else f"{value:.4f}"
+
+
+def interval(ends: Sequence[float] | None, *, sign: bool = False) -> str:
+    """Print an interval."""
+    return "-" if ends is None else f"[{number(ends[0], sign=sign)}, {number(ends[1], sign=sign)}]"
+
+
+def p_value(value: float | None) -> str:
+    """Print a p-value."""
+    if value is None:
+        return "-"
+    return "<0.0001" if value < 0.0001 else f"{value:.4f}"  # noqa: PLR2004 - the last digit shown
+
+
+def _wrapped(head: str, parts: Sequence[str]) -> Iterator[Line]:
+    text = head
+    for index, part in enumerate(parts):
+        piece = part + (", " if index + 1 < len(parts) else "")
+        if len(text) + len(piece.rstrip()) > WIDTH:
+            yield Line(text.rstrip())
+            text = " " * 4
+        text += piece
+    yield Line(text)
+
+
+def _fit(text: str) -> str:
+    return text if len(text) <= WIDTH else f"{text[: WIDTH - 3]}..."
+
+
+def _fold(text: str, width: int) -> list[str]:
+    import textwrap  # noqa: PLC0415 - only a gate that did not pass needs it
+
+    return textwrap.wrap(text, width) or [""]

@@ -1,0 +1,80 @@
+"""What the controller knows of a run: the suites as they were collected, and every evaluation as it came in.
+
+All of it is plain JSON data, because with workers it comes from other processes. Workers leave what they collected
+as a file in a folder that the controller made, so that it is known even of a worker that crashed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_medeval.suite import options_of
+
+if TYPE_CHECKING:
+    from pytest_medeval.suite import Resolved
+
+
+def manifest(suite: Resolved, root: Path) -> dict[str, Any]:
+    """Give a collected suite as plain data: what it holds, how it is scored, what it must reach."""
+    return {
+        "name": suite.name,
+        "task": suite.task.name,
+        "options": dict(options_of(suite.task)),
+        "source": str(suite.source).removeprefix(f"{root}{os.sep}"),
+        "cases": [case.id for case in suite.cases],
+        "critical": [case.id for case in suite.cases if case.critical],
+        "total": suite.total,
+        "skipped": [{"source": str(skip.source).removeprefix(f"{root}{os.sep}"), "reason": skip.reason} for skip in suite.skips],
+        "gates": [str(gate) for gate in suite.gates],
+        "metrics": [metric.name for metric in suite.metrics],
+        "pairs": suite.pairs,
+        "signature": suite.signature,
+    }
+
+
+@dataclass
+class Journal:
+    """Grows while tests run; the record is made of it at the end."""
+
+    suites: dict[str, dict[str, Any]] = field(default_factory=dict)
+    entries: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    models: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """role -> task -> identity."""
+    usage: dict[str, float] = field(default_factory=dict)
+
+    def collected(self, manifests: Iterable[Mapping[str, Any]]) -> None:
+        """Take in suites as a process collected them."""
+        for facts in manifests:
+            self.suites[facts["name"]] = dict(facts)
+
+    def note(self, message: Mapping[str, Any]) -> None:
+        """Take in what a test's report carried: an evaluation, identities of models, usage."""
+        if "entry" in message:
+            entry = message["entry"]
+            self.entries.setdefault(entry["suite"], {}).setdefault(entry["id"], entry)
+        for role, tasks in message.get("models", {}).items():
+            self.models.setdefault(role, {}).update(tasks)
+        for name, amount in message.get("usage", {}).items():
+            self.usage[name] = self.usage.get(name, 0) + amount
+
+    def missing(self, suite: str) -> list[str]:
+        """Name the cases of a suite that were collected and not evaluated."""
+        done = self.entries.get(suite, {})
+        return [case for case in self.suites[suite]["cases"] if case not in done]
+
+
+def leave(folder: Path, name: str, data: Mapping[str, Any]) -> None:
+    """Write a worker's collection for the controller: whole, or not at all."""
+    partial = folder / f".{name}.part"
+    partial.write_text(json.dumps(data, ensure_ascii=False), encoding="utf-8")
+    partial.replace(folder / f"{name}.json")
+
+
+def gather(folder: Path) -> list[dict[str, Any]]:
+    """Read what the workers left, in a fixed order."""
+    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]

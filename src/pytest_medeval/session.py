@@ -1,0 +1,210 @@
+"""One pytest session's evaluation, without pytest: suites in, evaluations out, a verdict at the end."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_medeval.collect import Collection
+from pytest_medeval.engine import Engine, Evaluation, entry
+from pytest_medeval.errors import MedevalError
+from pytest_medeval.runs.journal import Journal, gather, leave, manifest
+from pytest_medeval.settings import Settings
+
+if TYPE_CHECKING:
+    from pytest_medeval.models import Model
+    from pytest_medeval.models.roles import Roles
+    from pytest_medeval.runs.build import Run
+    from pytest_medeval.verdicts.gates import GateResult
+
+NO_MODEL = ("medeval suites were collected and no model is named; give --medeval-model=SPEC, such as "
+            "--medeval-model=adapters/release.toml")
+
+
+@dataclass(frozen=True)
+class Asker:
+    """A model for tests of a user's own."""
+
+    model: Model
+
+    def reply(self, text: str, *, system: str | None = None, max_new_tokens: int = 256) -> str:
+        """Give the model's reply to one user message."""
+        return self.model.answer([self._request(text, system, (), max_new_tokens)])[0].text
+
+    def logprobs(self, text: str, choices: Sequence[str], *, system: str | None = None) -> tuple[float, ...]:
+        """Give the summed natural-log probability of each choice as the reply to one user message."""
+        return self.model.answer([self._request(text, system, tuple(choices), 1)])[0].logprobs
+
+    @staticmethod
+    def _request(text: str, system: str | None, choices: tuple[str, ...], max_new_tokens: int) -> Any:
+        from pytest_medeval.types import Message, Request  # noqa: PLC0415 - see Session
+
+        head = (Message("system", system),) if system else ()
+        return Request((*head, Message("user", text)), choices=choices, max_new_tokens=max_new_tokens)
+
+
+class MedevalSession:
+    """Holds a session's suites, models, evaluations and, on the controller, the journal."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.collection = Collection(settings)
+        self.journal = Journal()
+        self.selected: dict[str, list[str]] = {}
+        self.worker: str | None = None
+        self.run: Run | None = None
+        self._folder: Path | None = None
+        self._threads: int | None = None
+        self._engine: Engine | None = None
+        self._roles: Roles | None = None
+        self._told: set[str] = set()
+
+    # workers
+
+    def folder(self) -> Path:
+        """Name the folder in which workers leave what they collected; the first of them makes it."""
+        if self._folder is None:
+            self._folder = Path(tempfile.gettempdir()) / f"medeval-{uuid.uuid4().hex}"
+        return self._folder
+
+    def work_for(self, folder: str, worker: str, count: int) -> None:
+        """Become a worker: one of ``count`` that share this machine's cores."""
+        self._folder, self.worker = Path(folder), worker
+        self._threads = max(1, (os.cpu_count() or 1) // count)
+
+    def learn(self) -> None:
+        """Take in what the workers collected so far; their mistakes are the user's."""
+        left = gather(self.folder())
+        mistakes = list(dict.fromkeys(mistake for one in left for mistake in one["mistakes"]))
+        if mistakes:
+            raise MedevalError("\n".join(mistakes))
+        for one in left:
+            self.journal.collected(one["suites"])
+
+    def close(self) -> None:
+        """Remove the workers' folder."""
+        if self._folder is not None and self.worker is None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    # collection
+
+    def header(self) -> list[str]:
+        """Say in pytest's header who is evaluated, and what is left out."""
+        if self.worker or not self.settings.models:
+            return []
+        baseline = ", ".join(self.settings.baselines) or "the adapter's own base"
+        lines = [f"medeval: candidate {', '.join(self.settings.models)}; baseline {baseline}; seed {self.settings.seed}"]
+        if self.settings.data is None:
+            lines.append("medeval: suites on published data are left out; --medeval-data=DIR brings them in")
+        return lines
+
+    def collected(self, *, evaluating: bool) -> bool:
+        """Check the collection as a whole; False on a worker that leaves its mistakes to the controller."""
+        self.collection.close()
+        mistakes = list(self.collection.mistakes)
+        if evaluating and not mistakes:
+            mistakes = self._model_mistakes()
+        suites = [manifest(suite, self.settings.root) for suite in self.collection.suites.values()]
+        if self.worker and self._folder:
+            self._folder.mkdir(exist_ok=True)
+            leave(self._folder, self.worker, {"mistakes": mistakes, "suites": suites})
+            return not mistakes
+        if mistakes:
+            raise MedevalError("\n".join(mistakes))
+        self.journal.collected(suites)
+        return True
+
+    def _model_mistakes(self) -> list[str]:
+        if not self.settings.models:
+            return [NO_MODEL]
+        try:
+            for suite in self.collection.suites.values():
+                if self.roles.spec("candidate", suite.task.name) is None:
+                    return [f"{suite.source}: no model answers {suite.task.name}; give --medeval-model={suite.task.name}=SPEC "
+                            f"beside {', '.join(self.settings.models)}"]
+                self.roles.spec("baseline", suite.task.name)
+        except MedevalError as mistake:
+            return [str(mistake)]
+        return []
+
+    # evaluation
+
+    @property
+    def roles(self) -> Roles:
+        """The models of the run; none is loaded before it is asked."""
+        if self._roles is None:
+            from pytest_medeval.models import Settings as Compute  # noqa: PLC0415 - only a run with a model pays for it
+            from pytest_medeval.models.roles import Roles  # noqa: PLC0415 - likewise
+
+            own = self.settings
+            compute = Compute(device=own.device, dtype=own.dtype, threads=self._threads, cache=own.cache,
+                              batch_size=own.batch_size or "auto")
+            self._roles = Roles(own.models, own.baselines, own.root, compute)
+        return self._roles
+
+    @property
+    def engine(self) -> Engine:
+        """The engine of this process."""
+        if self._engine is None:
+            self._engine = Engine(lambda role, task: self.roles.model(role, task))
+        return self._engine
+
+    def answer_all(self, reporter: Any) -> None:
+        """Ask every model all selected cases, before the first test runs, and show how far it is."""
+        if self.selected:
+            from pytest_medeval.report.progress import Progress  # noqa: PLC0415 - only when there is work to show
+
+            self.engine.progress = Progress(reporter)
+            for name, cases in self.selected.items():
+                self.engine.evaluations(self.collection.suites[name], cases)
+
+    def pull(self, suite: str, case: str, nodeid: str) -> tuple[Evaluation, dict[str, Any]]:
+        """Give one evaluation, and the message that tells the controller of it."""
+        resolved = self.collection.suites[suite]
+        found = self.engine.evaluations(resolved, self.selected[suite])[case]
+        message: dict[str, Any] = {"entry": entry(suite, nodeid, found)}
+        if suite not in self._told:
+            self._told.add(suite)
+            message["models"] = self.roles.identities(resolved.task.name)
+            message["usage"] = {"seconds": self.engine.take_seconds()}
+        return found, message
+
+    def asker(self, role: str, task: str | None) -> Asker:
+        """Open the model of a role for a test of a user's own."""
+        if not self.settings.models:
+            raise MedevalError("no model is named; give --medeval-model=SPEC")
+        tasks = [task] if task else ["dialogue", "mcq", "polarity"]
+        specs = {self.roles.spec(role, name) for name in tasks}
+        if len(specs) > 1:
+            raise MedevalError(f"--medeval-model names several models; mark the test with its suite to say which {role} is meant")
+        model = self.roles.model(role, tasks[0])
+        if model is None:
+            raise MedevalError(f"there is no {role}; give --medeval-{'model' if role == 'candidate' else role}=SPEC")
+        return Asker(model)
+
+    # the end
+
+    def judge(self) -> list[GateResult]:
+        """Compare, judge the gates, and write the record; nothing when no suite was collected."""
+        if not self.journal.suites:
+            return []
+        from pytest_medeval.runs.build import build  # noqa: PLC0415 - statistics are needed only now
+
+        self.run = build(self.journal, self.settings)
+        if self.settings.json:
+            self.run.write(self.settings.json)
+        return list(self.run.gates)
+
+    def summarise(self, reporter: Any) -> None:
+        """Write the summary through the terminal reporter."""
+        if self.run is not None:
+            from pytest_medeval.report.terminal import summary  # noqa: PLC0415 - only when there is something to say
+
+            for line in summary(self.run.record, notices=self.roles.notices if self._roles else []):
+                reporter.write_line(line.text, **line.markup)
