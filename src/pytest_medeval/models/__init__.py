@@ -1,1 +1,22 @@
 """Who answers? Specs, backends, and the plan that turns many requests into few batches."""
+
+from __future__ import annotations
+
+from pytest_medeval.models.base import Identity, Model, Settings
+from pytest_medeval.models.spec import LocalSpec, ModelSpec, Spec, baseline_of, model_for, parse_spec, parse_specs
+from pytest_medeval.registry import Table
+
+MODEL_KINDS = Table("model kind", {"local": "pytest_medeval.models.opening:open_local"})
+"""Kind of a spec -> function (spec, settings) -> model."""
+
+
+def open_model(spec: ModelSpec, settings: Settings | None = None) -> Model:
+    """Give the model that a spec means. No weight is loaded before the first request that the cache cannot answer."""
+    model: Model = MODEL_KINDS.resolve(spec.kind)(spec, settings or Settings())
+    return model
+
+
+__all__ = [
+    "MODEL_KINDS", "Identity", "LocalSpec", "Model", "ModelSpec", "Settings", "Spec", "baseline_of", "model_for",
+    "open_model", "parse_spec", "parse_specs",
+]

@@ -82,7 +82,7 @@ def _recall(memory: Path) -> dict[str, str]:
 
 
 def _remember(memory: Path, known: dict[str, str]) -> None:
-    """Write in one step, so that nobody reads half a file; a read-only folder costs time, not the run."""
+    """Write in one step, so nobody reads half a file; a read-only folder costs time, not the run."""
     draft = memory / f"{REMEMBERED}.{os.getpid()}"
     with contextlib.suppress(OSError):
         memory.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,74 @@
+"""The seam to a model: requests in, answers out, in the same order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol, TypeAlias, runtime_checkable
+
+from pytest_medeval.types import Answer, Request
+
+Tick: TypeAlias = Callable[[int], None]
+"""Called with the number of requests that have just been answered."""
+
+
+def silent(_answered: int) -> None:
+    """Tell nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who answered, for the cache and the run record.
+
+    ``fingerprint`` is a SHA-256 over weight bytes (base, adapter), tokenizer files and chat template: never a name.
+    ``base`` and ``adapter`` are the SHA-256 of the weights of each, ``tokenizer`` and ``chat_template`` those of
+    the tokenizer's files and of the template's text; ``None`` where there is no such part.
+    """
+
+    spec: str
+    fingerprint: str
+    base: str | None = None
+    adapter: str | None = None
+    dtype: str | None = None
+    device: str | None = None
+    tokenizer: str | None = None
+    chat_template: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How to compute. ``auto`` is resolved when a model is opened.
+
+    ``threads``: of one process, for a model on the CPU; ``None`` leaves torch's own choice. ``batch_size``: rows of
+    one forward pass. ``cache``: folder of stored replies, ``None`` for none.
+    """
+
+    device: str = "auto"
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    threads: int | None = None
+    batch_size: int | Literal["auto"] = "auto"
+    cache: Path | None = None
+
+
+class Model(Protocol):
+    """Whoever answers."""
+
+    @property
+    def identity(self) -> Identity:
+        """Say who answers; known before any weight is loaded."""
+
+    @property
+    def notices(self) -> list[str]:
+        """List what the user should be told once, in the order it was noticed."""
+
+    def answer(self, requests: Sequence[Request], tick: Tick = silent) -> list[Answer]:
+        """Answer all requests; the answers stand in the order of the requests."""
+
+
+@runtime_checkable
+class Streaming(Protocol):
+    """A model that gives answers as its batches finish, so that they can be kept before the last one is done."""
+
+    def stream(self, requests: Sequence[Request]) -> Iterator[tuple[int, Answer]]:
+        """Give the index of a request with its answer, in any order, each index once."""

@@ -1,0 +1,55 @@
+"""Where a model's files are: in the folder that was named, or in the hub's cache on this machine."""
+
+from __future__ import annotations
+
+import importlib.util
+from functools import cache
+from pathlib import Path
+
+from pytest_medeval.errors import MedevalError
+from pytest_medeval.models.spec import AdapterSpec, FolderSpec, HubSpec, LocalSpec
+
+LOCAL_EXTRA = ("torch", "transformers", "peft", "huggingface_hub")
+_FILES = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
+
+
+def require_extra() -> None:
+    """Say how to install what local models need, without importing it."""
+    for package in LOCAL_EXTRA:
+        if importlib.util.find_spec(package) is None:
+            raise MedevalError(f"a local model needs {package}: pip install 'pytest-medeval[local]'")
+
+
+def model_folder(spec: LocalSpec) -> Path:
+    """Give the folder of a full model; for an adapter, that of its base. A hub model is fetched when it is not here."""
+    if isinstance(spec, AdapterSpec):
+        return model_folder(spec.base)
+    return spec.folder if isinstance(spec, FolderSpec) else _fetch(spec)
+
+
+@cache
+def _fetch(spec: HubSpec) -> Path:
+    require_extra()
+    from huggingface_hub import snapshot_download  # noqa: PLC0415 - belongs to the extra
+    from huggingface_hub.utils import disable_progress_bars  # noqa: PLC0415 - belongs to the extra
+
+    disable_progress_bars()
+    try:
+        folder = Path(snapshot_download(spec.name, allow_patterns=_FILES, local_files_only=True))
+    except Exception:  # noqa: BLE001 - whatever is wrong with the copy here, the hub is asked next
+        folder = _download(spec)
+    if not any(folder.glob("*.safetensors")):
+        raise MedevalError(f"model {spec.name!r} has no *.safetensors weights on the hub; accepted: safetensors only")
+    return folder
+
+
+def _download(spec: HubSpec) -> Path:
+    from huggingface_hub import snapshot_download  # noqa: PLC0415 - belongs to the extra
+
+    try:
+        return Path(snapshot_download(spec.name, allow_patterns=_FILES))
+    except Exception as error:  # noqa: BLE001 - the client raises errors of four libraries
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise MedevalError(
+            f"model {spec.name!r}: no such folder, not in the hub's cache, and the hub does not give it: {reason}"
+        ) from None

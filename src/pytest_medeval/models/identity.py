@@ -1,0 +1,98 @@
+"""Who is it, before a weight is loaded: fingerprints, device and dtype, from files alone."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+from pytest_medeval.errors import MedevalError
+from pytest_medeval.models.base import Identity, Settings
+from pytest_medeval.models.fingerprint import fingerprint_files, fingerprint_text, fingerprint_weights
+from pytest_medeval.models.hub import model_folder
+from pytest_medeval.models.spec import AdapterSpec, LocalSpec, read_json
+
+_TOKENIZER_FILES = (
+    "added_tokens.json", "merges.txt", "special_tokens_map.json", "spiece.model", "tokenizer.json", "tokenizer.model",
+    "tokenizer_config.json", "vocab.json", "vocab.txt",
+)
+_DTYPES = ("float32", "bfloat16", "float16")
+
+
+def identify(spec: LocalSpec, settings: Settings) -> Identity:
+    """Compute the identity of a local model; hashing of large files is remembered under ``settings.cache``."""
+    folder = model_folder(spec)
+    base = fingerprint_weights(folder, memory=settings.cache)
+    config = fingerprint_text((folder / "config.json").read_text(encoding="utf-8"))
+    adapter = None
+    if isinstance(spec, AdapterSpec):
+        files = [spec.folder / "adapter_config.json", spec.folder / "adapter_model.safetensors"]
+        adapter = fingerprint_files(files, memory=settings.cache)
+    words = tokenizer_folder(spec)
+    tokenizer = _tokenizer(words)
+    template = chat_template(words)
+    hashed = None if template is None else fingerprint_text(template)
+    device = resolve_device(settings.device)
+    return Identity(
+        spec=spec.text,
+        fingerprint=fingerprint_text(base, config, adapter or "", tokenizer, hashed or ""),
+        base=base, adapter=adapter, dtype=resolve_dtype(settings.dtype, device), device=device,
+        tokenizer=tokenizer, chat_template=hashed,
+    )
+
+
+def tokenizer_folder(spec: LocalSpec) -> Path:
+    """Choose the adapter's own tokenizer when it was saved with one, else the base's."""
+    if isinstance(spec, AdapterSpec) and (spec.folder / "tokenizer_config.json").is_file():
+        return spec.folder
+    return model_folder(spec)
+
+
+def chat_template(folder: Path) -> str | None:
+    """Read the chat template's text from ``chat_template.jinja`` or ``tokenizer_config.json``, where there is one."""
+    if (folder / "chat_template.jinja").is_file():
+        return (folder / "chat_template.jinja").read_text(encoding="utf-8")
+    config = folder / "tokenizer_config.json"
+    template = read_json(config).get("chat_template") if config.is_file() else None
+    return None if template is None else str(template)
+
+
+def resolve_device(device: str) -> str:
+    """Turn ``auto`` into ``cuda`` where this machine shows an NVIDIA device and torch was built for it, else ``cpu``.
+
+    Asking torch would cost seconds, and a run whose replies are all in the cache needs no torch.
+    """
+    if device != "auto":
+        return device
+    hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in {"", "-1"}
+    shown = any(Path("/dev").glob("nvidia[0-9]*")) or Path("/dev/dxg").exists()
+    return "cuda" if shown and not hidden and not _version("torch").endswith("+cpu") else "cpu"
+
+
+def resolve_dtype(dtype: str, device: str) -> str:
+    """Turn ``auto`` into ``float32`` on the CPU and ``bfloat16`` elsewhere."""
+    if dtype == "auto":
+        return "float32" if device == "cpu" else "bfloat16"
+    if dtype not in _DTYPES:
+        raise MedevalError(f"dtype {dtype!r} is unknown; accepted: auto, {', '.join(_DTYPES)}")
+    return dtype
+
+
+@cache
+def backend_version() -> str:
+    """Hash the code that turns a prompt into a reply: ours, and the versions of the libraries below it."""
+    here = Path(__file__).parent
+    ours = fingerprint_files(sorted([*here.glob("local*.py"), here / "tree.py", here / "plan.py"]))
+    return fingerprint_text(ours, *(_version(name) for name in ("torch", "transformers", "peft", "tokenizers")))
+
+
+def _tokenizer(folder: Path) -> str:
+    return fingerprint_files(folder / name for name in _TOKENIZER_FILES if (folder / name).is_file())
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return ""

@@ -1,0 +1,139 @@
+"""One copy of base weights a process, shared by its adapters and by the baseline; proof that an adapter is applied."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from peft import PeftConfig, PeftModel
+from transformers.utils import logging as transformers_logging
+
+from pytest_medeval.errors import MedevalError
+from pytest_medeval.models.base import Identity
+from pytest_medeval.models.hub import model_folder
+from pytest_medeval.models.spec import AdapterSpec, LocalSpec
+
+PROBE = 16
+"""Tokens of the prompt on which an adapter must change the logits."""
+
+
+@dataclass
+class Base:
+    """A loaded full model and the adapters that have been put into it.
+
+    peft builds its layers into ``model`` itself, so calling ``model`` is calling whatever ``using`` has switched on.
+    """
+
+    model: Any
+    wrapped: PeftModel | None = None
+    adapters: dict[str, str] = field(default_factory=dict)
+    """SHA-256 of an adapter -> its name within peft."""
+
+    @contextlib.contextmanager
+    def using(self, adapter: str | None) -> Iterator[Any]:
+        """Switch to an adapter (its SHA-256), or to the bare base, and give the model."""
+        if self.wrapped is not None:
+            self.wrapped.base_model.disable_adapter_layers()
+            if adapter is not None:
+                self.wrapped.base_model.enable_adapter_layers()
+                self.wrapped.set_adapter(self.adapters[adapter], inference_mode=True)
+        yield self.model
+
+
+_BASES: dict[tuple[str | None, str | None, str | None], Base] = {}
+
+
+def forget_bases() -> None:
+    """Let go of all loaded weights."""
+    _BASES.clear()
+
+
+def open_base(spec: LocalSpec, identity: Identity) -> Base:
+    """Load a full model, or find it loaded already; put the adapter of ``spec`` in and prove that it works."""
+    key = (identity.base, identity.dtype, identity.device)
+    folder = model_folder(spec)
+    if key not in _BASES:
+        _BASES[key] = Base(_load(folder, identity))
+    base = _BASES[key]
+    if isinstance(spec, AdapterSpec) and identity.adapter is not None and identity.adapter not in base.adapters:
+        _attach(base, spec.folder, identity.adapter)
+    return base
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Keep progress bars, warnings and log lines of the libraries below from the terminal and from pytest's filters."""
+    bars = transformers_logging.is_progress_bar_enabled()
+    level = transformers_logging.get_verbosity()
+    transformers_logging.set_verbosity(logging.CRITICAL)
+    transformers_logging.disable_progress_bar()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        transformers_logging.set_verbosity(level)
+        if bars:
+            transformers_logging.enable_progress_bar()
+
+
+def _load(folder: Path, identity: Identity) -> Any:
+    """Load weights in the dtype and on the device of ``identity``; a weight that is missing would be random."""
+    try:
+        model, info = transformers.AutoModelForCausalLM.from_pretrained(
+            folder, dtype=getattr(torch, str(identity.dtype)), local_files_only=True, output_loading_info=True,
+            use_safetensors=True,
+        )
+        model = model.to(identity.device)
+    except Exception as error:
+        raise MedevalError(f"{folder}: cannot be loaded as a causal language model: {_first_line(error)}") from error
+    broken = sorted([*info["missing_keys"], *(str(key[0]) for key in info["mismatched_keys"])])
+    if broken:
+        raise MedevalError(f"{folder}: {len(broken)} weights are missing or have the wrong shape, the first is {broken[0]!r}")
+    return model.eval().requires_grad_(False)  # noqa: FBT003 - torch's own signature
+
+
+def _attach(base: Base, folder: Path, digest: str) -> None:
+    """Put an adapter into a loaded base: all of its keys must find their place, and the logits must change."""
+    name = f"adapter{len(base.adapters)}"
+    try:
+        config = PeftConfig.from_pretrained(folder)
+        config.inference_mode = True
+        if base.wrapped is None:
+            base.wrapped = PeftModel(base.model, config, adapter_name=name, autocast_adapter_dtype=False)
+        result = base.wrapped.load_adapter(folder, name, is_trainable=False, autocast_adapter_dtype=False)
+    except Exception as error:
+        raise MedevalError(f"{folder}: the adapter cannot be put into its base: {_first_line(error)}") from error
+    for what, keys in (("missing", result.missing_keys), ("unexpected", result.unexpected_keys)):
+        if keys:
+            raise MedevalError(f"{folder}: {len(keys)} LoRA keys are {what}, the first is {sorted(keys)[0]!r}")
+    base.adapters[digest] = name
+    base.wrapped.requires_grad_(False)  # noqa: FBT003 - torch's own signature
+    _prove(base, folder, digest)
+
+
+def _prove(base: Base, folder: Path, digest: str) -> None:
+    """Compare the logits of a probe prompt with the adapter on and off."""
+    size = base.model.get_input_embeddings().weight.shape[0]
+    probe = torch.arange(PROBE, device=base.model.device).mul(7919).remainder(size)[None]
+    with torch.inference_mode():
+        with base.using(digest) as model:
+            tuned = model(probe, use_cache=False).logits
+        with base.using(None) as model:
+            plain = model(probe, use_cache=False).logits
+    if not bool(tuned.isfinite().all()):
+        raise MedevalError(f"{folder}: with this adapter the model gives logits that are not finite")
+    if torch.equal(tuned, plain):
+        raise MedevalError(f"{folder}: the adapter changes nothing: the logits of a probe prompt equal its base's")
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0] if lines else ''}"

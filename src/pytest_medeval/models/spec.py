@@ -1,0 +1,277 @@
+"""Which model is meant? A text of the command line or of a release manifest, checked as far as files can tell.
+
+Accepted: a LoRA folder (``adapter_config.json``), a model folder (``config.json``), a name on the model hub,
+``https://host/v1#name``, ``replay:RUN``, a ``*.toml`` release manifest with a table ``[models]`` of ``task = SPEC``,
+and ``TASK=SPEC`` for one task.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from pytest_medeval.errors import MedevalError, accepted
+from pytest_medeval.tasks import TASKS
+
+ACCEPTED = (
+    "a LoRA folder (adapter_config.json), a model folder (config.json), a hub name, https://host/v1#name, "
+    "replay:RUN, a release manifest (*.toml)"
+)
+
+_HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
+_TASK = re.compile(r"(\w+)=(.+)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class FolderSpec:
+    """A full model on disk: ``config.json``, safetensors weights, tokenizer."""
+
+    text: str
+    folder: Path
+    kind = "local"
+
+
+@dataclass(frozen=True, slots=True)
+class HubSpec:
+    """A full model on the model hub, or in its cache on this machine."""
+
+    text: str
+    name: str
+    kind = "local"
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterSpec:
+    """A LoRA adapter on disk and the base that it was trained on."""
+
+    text: str
+    folder: Path
+    base: FolderSpec | HubSpec
+    kind = "local"
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointSpec:
+    """A model behind an OpenAI-compatible server."""
+
+    text: str
+    url: str
+    name: str
+    kind = "endpoint"
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaySpec:
+    """The stored replies of an earlier run."""
+
+    text: str
+    run: str
+    kind = "replay"
+
+
+ModelSpec: TypeAlias = AdapterSpec | FolderSpec | HubSpec | EndpointSpec | ReplaySpec
+LocalSpec: TypeAlias = AdapterSpec | FolderSpec | HubSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """One model a task: what a manifest or ``TASK=SPEC`` says."""
+
+    text: str
+    models: Mapping[str, ModelSpec]
+
+
+Spec: TypeAlias = ModelSpec | Release
+
+
+def parse_spec(text: str, root: Path) -> Spec:
+    """Read a SPEC; relative paths start at ``root``. Whatever is wrong is one ``MedevalError`` that names it."""
+    text = text.strip()
+    named = _TASK.fullmatch(text)
+    if named and not (root / text).exists():
+        task, rest = named.groups()
+        if task not in TASKS:
+            raise MedevalError(f"model {text!r}: {accepted('task', task, TASKS)}")
+        return Release(text, {task: parse_model(rest, root)})
+    if text.endswith(".toml"):
+        return _manifest(text, root / Path(text).expanduser())
+    return parse_model(text, root)
+
+
+def parse_model(text: str, root: Path) -> ModelSpec:
+    """Read a SPEC that names one model."""
+    text = text.strip()
+    if not text:
+        raise MedevalError(f"model '' is empty; accepted: {ACCEPTED}")
+    if text.endswith(".toml"):
+        raise MedevalError(f"model {text!r}: a release manifest names one model a task and cannot stand here")
+    if "://" in text:
+        return _endpoint(text)
+    if text.startswith("replay:"):
+        run = text.removeprefix("replay:")
+        if not run:
+            raise MedevalError(f"model {text!r} names no run; accepted: replay:RUN")
+        return ReplaySpec(text, run)
+    return _folder_or_name(text, root)
+
+
+def model_for(specs: Mapping[str | None, ModelSpec], task: str) -> ModelSpec | None:
+    """Take a task's own model, else the one named for all tasks (key ``None``), else nothing."""
+    return specs.get(task, specs.get(None))
+
+
+def parse_specs(texts: list[str], root: Path) -> dict[str | None, ModelSpec]:
+    """Read several SPECs of one option into task -> model; the key ``None`` stands for every other task."""
+    models: dict[str | None, ModelSpec] = {}
+    for text in texts:
+        spec = parse_spec(text, root)
+        found: Mapping[Any, ModelSpec] = spec.models if isinstance(spec, Release) else {None: spec}
+        for task, model in found.items():
+            if task in models:
+                raise MedevalError(
+                    f"model {text!r}: {task or 'all tasks'} already has {models[task].text!r}; "
+                    "accepted: one model a task"
+                )
+            models[task] = model
+    return models
+
+
+def baseline_of(spec: ModelSpec) -> FolderSpec | HubSpec | None:
+    """Give an adapter's own base; nothing else has a baseline of its own."""
+    return spec.base if isinstance(spec, AdapterSpec) else None
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """Read a JSON object of a model folder; one line says where it is broken."""
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise MedevalError(f"{file}:{error.lineno}: broken JSON: {error.msg}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise MedevalError(f"{file}: cannot be read: {error}") from None
+    if not isinstance(content, dict):
+        raise MedevalError(f"{file}: expected a JSON object, found {type(content).__name__}")
+    return content
+
+
+def _endpoint(text: str) -> EndpointSpec:
+    url, _, name = text.partition("#")
+    if not re.match(r"https?://[^/\s]+", url) or not name:
+        raise MedevalError(f"model {text!r}: accepted for a server: https://host/v1#name")
+    return EndpointSpec(text, url.rstrip("/"), name)
+
+
+def _folder_or_name(text: str, root: Path) -> ModelSpec:
+    folder = root / Path(text).expanduser()
+    if folder.is_dir():
+        return _folder(text, folder, root)
+    if folder.exists():
+        raise MedevalError(f"model {text!r} is a file; accepted: {ACCEPTED}")
+    if _means_path(text, root):
+        raise MedevalError(f"model {text!r}: no such folder: {folder}; accepted: {ACCEPTED}")
+    return HubSpec(text, text)
+
+
+def _means_path(text: str, root: Path) -> bool:
+    """Tell a mistyped folder from a hub name: a name has at most one slash and does not start in a folder here."""
+    first, slash, _ = text.partition("/")
+    return not _HUB_NAME.fullmatch(text) or text.startswith(".") or bool(slash and (root / first).is_dir())
+
+
+def _folder(text: str, folder: Path, root: Path) -> AdapterSpec | FolderSpec:
+    if (folder / "adapter_config.json").is_file():
+        return _adapter(text, folder, root)
+    if (folder / "config.json").is_file():
+        read_json(folder / "config.json")
+        _require_weights(text, folder, "*.safetensors")
+        return FolderSpec(text, folder)
+    raise MedevalError(
+        f"model {text!r}: {folder} holds neither adapter_config.json (a LoRA adapter) nor config.json (a full model)"
+    )
+
+
+def _adapter(text: str, folder: Path, root: Path) -> AdapterSpec:
+    config = read_json(folder / "adapter_config.json")
+    kind = str(config.get("peft_type", "missing")).upper()
+    if kind != "LORA":
+        raise MedevalError(f"{folder / 'adapter_config.json'}: peft_type is {kind}; accepted: LORA")
+    _require_weights(text, folder, "adapter_model.safetensors")
+    name = config.get("base_model_name_or_path")
+    if not isinstance(name, str) or not name.strip():
+        raise MedevalError(f"{folder / 'adapter_config.json'}: base_model_name_or_path is {name!r}; accepted: a folder or hub name")
+    return AdapterSpec(text, folder, _base(folder, name, root))
+
+
+def _base(adapter: Path, name: str, root: Path) -> FolderSpec | HubSpec:
+    """Find an adapter's base: beside the adapter, then under ``root``, then on the hub."""
+    for start in (adapter, root):
+        folder = start / Path(name).expanduser()
+        if folder.is_dir():
+            base = _folder(name, folder, root)
+            if isinstance(base, AdapterSpec):
+                raise MedevalError(f"{adapter}: its base {name!r} is an adapter itself; accepted: a full model")
+            return base
+    if _means_path(name, root) or _means_path(name, adapter):
+        raise MedevalError(
+            f"{adapter / 'adapter_config.json'}: base {name!r} is missing: no such folder beside the adapter or in {root}"
+        )
+    return HubSpec(name, name)
+
+
+def _require_weights(text: str, folder: Path, pattern: str) -> None:
+    """Insist on safetensors: unpickling a weight file runs whatever code was put into it."""
+    if any(folder.glob(pattern)):
+        return
+    pickles = sorted(file for end in ("*.bin", "*.pt", "*.pth", "*.ckpt") for file in folder.glob(end))
+    if not pickles:
+        raise MedevalError(f"model {text!r}: {folder} holds no weights: expected {pattern}")
+    new = pickles[0].with_suffix(".safetensors").name
+    raise MedevalError(
+        f"model {text!r}: {pickles[0]} is a pickle and may run code; accepted: safetensors only; convert it with "
+        f"safetensors.torch.save_file(torch.load({pickles[0].name!r}, weights_only=True), {new!r})"
+    )
+
+
+def _manifest(text: str, file: Path) -> Release:
+    import tomllib  # noqa: PLC0415 - few runs have a manifest, all runs import this module
+
+    try:
+        written = file.read_text(encoding="utf-8")
+        content = tomllib.loads(written)
+    except FileNotFoundError:
+        raise MedevalError(f"model {text!r}: no such release manifest: {file}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise MedevalError(f"{file}: cannot be read: {error}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise MedevalError(f"{file}: broken TOML: {error}") from None
+    for key in content:
+        if key != "models":
+            raise MedevalError(f"{_at(file, written, key)}: {accepted('key', key, ['models'])}")
+    models = content.get("models")
+    if not isinstance(models, dict) or not models:
+        raise MedevalError(f"{file}: names no model; expected a table [models] of task = SPEC")
+    return Release(text, {task: _entry(file, written, task, spec) for task, spec in models.items()})
+
+
+def _entry(file: Path, written: str, task: str, spec: object) -> ModelSpec:
+    where = _at(file, written, task)
+    if task not in TASKS:
+        raise MedevalError(f"{where}: {accepted('task', task, TASKS)}")
+    if not isinstance(spec, str):
+        raise MedevalError(f"{where}: {task} is {spec!r}; accepted: a text, {ACCEPTED}")
+    try:
+        return parse_model(spec, file.parent)
+    except MedevalError as error:
+        raise MedevalError(f"{where}: {error}") from None
+
+
+def _at(file: Path, written: str, key: str) -> str:
+    """Give ``file:line`` of a key; the file alone when the key is written in a way not looked for."""
+    pattern = re.compile(rf"""\s*\[?["']?{re.escape(key)}["']?\s*[\]=.]""")
+    lines = (number for number, line in enumerate(written.splitlines(), 1) if pattern.match(line))
+    number = next(lines, None)
+    return str(file) if number is None else f"{file}:{number}"
