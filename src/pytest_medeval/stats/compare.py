@@ -1,0 +1,161 @@
+"""Candidate against baseline, one metric or all metrics of a suite at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from pytest_medeval.stats.bootstrap import RESAMPLES, Interval
+from pytest_medeval.stats.effect import cohens_dz
+from pytest_medeval.stats.evidence import (
+    Evidence,
+    Rows,
+    difference_interval,
+    discordant,
+    gather,
+    value_interval,
+)
+from pytest_medeval.stats.paired import NO_CHANGE, TestResult, mann_whitney, mcnemar, permutation_p, wilcoxon
+from pytest_medeval.types import Direction, FloatArray, Metric
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """One metric of candidate and baseline on the same cases; what is undefined is None, never NaN.
+
+    ``difference``: candidate less baseline; ``relative``: difference over the size of the baseline; ``ci95``:
+    of the paired difference; ``se``: bootstrap standard error of the difference; ``p_value``,
+    ``effect_size``: of ``test`` (paired, two-sided), ``effect`` names the effect size; ``mann_whitney_p``:
+    the unpaired test of S1. ``reason`` says why a p-value is None or trivially 1. The correction over the run
+    is the caller's (``stats.correct.holm``).
+    """
+
+    metric: str
+    direction: Direction
+    n: int
+    candidate: float | None
+    candidate_ci95: Interval | None
+    baseline: float | None = None
+    difference: float | None = None
+    relative: float | None = None
+    ci95: Interval | None = None
+    se: float | None = None
+    p_value: float | None = None
+    test: str | None = None
+    effect_size: float | None = None
+    effect: str | None = None
+    mann_whitney_p: float | None = None
+    reason: str = ""
+
+
+def compare(
+    metric: Metric,
+    candidate_rows: FloatArray,
+    baseline_rows: FloatArray | None = None,
+    groups: Sequence[str | None] | None = None,
+    seed: int = 0,
+    *,
+    resamples: int = RESAMPLES,
+) -> Comparison:
+    """Compare one metric on stored rows (n, r) of both roles; see ``compare_all``."""
+    baseline = None if baseline_rows is None else {metric.counts: baseline_rows}
+    rows = {metric.counts: candidate_rows}
+    return compare_all([metric], rows, baseline, groups=groups, seed=seed, resamples=resamples)[metric.name]
+
+
+def compare_all(
+    metrics: Sequence[Metric],
+    candidate: Rows,
+    baseline: Rows | None = None,
+    *,
+    groups: Sequence[str | None] | None = None,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+) -> dict[str, Comparison]:
+    """Compare all metrics of a suite on the same cases, sharing one set of resamples.
+
+    ``candidate``, ``baseline``: stored rows (n, r) by ``Metric.counts``, cases in the same order; a case that
+    a role has no row for is a row of NaN and is left out. ``groups``: cases with the same label are resampled
+    together.
+    """
+    evidence = gather(metrics, candidate, baseline, groups=groups, seed=seed, resamples=resamples)
+    return {
+        metric.name: of_evidence(evidence[metric.name]) if metric.name in evidence else _nothing(metric)
+        for metric in metrics
+    }
+
+
+def of_evidence(evidence: Evidence) -> Comparison:
+    """Read the comparison from gathered evidence."""
+    metric, new, old = evidence.metric, evidence.candidate, evidence.baseline
+    alone = Comparison(
+        metric=metric.name,
+        direction=metric.direction,
+        n=evidence.n,
+        candidate=_known(new.value),
+        candidate_ci95=value_interval(evidence),
+        reason="no baseline" if old is None else "",
+    )
+    if old is None:
+        return alone
+    difference = evidence.difference
+    if difference is None:
+        return replace(alone, baseline=_known(old.value), reason="the score is undefined on these cases")
+    se = float(np.std(evidence.gaps, ddof=1)) if len(evidence.gaps) > 1 else 0.0
+    test = paired_test(evidence, difference, se)
+    return replace(
+        alone,
+        baseline=old.value,
+        difference=difference,
+        relative=difference / abs(old.value) if old.value else None,
+        ci95=difference_interval(evidence),
+        se=se,
+        p_value=test.p_value,
+        test=test.test,
+        effect_size=test.effect_size,
+        effect=test.effect,
+        mann_whitney_p=_unpaired(evidence),
+        reason=test.reason,
+    )
+
+
+def paired_test(evidence: Evidence, difference: float, se: float) -> TestResult:
+    """Choose the paired test: exact McNemar for right/wrong, Wilcoxon for per-case scores, else permutation.
+
+    Cases that share a group are not independent, so grouped suites are always tested by swapping whole
+    groups.
+    """
+    if evidence.kind == "right/wrong" and not evidence.clustered:
+        return mcnemar(*discordant(evidence))
+    if evidence.kind == "mean" and not evidence.clustered:
+        return wilcoxon(evidence.per_case)
+    p_value = permutation_p(difference, evidence.relabelled)
+    reason = "no relabelling has a defined score" if p_value is None else ""
+    if not evidence.clustered and evidence.changes[:2] == (0, 0):
+        reason = NO_CHANGE
+    effect = cohens_dz(difference, se, evidence.units)
+    return TestResult(p_value, "paired permutation", effect, "Cohen's d_z", reason)
+
+
+def _unpaired(evidence: Evidence) -> float | None:
+    if evidence.baseline is None or evidence.candidate.scores is None or evidence.baseline.scores is None:
+        return None
+    new, old = evidence.candidate.scores, evidence.baseline.scores
+    return mann_whitney(new[np.isfinite(new)], old[np.isfinite(old)])
+
+
+def _known(value: float) -> float | None:
+    return value if np.isfinite(value) else None
+
+
+def _nothing(metric: Metric) -> Comparison:
+    return Comparison(
+        metric=metric.name,
+        direction=metric.direction,
+        n=0,
+        candidate=None,
+        candidate_ci95=None,
+        reason="no case has rows in both roles",
+    )

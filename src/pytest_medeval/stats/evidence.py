@@ -1,0 +1,275 @@
+"""What the rows of a metric say: values, resampled distributions, and intervals at any level.
+
+Made once for all metrics of a suite, so that they share the resampling weights; comparisons and gates read
+it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_medeval.stats.bootstrap import (
+    RESAMPLES,
+    Interval,
+    Score,
+    cluster_codes,
+    cluster_sums,
+    label_swaps,
+    leave_one_out,
+    percentile,
+    quiet,
+    resample,
+    weighted_scores,
+)
+from pytest_medeval.stats.proportions import tango, wilson
+from pytest_medeval.types import FloatArray, Metric
+
+Kind: TypeAlias = Literal["right/wrong", "mean", "suite"]
+"""A mean of per-case scores that are 0 or 1; a mean of per-case scores; anything else (micro-F1)."""
+
+Rows: TypeAlias = Mapping[str, FloatArray]
+"""Stored rows (n, r) by ``Metric.counts``."""
+
+FEW_CHANGES = 10
+"""With fewer changed units the bootstrap of a difference sees too little of what can change."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One role's counts of one metric: (n, k) by case, (units, k) by independent unit."""
+
+    counts: FloatArray
+    by_unit: FloatArray
+    scores: FloatArray | None
+    """Per-case scores (n,), NaN where undefined; None for metrics without them."""
+    value: float
+    draws: FloatArray = field(default_factory=lambda: np.empty(0))
+    """Bootstrap distribution of the value."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One metric of candidate and perhaps baseline, on the same cases in ``units`` independent units."""
+
+    metric: Metric
+    kind: Kind
+    units: int
+    clustered: bool
+    candidate: Sample
+    baseline: Sample | None
+    relabelled: FloatArray = field(default_factory=lambda: np.empty(0))
+    """Differences after random swaps of the roles; filled where the paired test is a permutation test."""
+
+    @cached_property
+    def n(self) -> int:
+        """Cases that count: of a mean, those with a score in each role."""
+        if self.kind == "suite":
+            return len(self.candidate.counts)
+        scored = np.isfinite(self.candidate.scores)  # type: ignore[arg-type]  # a mean has scores
+        if self.baseline is not None:
+            scored &= np.isfinite(self.baseline.scores)  # type: ignore[arg-type]
+        return int(scored.sum())
+
+    @property
+    def difference(self) -> float | None:
+        """Candidate less baseline; None without a baseline or where either is undefined."""
+        if self.baseline is None:
+            return None
+        gap = self.candidate.value - self.baseline.value
+        return gap if np.isfinite(gap) else None
+
+    @cached_property
+    def gaps(self) -> FloatArray:
+        """Bootstrap distribution of the paired difference, undefined resamples left out."""
+        if self.baseline is None:
+            return np.empty(0)
+        return _defined(self.candidate.draws - self.baseline.draws)
+
+    @cached_property
+    def per_case(self) -> FloatArray:
+        """Differences of per-case scores, of cases with a score in each role."""
+        if self.baseline is None or self.candidate.scores is None or self.baseline.scores is None:
+            return np.empty(0)
+        gaps = self.candidate.scores - self.baseline.scores
+        return gaps[np.isfinite(gaps)]
+
+    @cached_property
+    def changes(self) -> tuple[int, int, float]:
+        """Units that got better, units that got worse, and the widest range of a unit's share in the metric.
+
+        A unit's share is its jackknife pseudo-value: for a mean over independent cases, its score.
+        """
+        assert self.baseline is not None  # noqa: S101 - callers ask for a difference only where there is one
+        shares = [_pseudo_values(self.metric, sample) for sample in (self.candidate, self.baseline)]
+        changed = (self.candidate.by_unit != self.baseline.by_unit).any(axis=1)
+        gaps = (shares[0] - shares[1])[changed]
+        seen = _defined(np.concatenate(shares))
+        return int(np.sum(gaps > 0)), int(np.sum(gaps < 0)), float(np.ptp(seen)) if len(seen) else 0.0
+
+
+def gather(
+    metrics: Sequence[Metric],
+    candidate: Rows,
+    baseline: Rows | None = None,
+    *,
+    groups: Sequence[str | None] | None = None,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+    permute: bool = True,
+) -> dict[str, Evidence]:
+    """Read the rows of several metrics over the same cases, in the same order, into evidence by metric name.
+
+    A case that one role has no row for is a row of NaN there and is left out in both roles; metrics that have
+    the same cases share their resamples. ``groups`` (n,): cases with the same label are resampled together.
+    The numbers depend on ``seed``, the cases' order and nothing else. ``permute=False`` leaves the
+    permutation test out.
+    """
+    present = {metric.name: _present(metric, candidate, baseline) for metric in metrics}
+    masks = {mask.tobytes(): mask for mask in present.values()}
+    found: dict[str, Evidence] = {}
+    for key, mask in masks.items():
+        alike = [metric for metric in metrics if present[metric.name].tobytes() == key]
+        if not mask.any():
+            continue
+        labels = None if groups is None else [label for label, keep in zip(groups, mask, strict=True) if keep]
+        codes = cluster_codes(labels, int(mask.sum()))
+        read = [_read(metric, candidate, baseline, mask, codes) for metric in alike]
+        found.update({e.metric.name: e for e in _resampled(read, seed, resamples, permute=permute)})
+    return {metric.name: found[metric.name] for metric in metrics if metric.name in found}
+
+
+def _present(metric: Metric, candidate: Rows, baseline: Rows | None) -> NDArray[np.bool_]:
+    present: NDArray[np.bool_] = np.all(np.isfinite(candidate[metric.counts]), axis=1)
+    if baseline is not None:
+        other = baseline[metric.counts]
+        if len(other) != len(present):
+            raise ValueError(f"{metric.name}: {len(present)} rows against {len(other)} of the other role")
+        present = present & np.all(np.isfinite(other), axis=1)
+    return present
+
+
+def _read(
+    metric: Metric,
+    candidate: Rows,
+    baseline: Rows | None,
+    mask: NDArray[np.bool_],
+    codes: NDArray[np.intp] | None,
+) -> Evidence:
+    new = _sample(metric, candidate[metric.counts][mask], codes)
+    old = None if baseline is None else _sample(metric, baseline[metric.counts][mask], codes)
+    samples = [new] if old is None else [new, old]
+    return Evidence(metric, _kind(samples), len(new.by_unit), codes is not None, new, old)
+
+
+def _sample(metric: Metric, rows: FloatArray, codes: NDArray[np.intp] | None) -> Sample:
+    counts = np.asarray(metric.expand(rows), dtype=np.float64)
+    scores = quiet(metric.score, counts) if metric.per_case else None
+    value = float(quiet(metric.score, counts.sum(axis=0)))
+    return Sample(counts, cluster_sums(counts, codes), scores, value)
+
+
+def _kind(samples: Sequence[Sample]) -> Kind:
+    binary = True
+    for sample in samples:
+        defined = _defined(sample.scores) if sample.scores is not None else np.empty(0)
+        if len(defined) == 0 or abs(defined.mean() - sample.value) > 1e-9 * (1 + abs(sample.value)):
+            return "suite"
+        binary = binary and bool(np.isin(defined, (0.0, 1.0)).all())
+    return "right/wrong" if binary else "mean"
+
+
+def _resampled(read: Sequence[Evidence], seed: int, resamples: int, *, permute: bool) -> list[Evidence]:
+    flat = [(e.metric.score, s.by_unit) for e in read for s in (e.candidate, e.baseline) if s is not None]
+    draws = iter(resample(flat, resamples=resamples, seed=seed))
+    drawn = [_with_draws(e, draws) for e in read]
+    return _relabelled(drawn, seed, resamples) if permute else drawn
+
+
+def _with_draws(evidence: Evidence, draws: Iterator[FloatArray]) -> Evidence:
+    candidate = replace(evidence.candidate, draws=next(draws))
+    baseline = None if evidence.baseline is None else replace(evidence.baseline, draws=next(draws))
+    return replace(evidence, candidate=candidate, baseline=baseline)
+
+
+def _relabelled(read: Sequence[Evidence], seed: int, resamples: int) -> list[Evidence]:
+    """Swap the roles of random units, for the metrics whose test is a permutation test."""
+    wanted = [e for e in read if e.baseline is not None and (e.clustered or e.kind == "suite")]
+    if not wanted:
+        return list(read)
+    swaps = label_swaps(wanted[0].units, resamples, seed)
+    swapped = weighted_scores(swaps, [_swap_scores(e) for e in wanted])
+    gaps = {e.metric.name: gap for e, gap in zip(wanted, swapped, strict=True)}
+    return [replace(e, relabelled=gaps.get(e.metric.name, e.relabelled)) for e in read]
+
+
+def _swap_scores(evidence: Evidence) -> tuple[Score, FloatArray]:
+    """Give the difference of the roles as a score of what swapping moves from one total to the other."""
+    assert evidence.baseline is not None  # noqa: S101 - asked for with a baseline only
+    new, old = evidence.candidate.by_unit, evidence.baseline.by_unit
+    new_total, old_total = new.sum(axis=0), old.sum(axis=0)
+
+    def gap(moved: FloatArray) -> FloatArray:
+        score = evidence.metric.score
+        return np.asarray(score(new_total + moved) - score(old_total - moved))
+
+    return gap, old - new
+
+
+def _defined(values: FloatArray) -> FloatArray:
+    kept: FloatArray = values[np.isfinite(values)]
+    return kept
+
+
+def _pseudo_values(metric: Metric, sample: Sample) -> FloatArray:
+    units = len(sample.by_unit)
+    if units == 1:
+        return np.array([sample.value])
+    return units * sample.value - (units - 1) * leave_one_out(metric.score, sample.by_unit)
+
+
+def value_interval(evidence: Evidence, level: float = 0.95) -> Interval | None:
+    """Interval of the candidate's value: Wilson's for right/wrong, else the expanded percentile bootstrap.
+
+    At 0 or 1 the bootstrap has no width; there Wilson's interval of a share stands in. None where undefined.
+    """
+    sample, n = evidence.candidate, evidence.units
+    if not np.isfinite(sample.value):
+        return None
+    if evidence.kind == "right/wrong" and not evidence.clustered:
+        right = _defined(sample.scores)  # type: ignore[arg-type]  # right/wrong has scores
+        return wilson(float(right.sum()), len(right), level)
+    draws = _defined(sample.draws)
+    if np.ptp(draws) == 0 and sample.value in (0.0, 1.0):
+        return wilson(sample.value * n, n, level)
+    return percentile(draws, level, units=n)
+
+
+def difference_interval(evidence: Evidence, level: float = 0.95) -> Interval | None:
+    """Interval of the paired difference: Tango's for right/wrong, else the expanded percentile bootstrap.
+
+    With fewer than 10 changed units the bootstrap interval is widened to Tango's for units better and worse,
+    times the range of one unit's share in the metric: what a rare change could cost is not in the sample.
+    None where undefined.
+    """
+    if evidence.difference is None:
+        return None
+    if evidence.kind == "right/wrong" and not evidence.clustered:
+        wins, losses = discordant(evidence)
+        return tango(wins, losses, evidence.n, level)
+    low, high = percentile(evidence.gaps, level, units=evidence.units)
+    better, worse, span = evidence.changes
+    if better + worse < FEW_CHANGES:
+        rare = tango(better, worse, evidence.units, level)
+        low, high = min(low, span * rare[0]), max(high, span * rare[1])
+    return low, high
+
+
+def discordant(evidence: Evidence) -> tuple[int, int]:
+    """Cases that only the candidate has right, cases that only the baseline has right."""
+    return int(np.sum(evidence.per_case > 0)), int(np.sum(evidence.per_case < 0))
