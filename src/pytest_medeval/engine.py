@@ -52,6 +52,8 @@ class Evaluation(Scored):
     """What a test sees: the case, the candidate's reply and scores, and the baseline's beside it."""
 
     case: Any
+    asked: str
+    gold: Any
     correct: bool | None
     baseline: Scored | None = None
 
@@ -130,9 +132,9 @@ class Engine:
         return {
             case.id: Evaluation(
                 read=own.read, scores=own.scores, rows=own.rows, answer=own.answer, case=case, baseline=other,
-                correct=task.correct(case, own.read),
+                asked=request.messages[-1].content, gold=task.gold(case), correct=task.correct(case, own.read),
             )
-            for case, own, other in zip(cases, scored[CANDIDATE], base, strict=True)
+            for case, request, own, other in zip(cases, requests, scored[CANDIDATE], base, strict=True)
         }
 
 
@@ -142,7 +144,7 @@ def entry(suite: str, nodeid: str, evaluation: Evaluation) -> dict[str, Any]:
     roles = {CANDIDATE: evaluation, BASELINE: evaluation.baseline}
     return {
         "suite": suite, "id": case.id, "nodeid": nodeid, "tags": dict(case.tags), "critical": case.critical,
-        "group": case.group, "correct": evaluation.correct,
+        "group": case.group, "asked": evaluation.asked, "gold": evaluation.gold, "correct": evaluation.correct,
         **{role: _plain(scored) for role, scored in roles.items() if scored is not None},
     }
 

@@ -31,6 +31,9 @@ class Task(Protocol):
     def read(self, case: Any, answer: Answer) -> Reply:
         """Read the prediction and the outcome from an answer."""
 
+    def gold(self, case: Any) -> Any:
+        """Give what is known about the right answer, as JSON data for the record."""
+
     def correct(self, case: Any, reply: Reply) -> bool | None:
         """Say whether the reply is right, as a ``critical`` case must be; None where the case cannot tell."""
 

@@ -70,6 +70,10 @@ class Dialogue:
         text = answer.text.strip()
         return Reply(text, text_outcome(answer), prediction=text, detail=answer.error)
 
+    def gold(self, case: DialogueCase) -> str:
+        """Give the reference reply."""
+        return case.reference
+
     def correct(self, case: DialogueCase, reply: Reply) -> bool | None:
         """Look for what the case says must be mentioned."""
         if not case.must_mention:

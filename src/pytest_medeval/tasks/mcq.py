@@ -90,6 +90,10 @@ class MCQ:
         letter = max(confidence, key=lambda key: confidence[key])
         return Reply(f"({letter}) {case.options[letter]}", "answered", prediction=letter, confidence=confidence)
 
+    def gold(self, case: MCQCase) -> str:
+        """Give the letter of the right option."""
+        return case.answer
+
     def correct(self, case: MCQCase, reply: Reply) -> bool:
         """Compare the letters; no answer is not right."""
         return bool(reply.prediction == case.answer)

@@ -83,3 +83,7 @@ class Polarity:
         if not parsed.pairs and outcome == "answered":
             outcome = "no_answer"
         return Reply(answer.text.strip(), outcome, prediction=parsed, detail=answer.error)
+
+    def gold(self, case: PolarityCase) -> dict[str, Label]:
+        """Give the label of each finding."""
+        return dict(case.findings)
