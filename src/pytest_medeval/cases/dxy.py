@@ -57,13 +57,12 @@ def _list(source: Source, literal: str) -> list[dict[str, Any]]:
 
 def _entry(source: Source, split: str, group: str, name: str, found: dict[str, Any]) -> Record | Skip:
     goal, turns = found.get("goal"), found.get("dialog")
-    if (
-        not isinstance(goal, dict)
-        or not isinstance(turns, list)
-        or not all(isinstance(turn, str) for turn in turns)
-    ):
-        return Skip(source, "goal or dialog is missing")
-    states = [pair for key in SLOTS for pair in (goal.get(key) or {}).items()]
+    slots = [goal.get(key) for key in SLOTS] if isinstance(goal, dict) else []
+    if not slots or not all(isinstance(slot, dict) for slot in slots):
+        return Skip(source, "goal has no symptom slots")
+    if not isinstance(turns, list) or not all(isinstance(turn, str) for turn in turns):
+        return Skip(source, "dialog is no list of texts")
+    states = [pair for slot in slots if slot for pair in slot.items()]
     if not states:
         return Skip(source, "no findings")
     if any(not isinstance(state, bool) for _, state in states):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Mapping, Sequence
+import os.path
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,8 @@ def detect(path: Path) -> str:
     known = ", ".join(FORMATS)
     if suffix not in (".json", ".jsonl"):
         raise MedevalError(
-            f"{path}: no format for suffix {suffix!r}; accepted: .json, .jsonl, .yaml, .csv, .txt, or format= {known}"
+            f"{path}: no format has the suffix {suffix!r};"
+            f" accepted: .json, .jsonl, .yaml, .csv, .txt, or format= one of {known}"
         )
     keys = _first_keys(open_document(path))
     for name in FORMATS:
@@ -43,17 +45,20 @@ def detect(path: Path) -> str:
 def _first_keys(document: Document) -> frozenset[str]:
     """Give the keys of the first record: of the first object in an array, on a line, or keyed by an id."""
     start = document.skip(0)
-    value: Any = None
     if document.text[start] == "[":
-        value = next((element for _, element in document.elements(start)), None)
-    elif document.text[start] == "{":
-        first = next(document.members(start), None)
-        if first is not None and isinstance(first[2], dict):
-            return frozenset(first[2]) | {first[1]}
+        value: Any = next((element for _, element in document.elements(start)), None)
+        if value is None:
+            raise MedevalError(f"{document.file}: no cases: the array is empty")
+    else:
         value = document.decode(start)[0]
     while isinstance(value, list) and value:
         value = value[0]
-    return frozenset(value) if isinstance(value, Mapping) else frozenset()
+    if not isinstance(value, dict):
+        return frozenset()
+    keyed = next(iter(value.values()), None)
+    if isinstance(keyed, dict) and all(isinstance(member, dict) for member in value.values()):
+        value = keyed
+    return frozenset(value)
 
 
 def expand(patterns: str | Sequence[str], base: Path) -> list[Path]:
@@ -69,14 +74,17 @@ def expand(patterns: str | Sequence[str], base: Path) -> list[Path]:
 
 
 def _matches(pattern: str, base: Path) -> list[Path]:
+    # not pathlib: absolute patterns are accepted, and a name that is too long is no file, not an OSError
     exact = base / pattern
-    if exact.is_file():
+    if os.path.isfile(exact):  # noqa: PTH113 - see above
         return [exact]
-    full = pattern if Path(pattern).is_absolute() else str(Path(glob.escape(str(base))) / pattern)
-    files = sorted(path for path in map(Path, glob.glob(full, recursive=True)) if path.is_file())  # noqa: PTH207 - absolute patterns
+    full = os.path.join(glob.escape(str(base)), pattern)  # noqa: PTH118 - see above
+    found = sorted(glob.glob(full, recursive=True))  # noqa: PTH207 - see above
+    files = [Path(path) for path in found if os.path.isfile(path)]  # noqa: PTH113 - see above
     if not files:
-        kind = "it is a folder" if exact.is_dir() else "no such file"
+        kind = "it is a folder" if os.path.isdir(exact) else "no such file"  # noqa: PTH112 - see above
         raise MedevalError(
-            f"cases {pattern!r}: {kind} (looked in {base}); accepted: a file, or a pattern such as cases/*.jsonl"
+            f"cases {pattern!r}: {kind} (looked in {base});"
+            " accepted: a file, or a pattern such as cases/*.jsonl"
         )
     return files

@@ -24,7 +24,7 @@ FORMATS = Table(
         "native": "pytest_medeval.cases.native:read",
     },
 )
-"""Name -> ``module:function``. The function takes a path and yields a ``Record`` or a ``Skip`` for each entry.
+"""Name -> ``module:function``; the function takes a path and yields a ``Record`` or a ``Skip`` an entry.
 
 Its module says in ``TASK`` which task the cases serve (``None``: any), and how the format is recognised:
 ``KEYS``, alternatives of keys that its first record has, or ``SUFFIX``. The first format that fits is

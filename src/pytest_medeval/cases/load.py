@@ -29,7 +29,9 @@ def read_cases(
     read = FORMATS.resolve(name)
     serves = module_of(name).TASK
     if serves not in (None, task.name):
-        raise MedevalError(f"{path}: format {name!r} holds {serves} cases; the suite's task is {task.name!r}")
+        raise MedevalError(
+            f"{path}: format {name!r} holds cases of task {serves!r}; the suite's task is {task.name!r}"
+        )
     usable: list[Any] = []
     skips: list[Skip] = []
     for entry in read(path):
@@ -41,7 +43,7 @@ def read_cases(
 
 
 def check_records(records: Iterable[Record], task: Task) -> list[Any]:
-    """Make cases of records that a suite's author wrote; the first wrong one, or an id given twice, raises."""
+    """Make cases of records that a suite's author wrote; a wrong one, or an id given twice, raises."""
     return _distinct([task.case(record) for record in records])
 
 

@@ -81,7 +81,7 @@ def _read(path: Path, entries: Entries, first: int) -> Iterator[Record | Skip]:
         fields = {
             "id": found.get("id") or f"medmcqa-{position:04d}",
             "question": found.get("question"),
-            "options": {name: found.get(key) or "" for name, key in OPTIONS.items()},
+            "options": {name: "" if found.get(key) is None else found[key] for name, key in OPTIONS.items()},
             "answer": letter,
             "tags": {
                 tag: found[key]

@@ -31,61 +31,57 @@ RANKS = (("医生阳性", "医生阴性"), ("阳性", "阴性"))
 
 def read(path: Path) -> Iterator[Record | Skip]:
     """Yield one case a dialogue; ids count dialogues from 0."""
-    for position, at, windows, document in _dialogues(path):
-        source = Source(document.file, document.line(at))
-        turns = [str(window["utterances"][-1]) for window in windows]
-        yield _entry(source, f"mie-{position:04d}", turns, _merged(map(_states, windows)))
+    document = open_document(path)
+    for position, (at, windows) in enumerate(_dialogues(document)):
+        turns = [window["utterances"][-1] for window in windows]
+        yield _entry(Source(document.file, document.line(at)), f"mie-{position:04d}", turns, windows)
 
 
 def read_windows(path: Path) -> Iterator[Record | Skip]:
     """Yield one case a window, grouped by dialogue; ids are ``mie-DIALOGUE-WINDOW``, both from 0."""
-    for position, at, windows, document in _dialogues(path):
+    document = open_document(path)
+    for position, (at, windows) in enumerate(_dialogues(document)):
+        group = f"mie-{position:04d}"
         starts = [start for start, _ in document.elements(at)]
         for number, (start, window) in enumerate(zip(starts, windows, strict=True)):
             source = Source(document.file, document.line(start))
-            if not window["label"]:
-                yield Skip(source, "window without label")
-                continue
-            group = f"mie-{position:04d}"
-            yield _entry(
-                source, f"{group}-{number:02d}", window["utterances"], _merged([_states(window)]), group
-            )
+            yield _entry(source, f"{group}-{number:02d}", window["utterances"], [window], group)
 
 
-def _dialogues(path: Path) -> Iterator[tuple[int, int, list[dict[str, Any]], Document]]:
-    document = open_document(path)
-    for position, (at, windows) in enumerate(array(document)):
-        if not isinstance(windows, list) or not all(map(_is_window, windows)):
+def _dialogues(document: Document) -> Iterator[tuple[int, list[dict[str, Any]]]]:
+    for at, windows in array(document):
+        if not isinstance(windows, list) or not windows or not all(map(_is_window, windows)):
             raise document.mistake(
-                at, "a dialogue is a list of windows with 'utterances' and 'label' (lists of texts)"
+                at, "not a dialogue; accepted: windows with 'utterances' and 'label', both lists of texts"
             )
-        for window in windows:
-            for label in window["label"]:
-                if LABEL.fullmatch(label) is None:
-                    raise document.mistake(at, f"label {label!r}; accepted: category:item-状态:state")
-        yield position, at, windows, document
+        yield at, windows
 
 
 def _is_window(window: Any) -> bool:
-    return (
-        isinstance(window, dict)
-        and all(
-            isinstance(window.get(key), list) and all(isinstance(text, str) for text in window[key])
-            for key in ("utterances", "label")
-        )
-        and bool(window["utterances"])
-    )
+    if not isinstance(window, dict):
+        return False
+    lists = [window.get("utterances"), window.get("label")]
+    texts = all(isinstance(texts, list) and all(isinstance(text, str) for text in texts) for texts in lists)
+    return texts and bool(lists[0])
 
 
 def _entry(
-    source: Source, name: str, turns: Sequence[str], findings: dict[str, str], group: str | None = None
+    source: Source,
+    name: str,
+    turns: Sequence[str],
+    windows: Sequence[dict[str, Any]],
+    group: str | None = None,
 ) -> Record | Skip:
+    labels = [label for window in windows for label in window["label"]]
+    if not labels:
+        return Skip(source, "no label")
+    if not all(map(LABEL.fullmatch, labels)):
+        return Skip(source, "a label is not 'category:item-状态:state'")
+    findings = _merged(map(_states, windows))
     if not findings:
         return Skip(source, "no symptom among the labels")
-    fields: dict[str, Any] = {"id": name, "dialogue": "\n".join(filter(None, turns)), "findings": findings}
-    if group is not None:
-        fields["group"] = group
-    return Record(source, fields)
+    fields = {"id": name, "dialogue": "\n".join(filter(None, turns)), "findings": findings}
+    return Record(source, fields if group is None else {**fields, "group": group})
 
 
 def _states(window: dict[str, Any]) -> dict[str, str]:

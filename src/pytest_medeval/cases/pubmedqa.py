@@ -28,7 +28,7 @@ def read(path: Path) -> Iterator[Record | Skip]:
                 at, f"PMID {pmid!r} is no object; accepted: an object with QUESTION and CONTEXTS"
             )
         gold, contexts = found.get("final_decision"), found.get("CONTEXTS")
-        if gold not in LETTERS:
+        if not isinstance(gold, str) or gold not in LETTERS:
             yield Skip(source, "final_decision is not yes, no or maybe")
         elif (
             not isinstance(contexts, list)

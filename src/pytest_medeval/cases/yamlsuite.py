@@ -21,8 +21,8 @@ from pytest_medeval.types import Record, Source
 
 SWITCHES = frozenset({"critical", "listed"})
 BOOLEANS = {"true": True, "false": False}
-WHOLE = re.compile(r"[-+]?[0-9]+")
-NUMBER = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+WHOLE = re.compile(r"[-+]?[0-9]{1,18}")
+NUMBER = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]{1,2})?")
 TAGS = frozenset(
     f"tag:yaml.org,2002:{name}"
     for name in ("str", "int", "float", "bool", "null", "timestamp", "merge", "value", "map", "seq")
@@ -67,10 +67,8 @@ def read_yaml_cases(path: Path) -> Iterator[Record]:
     if isinstance(node, yaml.MappingNode):
         entries = loader.mapping(node)
         if set(entries) != {"cases"}:
-            raise loader.mistake(
-                node,
-                f"found the keys {', '.join(entries) or '(none)'}; accepted: a list of cases, or only 'cases'",
-            )
+            keys = ", ".join(entries) or "(none)"
+            raise loader.mistake(node, f"found the keys {keys}; accepted: a list of cases, or only 'cases'")
         node = entries["cases"][1]
     yield from loader.records(node)
 

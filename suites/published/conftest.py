@@ -1,0 +1,27 @@
+"""The published sets are collected only with ``--medeval-data`` (ini ``medeval_data``)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave the folder's tests out without data; otherwise let others decide."""
+    if collection_path.name.startswith("test_") and not _data(config):
+        return True
+    return None
+
+
+def _data(config: pytest.Config) -> str | None:
+    given = config.getoption("medeval_data", None)
+    if given is not None:
+        return str(given)
+    try:
+        return config.getini("medeval_data")
+    except (KeyError, ValueError):  # the plugin is not loaded (-p no:medeval), so nobody declared the key
+        return None

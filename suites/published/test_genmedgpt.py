@@ -1,0 +1,17 @@
+"""GenMedGPT-5k: doctor's replies written by ChatGPT; one possible reply is the reference."""
+
+import pytest
+
+from pytest_medeval import Suite
+
+suite = Suite(
+    task="dialogue",
+    cases="data:genmedgpt5k/chatdoctor5k.json",
+    format="genmedgpt",
+)
+
+
+@pytest.mark.medeval(suite)
+def test_genmedgpt(evaluation):
+    """The model could be reached; how good its replies are, the metrics say."""
+    assert evaluation.outcome != "error", evaluation.reply

@@ -1,0 +1,17 @@
+"""MIE: the polarity of normalised symptoms in whole cardiology dialogues."""
+
+import pytest
+
+from pytest_medeval import Suite
+
+suite = Suite(
+    task="polarity",
+    cases="data:mie/dev.json",
+    format="mie",
+)
+
+
+@pytest.mark.medeval(suite)
+def test_mie(evaluation):
+    """The model could be reached; how good its replies are, the metrics say."""
+    assert evaluation.outcome != "error", evaluation.reply

@@ -1,0 +1,17 @@
+"""PromptCBLUE, IMCS-V2-SR: find symptoms in the current turn, with polarity; train.json is not asked."""
+
+import pytest
+
+from pytest_medeval import Suite
+
+suite = Suite(
+    task="polarity",
+    cases=["data:promptcblue_imcs_sr/dev.json", "data:promptcblue_imcs_sr/test.json"],
+    format="promptcblue",
+)
+
+
+@pytest.mark.medeval(suite)
+def test_promptcblue_imcs_sr(evaluation):
+    """The model could be reached; how good its replies are, the metrics say."""
+    assert evaluation.outcome != "error", evaluation.reply
