@@ -54,7 +54,7 @@ class MCQ:
         options = {str(letter): str(text).strip() for letter, text in fields["options"].items()}
         if not 2 <= len(options) <= len(LETTERS) or list(options) != list(LETTERS[: len(options)]):
             raise MedevalError(f"{record.source}: options are lettered {', '.join(options) or '(none)'}; accepted: A, B, ... in order, 2 to {len(LETTERS)}")
-        if not all(options.values()):
+        if not all(options.values()) or None in fields["options"].values():
             raise MedevalError(f"{record.source}: an option is empty")
         if fields["answer"] not in options:
             raise MedevalError(f"{record.source}: answer {fields['answer']!r} is not among the options {', '.join(options)}")
