@@ -123,7 +123,9 @@ def read_yaml(suite: Suite, settings: Settings) -> Resolved:
     if "task" not in given:
         raise MedevalError(f"{path}: key 'task' is missing; accepted: dialogue, mcq, polarity")
     named = Suite(**given)
-    named.source = suite.source
+    named.source = Source(str(path), file.lines.get("task"))
+    if named.cases:
+        return resolve(named, settings)
     task = make_task(named)
     return finish(named, task, check_records(file.records, task), (), settings)
 

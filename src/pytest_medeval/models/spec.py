@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from pytest_medeval.errors import MedevalError, accepted
+from pytest_medeval.models.kinds import MODEL_KINDS
 from pytest_medeval.tasks import TASKS
 
 ACCEPTED = (
@@ -73,7 +74,16 @@ class ReplaySpec:
     kind = "replay"
 
 
-ModelSpec: TypeAlias = AdapterSpec | FolderSpec | HubSpec | EndpointSpec | ReplaySpec
+@dataclass(frozen=True, slots=True)
+class PluginSpec:
+    """A model of a backend that another plugin brought: ``KIND:ARGUMENT``."""
+
+    text: str
+    kind: str
+    argument: str
+
+
+ModelSpec: TypeAlias = AdapterSpec | FolderSpec | HubSpec | EndpointSpec | ReplaySpec | PluginSpec
 LocalSpec: TypeAlias = AdapterSpec | FolderSpec | HubSpec
 
 
@@ -116,6 +126,9 @@ def parse_model(text: str, root: Path) -> ModelSpec:
         if not run:
             raise MedevalError(f"model {text!r} names no run; accepted: replay:RUN")
         return ReplaySpec(text, run)
+    kind, colon, argument = text.partition(":")
+    if colon and kind in MODEL_KINDS:
+        return PluginSpec(text, kind, argument)
     return _folder_or_name(text, root)
 
 

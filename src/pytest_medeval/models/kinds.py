@@ -1,0 +1,8 @@
+"""Backends by the kind of spec that they open; third parties add theirs through ``pytest_medeval_models``."""
+
+from __future__ import annotations
+
+from pytest_medeval.registry import Table
+
+MODEL_KINDS = Table("model kind", {"local": "pytest_medeval.models.opening:open_local"})
+"""Kind of a spec -> function (spec, settings) -> model. A kind that is not built in is written ``KIND:TEXT``."""
