@@ -5,10 +5,6 @@ from __future__ import annotations
 from pytest_medeval.models.base import Identity, Model, Settings
 from pytest_medeval.models.kinds import MODEL_KINDS
 from pytest_medeval.models.spec import LocalSpec, ModelSpec, Spec, baseline_of, model_for, parse_spec, parse_specs
-from pytest_medeval.registry import Table
-
-MODEL_KINDS = Table("model kind", {"local": "pytest_medeval.models.opening:open_local"})
-"""Kind of a spec -> function (spec, settings) -> model, which checks what it can and loads nothing yet."""
 
 
 def check_spec(spec: ModelSpec, settings: Settings | None = None) -> Identity:
@@ -23,6 +19,6 @@ def open_model(spec: ModelSpec, settings: Settings | None = None) -> Model:
 
 
 __all__ = [
-    "MODEL_KINDS", "Identity", "LocalSpec", "Model", "ModelSpec", "Settings", "Spec", "baseline_of", "check_spec", "model_for",
-    "open_model", "parse_spec", "parse_specs",
+    "MODEL_KINDS", "Identity", "LocalSpec", "Model", "ModelSpec", "Settings", "Spec", "baseline_of", "check_spec",
+    "model_for", "open_model", "parse_spec", "parse_specs",
 ]

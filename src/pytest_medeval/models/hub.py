@@ -21,7 +21,7 @@ def require_extra() -> None:
 
 
 def model_folder(spec: LocalSpec) -> Path:
-    """Give the folder of a full model; for an adapter, that of its base. A hub model is fetched when it is not here."""
+    """Give the folder of a full model, for an adapter that of its base; a hub model is fetched if need be."""
     if isinstance(spec, AdapterSpec):
         return model_folder(spec.base)
     return spec.folder if isinstance(spec, FolderSpec) else _fetch(spec)
@@ -30,8 +30,8 @@ def model_folder(spec: LocalSpec) -> Path:
 @cache
 def _fetch(spec: HubSpec) -> Path:
     require_extra()
-    from huggingface_hub import snapshot_download  # noqa: PLC0415 - belongs to the extra
-    from huggingface_hub.utils import disable_progress_bars  # noqa: PLC0415 - belongs to the extra
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.utils.tqdm import disable_progress_bars
 
     disable_progress_bars()
     try:
@@ -39,12 +39,12 @@ def _fetch(spec: HubSpec) -> Path:
     except Exception:  # noqa: BLE001 - whatever is wrong with the copy here, the hub is asked next
         folder = _download(spec)
     if not any(folder.glob("*.safetensors")):
-        raise MedevalError(f"model {spec.name!r} has no *.safetensors weights on the hub; accepted: safetensors only")
+        raise MedevalError(f"model {spec.name!r} has no *.safetensors on the hub; accepted: safetensors only")
     return folder
 
 
 def _download(spec: HubSpec) -> Path:
-    from huggingface_hub import snapshot_download  # noqa: PLC0415 - belongs to the extra
+    from huggingface_hub import snapshot_download
 
     try:
         return Path(snapshot_download(spec.name, allow_patterns=_FILES))

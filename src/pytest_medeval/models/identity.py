@@ -83,7 +83,7 @@ def resolve_dtype(dtype: str, device: str) -> str:
 def backend_version() -> str:
     """Hash the code that turns a prompt into a reply: ours, and the versions of the libraries below it."""
     here = Path(__file__).parent
-    ours = fingerprint_files(sorted([*here.glob("local*.py"), here / "tree.py", here / "plan.py"]))
+    ours = fingerprint_files(sorted([*here.glob("local*.py"), here / "plan.py"]))
     return fingerprint_text(ours, *(_version(name) for name in ("torch", "transformers", "peft", "tokenizers")))
 
 

@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
-from pytest_medeval.models.base import Model, Settings
-from pytest_medeval.models.hub import require_extra
-from pytest_medeval.models.identity import identify
-from pytest_medeval.models.spec import LocalSpec
+from functools import partial
+
+from pytest_medeval.models.adapter import prove_adapter
+from pytest_medeval.models.base import Identity, Model, Settings
+from pytest_medeval.models.cache import CachedModel, Store
+from pytest_medeval.models.hub import model_folder, require_extra
+from pytest_medeval.models.identity import backend_version, identify
+from pytest_medeval.models.spec import AdapterSpec, LocalSpec
+
+
+def check_local(spec: LocalSpec, settings: Settings) -> None:
+    """Check what needs no torch: the extra is installed, the adapter belongs to its base."""
+    require_extra()
+    folder = model_folder(spec)
+    if isinstance(spec, AdapterSpec):
+        prove_adapter(spec.folder, folder, memory=settings.cache)
 
 
 def open_local(spec: LocalSpec, settings: Settings) -> Model:
-    """Identify a model by its files; weights come with the first request."""
-    require_extra()
+    """Check and identify a model by its files; weights come with the first request that has no stored reply."""
+    check_local(spec, settings)
     identity = identify(spec, settings)
-    from pytest_medeval.models.local import load_local  # noqa: PLC0415 - imports torch
+    store = None if settings.cache is None else Store(settings.cache)
+    return CachedModel(identity, partial(_load, spec, identity, settings), store, version=backend_version())
+
+
+def _load(spec: LocalSpec, identity: Identity, settings: Settings) -> Model:
+    from pytest_medeval.models.local import load_local  # imports torch
 
     return load_local(spec, identity, settings)

@@ -1,8 +1,8 @@
-"""Which model is meant? A text of the command line or of a release manifest, checked as far as files can tell.
+"""Which model is meant? A text of the command line or of a manifest, checked as far as files can tell.
 
 Accepted: a LoRA folder (``adapter_config.json``), a model folder (``config.json``), a name on the model hub,
-``https://host/v1#name``, ``replay:RUN``, a ``*.toml`` release manifest with a table ``[models]`` of ``task = SPEC``,
-and ``TASK=SPEC`` for one task.
+``https://host/v1#name``, ``replay:RUN``, a ``*.toml`` release manifest with a table ``[models]`` of
+``task = SPEC``, and ``TASK=SPEC`` for one task.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ Spec: TypeAlias = ModelSpec | Release
 
 
 def parse_spec(text: str, root: Path) -> Spec:
-    """Read a SPEC; relative paths start at ``root``. Whatever is wrong is one ``MedevalError`` that names it."""
+    """Read a SPEC; relative paths start at ``root``. Whatever is wrong is one ``MedevalError`` naming it."""
     text = text.strip()
     named = _TASK.fullmatch(text)
     if named and not (root / text).exists():
@@ -179,7 +179,7 @@ def _endpoint(text: str) -> EndpointSpec:
 
 
 def _folder_or_name(text: str, root: Path) -> ModelSpec:
-    folder = root / Path(text).expanduser()
+    folder = (root / Path(text).expanduser()).resolve()
     if folder.is_dir():
         return _folder(text, folder, root)
     if folder.exists():
@@ -190,7 +190,7 @@ def _folder_or_name(text: str, root: Path) -> ModelSpec:
 
 
 def _means_path(text: str, root: Path) -> bool:
-    """Tell a mistyped folder from a hub name: a name has at most one slash and does not start in a folder here."""
+    """Tell a mistyped folder from a hub name, which has at most one slash and starts in no folder here."""
     first, slash, _ = text.partition("/")
     return not _HUB_NAME.fullmatch(text) or text.startswith(".") or bool(slash and (root / first).is_dir())
 
@@ -203,7 +203,8 @@ def _folder(text: str, folder: Path, root: Path) -> AdapterSpec | FolderSpec:
         _require_weights(text, folder, "*.safetensors")
         return FolderSpec(text, folder)
     raise MedevalError(
-        f"model {text!r}: {folder} holds neither adapter_config.json (a LoRA adapter) nor config.json (a full model)"
+        f"model {text!r}: {folder} holds neither adapter_config.json (a LoRA adapter) "
+        "nor config.json (a full model)"
     )
 
 
@@ -215,22 +216,25 @@ def _adapter(text: str, folder: Path, root: Path) -> AdapterSpec:
     _require_weights(text, folder, "adapter_model.safetensors")
     name = config.get("base_model_name_or_path")
     if not isinstance(name, str) or not name.strip():
-        raise MedevalError(f"{folder / 'adapter_config.json'}: base_model_name_or_path is {name!r}; accepted: a folder or hub name")
+        raise MedevalError(
+            f"{folder / 'adapter_config.json'}: base_model_name_or_path is {name!r}; accepted: a folder or hub name"
+        )
     return AdapterSpec(text, folder, _base(folder, name, root))
 
 
 def _base(adapter: Path, name: str, root: Path) -> FolderSpec | HubSpec:
     """Find an adapter's base: beside the adapter, then under ``root``, then on the hub."""
     for start in (adapter, root):
-        folder = start / Path(name).expanduser()
+        folder = (start / Path(name).expanduser()).resolve()
         if folder.is_dir():
             base = _folder(name, folder, root)
             if isinstance(base, AdapterSpec):
-                raise MedevalError(f"{adapter}: its base {name!r} is an adapter itself; accepted: a full model")
+                raise MedevalError(f"{adapter}: its base {name!r} is an adapter too; accepted: a full model")
             return base
     if _means_path(name, root) or _means_path(name, adapter):
         raise MedevalError(
-            f"{adapter / 'adapter_config.json'}: base {name!r} is missing: no such folder beside the adapter or in {root}"
+            f"{adapter / 'adapter_config.json'}: base {name!r} is missing: "
+            f"no such folder beside the adapter or in {root}"
         )
     return HubSpec(name, name)
 
@@ -244,13 +248,13 @@ def _require_weights(text: str, folder: Path, pattern: str) -> None:
         raise MedevalError(f"model {text!r}: {folder} holds no weights: expected {pattern}")
     new = pickles[0].with_suffix(".safetensors").name
     raise MedevalError(
-        f"model {text!r}: {pickles[0]} is a pickle and may run code; accepted: safetensors only; convert it with "
-        f"safetensors.torch.save_file(torch.load({pickles[0].name!r}, weights_only=True), {new!r})"
+        f"model {text!r}: {pickles[0]} is a pickle and may run code; accepted: safetensors only; "
+        f"convert it with safetensors.torch.save_file(torch.load({pickles[0].name!r}, weights_only=True), {new!r})"
     )
 
 
 def _manifest(text: str, file: Path) -> Release:
-    import tomllib  # noqa: PLC0415 - few runs have a manifest, all runs import this module
+    import tomllib  # few runs have a manifest, and all runs import this module
 
     try:
         written = file.read_text(encoding="utf-8")

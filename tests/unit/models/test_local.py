@@ -17,7 +17,8 @@ def _requests(n, **fields):
 
 
 def _open(folder, **fields):
-    return open_model(parse_spec(str(folder), folder), Settings(threads=1, **fields))
+    model = open_model(parse_spec(str(folder), folder), Settings(threads=1, **fields))
+    return model._load()
 
 
 def test_replies_equal_generate_alone(make_model):

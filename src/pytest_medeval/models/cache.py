@@ -1,0 +1,248 @@
+"""Answers on disk, so that an unchanged suite loads no model at all.
+
+One SQLite file in a cache folder; several processes may use it at once. A key is a SHA-256 over the model's
+fingerprint, dtype and device, the whole request, and the version of the code that answers: a changed weight,
+template, prompt or token limit is another key. Entries that cannot be read are computed again and reported.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+import time
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from pytest_medeval.models.base import Identity, Model, Streaming, Tick, silent
+from pytest_medeval.models.fingerprint import fingerprint_text
+from pytest_medeval.types import Answer, Request
+
+FILE = "replies.sqlite"
+LIMIT = 1 << 30
+"""Bytes of stored answers beyond which the ones not used for longest are dropped."""
+
+_SCHEMA = 1
+_DAY = 86_400
+_WAIT = 30.0
+"""Seconds that a process waits for another one's writing."""
+_AT_ONCE = 500
+_NEW = f"""
+    CREATE TABLE IF NOT EXISTS answers
+        (key TEXT PRIMARY KEY, model TEXT, answer TEXT, sum INTEGER, used INTEGER) WITHOUT ROWID;
+    PRAGMA user_version = {_SCHEMA};
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class CacheInfo:
+    """What a cache holds: stored answers, their bytes, and how many models gave them."""
+
+    answers: int
+    bytes: int
+    models: int
+
+
+class Store:
+    """Answers by key in ``folder``. Whatever is wrong with the file ends up in ``notices``, never in an error."""
+
+    def __init__(self, folder: Path, *, limit: int = LIMIT) -> None:
+        self.path = folder / FILE
+        self.notices: list[str] = []
+        self._limit = limit
+
+    def get(self, keys: Sequence[str]) -> dict[str, Answer]:
+        """Give the stored answers among ``keys``."""
+        rows: list[tuple[str, str, int, int]] = []
+        with self._open() as base:
+            for start in range(0, len(keys), _AT_ONCE):
+                some = keys[start : start + _AT_ONCE]
+                marks = ",".join("?" * len(some))
+                query = f"SELECT key, answer, sum, used FROM answers WHERE key IN ({marks})"  # noqa: S608 - marks only
+                rows += base.execute(query, some)
+            now = int(time.time())
+            old = [(now, key) for key, _, _, used in rows if used < now - _DAY]
+            if old:
+                base.executemany("UPDATE answers SET used = ? WHERE key = ?", old)
+        found = {key: answer for key, text, total, _ in rows if (answer := _read(text, total)) is not None}
+        if len(found) < len(rows):
+            self._once(f"{self.path}: {len(rows) - len(found)} stored replies are corrupt and are computed again")
+        return found
+
+    def put(self, model: str, answers: Mapping[str, Answer]) -> None:
+        """Keep answers; those used longest ago make room."""
+        now = int(time.time())
+        rows = []
+        for key, answer in answers.items():
+            text = json.dumps(asdict(answer), ensure_ascii=False)
+            rows.append((key, model, text, zlib.crc32(text.encode()), now))
+        with self._open() as base:
+            base.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?)", rows)
+
+    def trim(self) -> None:
+        """Drop the answers used longest ago until the rest keeps the size bound."""
+        with self._open() as base:
+            (total,) = base.execute("SELECT coalesce(sum(length(answer)), 0) FROM answers").fetchone()
+            for key, size in base.execute("SELECT key, length(answer) FROM answers ORDER BY used, key").fetchall():
+                if total <= self._limit:
+                    break
+                base.execute("DELETE FROM answers WHERE key = ?", (key,))
+                total -= size
+
+    def info(self) -> CacheInfo:
+        """Count what is stored."""
+        query = "SELECT count(*), coalesce(sum(length(answer)), 0), count(DISTINCT model) FROM answers"
+        with self._open() as base:
+            return CacheInfo(*base.execute(query).fetchone())
+        return CacheInfo(0, 0, 0)
+
+    def clear(self) -> None:
+        """Forget every answer."""
+        for end in ("", "-wal", "-shm"):
+            self.path.with_name(self.path.name + end).unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        """Open the file for one transaction; a file that is no cache of ours is put aside and begun anew."""
+        try:
+            base = self._connect()
+        except (sqlite3.Error, OSError) as error:
+            self._once(f"{self.path}: replies are not cached: {error}")
+            base = sqlite3.connect(":memory:")
+            base.executescript(_NEW)
+        try:
+            with base:
+                yield base
+        except sqlite3.Error as error:
+            self._once(f"{self.path}: replies are not cached: {error}")
+        finally:
+            base.close()
+
+    def _connect(self) -> sqlite3.Connection:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            return self._ready()
+        except sqlite3.Error as error:
+            if not _is_corrupt(error):
+                raise
+        aside = self.path.with_suffix(".corrupt")
+        self.path.replace(aside)
+        self._once(f"{self.path}: not a cache of this version; put aside as {aside.name}, replies are computed again")
+        return self._ready()
+
+    def _ready(self) -> sqlite3.Connection:
+        base = sqlite3.connect(self.path, timeout=_WAIT)
+        try:
+            base.execute("PRAGMA journal_mode = WAL")
+            base.execute("PRAGMA synchronous = NORMAL")
+            (schema,) = base.execute("PRAGMA user_version").fetchone()
+            (tables,) = base.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            if schema == 0 and tables == 0:
+                base.executescript(_NEW)
+            elif schema != _SCHEMA:
+                raise _ForeignError(f"schema {schema}")
+        except sqlite3.Error:
+            base.close()
+            raise
+        return base
+
+    def _once(self, notice: str) -> None:
+        if notice not in self.notices:
+            self.notices.append(notice)
+
+
+class CachedModel:
+    """A model that is loaded only when a request has no stored answer; every distinct request is asked once."""
+
+    def __init__(
+        self, identity: Identity, load: Callable[[], Model], store: Store | None = None, *, version: str = ""
+    ) -> None:
+        self.identity = identity
+        self.hits = 0
+        self.misses = 0
+        self._load = load
+        self._model: Model | None = None
+        self._store = store
+        self._version = version
+
+    @property
+    def notices(self) -> list[str]:
+        """List what the model and the cache have to say."""
+        return [*(self._model.notices if self._model else ()), *(self._store.notices if self._store else ())]
+
+    @property
+    def loaded(self) -> bool:
+        """Say whether weights had to be loaded."""
+        return self._model is not None
+
+    def answer(self, requests: Sequence[Request], tick: Tick = silent) -> list[Answer]:
+        """Answer all requests, from the store where it can, in their order."""
+        keys = [self._key(request) for request in requests]
+        unique = dict(zip(keys, requests, strict=True))
+        answers = self._store.get(list(unique)) if self._store else {}
+        hits = sum(key in answers for key in keys)
+        self.hits += hits
+        self.misses += len(unique.keys() - answers.keys())
+        if hits:
+            tick(hits)
+        missing = {key: request for key, request in unique.items() if key not in answers}
+        for key, answer in self._ask(missing):
+            answers[key] = answer
+            tick(keys.count(key) if len(keys) > len(unique) else 1)
+        return [answers[key] for key in keys]
+
+    def _ask(self, missing: Mapping[str, Request]) -> Iterator[tuple[str, Answer]]:
+        """Ask the model; answers are kept as they come, so that an interrupted run resumes where it was."""
+        if not missing:
+            return
+        if self._model is None:
+            self._model = self._load()
+        keys, fresh = list(missing), dict[str, Answer]()
+        try:
+            for index, answer in _stream(self._model, list(missing.values())):
+                yield keys[index], answer
+                if answer.finish != "error":
+                    fresh[keys[index]] = answer
+                if len(fresh) >= _AT_ONCE:
+                    self._keep(fresh)
+        finally:
+            self._keep(fresh)
+            if self._store:
+                self._store.trim()
+
+    def _keep(self, fresh: dict[str, Answer]) -> None:
+        if self._store and fresh:
+            self._store.put(self.identity.fingerprint, fresh)
+        fresh.clear()
+
+    def _key(self, request: Request) -> str:
+        who = (self.identity.fingerprint, self.identity.dtype or "", self.identity.device or "", self._version)
+        what = json.dumps(asdict(request), ensure_ascii=False, sort_keys=True)
+        return fingerprint_text(*who, what)
+
+
+class _ForeignError(sqlite3.DatabaseError):
+    """An SQLite file that this version did not write."""
+
+
+def _stream(model: Model, requests: Sequence[Request]) -> Iterable[tuple[int, Answer]]:
+    return model.stream(requests) if isinstance(model, Streaming) else enumerate(model.answer(requests))
+
+
+def _is_corrupt(error: sqlite3.Error) -> bool:
+    codes = {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}
+    return isinstance(error, _ForeignError) or getattr(error, "sqlite_errorcode", None) in codes
+
+
+def _read(text: str, total: int) -> Answer | None:
+    """Read a stored answer; ``None`` when a bit of it has changed or its fields are not today's."""
+    try:
+        if zlib.crc32(text.encode()) != total:
+            return None
+        fields = json.loads(text)
+        fields["logprobs"], fields["choice_tokens"] = tuple(fields["logprobs"]), tuple(fields["choice_tokens"])
+        return Answer(**fields)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
