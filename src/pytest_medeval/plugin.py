@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from pytest_medeval.settings import OPTIONS, Option, read_settings
 
 if TYPE_CHECKING:
     from pytest_medeval.session import MedevalSession
+    from pytest_medeval.verdicts.gates import GateResult
 
 STATE = pytest.StashKey["MedevalSession"]()
 NODE_FOLDER = "medeval_folder"
@@ -147,7 +149,7 @@ class Running:
             results = self.state.judge()
         session.testscollected += len(results)
         for result in results:
-            for report in gate_reports(result):
+            for report in gate_reports(result, self.state.settings.gate_outcome(result.suite, result.verdict)):
                 self.config.hook.pytest_runtest_logreport(report=report)
 
     @pytest.hookimpl(wrapper=True)
@@ -193,14 +195,12 @@ MESSAGE = pytest.StashKey[dict[str, Any]]()
 """What an item's evaluation sends to the controller."""
 
 
-def gate_reports(result: Any) -> Iterator[pytest.TestReport]:
+def gate_reports(result: GateResult, outcome: str) -> Iterator[pytest.TestReport]:
     """Make the reports of one gate: its verdict as a call, and the teardown that closes it in JUnit XML."""
-    outcome, text = result.report()
     nodeid = f"{result.suite}::gate[{result.expression}]"
     location = (result.suite, None, f"gate[{result.expression}]")
-    longrepr: Any = text if outcome == "failed" else None
-    if outcome == "skipped":
-        longrepr = (result.suite, 0, f"Skipped: {text}")
-    properties = list(result.properties())
+    text = f"{result.verdict}: {result.reason}"
+    longrepr: Any = {"failed": text, "skipped": (result.suite, 0, f"Skipped: {text}")}.get(outcome)
+    properties = [(f"medeval.{name}", value) for name, value in asdict(result).items() if value is not None]
     yield pytest.TestReport(nodeid, location, {}, outcome, longrepr, "call", [], 0.0, user_properties=properties)
     yield pytest.TestReport(nodeid, location, {}, "passed", None, "teardown", [], 0.0, user_properties=properties)

@@ -195,10 +195,11 @@ class MedevalSession:
         if not self.journal.suites:
             return []
         from pytest_medeval.runs.build import build  # noqa: PLC0415 - statistics are needed only now
+        from pytest_medeval.runs.record import write  # noqa: PLC0415 - likewise
 
         self.run = build(self.journal, self.settings)
         if self.settings.json:
-            self.run.write(self.settings.json)
+            write(self.run.record, self.settings.json)
         return list(self.run.gates)
 
     def summarise(self, reporter: Any) -> None:

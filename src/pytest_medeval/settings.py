@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pytest_medeval.errors import MedevalError, accepted
 
@@ -67,6 +67,13 @@ class Settings:
     json: Path | None
     inconclusive: str
     allow_not_evaluated: frozenset[str]
+
+    def gate_outcome(self, suite: str, verdict: str) -> Literal["passed", "failed", "skipped"]:
+        """Say what a verdict means for the run: nothing but ``pass`` lets it pass unless the user said so."""
+        if verdict == "pass" or (verdict == "inconclusive" and self.inconclusive == "pass"):
+            return "passed"
+        allowed = verdict == "not evaluated" and not self.allow_not_evaluated.isdisjoint({suite, "all"})
+        return "skipped" if allowed else "failed"
 
 
 def read_settings(get: Callable[[Option], Any], root: Path) -> Settings:

@@ -173,11 +173,7 @@ def check_gate(gate: Gate, metrics: Sequence[Metric], cases: Sequence[Case]) -> 
     """Refuse a gate on a metric or a tag that the suite does not have."""
     from pytest_medeval.verdicts.gates import check  # noqa: PLC0415 - gates are needed only with a suite
 
-    tags: dict[str, set[str]] = {}
-    for case in cases:
-        for key, value in case.tags.items():
-            tags.setdefault(key, set()).add(value)
-    check(gate, {metric.name: metric for metric in metrics}, tags)
+    check(gate, {metric.name: metric.direction for metric in metrics}, [case.tags for case in cases])
 
 
 def with_gates(suite: Resolved, extra: Sequence[Gate]) -> Resolved:

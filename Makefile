@@ -1,0 +1,37 @@
+# Two commands do everything: `make demo` evaluates the shipped model, `make test` checks the project.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test lint types lock clean
+
+demo: $(READY)
+	$(BIN)/pytest suites --medeval-model=adapters/release.toml --medeval-json=$(VENV)/demo.json
+
+test: $(READY) lint types
+	$(BIN)/pytest
+
+lint: $(READY)
+	$(BIN)/ruff check
+
+types: $(READY)
+	$(BIN)/mypy
+
+$(READY): requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch $(READY)
+
+# Resolve the newest versions that pyproject.toml allows and pin them.
+lock:
+	$(PYTHON) -m venv build/lock
+	build/lock/bin/python -m pip install --quiet --upgrade pip
+	build/lock/bin/python -m pip install --quiet torch==2.13.0
+	build/lock/bin/python -m pip install --quiet --editable .[all] --group dev
+	build/lock/bin/python -m pip freeze --exclude-editable --exclude pip | sed 's/+cpu//' > requirements.lock
+
+clean:
+	rm -rf $(VENV) build .medeval
