@@ -70,12 +70,16 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is asked of a model: a reply to ``messages``, or the likelihood of each of ``choices`` as that reply."""
+    """What is asked of a model: a reply to ``messages``, or the likelihood of each of ``choices`` as that reply.
+
+    ``schema`` is the text of a JSON schema that the reply should follow; only endpoints heed it, as far as they can.
+    """
 
     messages: tuple[Message, ...]
     choices: tuple[str, ...] = ()
     max_new_tokens: int = 256
     stop: tuple[str, ...] = ()
+    schema: str = ""
 
 
 @dataclass(frozen=True, slots=True)

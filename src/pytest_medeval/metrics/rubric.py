@@ -88,7 +88,7 @@ DEFAULT_RUBRIC = Rubric(
         }),
     ),
 )  # fmt: skip
-"""The four dimensions, 1 to 5, of the judge in "When Metrics Disagree" (arXiv 2603.00314); the anchors are ours."""
+"""Dimensions and scale of the judge in "When Metrics Disagree" (arXiv 2603.00314); the anchors are ours."""
 
 
 def load_rubric(file: Path) -> Rubric:
@@ -141,7 +141,7 @@ def _rubric(text: _Text, content: Mapping[str, Any]) -> Rubric:
     tables = content.get("dimensions")
     if not isinstance(tables, list) or not 1 <= len(tables) <= _MOST_DIMENSIONS:
         where = text.at("dimensions")
-        raise MedevalError(f"{where}: 'dimensions' is wrong; accepted: 1 to {_MOST_DIMENSIONS} {_KEYS['dimensions']}")
+        raise MedevalError(f"{where}: 'dimensions': accepted: 1 to {_MOST_DIMENSIONS} {_KEYS['dimensions']}")
     dimensions = tuple(_dimension(text, table, nth, low, high) for nth, table in enumerate(tables))
     names = [dimension.name for dimension in dimensions]
     for nth, one in enumerate(names):
@@ -174,17 +174,17 @@ def _dimension(text: _Text, table: Any, nth: int, low: int, high: int) -> Dimens
             f"and not {PREFERENCE!r}"
         )
     if not isinstance(question, str) or not question.strip():
-        raise MedevalError(f"{where}: dimension {name!r} has no 'question'; accepted: what the judge is asked")
+        raise MedevalError(f"{where}: {name!r} has no 'question'; accepted: a text that the judge is asked")
     return Dimension(name, question.strip(), _anchors(where, name, table.get("anchors"), low, high))
 
 
 def _anchors(where: str, name: str, table: Any, low: int, high: int) -> dict[int, str]:
     anchors: dict[int, str] = {}
-    for key, meaning in (table.items() if isinstance(table, dict) else ()):
+    for key, meaning in table.items() if isinstance(table, dict) else ():
         offered = key.isdecimal() and low <= int(key) <= high
         if not offered or not isinstance(meaning, str) or not meaning.strip():
             raise MedevalError(
-                f"{where}: anchor {key!r} = {meaning!r} of {name!r}; accepted: a grade from {low} to {high} = a text"
+                f"{where}: {name!r} has the anchor {key!r} = {meaning!r}; accepted: {low} to {high} = a text"
             )
         anchors[int(key)] = meaning.strip()
     if not {low, high} <= anchors.keys():
