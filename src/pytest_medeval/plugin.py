@@ -80,6 +80,7 @@ def start(config: pytest.Config) -> MedevalSession:
         from pytest_medeval.session import MedevalSession  # noqa: PLC0415 - only a session that uses it pays for it
 
         with usage():
+            _extend(config.hook)
             state = MedevalSession(read_settings(lambda option: _given(config, option), Path(config.rootpath)))
         worker = getattr(config, "workerinput", None)
         if worker is not None:
@@ -87,6 +88,20 @@ def start(config: pytest.Config) -> MedevalSession:
         config.stash[STATE] = state
         config.pluginmanager.register(Running(config, state), "medeval-running")
     return config.stash[STATE]
+
+
+def _extend(hook: Any) -> None:
+    """Take the names of third parties into the tables."""
+    from pytest_medeval.cases.formats import FORMATS  # noqa: PLC0415 - keeps the plugin's import light
+    from pytest_medeval.metrics import METRICS  # noqa: PLC0415 - likewise
+    from pytest_medeval.models.kinds import MODEL_KINDS  # noqa: PLC0415 - likewise
+    from pytest_medeval.tasks import TASKS  # noqa: PLC0415 - likewise
+
+    tables = ((TASKS, hook.pytest_medeval_tasks), (FORMATS, hook.pytest_medeval_formats),
+              (METRICS, hook.pytest_medeval_metrics), (MODEL_KINDS, hook.pytest_medeval_models))
+    for table, names in tables:
+        for entries in names():
+            table.add(entries)
 
 
 def _given(config: pytest.Config, option: Option) -> Any:
@@ -121,7 +136,8 @@ class Running:
         from pytest_medeval.collect import selection  # noqa: PLC0415 - keeps the plugin's import light
 
         with usage():
-            if not self.state.collected(bool(selection(items)) and not self.config.option.collectonly):
+            evaluating = bool(selection(items)) and not self.config.option.collectonly
+            if not self.state.collected(evaluating=evaluating):
                 items.clear()
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:

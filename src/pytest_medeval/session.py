@@ -207,5 +207,7 @@ class MedevalSession:
         if self.run is not None:
             from pytest_medeval.report.terminal import summary  # noqa: PLC0415 - only when there is something to say
 
-            for line in summary(self.run.record, notices=self.roles.notices if self._roles else []):
+            reporter.write_sep("=", "medeval")
+            notices = self._roles.notices if self._roles else []
+            for line in summary(self.run.record, notices=notices, brief=reporter.verbosity < 0):
                 reporter.write_line(line.text, **line.markup)

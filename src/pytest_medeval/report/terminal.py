@@ -96,35 +96,37 @@ def _confusion(confusion: Mapping[str, Any] | None) -> Iterator[Line]:
 
 
 def _groups(subgroups: Mapping[str, Mapping[str, Any]]) -> Iterator[Line]:
+    """Show the groups that are large enough; count the cases of the others."""
     for tag, groups in subgroups.items():
-        parts = [f"{value} {number(one['candidate'])} ({one['n']})" if one["n"] >= MIN_GROUP else f"{value} ({one['n']}, too few)"
-                 for value, one in groups["values"].items()]
-        text = f"  {groups['metric']} by {tag}: "
-        yield from _wrapped(text, parts)
+        values: Mapping[str, Mapping[str, Any]] = groups["values"]
+        large = {value: one for value, one in values.items() if one["n"] >= MIN_GROUP}
+        if not large:
+            continue
+        parts = [f"{value} {number(one['candidate'])} (n {one['n']})" for value, one in large.items()]
+        small = [one["n"] for value, one in values.items() if value not in large]
+        if small:
+            parts.append(f"{sum(small)} cases in {len(small)} groups under {MIN_GROUP}")
+        yield from _wrapped(f"  {groups['metric']} by {tag}: ", parts)
 
 
 def _worst(suite: Mapping[str, Any], cases: Sequence[Mapping[str, Any]]) -> Iterator[Line]:
+    """Name the cases that lost most against the baseline, or without one those that score lowest."""
     metric = suite["headline"]
-    scored = [case for case in cases if metric in case.get("candidate", {}).get("scores", {})]
-    if not scored:
+    changes = [(own - base, own, case["id"], base) for case in cases for own, base in [_pair(case, metric)]
+               if own is not None and base is not None]
+    if changes:
+        lost = sorted(change for change in changes if change[0] < 0)
+        shown = [f"{name} {number(base)} -> {number(own)}" for _, own, name, base in lost[:WORST]]
+        yield from _wrapped(f"  worse than the baseline in {metric}: {len(lost)} of {len(changes)} cases{': ' if shown else ''}", shown)
         return
-    def change(case: Mapping[str, Any]) -> float:
-        base = case.get("baseline", {}).get("scores", {}).get(metric)
-        own: float = case["candidate"]["scores"][metric]
-        return own - base if base is not None else own
-    ranked = sorted(scored, key=lambda case: (change(case), case["candidate"]["scores"][metric]))
-    losers = [case for case in ranked if "baseline" not in case or change(case) < 0]
-    if not losers:
-        yield Line(f"  no case lost in {metric} against the baseline")
-        return
-    yield from _wrapped(f"  {len(losers)} lost most in {metric}: " if "baseline" in losers[0] else f"  lowest {metric}: ",
-                        [_scores(case, metric) for case in losers[:WORST]])
+    lowest = sorted((own, case["id"]) for case in cases for own, _ in [_pair(case, metric)] if own is not None)[:WORST]
+    if lowest:
+        yield from _wrapped(f"  lowest {metric}: ", [f"{name} {number(own)}" for own, name in lowest])
 
 
-def _scores(case: Mapping[str, Any], metric: str) -> str:
-    base = case.get("baseline", {}).get("scores", {}).get(metric)
-    own = number(case["candidate"]["scores"][metric])
-    return f"{case['id']} {number(base)} -> {own}" if base is not None else f"{case['id']} {own}"
+def _pair(case: Mapping[str, Any], metric: str) -> tuple[float | None, float | None]:
+    own, base = (case.get(role, {}).get("scores", {}).get(metric) for role in ("candidate", "baseline"))
+    return own, base
 
 
 def _gates(gates: Sequence[Mapping[str, Any]]) -> Iterator[Line]:
@@ -134,7 +136,8 @@ def _gates(gates: Sequence[Mapping[str, Any]]) -> Iterator[Line]:
     counts = {verdict: sum(gate["verdict"] == verdict for gate in gates) for verdict in COLOURS}
     yield Line("gates: " + ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count), {"bold": True})
     for gate in gates:
-        seen = "" if gate["observed"] is None else f"  observed {number(gate['observed'])}"
+        exact = gate["expression"] == "critical"
+        seen = "" if gate["observed"] is None or exact else f"  observed {number(gate['observed'])}"
         seen += "" if gate["interval"] is None else f" {interval(gate['interval'])}"
         seen += "" if gate["n"] is None else f", n {gate['n']}"
         yield Line(f"  {gate['verdict'].upper():<13} {gate['suite']}: {gate['expression']}{seen}", COLOURS[gate["verdict"]])
@@ -171,7 +174,7 @@ def _wrapped(head: str, parts: Sequence[str]) -> Iterator[Line]:
             yield Line(text.rstrip())
             text = " " * 4
         text += piece
-    yield Line(text)
+    yield Line(text.rstrip())
 
 
 def _fit(text: str) -> str:
