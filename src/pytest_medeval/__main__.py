@@ -1,0 +1,48 @@
+"""``python -m pytest_medeval COMMAND``: what can be done without a test run."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from pytest_medeval.errors import MedevalError
+from pytest_medeval.registry import Table
+
+COMMANDS = Table(
+    "command",
+    {
+        "agreement": "pytest_medeval.commands.agreement:main",
+    },
+)
+"""Name -> ``main(arguments) -> exit code``."""
+
+MISTAKE = 2
+"""Exit code of a command that could not be carried out as asked."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; a user's mistake is one line on stderr and exit code 2."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    usage = f"python -m pytest_medeval COMMAND [options]; commands: {', '.join(sorted(COMMANDS))}"
+    if given and given[0] in ("-h", "--help"):
+        sys.stdout.write(f"{usage}\n")
+        return 0
+    if not given:
+        sys.stderr.write(f"medeval: no command; {usage}\n")
+        return MISTAKE
+    try:
+        code = COMMANDS.resolve(given[0])(given[1:])
+        sys.stdout.flush()
+    except MedevalError as error:
+        sys.stderr.write(f"medeval: {error}\n")
+        return MISTAKE
+    except BrokenPipeError:
+        # the reader (head, less) has gone: nothing more to say, and Python must not say so at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return int(code)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
