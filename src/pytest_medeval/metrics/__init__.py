@@ -1,1 +1,47 @@
-"""How good is it? Rows of counts per case, scores of their sums."""
+"""How good is it? A row of counts for each case, and a score of the summed rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pytest_medeval.errors import MedevalError, accepted
+from pytest_medeval.registry import Table
+from pytest_medeval.types import Metric
+
+_LEXICAL = ("bleu", "corpus_bleu", "rouge1", "rouge2", "rougeL", "length_ratio")
+_CHOICE = ("accuracy", "macro_precision", "macro_recall", "macro_f1", "answered", "reward", "ece", "brier")
+_POLARITY = (
+    "accuracy", "micro_precision", "micro_recall", "micro_f1", "macro_f1",
+    "raw_accuracy", "raw_micro_precision", "raw_micro_recall", "raw_micro_f1", "raw_macro_f1",
+    "pair_precision", "pair_recall", "pair_f1",
+    "format_rate", "conflicts", "duplicates", "hallucinations", "missing", "cost",
+)  # fmt: skip
+
+METRICS = Table(
+    "metric",
+    {
+        **{f"dialogue.{name}": f"pytest_medeval.metrics.lexical:{name}" for name in _LEXICAL},
+        "dialogue.meteor": "pytest_medeval.metrics.meteor:meteor",
+        **{f"mcq.{name}": f"pytest_medeval.metrics.choice:{name}" for name in _CHOICE},
+        **{f"polarity.{name}": f"pytest_medeval.metrics.polarity:{name}" for name in _POLARITY},
+    },
+)
+"""``TASK.NAME`` -> a factory that is called with the task (its options) and gives a metric."""
+
+
+def metrics_for(task: Any, names: Sequence[str] | None = None) -> tuple[Metric, ...]:
+    """Make the metrics of a task by their names within it; all that the task reports when none are named.
+
+    Raises ``MedevalError`` for an unknown name, with the names that this task has.
+    """
+    prefix = f"{task.name}."
+    known = [name.removeprefix(prefix) for name in METRICS if name.startswith(prefix)]
+    wanted = task.metrics if names is None else names
+    for name in wanted:
+        if name not in known:
+            raise MedevalError(accepted(f"metric of task {task.name}", name, known))
+    return tuple(METRICS.resolve(prefix + name)(task) for name in wanted)
+
+
+__all__ = ["METRICS", "metrics_for"]

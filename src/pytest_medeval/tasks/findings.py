@@ -20,9 +20,11 @@ _COLON = re.compile("[：:]")
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """What a reply holds: ``pairs`` of (finding, label) as written, and ``drift``, the lines that are in no such form.
+    """What a reply holds: ``pairs`` of (finding, label) as written, and ``drift``, the lines that are in no
+    such form.
 
-    ``lines`` counts the lines that say something, but for a heading; a line of several pairs is read and is drift too.
+    ``lines`` counts the lines that say something, but for a heading; a line of several pairs is read and is
+    drift too.
     """
 
     pairs: tuple[tuple[str, str], ...] = ()
@@ -33,8 +35,8 @@ class Parsed:
 def parse_findings(text: str) -> Parsed:
     """Read the lines ``finding: label`` of a reply; a line counts only when its label is a known one.
 
-    Either colon separates; list markers, bold and quotes fall away. A line that ends in a colon is a heading as
-    long as no pair has come, and lines without a letter or digit (rules, code fences) say nothing.
+    Either colon separates; list markers, bold and quotes fall away. A line that ends in a colon is a heading
+    as long as no pair has come, and lines without a letter or digit (rules, code fences) say nothing.
 
     >>> parse_findings("结果如下：\\n1. **咳嗽**：阳性\\n- 发热: 没有\\n多喝水。")
     Parsed(pairs=(('咳嗽', '阳性'), ('发热', '没有')), drift=('多喝水。',), lines=3)

@@ -18,7 +18,8 @@ OFFICIAL: Mapping[Label, tuple[str, ...]] = {
     ),
     "none": ("none", "无意义", "不标注", "无实际意义的不标注或者和病人当前的状态独立不标注"),
 }
-"""The label words of the prompt, of CHIP-MDCFNPC, and the sentences that PromptCBLUE and IMCS-V2-SR put for them."""
+"""The label words of the prompt, of CHIP-MDCFNPC, and the sentences that PromptCBLUE and IMCS-V2-SR put for
+them."""
 
 _ALSO: Mapping[Label, tuple[str, ...]] = {
     "positive": (
@@ -63,15 +64,16 @@ _WORD = re.compile("|".join(rf"\b{re.escape(word)}\b" if word.isascii() else re.
 
 
 def official_label(raw: str) -> Label | None:
-    """Read a label that is written exactly as a prompt offers it, apart from case and punctuation at its ends."""
+    """Read a label that is written exactly as a prompt offers it, apart from case and punctuation at its
+    ends."""
     return _OFFICIAL.get(_fold(raw))
 
 
 def canonical_label(raw: str) -> Label | None:
     """Read a label in any wording known: as it stands, without a bracketed remark, or inside a short phrase.
 
-    Inside a phrase the longest words are found first, so that 没有患有该症状 is not taken for 患有该症状; a phrase
-    with words of two labels, or with a negation before the word, names none.
+    Inside a phrase the longest words are found first, so that 没有患有该症状 is not taken for 患有该症状; a
+    phrase with words of two labels, or with a negation before the word, names none.
 
     >>> [canonical_label(raw) for raw in ("没有患有该症状", "Present (twice)", "判断为阳性", "阳性或阴性", "非阳性")]
     ['negative', 'positive', 'positive', None, None]

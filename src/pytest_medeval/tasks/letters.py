@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 _THOUGHTS = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
 _FENCE = re.compile(r"\A\s*```\w*\s*\n(.*?)\n?\s*```\s*\Z", re.DOTALL)
@@ -32,11 +32,11 @@ _EDGE = " \t\r\n*_`\"'“”‘’()[]{}（）【】.。,，;；:：!！"
 def read_letter(text: str, options: Mapping[str, str]) -> str | None:
     """Read the one option that a reply names.
 
-    In this order: the answer of a JSON object (whole, fenced or broken), which outranks its reasoning; a statement
-    such as "the answer is C" or "答案是C"; a line that is only a letter, a letter and its option's text, or the text
-    of exactly one option; a reply that begins with a lettered text, "B. because ...". ``None`` when nothing is named,
-    when several options are, when the letter is not offered, or when a lower-case letter is also the text of
-    another option.
+    In this order: the answer of a JSON object (whole, fenced or broken), which outranks its reasoning; a
+    statement such as "the answer is C" or "答案是C"; a line that is only a letter, a letter and its option's
+    text, or the text of exactly one option; a reply that begins with a lettered text, "B. because ...".
+    ``None`` when nothing is named, when several options are, when the letter is not offered, or when a
+    lower-case letter is also the text of another option.
 
     >>> options = {"A": "aspirin", "B": "heparin", "C": "aspirin and heparin"}
     >>> [read_letter(reply, options) for reply in ("(B) heparin", "The answer is C.", "Aspirin", "A/B", "None of these")]
@@ -46,14 +46,12 @@ def read_letter(text: str, options: Mapping[str, str]) -> str | None:
     fenced = _FENCE.match(reply)
     reply = fenced.group(1).strip() if fenced else reply
     if reply.startswith("{"):
-        values = list(_answers(reply))
-        return _one({_value(value, options, stated=True) for value in values}) if values else None
+        return _one(_value(value, options, stated=True) for value in _answers(reply))
     stated = [_value(match.group(1), options, stated=True) for match in _STATEMENT.finditer(reply)]
     lines = [line for line in reply.splitlines() if line.strip()]
     plain = {letter for line in lines if (letter := _plain(line, options))}
     if stated:
-        first = _plain(lines[0], options)
-        return _one({letter for letter in stated if letter} | ({first} if first and len(plain) == 1 else set()))
+        return _one([*filter(None, stated), *(plain if len(plain) == 1 else ())])
     if plain:
         return _one(plain) if len(lines) == 1 or _lettered(lines) <= plain else None
     return _value(reply, options, stated=False) if len(_lettered(lines)) == 1 else None
@@ -73,8 +71,9 @@ def _answers(reply: str) -> Iterator[str]:
             yield value if isinstance(value, str) else ""
 
 
-def _one(letters: set[str | None]) -> str | None:
-    return next(iter(letters)) if len(letters) == 1 else None
+def _one(letters: Iterable[str | None]) -> str | None:
+    named = set(letters)
+    return named.pop() if len(named) == 1 else None
 
 
 def _plain(line: str, options: Mapping[str, str]) -> str | None:
@@ -93,7 +92,8 @@ def _plain(line: str, options: Mapping[str, str]) -> str | None:
 
 
 def _value(value: str, options: Mapping[str, str], *, stated: bool) -> str | None:
-    """Read an answer that may go on after the letter: ``B. text``, or ``B because ...`` where an answer was announced."""
+    """Read an answer that may go on after the letter: ``B. text``, or ``B because ...`` where an answer was
+    announced."""
     value = value.strip()
     plain = _plain(value, options) or _plain(re.split(r"(?<=[.。])\s", value, maxsplit=1)[0], options)
     if plain or not value:
@@ -133,6 +133,7 @@ def _norm(text: str) -> str:
 
 
 def _lettered(lines: list[str]) -> set[str]:
-    """Give the letters that open a line as a marker, ``A.`` or ``(A)``: more than one is a list, not an answer."""
+    """Give the letters that open a line as a marker, ``A.`` or ``(A)``: more than one is a list, not an
+    answer."""
     found = (_LETTER.match(line) for line in lines)
     return {match.group(1).upper() for match in found if match and (not match.group(2).strip() or _MARK.match(match.group(2)))}

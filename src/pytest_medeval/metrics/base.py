@@ -1,0 +1,76 @@
+"""The one shape that all metrics have: how a row is made, spread into counts, and scored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+
+from pytest_medeval.types import Direction, FloatArray, Reply
+
+
+def unchanged(rows: FloatArray) -> FloatArray:
+    """Take the rows themselves as counts."""
+    return rows
+
+
+@dataclass(kw_only=True)
+class Measure:
+    """A metric made of three functions; see ``pytest_medeval.types.Metric``.
+
+    ``make`` gives the stored row of a case, ``spread`` turns rows (n, r) into counts (n, k) that may be
+    summed, and ``fold`` scores sums (..., k) -> (...).
+    """
+
+    name: str
+    counts: str
+    signature: str
+    make: Callable[[Any, Reply], Sequence[float]]
+    fold: Callable[[FloatArray], FloatArray]
+    spread: Callable[[FloatArray], FloatArray] = unchanged
+    direction: Direction = 1
+    per_case: bool = True
+
+    def row(self, case: Any, reply: Reply) -> Sequence[float]:
+        """Give the stored row of one case."""
+        return self.make(case, reply)
+
+    def expand(self, rows: FloatArray) -> FloatArray:
+        """Turn stored rows (n, r) into counts (n, k) that may be summed."""
+        return self.spread(np.asarray(rows, dtype=np.float64))
+
+    def score(self, total: FloatArray) -> FloatArray:
+        """Score summed counts (..., k) -> (...)."""
+        return self.fold(np.asarray(total, dtype=np.float64))
+
+
+def ratio(numerator: FloatArray, denominator: FloatArray, empty: float = np.nan) -> FloatArray:
+    """Divide; ``empty`` where the denominator is 0."""
+    defined = denominator != 0
+    filled = np.full(np.broadcast_shapes(numerator.shape, denominator.shape), empty)
+    np.divide(numerator, denominator, out=filled, where=defined)
+    return filled
+
+
+def mean_of(column: int) -> Callable[[FloatArray], FloatArray]:
+    """Spread rows to (value, 1) of one column, for the mean over cases; a negative value marks "no value":
+    (0, 0)."""
+
+    def spread(rows: FloatArray) -> FloatArray:
+        value = rows[..., column]
+        return np.stack([np.where(value >= 0, value, 0.0), (value >= 0).astype(np.float64)], axis=-1)
+
+    return spread
+
+
+def mean(total: FloatArray) -> FloatArray:
+    """Divide the sum of values by their number; NaN for none."""
+    return ratio(total[..., 0], total[..., 1])
+
+
+def signed(name: str, *parts: str, library: str = "pytest-medeval") -> str:
+    """Join a signature in sacreBLEU's manner, the version of what defines the number last."""
+    return "|".join([name, *parts, f"version:{library}-{version(library)}"])

@@ -1,0 +1,154 @@
+"""Which predicted finding is which gold finding: same name, synonym, or all but the same spelling."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+from pytest_medeval.errors import MedevalError
+
+SHIPPED: Final = Path(__file__).with_name("synonyms.toml")
+
+THRESHOLD: Final = 0.8
+LATIN_THRESHOLD: Final = 0.9
+"""Similarity (2 * longest common subsequence / both lengths) from which two names may be one finding. A Latin
+name holds more letters for the same meaning, so more of them must agree."""
+
+TELLING: Final = frozenset(
+    "无不没未非否有" "左右上下前后内外中" "多少高低大小快慢轻重增减升降粗细长短深浅厚薄" "急早晚初复新旧" "干湿冷热软硬红白黑黄绿紫"
+    "头面颈胸背腰腹肩臂肘腕手指膝踝脚足腿髋肺肝肾胃肠心脑脾胆胰膀胱鼻耳眼咽喉口舌牙唇皮骨关节血尿便痰汗" "炎癌瘤肿疹疮"
+    "甲乙丙丁戊一二三四五六七八九十"
+)
+"""Characters that tell one finding from another: names that differ in one of them are never the same, however
+similar (有痰 and 无痰, 支气管炎 and 支气管肺炎, 左侧胸痛 and 右侧胸痛)."""
+
+STEM: Final = 4
+"""Words of Latin names may differ only behind this many letters: pain and pains, but not febrile and
+afebrile, hypo- and hyper-, left and right."""
+
+_EDGE = " \t\r\n*_`\"'“”‘’。.,;:!?、()[]{}<>《》【】"
+_LATIN = re.compile(r"[a-z]")
+
+
+@dataclass(frozen=True)
+class Canonicaliser:
+    """A table of synonyms: ``rewrite`` pairs that apply to every name, and the group that a name is in."""
+
+    rewrite: tuple[tuple[str, str], ...]
+    group: Mapping[str, int]
+
+    def form(self, finding: str) -> str:
+        """Give the form in which names are compared: case, width, punctuation and blank space do not
+        count."""
+        folded = unicodedata.normalize("NFKC", finding).casefold().strip(_EDGE)
+        folded = re.sub(r"\s+", " ", folded)
+        for old, new in self.rewrite:
+            folded = folded.replace(old, new)
+        return folded
+
+    def align(self, predicted: Sequence[str], gold: Sequence[str]) -> dict[str, str]:
+        """Map predicted findings to the gold findings that they mean; those that mean none are left out.
+
+        First the same name, then the same form, then the same group, then the most similar name that nothing
+        else was mapped to. No prediction is mapped to two golds. Several may be mapped to one gold by name,
+        form or group: saying fever twice, in two words, is a repetition or a contradiction, and not an
+        invention. A name equally similar to two golds is mapped to neither.
+
+        >>> load_synonyms().align(["发烧", "无痰", "右下腹胀痛"], ["发热", "有痰", "右下腹痛"])
+        {'发烧': '发热', '右下腹胀痛': '右下腹痛'}
+        """
+        found = {name: name for name in predicted if name in set(gold)}
+        forms = {name: self.form(name) for name in (*predicted, *gold)}
+        for keys in (forms, {name: self.group.get(form, form) for name, form in forms.items()}):
+            for name in predicted:
+                same = [target for target in gold if keys[target] == keys[name]]
+                if same and name not in found:
+                    found[name] = next((target for target in same if target not in found.values()), same[0])
+        for name, target in self._similar(predicted, gold, forms, found):
+            if name not in found and target not in found.values():
+                found[name] = target
+        return {name: found[name] for name in predicted if name in found}
+
+    @staticmethod
+    def _similar(
+        predicted: Sequence[str], gold: Sequence[str], forms: Mapping[str, str], found: Mapping[str, str]
+    ) -> Iterator[tuple[str, str]]:
+        free = [target for target in gold if target not in found.values()]
+        pairs: list[tuple[float, str, str]] = []
+        for name in dict.fromkeys(predicted):
+            scored = [(similarity(forms[name], forms[target]), target) for target in free if name not in found]
+            best = max((score for score, _ in scored), default=0.0)
+            if best and [score for score, _ in scored].count(best) == 1:
+                pairs += [(score, name, target) for score, target in scored if score]
+        pairs.sort(key=lambda pair: -pair[0])
+        for _, name, target in pairs:
+            yield name, target
+
+
+def similarity(one: str, other: str) -> float:
+    """Compare two forms: normalised indel similarity, or 0 where it is below the threshold or a telling part
+    differs.
+
+    >>> similarity("右下腹痛", "右下腹胀痛") > 0.8, similarity("右下腹痛", "左下腹痛"), similarity("febrile", "afebrile")
+    (True, 0.0, 0.0)
+    """
+    from rapidfuzz import fuzz
+
+    latin = bool(_LATIN.search(one) or _LATIN.search(other))
+    score = fuzz.ratio(one, other) / 100
+    if score < (LATIN_THRESHOLD if latin else THRESHOLD):
+        return 0.0
+    if latin:
+        left, right = (Counter(re.findall(r"[^\W_]+", name)) for name in (one, other))
+        starts = [sorted(word[:STEM] for word in extra.elements()) for extra in (left - right, right - left)]
+        short = any(len(start) < STEM for start in starts[0])
+        return 0.0 if starts[0] != starts[1] or short else score
+    left, right = Counter(one), Counter(other)
+    extra = (left - right) + (right - left)
+    return 0.0 if any(char in TELLING or char.isdigit() for char in extra) else score
+
+
+@cache
+def load_synonyms(path: str | Path = SHIPPED) -> Canonicaliser:
+    """Read a table of synonyms: TOML with ``groups``, lists of names, and ``rewrite``, pairs of texts.
+
+    Raises ``MedevalError`` where the file cannot be read, has other keys or shapes, or puts a name in two
+    groups.
+    """
+    file = Path(path)
+    try:
+        data = tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise MedevalError(f"{file}: synonyms cannot be read ({error.strerror})") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise MedevalError(f"{file}: not TOML in UTF-8 ({error})") from error
+    if unknown := data.keys() - {"groups", "rewrite"}:
+        raise MedevalError(f"{file}: unknown key {sorted(unknown)[0]!r}; accepted: groups, rewrite")
+    rewrite = tuple((old, new) for old, new in _texts(file, data, "rewrite", 2))
+    table = Canonicaliser(rewrite, {})
+    group: dict[str, int] = {}
+    for number, names in enumerate(_texts(file, data, "groups", None)):
+        for name in names:
+            if group.setdefault(table.form(name), number) != number:
+                raise MedevalError(f"{file}: {name!r} is in two groups; accepted: one group a finding")
+    return Canonicaliser(rewrite, group)
+
+
+def _texts(file: Path, data: Mapping[str, Any], key: str, size: int | None) -> list[list[str]]:
+    """Check that a key holds lists of texts, each of the size where one is given."""
+    lists = data.get(key, [])
+    accept = "a list of lists of texts" if size is None else f"a list of lists of {size} texts"
+    if not isinstance(lists, list):
+        raise MedevalError(f"{file}: {key} is {lists!r}; accepted: {accept}")
+    for entry in lists:
+        texts = isinstance(entry, list) and all(isinstance(name, str) for name in entry)
+        if not texts or not entry or (size is not None and len(entry) != size) or not all(name.strip() for name in entry[:1]):
+            raise MedevalError(f"{file}: {key} holds {entry!r}; accepted: {accept}")
+    return lists
