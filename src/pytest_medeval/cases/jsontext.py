@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from bisect import bisect_left
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pytest_medeval.cases.text import read_text
+from pytest_medeval.cases.text import Lines, read_text
 from pytest_medeval.errors import MedevalError
 
 SPACE = " \t\r\n"
@@ -26,16 +25,10 @@ KINDS = {
 
 
 @dataclass(frozen=True)
-class Document:
+class Document(Lines):
     """A JSON text and its file; ``exact_numbers`` keeps ``12.50`` as the text that was written."""
 
-    file: str
-    text: str
     exact_numbers: bool = False
-
-    @cached_property
-    def _newlines(self) -> list[int]:
-        return [at for at, character in enumerate(self.text) if character == "\n"]
 
     @cached_property
     def _decoder(self) -> json.JSONDecoder:
@@ -44,14 +37,6 @@ class Document:
             parse_constant=_refuse_constant,
             parse_float=str if self.exact_numbers else None,
         )
-
-    def line(self, at: int) -> int:
-        """Give the 1-based line of a position."""
-        return bisect_left(self._newlines, at) + 1
-
-    def mistake(self, at: int, what: str) -> MedevalError:
-        """Make the error that names file and line."""
-        return MedevalError(f"{self.file}:{self.line(at)}: {what}")
 
     def decode(self, at: int, end: int | None = None) -> tuple[Any, int]:
         """Give the value that starts at ``at`` (and may not pass ``end``) and the position after it."""

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import codecs
+from bisect import bisect_left
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from pytest_medeval.errors import MedevalError
@@ -30,3 +33,23 @@ def read_text(path: Path) -> str:
     if not text.strip():
         raise MedevalError(f"{path}: no cases: the file is empty")
     return text
+
+
+@dataclass(frozen=True)
+class Lines:
+    r"""A text and its file; tells the line of a position. Only ``\n`` ends a line, as in an editor."""
+
+    file: str
+    text: str
+
+    @cached_property
+    def _newlines(self) -> list[int]:
+        return [at for at, character in enumerate(self.text) if character == "\n"]
+
+    def line(self, at: int) -> int:
+        """Give the 1-based line of a position."""
+        return bisect_left(self._newlines, at) + 1
+
+    def mistake(self, at: int, what: str) -> MedevalError:
+        """Make the error that names file and line."""
+        return MedevalError(f"{self.file}:{self.line(at)}: {what}")

@@ -7,6 +7,7 @@ the rules of YAML 1.2 hold.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,14 +16,15 @@ from typing import Any
 
 import yaml
 
-from pytest_medeval.cases.text import read_text
+from pytest_medeval.cases.text import Lines, read_text
 from pytest_medeval.errors import MedevalError
 from pytest_medeval.types import Record, Source
 
+SURROGATE = re.compile(r"[\ud800-\udfff]")
 SWITCHES = frozenset({"critical", "listed"})
 BOOLEANS = {"true": True, "false": False}
 WHOLE = re.compile(r"[-+]?[0-9]{1,18}")
-NUMBER = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]{1,2})?")
+NUMBER = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 TAGS = frozenset(
     f"tag:yaml.org,2002:{name}"
     for name in ("str", "int", "float", "bool", "null", "timestamp", "merge", "value", "map", "seq")
@@ -50,14 +52,14 @@ def read_yaml_suite(path: Path) -> SuiteFile:
     if not isinstance(root, yaml.MappingNode):
         raise loader.mistake(root, f"found {_called(root)}; accepted: a mapping with 'task' and 'cases'")
     entries = loader.mapping(root)
-    lines = {key: _line(key_node) for key, (key_node, _) in entries.items()}
+    lines = {key: loader.line(key_node) for key, (key_node, _) in entries.items()}
     cases = entries.get("cases")
     records: tuple[Record, ...] = ()
     if cases is not None and _inline(cases[1]):
         del entries["cases"]
         records = tuple(loader.records(cases[1]))
     fields = {key: loader.value(node) for key, (_, node) in entries.items()}
-    return SuiteFile(Source(str(path), _line(root)), fields, lines, records)
+    return SuiteFile(Source(str(path), loader.line(root)), fields, lines, records)
 
 
 def read_yaml_cases(path: Path) -> Iterator[Record]:
@@ -78,27 +80,30 @@ class _Loader:
 
     def __init__(self, path: Path) -> None:
         self.file = str(path)
-        self.root = self._compose(read_text(path))
+        self.lines = Lines(self.file, read_text(path))
+        self.root = self._compose(self.lines.text)
         self._open: set[int] = set()
         self._made: dict[tuple[int, bool], Any] = {}
 
     def mistake(self, node: yaml.Node, what: str) -> MedevalError:
-        return MedevalError(f"{self.file}:{_line(node)}: {what}")
+        return self.lines.mistake(node.start_mark.index, what)
+
+    def line(self, node: yaml.Node) -> int:
+        # not the mark's own line: YAML 1.1 ends a line at U+0085 and U+2028 too, an editor does not
+        return self.lines.line(node.start_mark.index)
 
     def _compose(self, text: str) -> yaml.Node:
         try:
             node = yaml.compose(text, Loader=yaml.SafeLoader)
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
-            where = "" if mark is None else f":{mark.line + 1}"
+            where = "" if mark is None else f":{self.lines.line(mark.index)}"
             raise MedevalError(
                 f"{self.file}{where}: not YAML: {_one_line(error.problem or error.context)}"
             ) from error
         except yaml.reader.ReaderError as error:
-            line = text.count("\n", 0, error.position) + 1
-            raise MedevalError(
-                f"{self.file}:{line}: not YAML: character #x{ord(text[error.position]):04x} is not allowed"
-            ) from error
+            character = f"character #x{ord(text[error.position]):04x}"
+            raise self.lines.mistake(error.position, f"not YAML: {character} is not allowed") from error
         except RecursionError as error:
             raise MedevalError(f"{self.file}: not YAML for cases: nested too deeply") from error
         if node is None:
@@ -113,7 +118,7 @@ class _Loader:
                 raise self.mistake(key, f"found {_called(key)} as a key; accepted: a text")
             if key.value in entries:
                 raise self.mistake(
-                    key, f"key {key.value!r} occurs twice, first on line {_line(entries[key.value][0])}"
+                    key, f"key {key.value!r} occurs twice, first on line {self.line(entries[key.value][0])}"
                 )
             entries[key.value] = (key, value)
         return entries
@@ -129,7 +134,7 @@ class _Loader:
                 key: self._switch(value) if key in SWITCHES else self.value(value, as_text=True)
                 for key, (_, value) in self.mapping(case).items()
             }
-            yield Record(Source(self.file, _line(case)), fields)
+            yield Record(Source(self.file, self.line(case)), fields)
 
     def _switch(self, node: yaml.Node) -> Any:
         value = self.value(node, as_text=True)
@@ -141,6 +146,8 @@ class _Loader:
         if node.tag not in TAGS:
             raise self.mistake(node, f"tag {node.tag!r} is not accepted; write the value without a tag")
         if isinstance(node, yaml.ScalarNode):
+            if SURROGATE.search(node.value):
+                raise self.mistake(node, "half of a surrogate pair (\\ud800 to \\udfff) is no character")
             return node.value if as_text or node.style else _plain(node.value)
         key = (id(node), as_text)
         if key not in self._made:
@@ -176,11 +183,9 @@ def _plain(text: str) -> Any:
         return None
     if WHOLE.fullmatch(text):
         return int(text)
-    return float(text) if NUMBER.fullmatch(text) else text
-
-
-def _line(node: yaml.Node) -> int:
-    return int(node.start_mark.line) + 1
+    if NUMBER.fullmatch(text) and math.isfinite(float(text)):
+        return float(text)
+    return text
 
 
 def _called(node: yaml.Node) -> str:
