@@ -12,7 +12,7 @@ from pytest_medeval.errors import MedevalError
 
 @pytest.fixture
 def folder(tmp_path):
-    """A folder whose name is itself a pattern, with three case files and a folder."""
+    """Make a folder whose name is itself a pattern, with case files and a folder in it."""
     base = tmp_path / "a[1]"
     (base / "sub").mkdir(parents=True)
     for name in ("b.jsonl", "a.jsonl", "sub/c.jsonl", "[x].jsonl"):
@@ -28,7 +28,11 @@ def names(paths, folder):
 def test_patterns(folder):
     """Files of a pattern are sorted, patterns keep their order, a file named twice is read once."""
     assert names(expand("*.jsonl", folder), folder) == ["[x].jsonl", "a.jsonl", "b.jsonl"]
-    assert names(expand(["sub/*.jsonl", "?.jsonl", "a.jsonl"], folder), folder) == ["sub/c.jsonl", "a.jsonl", "b.jsonl"]
+    assert names(expand(["sub/*.jsonl", "?.jsonl", "a.jsonl"], folder), folder) == [
+        "sub/c.jsonl",
+        "a.jsonl",
+        "b.jsonl",
+    ]
     assert names(expand("**/*.jsonl", folder), folder) == ["[x].jsonl", "a.jsonl", "b.jsonl", "sub/c.jsonl"]
 
 
@@ -40,7 +44,13 @@ def test_a_name_is_no_pattern(folder):
 
 @pytest.mark.parametrize(
     ("pattern", "why"),
-    [("d*.jsonl", "no such file"), ("sub", "it is a folder"), ("", "it is a folder"), ("x" * 5000, "no such file"), ("a\0b", "no such file")],
+    [
+        ("d*.jsonl", "no such file"),
+        ("sub", "it is a folder"),
+        ("", "it is a folder"),
+        ("x" * 5000, "no such file"),
+        ("a\0b", "no such file"),
+    ],
     ids=["none", "folder", "empty", "long", "null"],
 )
 def test_nothing_found(folder, pattern, why):
@@ -72,16 +82,22 @@ def test_keys_tell(tmp_path, form, suffix):
 
 @pytest.mark.parametrize(
     "first",
-    [{"question": "", "options": {}}, {"options": {"A": ""}, "question": "", "optoins": {}}, {"input": "", "reference": ""}],
+    [
+        {"question": "", "options": {}},
+        {"options": {"A": ""}, "question": "", "optoins": {}},
+        {"input": "", "reference": ""},
+    ],
 )
 def test_native_without_id(tmp_path, first):
-    """A native record that lacks its id, or has a typing mistake, is still native, so that the task can say so."""
+    """A native record without id, or with a mistyped key, is still native, so that the task can say so."""
     path = tmp_path / "x.jsonl"
     path.write_text(json.dumps(first) + "\n{}")
     assert detect(path) == "native"
 
 
-@pytest.mark.parametrize(("name", "form"), [("x.csv", "mmlu"), ("x.txt", "dxy"), ("x.yaml", "native"), ("x.yml", "native")])
+@pytest.mark.parametrize(
+    ("name", "form"), [("x.csv", "mmlu"), ("x.txt", "dxy"), ("x.yaml", "native"), ("x.yml", "native")]
+)
 def test_suffix_tells(tmp_path, name, form):
     """Formats that are no JSON are told by the suffix."""
     assert detect(tmp_path / name) == form
@@ -90,7 +106,11 @@ def test_suffix_tells(tmp_path, name, form):
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("x.json", '[{"prompt": 1, "text": 2}]', "unknown format: the first record has the keys prompt, text; known formats: genmedgpt, "),
+        (
+            "x.json",
+            '[{"prompt": 1, "text": 2}]',
+            "unknown format: the first record has the keys prompt, text; known formats: genmedgpt, ",
+        ),
         ("x.json", "[3]", "the first record has the keys (none)"),
         ("x.json", "[]", "no cases: the array is empty"),
         ("x.json", " \n", "no cases: the file is empty"),

@@ -67,11 +67,15 @@ def test_format_is_found(name, form):
     assert detect(published(name)) == form
 
 
-@pytest.mark.parametrize("name", ["promptcblue_mdcfnpc/dev_structured.json", "promptcblue_imcs_sr/dev_structured.json"])
+@pytest.mark.parametrize(
+    "name", ["promptcblue_mdcfnpc/dev_structured.json", "promptcblue_imcs_sr/dev_structured.json"]
+)
 def test_structured_golds_are_no_cases(name):
     """The golds without prompts are refused with the keys that were found."""
     path = published(name)
-    with pytest.raises(Exception, match=r"first record has the keys (CHIP-MDCFNPC|IMCS-V2-SR); known formats:"):
+    with pytest.raises(
+        Exception, match=r"first record has the keys (CHIP-MDCFNPC|IMCS-V2-SR); known formats:"
+    ):
         detect(path)
 
 
@@ -107,7 +111,11 @@ def test_medmcqa_explanations_agree():
 
     lines = published("medmcqa/dev.json").read_text(encoding="utf-8").splitlines()
     found = [json.loads(line) for line in lines]
-    shown = [(match[1].upper(), "ABCD"[record["cop"] - 1]) for record in found if (match := LETTER.match(record["exp"] or ""))]
+    shown = [
+        (match[1].upper(), "ABCD"[record["cop"] - 1])
+        for record in found
+        if (match := LETTER.match(record["exp"] or ""))
+    ]
     assert len(shown) > 400
     assert all(letter == gold for letter, gold in shown)
 
@@ -137,7 +145,9 @@ def test_mie_windows_and_labels():
 def test_dxy_splits_and_states():
     """DXY gives both splits, 7 repeated consult ids, and all 1,137 positive and 126 negative slots."""
     cases, skips = cases_of("dxy_symptom/dxy_dialog_data_dialog_v2.txt", "dxy")
-    split = Counter(case.tags["split"] for case in cases) + Counter("train" if skip.source.line == 1 else "test" for skip in skips)
+    split = Counter(case.tags["split"] for case in cases) + Counter(
+        "train" if skip.source.line == 1 else "test" for skip in skips
+    )
     assert split == {"train": 214, "test": 54}
     assert sum(case.id != case.group for case in cases) == 7
     labels = Counter(label for case in cases for label in case.findings.values())
@@ -151,7 +161,9 @@ def test_promptcblue_agrees_with_its_structured_form():
     for folder, name in (("promptcblue_mdcfnpc", "CHIP-MDCFNPC"), ("promptcblue_imcs_sr", "IMCS-V2-SR")):
         cases, _ = cases_of(f"{folder}/dev.json", "promptcblue")
         golds = json.loads(published(f"{folder}/dev_structured.json").read_text(encoding="utf-8"))[name]
-        expected = {g["sample_id"]: {a["entity"]: LABELS[name][a["attr"]] for a in g["answer"]} for g in golds}
+        expected = {
+            g["sample_id"]: {a["entity"]: LABELS[name][a["attr"]] for a in g["answer"]} for g in golds
+        }
         assert {case.id: dict(case.findings) for case in cases} == expected
 
 

@@ -26,7 +26,14 @@ def lines(*records):
 
 def usmle(**changes):
     """Give a MedQA record."""
-    return {"question": "q", "answer": "y", "options": {"A": "x", "B": "y", "C": "z"}, "meta_info": "step1", "answer_idx": "B", **changes}
+    return {
+        "question": "q",
+        "answer": "y",
+        "options": {"A": "x", "B": "y", "C": "z"},
+        "meta_info": "step1",
+        "answer_idx": "B",
+        **changes,
+    }
 
 
 def test_medqa(tmp_path):
@@ -67,7 +74,15 @@ def test_medqa_options_that_are_letters(tmp_path):
 def exam(cop, **changes):
     """Give a MedMCQA record."""
     options = {"opa": "w", "opb": "x", "opc": "y", "opd": "z"}
-    return {"question": "q", "exp": None, "cop": cop, **options, "subject_name": "Anatomy", "topic_name": None, **changes}
+    return {
+        "question": "q",
+        "exp": None,
+        "cop": cop,
+        **options,
+        "subject_name": "Anatomy",
+        "topic_name": None,
+        **changes,
+    }
 
 
 @pytest.mark.parametrize(
@@ -82,7 +97,7 @@ def exam(cop, **changes):
     ids=["four", "zero", "explanations-1", "explanations-0", "four-beats-explanations"],
 )
 def test_medmcqa_first_option(tmp_path, records, letters):
-    """Where ``cop`` starts is decided for the whole file: by a 0, by a 4, else by what explanations open with."""
+    """Where ``cop`` starts is decided for the whole file: by a 0, by a 4, else by the explanations."""
     cases, skips = read(tmp_path, lines(*records), "medmcqa")
     assert "".join(case.answer for case in cases) == letters
     assert skips == []
@@ -100,7 +115,9 @@ def test_medmcqa_first_option(tmp_path, records, letters):
 )
 def test_medmcqa_is_not_guessed(tmp_path, records, why):
     """A file that shows nothing is refused with the two formats that would say it."""
-    with pytest.raises(MedevalError, match=rf"'cop' holds {why}.*accepted: format='medmcqa:0' or format='medmcqa:1'"):
+    with pytest.raises(
+        MedevalError, match=rf"'cop' holds {why}.*accepted: format='medmcqa:0' or format='medmcqa:1'"
+    ):
         read(tmp_path, lines(*records), "medmcqa")
 
 
@@ -150,7 +167,7 @@ MMLU = 'First,"1,5",2,3,4,A\r\n"Two\r\nlines ""q""",a,b,c,d,D\r\n\r\nThird,a,b,c
 
 @pytest.mark.parametrize("newline", ["\r\n", "\n"])
 def test_mmlu(tmp_path, newline):
-    """The first row is a question; fields hold newlines; the subject is the file's name; lines are where rows start."""
+    """The first row is a question, fields hold newlines, the file's name is the subject."""
     cases, skips = read(tmp_path, MMLU.replace("\r\n", newline), "mmlu", "medical_genetics_test.csv")
     assert [(c.id, c.answer, c.source.line) for c in cases] == [
         ("medical_genetics-0000", "A", 1),
@@ -182,7 +199,13 @@ def test_broken_csv(tmp_path, text, message):
 
 def article(**changes):
     """Give a PubMedQA record."""
-    fixed = {"QUESTION": "q", "CONTEXTS": ["one", "two"], "LONG_ANSWER": "secret", "final_decision": "maybe", "YEAR": "2001"}
+    fixed = {
+        "QUESTION": "q",
+        "CONTEXTS": ["one", "two"],
+        "LONG_ANSWER": "secret",
+        "final_decision": "maybe",
+        "YEAR": "2001",
+    }
     return {**fixed, **changes}
 
 
@@ -190,7 +213,12 @@ def test_pubmedqa(tmp_path):
     """Decisions are options, sections the context, the PMID the id; the conclusion is not shown."""
     text = json.dumps({"11": article(), "12": article(final_decision="no", YEAR=None)}, indent=4)
     (first, second), skips = read(tmp_path, text, "pubmedqa")
-    assert (first.id, first.options[first.answer], first.context, first.tags) == ("11", "maybe", "one\ntwo", {"year": "2001"})
+    assert (first.id, first.options[first.answer], first.context, first.tags) == (
+        "11",
+        "maybe",
+        "one\ntwo",
+        {"year": "2001"},
+    )
     assert (second.answer, second.tags, second.source.line) == ("B", {}, 12)
     assert "secret" not in MCQ().request(first).messages[-1].content
     assert skips == []
@@ -198,14 +226,28 @@ def test_pubmedqa(tmp_path):
 
 def test_pubmedqa_skips(tmp_path):
     """Unlabelled articles and articles without text are skipped with their lines."""
-    text = ",\n".join(f'"{at}": {json.dumps(article(**changes))}' for at, changes in enumerate(
-        [{"final_decision": None}, {"final_decision": ["yes"]}, {"CONTEXTS": []}, {"CONTEXTS": "one"}, {"QUESTION": None}, {}]
-    ))
+    text = ",\n".join(
+        f'"{at}": {json.dumps(article(**changes))}'
+        for at, changes in enumerate(
+            [
+                {"final_decision": None},
+                {"final_decision": ["yes"]},
+                {"CONTEXTS": []},
+                {"CONTEXTS": "one"},
+                {"QUESTION": None},
+                {},
+            ]
+        )
+    )
     cases, skips = read(tmp_path, "{" + text + "}", "pubmedqa")
     assert [case.id for case in cases] == ["5"]
     decision, context = "final_decision is not yes, no or maybe", "CONTEXTS holds no text"
     assert skips == [
-        (1, decision), (2, decision), (3, context), (4, context), (5, "'question' is empty; accepted: a text"),
+        (1, decision),
+        (2, decision),
+        (3, context),
+        (4, context),
+        (5, "'question' is empty; accepted: a text"),
     ]
 
 

@@ -33,13 +33,17 @@ def test_round_trip(tmp_path_factory, texts, array):
     records = [{"id": f"c{at}", "input": one, "reference": other} for at, (one, other) in enumerate(texts)]
     text = json.dumps(records, ensure_ascii=False, indent=1) if array else "\n".join(map(json.dumps, records))
     cases, skips = read(tmp_path_factory.getbasetemp(), text, "dialogue")
-    assert [(c.id, c.input, c.reference) for c in cases] == [(f"c{at}", *pair) for at, pair in enumerate(texts)]
+    assert [(c.id, c.input, c.reference) for c in cases] == [
+        (f"c{at}", *pair) for at, pair in enumerate(texts)
+    ]
     assert skips == []
 
 
 def test_numbers_stay_as_typed(tmp_path):
     """An option typed as 12.50 is the text 12.50."""
-    (one,), _ = read(tmp_path, '{"id": 7, "question": "q", "options": {"A": 12.50, "B": 1E2, "C": 3}, "answer": "A"}')
+    (one,), _ = read(
+        tmp_path, '{"id": 7, "question": "q", "options": {"A": 12.50, "B": 1E2, "C": 3}, "answer": "A"}'
+    )
     assert (one.id, one.options) == ("7", {"A": "12.50", "B": "1E2", "C": "3"})
 
 
@@ -87,23 +91,34 @@ def test_empty_array(tmp_path):
 
 @pytest.mark.parametrize(
     ("raw", "line", "byte", "offset"),
-    [(b'{"id": "a"}\n{"id": "caf\xe9"}', 2, "e9", 23), ("{}".encode("utf-16"), 1, "ff", 0), (b"\xef\xbb\xbf\n\x80", 2, "80", 4)],
+    [
+        (b'{"id": "a"}\n{"id": "caf\xe9"}', 2, "e9", 23),
+        ("{}".encode("utf-16"), 1, "ff", 0),
+        (b"\xef\xbb\xbf\n\x80", 2, "80", 4),
+    ],
     ids=["latin-1", "utf-16", "after-bom"],
 )
 def test_not_utf8(tmp_path, raw, line, byte, offset):
     """Another encoding is named by byte, offset and line."""
     with pytest.raises(MedevalError) as caught:
         read(tmp_path, raw)
-    assert str(caught.value) == f"{tmp_path / 'c.jsonl'}:{line}: byte 0x{byte} at offset {offset} is not UTF-8; accepted: UTF-8"
+    assert (
+        str(caught.value)
+        == f"{tmp_path / 'c.jsonl'}:{line}: byte 0x{byte} at offset {offset} is not UTF-8; accepted: UTF-8"
+    )
 
 
 def test_unknown_format(tmp_path):
     """A format's name is checked, with the one that may have been meant."""
-    with pytest.raises(MedevalError, match=r"unknown format 'medqua' \(did you mean 'medqa'\?\); accepted: dxy, "):
+    with pytest.raises(
+        MedevalError, match=r"unknown format 'medqua' \(did you mean 'medqa'\?\); accepted: dxy, "
+    ):
         read(tmp_path, case(), form="medqua")
 
 
 def test_format_of_another_task(tmp_path):
     """A format whose cases are of another task is refused before a case is read."""
-    with pytest.raises(MedevalError, match=r"format 'medqa' holds cases of task 'mcq'; the suite's task is 'polarity'"):
+    with pytest.raises(
+        MedevalError, match=r"format 'medqa' holds cases of task 'mcq'; the suite's task is 'polarity'"
+    ):
         read(tmp_path, case(), "polarity", "medqa")
