@@ -33,7 +33,8 @@ def detect(path: Path) -> str:
             f" accepted: .json, .jsonl, .yaml, .csv, .txt, or format= one of {known}"
         )
     keys = _first_keys(open_document(path))
-    for name in FORMATS:
+    # our own format asks for little more than an id, so it comes after all others, third parties' too
+    for name in sorted(FORMATS, key=lambda name: name == "native"):
         if any(alternative <= keys for alternative in getattr(module_of(name), "KEYS", ())):
             return name
     found = ", ".join(sorted(keys)) or "(none)"

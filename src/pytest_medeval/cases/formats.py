@@ -28,7 +28,7 @@ FORMATS = Table(
 
 Its module says in ``TASK`` which task the cases serve (``None``: any), and how the format is recognised:
 ``KEYS``, alternatives of keys that its first record has, or ``SUFFIX``. The first format that fits is
-taken.
+taken, ``native`` last. All three may be absent.
 """
 
 

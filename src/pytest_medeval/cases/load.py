@@ -27,7 +27,7 @@ def read_cases(
     """
     name = detect(path) if format is None else format
     read = FORMATS.resolve(name)
-    serves = module_of(name).TASK
+    serves = getattr(module_of(name), "TASK", None)
     if serves not in (None, task.name):
         raise MedevalError(
             f"{path}: format {name!r} holds cases of task {serves!r}; the suite's task is {task.name!r}"

@@ -1,9 +1,9 @@
 """MIE (ACL 2020): dialogues as overlapping windows of five turns, each with the states of symptoms and tests.
 
-One case a dialogue. Windows share four of five turns, so a case a window asks the same sentence up to
-five times, lets long dialogues weigh more, and multiplies the cost by 14 without one more independent
-observation. The dialogue is rebuilt from the last turn of each window. ``mie:windows`` reads a case a
-window, grouped by dialogue, where the published window labels themselves are wanted.
+One case a dialogue. Windows share four of five turns, so a case a window asks about the same sentence up
+to five times, lets long dialogues weigh more, and needs 13 times as many questions for the same number of
+independent dialogues. The dialogue is rebuilt from the last turn of each window. ``mie:windows`` reads a
+case a window, grouped by dialogue, where the published window labels themselves are wanted.
 
 Only symptoms are asked about: the state of a test or an operation says whether it was done or advised,
 which is no finding. The state of a symptom in a dialogue is that of the last window that knows one (later

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import sys
+import types
 
 import pytest
 
-from pytest_medeval.cases import detect, expand
+from pytest_medeval.cases import FORMATS, detect, expand, read_cases
 from pytest_medeval.errors import MedevalError
+from pytest_medeval.tasks.dialogue import Dialogue
+from pytest_medeval.types import Record, Source
 
 
 @pytest.fixture
@@ -127,6 +131,21 @@ def test_unknown(tmp_path, name, text, message):
         detect(path)
     assert str(caught.value).startswith(str(path))
     assert message in str(caught.value)
+
+
+def test_third_party(tmp_path, monkeypatch):
+    """A format that another package adds is found by its keys, ahead of our own, and read by its name."""
+    reader = types.ModuleType("their_reader")
+    reader.KEYS = (frozenset({"id", "prompt", "gold"}),)
+    reader.read = lambda path: [Record(Source(str(path), 1), {"id": "a", "input": "b", "reference": "c"})]
+    monkeypatch.setitem(sys.modules, "their_reader", reader)
+    monkeypatch.setattr(FORMATS, "_entries", dict(FORMATS))
+    FORMATS.add({"theirs": "their_reader:read"})
+    path = tmp_path / "x.json"
+    path.write_text('{"id": "a", "prompt": "b", "gold": "c"}')
+    assert detect(path) == "theirs"
+    (case,), skips = read_cases(path, Dialogue(), "theirs")
+    assert (case.reference, skips) == ("c", [])
 
 
 def test_missing_file(tmp_path):

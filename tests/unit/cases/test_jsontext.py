@@ -53,7 +53,7 @@ def test_members_round_trip(records, indent):
 @given(records=RECORDS, blank=st.integers(0, 3), newline=st.sampled_from(["\n", "\r\n"]))
 def test_lines_round_trip(tmp_path_factory, records, blank, newline):
     """Any objects one a line come back with their lines; U+2028 and U+0085 inside a text end no line."""
-    path = tmp_path_factory.mktemp("lines") / "f.jsonl"
+    path = tmp_path_factory.getbasetemp() / "lines.jsonl"
     lines = [json.dumps(record, ensure_ascii=False) for record in records]
     path.write_bytes((newline * blank + newline.join(lines)).encode())
     assert list(objects(path)) == [(blank + 1 + at, record) for at, record in enumerate(records)]
