@@ -56,8 +56,7 @@ def ratio(numerator: FloatArray, denominator: FloatArray, empty: float = np.nan)
 
 
 def mean_of(column: int) -> Callable[[FloatArray], FloatArray]:
-    """Spread rows to (value, 1) of one column, for the mean over cases; a negative value marks "no value":
-    (0, 0)."""
+    """Spread rows to (value, 1) of one column, for a mean; a negative value is none: (0, 0)."""
 
     def spread(rows: FloatArray) -> FloatArray:
         value = rows[..., column]

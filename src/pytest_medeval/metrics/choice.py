@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -119,7 +119,7 @@ def brier(task: MCQ) -> Measure:
 
 
 def ece(task: MCQ) -> Measure:
-    """Expected calibration error: sum over bins b of n_b / n * |accuracy_b - confidence_b|.
+    """ECE, expected calibration error: sum over bins b of n_b / n * |accuracy_b - confidence_b|.
 
     Cases are sorted by the probability of their prediction and cut into 10 bins of equal mass; equal
     probabilities stay in one bin, so that the order of the cases does not matter. Resamples keep the bins of
@@ -183,7 +183,11 @@ def _values(of: Callable[[FloatArray], FloatArray | NDArray[np.bool_]]) -> Calla
     return spread
 
 
-def _macro(task: MCQ, name: str, share: Callable[[FloatArray, FloatArray, FloatArray], FloatArray]) -> Measure:
+Share: TypeAlias = Callable[[FloatArray, FloatArray, FloatArray], FloatArray]
+"""(right predictions, predictions, golds) of letters -> their scores."""
+
+
+def _macro(task: MCQ, name: str, share: Share) -> Measure:
     def fold(total: FloatArray) -> FloatArray:
         true, said, gold = np.moveaxis(total.reshape(*total.shape[:-1], 3, len(LETTERS)), -2, 0)
         occurs = said + gold > 0
@@ -201,14 +205,14 @@ def _spread_letters(rows: FloatArray) -> FloatArray:
 
 
 def _spread_bins(rows: FloatArray) -> FloatArray:
-    """Give, for each bin: cases, right ones, sum of probabilities (n, 3 * bins); zeros where no option was
-    scored."""
+    """Give, for each bin: cases, right ones, sum of probabilities (n, 3 * bins); unscored are in none."""
     confidence = rows[:, CONFIDENCE]
     scored = confidence >= 0
     rank = np.searchsorted(np.sort(confidence[scored]), confidence, side="left")
     own = (rank * BINS // max(int(scored.sum()), 1))[:, None] == np.arange(BINS)
     own &= scored[:, None]
-    return np.concatenate([own, own & _right(rows)[:, None], own * confidence[:, None]], axis=-1).astype(np.float64)
+    parts = [own, own & _right(rows)[:, None], own * confidence[:, None]]
+    return np.concatenate(parts, axis=-1).astype(np.float64)
 
 
 def _fold_bins(total: FloatArray) -> FloatArray:

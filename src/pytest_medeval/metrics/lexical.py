@@ -82,8 +82,7 @@ def length_ratio(task: Dialogue) -> Measure:
 
 
 class _Bleu:
-    """Row of BLEU: sentence score, reply length, reference length, matches of order 1..4, n-grams of order
-    1..4."""
+    """Row of BLEU: sentence score, lengths of reply and reference, matches and n-grams of orders 1 to 4."""
 
     def __init__(self, language: Language) -> None:
         self.language = language

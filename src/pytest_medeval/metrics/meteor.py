@@ -42,10 +42,11 @@ def meteor(task: Dialogue) -> Measure:
     tok = {"en": "13a", "zh": "zh", "auto": "auto(13a,zh)"}[task.language]
     stems = "no" if task.language == "zh" else "porter"
     found = wordnet_version() if task.language != "zh" else None
-    parts = (f"alpha:{ALPHA:g}", f"beta:{BETA:g}", f"gamma:{GAMMA:g}", f"tok:{tok}", "case:lc", f"stem:{stems}")
+    weights = (f"alpha:{ALPHA:g}", f"beta:{BETA:g}", f"gamma:{GAMMA:g}")
+    words = (f"tok:{tok}", "case:lc", f"stem:{stems}", f"syn:wn{found}" if found else "syn:none")
     return Measure(
         name="meteor", counts="meteor",
-        signature=signed("meteor", *parts, f"syn:wn{found}" if found else "syn:none", library="nltk"),
+        signature=signed("meteor", *weights, *words, library="nltk"),
         make=_Meteor(task.language, synonyms=found is not None), spread=mean_of(0), fold=mean,
     )  # fmt: skip
 
@@ -64,18 +65,19 @@ class _Meteor:
         return [meteor_score(said, wanted, stems=english, synonyms=english and self.synonyms)]
 
 
-def meteor_score(said: Iterable[str], wanted: Iterable[str], *, stems: bool = True, synonyms: bool = True) -> float:
+def meteor_score(said: Iterable[str], wanted: Iterable[str], *, stems: bool, synonyms: bool) -> float:
     """Score the words of a reply against those of a reference.
 
-    >>> round(meteor_score("it is a mild fever".split(), "it was a mild fever".split(), synonyms=False), 4)
-    0.75
+    >>> said, wanted = "a mild fever", "the mild fevers"
+    >>> round(meteor_score(said.split(), wanted.split(), stems=True, synonyms=False), 4)
+    0.625
     """
     left: Words = list(enumerate(map(str.lower, said)))
     right: Words = list(enumerate(map(str.lower, wanted)))
     lengths = len(left), len(right)
     pairs, left, right = _match(left, right)
     if stems:
-        more, left, right = _match([(at, stem(word)) for at, word in left], [(at, stem(word)) for at, word in right])
+        more, left, right = _match(*([(at, stem(word)) for at, word in words] for words in (left, right)))
         pairs += more
     if synonyms:
         pairs += _match_synonyms(left, right)
@@ -89,8 +91,7 @@ def meteor_score(said: Iterable[str], wanted: Iterable[str], *, stems: bool = Tr
 
 
 def _match(left: Words, right: Words) -> tuple[list[tuple[int, int]], Words, Words]:
-    """Pair equal words, the last of the reply with the last of the reference, as NLTK does; give what is
-    left."""
+    """Pair equal words, the last of each side first, as NLTK does; give what is left of both sides."""
     places = _places(right)
     pairs, rest = [], []
     for at, word in reversed(left):

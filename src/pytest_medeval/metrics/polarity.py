@@ -1,5 +1,4 @@
-"""Polarity of findings (S3): labels on the gold findings, pairs of finding and label, and the ways a reply
-fails.
+"""Polarity of findings (S3): labels of the gold findings, pairs of finding and label, and how replies fail.
 
 Two readings of a reply are scored. After canonicalisation, labels count in any known wording and findings by
 synonym and similarity. Before it (``raw_``), labels must be words that the prompt offers, and findings
@@ -23,7 +22,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from pytest_medeval.metrics.base import Measure, ratio, signed
-from pytest_medeval.metrics.polarity_rows import AT, STATES, WIDTH, Rows, matrix
+from pytest_medeval.metrics.polarity_rows import AT, STATES, Rows, matrix
 from pytest_medeval.tasks.synonyms import SHIPPED, load_synonyms
 from pytest_medeval.types import Direction, FloatArray
 
@@ -104,6 +103,7 @@ def macro_f1(task: Polarity) -> Measure:
     ``f1_score(average="macro", zero_division=0)``. Range 0 to 1, higher is better; NaN for no case; no score
     for a single case.
 
+    >>> from pytest_medeval.metrics.polarity_rows import WIDTH
     >>> from pytest_medeval.tasks.polarity import Polarity
     >>> total = np.zeros(WIDTH); total[[0, 1, 5]] = 1, 1, 1
     >>> round(float(macro_f1(Polarity()).score(total)), 4)
@@ -129,6 +129,7 @@ def micro_f1(task: Polarity) -> Measure:
     it would be the accuracy once more; S3 reports P and R that differ (0.660, 0.657). Range 0 to 1, higher is
     better. 0 for a reply that names nothing where gold has a state; NaN where neither has.
 
+    >>> from pytest_medeval.metrics.polarity_rows import WIDTH
     >>> from pytest_medeval.tasks.polarity import Polarity
     >>> total = np.zeros(WIDTH); total[[0, 3, AT["invented"]]] = 2, 1, 1  # 2 right, 1 left out, 1 invented
     >>> round(float(micro_f1(Polarity()).score(total)), 4)
@@ -163,13 +164,13 @@ def raw_micro_recall(task: Polarity) -> Measure:
 
 
 def pair_f1(task: Polarity) -> Measure:
-    """F1 = 2PR / (P + R) of written pairs, pooled over cases: P = tp / pairs of the reply, R = tp / pairs of
-    gold.
+    """F1 = 2PR / (P + R) of written pairs, pooled over cases: P = tp / predicted, R = tp / gold.
 
     A pair is a finding, verbatim, and its label, in any known wording; all four labels count, repeated pairs
     count once, and what is not written counts nowhere. Pairs of a finding with two labels are predicted and
     never right. Source: S3, exact pair scores. Range 0 to 1, higher is better. 0 for a reply without a pair.
 
+    >>> from pytest_medeval.metrics.polarity_rows import WIDTH
     >>> from pytest_medeval.tasks.polarity import Polarity
     >>> total = np.zeros(WIDTH); total[[AT["pair_right"], AT["pair_said"], AT["pair_gold"]]] = 1, 2, 2
     >>> float(pair_f1(Polarity()).score(total))
@@ -194,6 +195,7 @@ def cost(task: Polarity) -> Measure:
     g, p: gold and predicted label of each gold finding, as for ``accuracy``; C: ``COSTS``. Range 0 to 1,
     lower is better; NaN for no case. Invented findings cost nothing here: see ``hallucinations``.
 
+    >>> from pytest_medeval.metrics.polarity_rows import WIDTH
     >>> from pytest_medeval.tasks.polarity import Polarity
     >>> total = np.zeros(WIDTH); total[[0, 1]] = 1, 1  # one present finding seen, one called absent
     >>> float(cost(Polarity()).score(total))
@@ -210,41 +212,55 @@ def cost(task: Polarity) -> Measure:
 
 
 def format_rate(task: Polarity) -> Measure:
-    """Share of the lines of the replies that are one ``finding: label`` each: formed / lines, pooled over
-    cases.
+    """Share of the lines that are one ``finding: label`` each: formed / lines, pooled over cases.
 
     Headings do not count; a reply without a line counts as one line out of form. Range 0 to 1, higher is
-    better.
+    better; NaN for no case.
+
+    >>> from pytest_medeval.metrics.polarity_rows import WIDTH
+    >>> from pytest_medeval.tasks.polarity import Polarity
+    >>> total = np.zeros(WIDTH); total[[AT["formed"], AT["lines"]]] = 3, 4
+    >>> float(format_rate(Polarity()).score(total))
+    0.75
     """
-    return _measure(task, "format_rate", lambda total: ratio(total[..., AT["formed"]], total[..., AT["lines"]]))
+    return _quotient(task, "format_rate", "formed", "lines", direction=1)
 
 
 def conflicts(task: Polarity) -> Measure:
-    """Findings with two labels in one reply, a case: mean number, lower is better; NaN for no case."""
-    return _per_case(task, "conflicts")
+    """Mean number a case of findings with two labels: sum of conflicts / #cases.
+
+    Findings that mean one gold finding are one. Neither label counts. Range 0 upwards, lower is better; NaN
+    for no case.
+
+    >>> from pytest_medeval.metrics.polarity_rows import WIDTH
+    >>> from pytest_medeval.tasks.polarity import Polarity
+    >>> total = np.zeros(WIDTH); total[[AT["conflicts"], AT["cases"]]] = 1, 4
+    >>> float(conflicts(Polarity()).score(total))
+    0.25
+    """
+    return _quotient(task, "conflicts", "conflicts", "cases")
 
 
 def duplicates(task: Polarity) -> Measure:
-    """Lines that repeat a finding with the same label, a case: mean number, lower is better; NaN for no
-    case."""
-    return _per_case(task, "duplicates")
+    """Mean number a case of lines that repeat a finding with the same label; otherwise as ``conflicts``."""
+    return _quotient(task, "duplicates", "duplicates", "cases")
 
 
 def hallucinations(task: Polarity) -> Measure:
-    """Findings of the reply that are no gold finding, a case: mean number, lower is better; NaN for no
-    case."""
-    return _per_case(task, "hallucinations")
+    """Mean number a case of findings of the reply that mean no gold finding; otherwise as ``conflicts``."""
+    return _quotient(task, "hallucinations", "hallucinations", "cases")
 
 
 def missing(task: Polarity) -> Measure:
-    """Gold findings that the reply does not name, a case: mean number, lower is better; NaN for no case."""
-    return _per_case(task, "missing")
+    """Mean number a case of gold findings that the reply does not name; otherwise as ``conflicts``."""
+    return _quotient(task, "missing", "missing", "cases")
 
 
-def _per_case(task: Polarity, name: str) -> Measure:
-    return _measure(
-        task, name, lambda total: ratio(total[..., AT[name]], total[..., AT["cases"]]), "per:case", direction=-1
-    )
+def _quotient(task: Polarity, name: str, above: str, below: str, direction: Direction = -1) -> Measure:
+    def fold(total: FloatArray) -> FloatArray:
+        return ratio(total[..., AT[above]], total[..., AT[below]])
+
+    return _measure(task, name, fold, f"per:{below}", direction=direction)
 
 
 def _measure(
@@ -256,7 +272,8 @@ def _measure(
     per_case: bool = True,
 ) -> Measure:
     raw, pair = name.startswith("raw_"), name.startswith("pair_")
-    read = ("labels:offered" if raw else "labels:any", "findings:verbatim" if raw or pair else "findings:canonical")
+    findings = "findings:verbatim" if raw or pair else "findings:canonical"
+    read = ("labels:offered" if raw else "labels:any", findings)
     table = () if raw or pair else (f"synonyms:{_digest(task.synonyms)}",)
     return Measure(
         name=name, counts="polarity", signature=signed(name, *read, *table, *parts), make=Rows(task.synonyms),

@@ -94,8 +94,7 @@ def trace(case: PolarityCase, reply: Reply, synonyms: str | None = None) -> dict
 
 
 def confusion(rows: FloatArray, *, raw: bool = False) -> NDArray[np.int64]:
-    """Sum the confusion of rows (n, WIDTH): gold (rows) against predicted (columns), both in the order of
-    ``LABELS``."""
+    """Sum the confusion of rows (n, WIDTH): gold (down) against predicted (across)."""
     total = np.asarray(rows, dtype=np.float64).reshape(-1, WIDTH).sum(axis=0)
     return matrix(total, raw=raw).astype(np.int64)
 

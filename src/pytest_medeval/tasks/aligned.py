@@ -49,11 +49,14 @@ def _lay(
         label = read(raw)
         if label is not None:
             said.setdefault(meant.get(finding, finding), []).append(label)
-    single: dict[str, Label] = {name: labels[0] if len(set(labels)) == 1 else "none" for name, labels in said.items()}
+    unlike = {name: len(set(labels)) for name, labels in said.items()}
+    single: dict[str, Label] = {
+        name: labels[0] if unlike[name] == 1 else "none" for name, labels in said.items()
+    }
     return Aligned(
         labels={name: single.get(name, "none") for name in gold},
         invented={name: label for name, label in single.items() if name not in set(gold)},
         missing=tuple(name for name in gold if name not in said),
-        conflicts=tuple(name for name, labels in said.items() if len(set(labels)) > 1),
-        duplicates=tuple(name for name, labels in said.items() for _ in range(len(labels) - len(set(labels)))),
+        conflicts=tuple(name for name in said if unlike[name] > 1),
+        duplicates=tuple(name for name, labels in said.items() for _ in range(len(labels) - unlike[name])),
     )

@@ -20,8 +20,7 @@ _COLON = re.compile("[：:]")
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """What a reply holds: ``pairs`` of (finding, label) as written, and ``drift``, the lines that are in no
-    such form.
+    """What a reply holds: the pairs (finding, label) as written, and the lines that are in no such form.
 
     ``lines`` counts the lines that say something, but for a heading; a line of several pairs is read and is
     drift too.
@@ -33,12 +32,12 @@ class Parsed:
 
 
 def parse_findings(text: str) -> Parsed:
-    """Read the lines ``finding: label`` of a reply; a line counts only when its label is a known one.
+    r"""Read the lines ``finding: label`` of a reply; a line counts only when its label is a known one.
 
     Either colon separates; list markers, bold and quotes fall away. A line that ends in a colon is a heading
     as long as no pair has come, and lines without a letter or digit (rules, code fences) say nothing.
 
-    >>> parse_findings("结果如下：\\n1. **咳嗽**：阳性\\n- 发热: 没有\\n多喝水。")
+    >>> parse_findings("结果如下：\n1. **咳嗽**：阳性\n- 发热: 没有\n多喝水。")
     Parsed(pairs=(('咳嗽', '阳性'), ('发热', '没有')), drift=('多喝水。',), lines=3)
     """
     pairs: list[tuple[str, str]] = []
@@ -72,7 +71,5 @@ def _several(line: str) -> tuple[tuple[str, str], ...]:
     if len(_COLON.findall(line)) < 2:  # noqa: PLR2004 - one colon is one pair
         return ()
     parts = [part for part in re.split(r"[，,；;、]", line) if part.strip()]
-    read = [tuple(_single(part)) for part in parts]
-    if len(parts) > 1 and all(len(_COLON.findall(part)) == 1 and pair for part, pair in zip(parts, read, strict=True)):
-        return tuple(pair[0] for pair in read)
-    return ()
+    read = [pair for part in parts if len(_COLON.findall(part)) == 1 for pair in _single(part)]
+    return tuple(read) if len(read) == len(parts) > 1 else ()

@@ -14,7 +14,8 @@ OFFICIAL: Mapping[Label, tuple[str, ...]] = {
     "positive": ("positive", "阳性", "已有症状疾病或者假设未来可能发生的疾病等", "患有该症状"),
     "negative": ("negative", "阴性", "未患有症状疾病", "没有患有该症状"),
     "uncertain": (
-        "uncertain", "不确定", "其他", "没有回答、不知道、回答不明确或者模棱两可不好推断", "无法根据上下文确定病人是否患有该症状",
+        "uncertain", "不确定", "其他", "没有回答、不知道、回答不明确或者模棱两可不好推断",
+        "无法根据上下文确定病人是否患有该症状",
     ),
     "none": ("none", "无意义", "不标注", "无实际意义的不标注或者和病人当前的状态独立不标注"),
 }
@@ -27,17 +28,20 @@ _ALSO: Mapping[Label, tuple[str, ...]] = {
         "pos", "present", "yes", "true", "affirmed", "confirmed", "+", "(+)",
     ),
     "negative": (
-        "医生阴性", "陰性", "未患有该症状", "无", "没有", "否", "未见", "不存在", "未患有", "否定", "否认", "未出现", "无症状",
+        "医生阴性", "陰性", "未患有该症状", "无", "没有", "否", "未见", "不存在", "未患有", "否定", "否认",
+        "未出现", "无症状",
         "neg", "absent", "no", "false", "denied", "denies", "not present", "-", "(-)",
     ),
     "uncertain": (
-        "其它", "未知", "不明确", "不知道", "不清楚", "不详", "无法确定", "不能确定", "无法判断", "无法推断", "可疑", "疑似", "待定", "可能",
-        "没有回答", "模棱两可", "unknown", "unclear", "unsure", "possible", "possibly", "maybe", "not sure", "undetermined",
+        "其它", "未知", "不明确", "不知道", "不清楚", "不详", "无法确定", "不能确定", "无法判断", "无法推断",
+        "可疑", "疑似", "待定", "可能", "没有回答", "模棱两可",
+        "unknown", "unclear", "unsure", "possible", "possibly", "maybe", "not sure", "undetermined",
         "indeterminate", "equivocal", "other", "?", "cannot be determined", "cannot tell",
     ),
     "none": (
-        "无实际意义", "无关", "不相关", "不适用", "not labelled", "not labeled", "irrelevant", "no meaning", "no practical meaning",
-        "not applicable", "n/a",
+        "无实际意义", "无关", "不相关", "不适用",
+        "not labelled", "not labeled", "irrelevant", "no meaning", "no practical meaning", "not applicable",
+        "n/a",
     ),
 }
 LONGEST = 25
@@ -60,12 +64,12 @@ def _table(words: Iterable[tuple[Label, tuple[str, ...]]]) -> dict[str, Label]:
 _OFFICIAL = _table(OFFICIAL.items())
 _EXACT = _OFFICIAL | _table(_ALSO.items())
 _INSIDE = sorted((word for word in _EXACT if len(word) > (2 if word.isascii() else 1)), key=len, reverse=True)
-_WORD = re.compile("|".join(rf"\b{re.escape(word)}\b" if word.isascii() else re.escape(word) for word in _INSIDE))
+_PATTERNS = (rf"\b{re.escape(word)}\b" if word.isascii() else re.escape(word) for word in _INSIDE)
+_WORD = re.compile("|".join(_PATTERNS))
 
 
 def official_label(raw: str) -> Label | None:
-    """Read a label that is written exactly as a prompt offers it, apart from case and punctuation at its
-    ends."""
+    """Read a label that is written as a prompt offers it, apart from case and punctuation at its ends."""
     return _OFFICIAL.get(_fold(raw))
 
 
@@ -75,8 +79,8 @@ def canonical_label(raw: str) -> Label | None:
     Inside a phrase the longest words are found first, so that 没有患有该症状 is not taken for 患有该症状; a
     phrase with words of two labels, or with a negation before the word, names none.
 
-    >>> [canonical_label(raw) for raw in ("没有患有该症状", "Present (twice)", "判断为阳性", "阳性或阴性", "非阳性")]
-    ['negative', 'positive', 'positive', None, None]
+    >>> [canonical_label(raw) for raw in ("没有患有该症状", "Present (twice)", "阳性或阴性", "非阳性")]
+    ['negative', 'positive', None, None]
     """
     folded = _fold(raw)
     for text in (folded, _BRACKETS.sub("", folded)):

@@ -33,13 +33,12 @@ def text_outcome(answer: Answer) -> Outcome:
 
 
 def loops(text: str) -> bool:
-    """Say whether a text ends in a loop: at least three copies of one unit in succession, 100 bytes or more
-    in all.
+    """Say whether a text ends in a loop: three or more copies of one unit, together 100 bytes or more.
 
     The last copy to begin may be cut anywhere, as the token limit does it. List markers and the amount of
     blank space are ignored, so that ``1. Rest. 2. Rest. 3. Rest. ...`` is a loop, while the items of a real
-    list differ. Bytes of UTF-8 weigh a Chinese character three times, about what it carries. Time is linear
-    in the text.
+    list differ. Bytes of UTF-8 count a Chinese character three times, about what it carries. Time is linear in the
+    text.
 
     >>> loops("It is mild. " * 9 + "It is"), loops("咳嗽，" * 12), loops("Rest, and rest, and rest again.")
     (True, True, False)

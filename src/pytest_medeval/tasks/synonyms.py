@@ -6,7 +6,7 @@ import re
 import tomllib
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -22,8 +22,10 @@ LATIN_THRESHOLD: Final = 0.9
 name holds more letters for the same meaning, so more of them must agree."""
 
 TELLING: Final = frozenset(
-    "无不没未非否有" "左右上下前后内外中" "多少高低大小快慢轻重增减升降粗细长短深浅厚薄" "急早晚初复新旧" "干湿冷热软硬红白黑黄绿紫"
-    "头面颈胸背腰腹肩臂肘腕手指膝踝脚足腿髋肺肝肾胃肠心脑脾胆胰膀胱鼻耳眼咽喉口舌牙唇皮骨关节血尿便痰汗" "炎癌瘤肿疹疮"
+    "无不没未非否有左右上下前后内外中多少高低大小快慢轻重增减升降粗细长短深浅厚薄"
+    "急早晚初复新旧干湿冷热软硬红白黑黄绿紫炎癌瘤肿疹疮"
+    "头面颈胸背腰腹肩臂肘腕手指膝踝脚足腿髋肺肝肾胃肠心脑脾胆胰膀胱鼻耳眼咽喉口舌牙唇皮骨关节"
+    "血尿便痰汗"
     "甲乙丙丁戊一二三四五六七八九十"
 )
 """Characters that tell one finding from another: names that differ in one of them are never the same, however
@@ -45,8 +47,7 @@ class Canonicaliser:
     group: Mapping[str, int]
 
     def form(self, finding: str) -> str:
-        """Give the form in which names are compared: case, width, punctuation and blank space do not
-        count."""
+        """Give the form in which names are compared: without case, width, punctuation, extra blanks."""
         folded = unicodedata.normalize("NFKC", finding).casefold().strip(_EDGE)
         folded = re.sub(r"\s+", " ", folded)
         for old, new in self.rewrite:
@@ -66,7 +67,8 @@ class Canonicaliser:
         """
         found = {name: name for name in predicted if name in set(gold)}
         forms = {name: self.form(name) for name in (*predicted, *gold)}
-        for keys in (forms, {name: self.group.get(form, form) for name, form in forms.items()}):
+        groups: dict[str, str | int] = {name: self.group.get(form, form) for name, form in forms.items()}
+        for keys in (forms, groups):
             for name in predicted:
                 same = [target for target in gold if keys[target] == keys[name]]
                 if same and name not in found:
@@ -80,24 +82,23 @@ class Canonicaliser:
     def _similar(
         predicted: Sequence[str], gold: Sequence[str], forms: Mapping[str, str], found: Mapping[str, str]
     ) -> Iterator[tuple[str, str]]:
+        """Give each name that is left with the one free gold finding most like it, the most alike first."""
         free = [target for target in gold if target not in found.values()]
         pairs: list[tuple[float, str, str]] = []
-        for name in dict.fromkeys(predicted):
-            scored = [(similarity(forms[name], forms[target]), target) for target in free if name not in found]
-            best = max((score for score, _ in scored), default=0.0)
-            if best and [score for score, _ in scored].count(best) == 1:
-                pairs += [(score, name, target) for score, target in scored if score]
-        pairs.sort(key=lambda pair: -pair[0])
-        for _, name, target in pairs:
+        for name in (name for name in dict.fromkeys(predicted) if name not in found):
+            scores = {target: similarity(forms[name], forms[target]) for target in free}
+            best = [target for target, score in scores.items() if score and score == max(scores.values())]
+            if len(best) == 1:
+                pairs.append((scores[best[0]], name, best[0]))
+        for _, name, target in sorted(pairs, key=lambda pair: -pair[0]):
             yield name, target
 
 
 def similarity(one: str, other: str) -> float:
-    """Compare two forms: normalised indel similarity, or 0 where it is below the threshold or a telling part
-    differs.
+    """Compare two forms: normalised indel similarity; 0 below the threshold or where a telling part differs.
 
-    >>> similarity("右下腹痛", "右下腹胀痛") > 0.8, similarity("右下腹痛", "左下腹痛"), similarity("febrile", "afebrile")
-    (True, 0.0, 0.0)
+    >>> similarity("右下腹痛", "右下腹胀痛") > 0.8, similarity("右下腹痛", "左下腹痛")
+    (True, 0.0)
     """
     from rapidfuzz import fuzz
 
@@ -105,19 +106,25 @@ def similarity(one: str, other: str) -> float:
     score = fuzz.ratio(one, other) / 100
     if score < (LATIN_THRESHOLD if latin else THRESHOLD):
         return 0.0
-    if latin:
-        left, right = (Counter(re.findall(r"[^\W_]+", name)) for name in (one, other))
-        starts = [sorted(word[:STEM] for word in extra.elements()) for extra in (left - right, right - left)]
-        short = any(len(start) < STEM for start in starts[0])
-        return 0.0 if starts[0] != starts[1] or short else score
+    gone, come = _difference(one, other)
+    if any(char in TELLING or char.isdigit() for char in gone + come):
+        return 0.0
+    words = (re.findall(r"[^\W_]+", name) for name in (one, other))
+    starts = [sorted(word[:STEM] for word in extra.elements()) for extra in _difference(*words)]
+    if latin and (starts[0] != starts[1] or any(len(start) < STEM for start in starts[0])):
+        return 0.0
+    return score
+
+
+def _difference(one: Iterable[str], other: Iterable[str]) -> tuple[Counter[str], Counter[str]]:
+    """Give what only one of two bags holds."""
     left, right = Counter(one), Counter(other)
-    extra = (left - right) + (right - left)
-    return 0.0 if any(char in TELLING or char.isdigit() for char in extra) else score
+    return left - right, right - left
 
 
 @cache
 def load_synonyms(path: str | Path = SHIPPED) -> Canonicaliser:
-    """Read a table of synonyms: TOML with ``groups``, lists of names, and ``rewrite``, pairs of texts.
+    """Read a table of synonyms: TOML with ``groups`` (lists of names) and ``rewrite`` (pairs of texts).
 
     Raises ``MedevalError`` where the file cannot be read, has other keys or shapes, or puts a name in two
     groups.
@@ -130,7 +137,7 @@ def load_synonyms(path: str | Path = SHIPPED) -> Canonicaliser:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise MedevalError(f"{file}: not TOML in UTF-8 ({error})") from error
     if unknown := data.keys() - {"groups", "rewrite"}:
-        raise MedevalError(f"{file}: unknown key {sorted(unknown)[0]!r}; accepted: groups, rewrite")
+        raise MedevalError(f"{file}: unknown key {min(unknown)!r}; accepted: groups, rewrite")
     rewrite = tuple((old, new) for old, new in _texts(file, data, "rewrite", 2))
     table = Canonicaliser(rewrite, {})
     group: dict[str, int] = {}
@@ -148,7 +155,7 @@ def _texts(file: Path, data: Mapping[str, Any], key: str, size: int | None) -> l
     if not isinstance(lists, list):
         raise MedevalError(f"{file}: {key} is {lists!r}; accepted: {accept}")
     for entry in lists:
-        texts = isinstance(entry, list) and all(isinstance(name, str) for name in entry)
-        if not texts or not entry or (size is not None and len(entry) != size) or not all(name.strip() for name in entry[:1]):
+        texts = isinstance(entry, list) and entry and all(isinstance(name, str) for name in entry)
+        if not texts or not entry[0].strip() or (size is not None and len(entry) != size):
             raise MedevalError(f"{file}: {key} holds {entry!r}; accepted: {accept}")
     return lists
