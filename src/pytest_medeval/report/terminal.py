@@ -139,7 +139,7 @@ def _gates(gates: Sequence[Mapping[str, Any]]) -> Iterator[Line]:
         exact = gate["expression"] == "critical"
         seen = "" if gate["observed"] is None or exact else f"  observed {number(gate['observed'])}"
         seen += "" if gate["interval"] is None else f" {interval(gate['interval'])}"
-        seen += "" if gate["n"] is None else f", n {gate['n']}"
+        seen += f", n {gate['n']}" if gate["n"] else ""
         yield Line(f"  {gate['verdict'].upper():<13} {gate['suite']}: {gate['expression']}{seen}", COLOURS[gate["verdict"]])
         if gate["verdict"] != "pass":
             yield from (Line(f"                {line}") for line in _fold(gate["reason"], WIDTH - 16))

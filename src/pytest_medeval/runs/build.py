@@ -118,7 +118,7 @@ def _complete(facts: Mapping[str, Any], journal: Journal) -> tuple[bool, str]:
     missing = journal.missing(facts["name"])
     if missing:
         done = len(facts["cases"]) - len(missing)
-        return False, f"only {done} of {len(facts['cases'])} cases were evaluated; the first missing one is {missing[0]}"
+        return False, f"{done} of {len(facts['cases'])} cases were evaluated, the first missing one is {missing[0]}"
     failed = [case["id"] for case in _ordered(facts["name"], journal) for role in ROLES
               if case.get(role, {}).get("outcome") == "error"]
     if failed:
