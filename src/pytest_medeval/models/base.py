@@ -37,11 +37,25 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
+class Traffic:
+    """How hard a server may be asked.
+
+    ``concurrency``: requests at once; ``timeout``: seconds that one try may take; ``retries``: further tries after
+    a failed one; ``per_minute``: requests begun in a minute, ``None`` for no limit.
+    """
+
+    concurrency: int = 32
+    timeout: float = 120.0
+    retries: int = 4
+    per_minute: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """How to compute. ``auto`` is resolved when a model is opened.
 
     ``threads``: of one process, for a model on the CPU; ``None`` leaves torch's own choice. ``batch_size``: rows of
-    one forward pass. ``cache``: folder of stored replies, ``None`` for none.
+    one forward pass. ``cache``: folder of stored replies, ``None`` for none. ``traffic``: for models behind a server.
     """
 
     device: str = "auto"
@@ -49,6 +63,7 @@ class Settings:
     threads: int | None = None
     batch_size: int | Literal["auto"] = "auto"
     cache: Path | None = None
+    traffic: Traffic = Traffic()
 
 
 class Model(Protocol):

@@ -4,5 +4,11 @@ from __future__ import annotations
 
 from pytest_medeval.registry import Table
 
-MODEL_KINDS = Table("model kind", {"local": "pytest_medeval.models.opening:open_local"})
+MODEL_KINDS = Table(
+    "model kind",
+    {
+        "local": "pytest_medeval.models.opening:open_local",
+        "endpoint": "pytest_medeval.models.endpoint:open_endpoint",
+    },
+)
 """Kind of a spec -> function (spec, settings) -> model. A kind that is not built in is written ``KIND:TEXT``."""

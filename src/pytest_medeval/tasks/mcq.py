@@ -80,7 +80,7 @@ class MCQ:
         """Take the likeliest option, or the one option that a generated reply names; never guess."""
         if answer.finish == "error":
             return Reply(answer.text, "error", detail=answer.error)
-        if self.scoring == "reply":
+        if self.scoring == "reply" or not answer.logprobs:  # some servers give no likelihoods, and reply instead
             letter = read_letter(answer.text, case.options)
             outcome = text_outcome(answer)
             if letter is None and outcome == "answered":

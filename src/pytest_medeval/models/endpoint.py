@@ -1,0 +1,252 @@
+"""A model behind an OpenAI-compatible server: vLLM, ``transformers serve``, llama.cpp, a provider's own.
+
+Asked asynchronously, many requests at once; retries (429 with Retry-After, 5xx, lost connections) and
+timeouts are the ``openai`` client's own. A request that fails for good is one answer with ``finish="error"``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from pytest_medeval.errors import MedevalError
+from pytest_medeval.models import endpoint_wire as wire
+from pytest_medeval.models.background import Emit, iterate
+from pytest_medeval.models.base import Identity, Model, Settings, Tick, Traffic, silent
+from pytest_medeval.models.cache import CachedModel, Store
+from pytest_medeval.models.endpoint_choices import Likelihoods, NotOfferedError
+from pytest_medeval.models.fingerprint import fingerprint_files, fingerprint_text
+from pytest_medeval.models.spec import EndpointSpec
+from pytest_medeval.types import Answer, Request
+
+try:
+    import openai
+except ModuleNotFoundError as missing:
+    raise MedevalError(
+        f"a model behind a server needs {missing.name}: pip install 'pytest-medeval[endpoint]'"
+    ) from None
+
+KEY = "OPENAI_API_KEY"
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+_LONGEST_WAIT = 120.0
+"""Seconds of a Retry-After that the client still waits for."""
+_REFUSED = (400, 422)
+_WRONG = (401, 403, 404)
+_NO_LIST = (404, 405, 501)
+_LOST = {
+    "temperature": "replies may differ from run to run",
+    "seed": "replies may differ from run to run",
+    "response_format": "the form of structured replies is asked for in words alone",
+}
+"""What a run loses with a field that the server refuses."""
+
+
+def open_endpoint(spec: EndpointSpec, settings: Settings) -> Model:
+    """Ask the server which models it serves, and identify the one that is meant.
+
+    Weights behind a server cannot be hashed. The fingerprint is over the URL, the name and what
+    ``/v1/models`` tells of the model (its root, owner, context length): it does not prove that the same
+    weights answer tomorrow. One ``MedevalError`` line where no server answers or the key is not accepted.
+    """
+    models = _served(spec, settings.traffic)
+    told = wire.told_of(spec.name, models)
+    identity = Identity(spec=spec.text, fingerprint=fingerprint_text("endpoint", spec.url, spec.name, told))
+    model = EndpointModel(spec, identity, settings.traffic, tuple(str(one.get("id")) for one in models))
+    store = None if settings.cache is None else Store(settings.cache)
+    here = Path(__file__).parent
+    return CachedModel(
+        identity, lambda: model, store, version=fingerprint_files(sorted(here.glob("endpoint*.py")))
+    )
+
+
+@dataclass
+class EndpointModel:
+    """Asks a server; ``served`` are the names that it lists, for the message when the one asked is wrong."""
+
+    spec: EndpointSpec
+    identity: Identity
+    traffic: Traffic = field(default_factory=Traffic)
+    served: tuple[str, ...] = ()
+    notices: list[str] = field(default_factory=list)
+    _refused: set[str] = field(default_factory=set)
+    _proven: bool = False
+    _likelihoods: Likelihoods = field(default_factory=Likelihoods)
+
+    def answer(self, requests: Sequence[Request], tick: Tick = silent) -> list[Answer]:
+        """Answer all requests; the answers stand in the order of the requests."""
+        answers: dict[int, Answer] = {}
+        for index, answer in self.stream(requests):
+            answers[index] = answer
+            tick(1)
+        return [answers[index] for index in range(len(requests))]
+
+    def stream(self, requests: Sequence[Request]) -> Iterator[tuple[int, Answer]]:
+        """Give answers as they come; ``MedevalError`` where the first shows that none will be answered."""
+
+        async def work(emit: Emit[tuple[int, Answer]]) -> None:
+            await self._all(requests, emit)
+
+        return iterate(work)
+
+    async def _all(self, requests: Sequence[Request], emit: Emit[tuple[int, Answer]]) -> None:
+        waiting = iter(range(len(requests)))
+        pace = _Pace(self.traffic.per_minute)
+
+        async def worker() -> None:
+            for index in waiting:
+                await pace.turn()
+                emit((index, await self._one(client, requests[index])))
+
+        async with _client(self.spec, self.traffic) as client:
+            if not self._proven and requests:
+                emit((next(waiting), await self._one(client, requests[0])))
+                self._proven = True
+            async with asyncio.TaskGroup() as group:
+                for _ in range(min(self.traffic.concurrency, len(requests))):
+                    group.create_task(worker())
+
+    async def _one(self, client: Any, request: Request) -> Answer:
+        """Answer one request; whatever goes wrong with it stays with it."""
+        limit = (self.traffic.retries + 1) * (self.traffic.timeout + _LONGEST_WAIT)
+        try:
+            async with asyncio.timeout(limit):
+                return await self._asked(client, request)
+        except (openai.OpenAIError, ValueError, TimeoutError) as error:
+            if not self._proven:
+                self._raise_if_fatal(error)
+            return Answer(
+                finish="error", error=_line(error, self.traffic), prompt_hash=wire.prompt_hash(request)
+            )
+
+    async def _asked(self, client: Any, request: Request) -> Answer:
+        if not request.choices:
+            return await self._chat(client, request)
+        try:
+            return await self._likelihoods.ask(partial(self._post, client), self.spec, request)
+        except NotOfferedError as error:
+            notice = f"{self.spec.text}: no log-likelihoods ({error}); choices are read from replies"
+            if notice not in self.notices:
+                self.notices.append(notice)
+        return await self._chat(client, wire.by_reply(request))
+
+    async def _chat(self, client: Any, request: Request) -> Answer:
+        """Ask for a reply, without the optional fields that the server refuses."""
+        while True:
+            fields = wire.chat_fields(self.spec.name, request, self._refused)
+            try:
+                return wire.read_chat(await self._post(client, "/chat/completions", fields), request)
+            except openai.APIStatusError as error:
+                refused = wire.refusal(error.body, fields) if error.status_code in _REFUSED else None
+                if refused is None:
+                    raise
+                self._leave_out(refused)
+
+    def _leave_out(self, name: str) -> None:
+        if name not in self._refused:
+            self._refused.add(name)
+            if name in _LOST:
+                self.notices.append(f"{self.spec.text}: the server refuses {name}; {_LOST[name]}")
+
+    async def _post(self, client: Any, path: str, fields: Any) -> Any:
+        """Post JSON; an answer that is cut off is asked for again, since the client does not do so."""
+        for tries_left in range(self.traffic.retries, -1, -1):
+            try:
+                return await client.post(path, cast_to=object, body=fields)
+            except ValueError:
+                if not tries_left:
+                    raise
+        return None
+
+    def _raise_if_fatal(self, error: Exception) -> None:
+        """Tell a server that will answer nothing (wrong model, wrong key, gone) from a failed request."""
+        status = getattr(error, "status_code", None)
+        if isinstance(error, openai.APIConnectionError) and not isinstance(error, openai.APITimeoutError):
+            raise MedevalError(f"{self.spec.text}: {_line(error, self.traffic)}") from None
+        if status in _WRONG or (status in _REFUSED and self.spec.name in str(error)):
+            served = f"; it serves {', '.join(self.served[:10])}" if self.served else ""
+            raise MedevalError(
+                f"{self.spec.text}: the server refuses: {_line(error, self.traffic)}{served}"
+            ) from None
+
+
+class _Pace:
+    """Lets requests begin at even distances, at most so many in a minute."""
+
+    def __init__(self, per_minute: int | None) -> None:
+        self._distance = 60 / per_minute if per_minute else 0.0
+        self._next = 0.0
+
+    async def turn(self) -> None:
+        """Wait for the next request's turn."""
+        if self._distance:
+            now = time.monotonic()
+            self._next = max(now, self._next + self._distance)
+            await asyncio.sleep(self._next - now)
+
+
+def _served(spec: EndpointSpec, traffic: Traffic) -> list[dict[str, Any]]:
+    """Ask for the list of served models; empty from a server that has none."""
+
+    async def ask(emit: Emit[Any]) -> None:
+        async with _client(spec, traffic) as client:
+            emit(await client.get("/models", cast_to=object))
+
+    try:
+        (body,) = iterate(ask)
+        return wire.listed_models(body)
+    except openai.APIStatusError as error:
+        if error.status_code in _NO_LIST:
+            return []
+        raise MedevalError(f"{spec.text}: {_line(error, traffic)}{_hint(error)}") from None
+    except openai.OpenAIError as error:
+        raise MedevalError(f"{spec.text}: {_line(error, traffic)}") from None
+    except ValueError:
+        raise MedevalError(
+            f"{spec.text}: {spec.url}/models gives no JSON; accepted: an OpenAI-compatible server"
+        ) from None
+
+
+def _client(spec: EndpointSpec, traffic: Traffic) -> Any:
+    """Make a client; a proxy named in the environment is not asked for a server on this machine."""
+    host = urlsplit(spec.url).hostname or ""
+    key = os.environ.get(KEY)
+    if not key and host not in _LOOPBACK:
+        raise MedevalError(
+            f"{spec.text}: {KEY} is not set; set it to the server's key (any text where it wants none)"
+        )
+    return openai.AsyncOpenAI(
+        base_url=spec.url,
+        api_key=key or "none",
+        timeout=traffic.timeout,
+        max_retries=traffic.retries,
+        http_client=openai.DefaultAsyncHttpxClient(trust_env=False) if host in _LOOPBACK else None,
+    )
+
+
+def _hint(error: Any) -> str:
+    return f"; the key comes from {KEY}" if error.status_code in {401, 403} else ""
+
+
+def _line(error: Exception, traffic: Traffic) -> str:
+    """Say in one line what went wrong, without the key."""
+    tries = f"{traffic.retries + 1} tries"
+    if isinstance(error, openai.APITimeoutError | TimeoutError):
+        text = f"no answer within {traffic.timeout:g} s, in {tries}"
+    elif isinstance(error, openai.APIConnectionError):
+        text = f"no server answers: {error.__cause__ or error} ({tries})"
+    elif isinstance(error, openai.APIStatusError):
+        text = f"HTTP {error.status_code}: {wire.short(error.message)}"
+    elif isinstance(error, wire.MalformedError):
+        text = str(error)
+    else:
+        text = f"the server's answer cannot be read: {error}"
+    key = os.environ.get(KEY)
+    line = " ".join(text.split())
+    return line.replace(key, "***") if key else line

@@ -1,0 +1,182 @@
+"""Requests and answers as an OpenAI-compatible server writes them: pure functions over JSON."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Literal
+
+from pytest_medeval.types import Answer, Message, Request
+
+SEED = 0
+"""Sent with every request; with temperature 0 it should change nothing."""
+
+OPTIONAL: Mapping[str, tuple[str, ...]] = {
+    "seed": ("seed",),
+    "stop": ("stop",),
+    "response_format": ("response_format", "json_schema", "guided", "grammar"),
+    "max_tokens": ("max_tokens", "max_completion_tokens"),
+    "temperature": ("temperature",),
+}
+"""Fields that a server may refuse, with the words by which its complaint tells."""
+
+_STOPS = 4
+"""Stop strings that servers take; all of them are cut off here as well."""
+
+_STABLE = ("id", "root", "parent", "owned_by", "max_model_len", "meta")
+"""What a server tells of a model and does not change by itself (``created`` and permissions change)."""
+
+BY_REPLY = "Answer with exactly one of these, and nothing else:"
+
+
+class MalformedError(ValueError):
+    """The server's answer is not what the protocol says."""
+
+
+def chat_fields(name: str, request: Request, refused: Collection[str]) -> dict[str, Any]:
+    """Write a chat request: greedy, bounded, with those optional fields that the server has not refused."""
+    fields: dict[str, Any] = {
+        "model": name,
+        "messages": [{"role": turn.role, "content": turn.content} for turn in request.messages],
+        "max_completion_tokens" if "max_tokens" in refused else "max_tokens": request.max_new_tokens,
+        "temperature": 0,
+        "seed": SEED,
+    }
+    if request.stop:
+        fields["stop"] = list(request.stop[:_STOPS])
+    if request.schema:
+        schema = {"name": "answer", "strict": True, "schema": json.loads(request.schema)}
+        fields["response_format"] = {"type": "json_schema", "json_schema": schema}
+    return {key: value for key, value in fields.items() if key not in refused}
+
+
+def refusal(complaint: Any, fields: Mapping[str, Any]) -> str | None:
+    """Find the optional field of which a server complains: named by ``param``, else by a word of its text.
+
+    A prompt that is too long is no refusal, though servers then speak of ``max_tokens`` too.
+
+    >>> refusal({"message": "'temperature' does not support 0"}, {"model": "m", "temperature": 0})
+    'temperature'
+    """
+    named = complaint.get("param") if isinstance(complaint, dict) else None
+    told = str(named or json.dumps(complaint, default=str)).lower()
+    if "context length" in told or "context window" in told:
+        return None
+    known = ((key, words) for key, words in OPTIONAL.items() if key in fields)
+    return next((key for key, words in known if any(word in told for word in words)), None)
+
+
+def read_chat(body: Any, request: Request) -> Answer:
+    """Read a chat answer; ``MalformedError`` where there is none in it.
+
+    A reply that the server's content filter withheld is an empty one: that is what the patient would get.
+    """
+    try:
+        choice = body["choices"][0]
+        message = choice["message"]
+        text = message.get("content") or message.get("refusal") or ""
+    except (TypeError, KeyError, IndexError, AttributeError):
+        raise MalformedError(f"the server's answer has no message: {short(body)}") from None
+    if not isinstance(text, str):
+        raise MalformedError(f"the server's answer has no text: {short(message)}")
+    text, stopped = cut_at_stop(text, request.stop)
+    length = choice.get("finish_reason") == "length" and not stopped
+    finish: Literal["length", "stop"] = "length" if length else "stop"
+    prompt, reply = usage(body)
+    return Answer(text, finish, prompt_hash=prompt_hash(request), prompt_tokens=prompt, reply_tokens=reply)
+
+
+def usage(body: Mapping[str, Any]) -> tuple[int, int]:
+    """Read the numbers of prompt and reply tokens; 0 where the server does not tell."""
+    told = body.get("usage")
+    told = told if isinstance(told, dict) else {}
+    return int(told.get("prompt_tokens") or 0), int(told.get("completion_tokens") or 0)
+
+
+def by_reply(request: Request) -> Request:
+    """Turn a request for the likelihoods of choices into one for a reply that names a choice."""
+    *before, last = request.messages
+    listed = "\n".join(request.choices)
+    asked = Message(last.role, f"{last.content}\n{BY_REPLY}\n{listed}")
+    return Request((*before, asked), max_new_tokens=max(request.max_new_tokens, 64))
+
+
+def echo_fields(name: str, prompts: Sequence[Any]) -> dict[str, Any]:
+    """Write a request for the log-probabilities of the tokens of prompts (texts or lists of token ids)."""
+    return {
+        "model": name,
+        "prompt": list(prompts),
+        "max_tokens": 1,
+        "echo": True,
+        "logprobs": 1,
+        "temperature": 0,
+        "seed": SEED,
+    }
+
+
+def read_echo(body: Any, prompts: int) -> list[list[float | None]]:
+    """Read the log-probability of each token of each prompt; the generated token behind it is dropped.
+
+    The first token of a prompt has none. ``MalformedError`` where the server gave no log-probabilities.
+    """
+    try:
+        choices = sorted(body["choices"], key=lambda choice: int(choice.get("index", 0)))
+        found = [list(choice["logprobs"]["token_logprobs"])[:-1] for choice in choices]
+    except (TypeError, KeyError, AttributeError, ValueError):
+        raise MalformedError(f"the server's answer has no log-probabilities: {short(body)}") from None
+    if len(found) != prompts or not all(found):
+        raise MalformedError(f"the server gave log-probabilities of {len(found)} texts; asked were {prompts}")
+    return found
+
+
+def choice_answer(request: Request, rows: Sequence[Sequence[float | None]], starts: Sequence[int]) -> Answer:
+    """Sum the log-probabilities of each choice's tokens, which begin at ``starts``."""
+    sums, lengths = [], []
+    for row, start in zip(rows, starts, strict=True):
+        tokens = [value for value in row[start:] if value is not None]
+        if not tokens or len(tokens) != len(row) - start or not all(map(math.isfinite, tokens)):
+            raise MalformedError("the server gave no log-probability for a token of a choice")
+        sums.append(math.fsum(tokens))
+        lengths.append(len(tokens))
+    return Answer(
+        finish="choice",
+        logprobs=tuple(sums),
+        choice_tokens=tuple(lengths),
+        prompt_hash=prompt_hash(request),
+        prompt_tokens=starts[0],
+    )
+
+
+def prompt_hash(request: Request) -> str:
+    """Give the SHA-256 of the messages as JSON: the tokens behind an endpoint are not known."""
+    told = [[turn.role, turn.content] for turn in request.messages]
+    return hashlib.sha256(json.dumps(told, ensure_ascii=False).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def listed_models(body: Any) -> list[dict[str, Any]]:
+    """Read the list of served models; empty where the server gives none."""
+    data = body.get("data") if isinstance(body, dict) else None
+    return [entry for entry in data if isinstance(entry, dict)] if isinstance(data, list) else []
+
+
+def told_of(name: str, models: Sequence[Mapping[str, Any]]) -> str:
+    """Give what a server tells of a model and does not change by itself, as JSON; empty when unlisted."""
+    entry = next((one for one in models if one.get("id") == name), None)
+    if entry is None:
+        return ""
+    return json.dumps({key: entry[key] for key in _STABLE if key in entry}, sort_keys=True)
+
+
+def cut_at_stop(text: str, stops: Sequence[str]) -> tuple[str, bool]:
+    """Cut a text before the first stop string in it; say whether there was one."""
+    places = [place for place in (text.find(stop) for stop in stops if stop) if place >= 0]
+    return (text[: min(places)], True) if places else (text, False)
+
+
+def short(value: Any, limit: int = 160) -> str:
+    """Show a JSON value in one short line."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    line = " ".join(text.split())
+    return line if len(line) <= limit else f"{line[: limit - 3]}..."
