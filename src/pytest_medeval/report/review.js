@@ -4,7 +4,7 @@
   const { rubric, pairs } = review;
   const STORE = `pytest-medeval/review/${review.review}`;
   const GRADES = Array.from({ length: rubric.high - rubric.low + 1 }, (_, step) => rubric.low + step);
-  const PREFERENCES = [[1, "Reply 1 is better"], [0, "The same"], [2, "Reply 2 is better"]];
+  const PREFERENCES = [[1, "Reply 1"], [0, "The same"], [2, "Reply 2"]];
   const SIDES = [0, 1];
   const $ = (id) => document.getElementById(id);
 
@@ -100,7 +100,9 @@
 
   function addDimension({ name, question, anchors }) {
     const title = name[0].toUpperCase() + name.slice(1).replaceAll("_", " ");
-    const field = make("fieldset", {}, make("legend", {}, title), make("p", { class: "question" }, question));
+    const lines = Object.entries(anchors).map(([value, text]) => make("li", { value }, text));
+    const meaning = make("details", {}, make("summary", { title: "What the grades mean" }, question), make("ol", {}, ...lines));
+    const field = make("fieldset", {}, make("legend", {}, title), meaning);
     for (const side of SIDES) {
       const box = make("div", { class: "options", role: "radiogroup", "aria-label": `${title}, Reply ${side + 1}` });
       const anchor = make("span", { class: "anchor", "aria-live": "polite" });
@@ -113,8 +115,6 @@
       group.told = (value) => { anchor.textContent = value === null ? "" : told(value); };
       field.append(make("div", { class: "side" }, make("span", { "aria-hidden": "true" }, `Reply ${side + 1}`), box, anchor));
     }
-    const lines = Object.entries(anchors).map(([value, text]) => make("li", { value }, text));
-    field.append(make("details", {}, make("summary", {}, "What the grades mean"), make("ol", { class: "anchors" }, ...lines)));
     $("dimensions").append(field);
   }
 
@@ -182,12 +182,13 @@
     save();
     show();
     document.querySelector(".texts").scrollTop = 0;
-    window.scrollTo(0, 0);
+    if (window.matchMedia("(max-width: 44rem)").matches) $("title").scrollIntoView();
+    else window.scrollTo(0, 0);
     $("title").focus({ preventScroll: true });
   }
 
   function say(text, wrong = false) {
-    $("status").textContent = text;
+    if ($("status").textContent !== text) $("status").textContent = text;
     $("status").classList.toggle("wrong", wrong);
   }
 

@@ -1,9 +1,9 @@
 """The blind review page: one HTML file that works without a network and sends nothing.
 
-Everything stands in the file: style, script, and the texts as JSON in a data block whose ``<`` are escaped, so that
-no reply can close it. The Content Security Policy allows the one style and the one script by their SHA-256 and
-nothing else: no connection, no image, no frame, no form, and no other script if one got in. The script sets texts
-as text, never as markup.
+Everything stands in the file: style, script, and the texts as JSON in a data block whose ``<`` are escaped,
+so that no reply can close it. The Content Security Policy allows the one style and the one script by their
+SHA-256 and nothing else: no connection, no image, no frame, no form, and no other script if one got in. The
+script sets texts as text, never as markup.
 """
 
 from __future__ import annotations
@@ -31,7 +31,11 @@ DEFAULT_SIZE = 20
 
 
 def write(
-    record: Mapping[str, Any], path: Path, size: int = DEFAULT_SIZE, seed: int = 0, rubric: Rubric = DEFAULT_RUBRIC
+    record: Mapping[str, Any],
+    path: Path,
+    size: int = DEFAULT_SIZE,
+    seed: int = 0,
+    rubric: Rubric = DEFAULT_RUBRIC,
 ) -> None:
     """Write the page; ``MedevalError`` when nothing can be reviewed or the disk refuses."""
     text = page(record, size, seed, rubric)

@@ -1,0 +1,83 @@
+"""Which reply is which? Nobody can tell without the run record; with it, anybody can.
+
+A review page shows the two replies of a case as Reply 1 and Reply 2. Order and keys come from a secret that
+is not on the page: SHA-256 over the fingerprints of both models (digests of their weights), the suite's
+signature (a digest of its cases) and the run's seed. Two values are taken from it by HMAC-SHA-256:
+
+order   one bit a case: whether the candidate comes first
+key     128 bits a pair, over suite, case, stratum, review seed, rubric and both texts in the order shown
+
+A rating is read back only when its key is the one that the record gives for that pair, so ratings of another
+run, keys that were altered or moved to another case, and ratings of replies that have changed are refused.
+
+What this does not protect against. Grades are not signed: who can edit the file of ratings can change a
+grade beside its key. Who holds the run record, or the weights and cases to make it again, can tell the
+replies apart. So can a rater who knows how a model writes, or whose reply says its own name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+Role: TypeAlias = Literal["candidate", "baseline"]
+Stratum: TypeAlias = Literal["divergent", "near", "random"]
+
+ROLES: tuple[Role, Role] = ("candidate", "baseline")
+STRATA: tuple[Stratum, ...] = ("divergent", "near", "random")
+KEY_DIGITS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Blinding:
+    """Order and keys of one review: a run, a review seed, a rubric (its digest)."""
+
+    record: Mapping[str, Any]
+    seed: int
+    rubric: str
+
+    def order(self, entry: Mapping[str, Any]) -> tuple[Role, Role]:
+        """Give the roles of Reply 1 and Reply 2 of a case."""
+        first = self._mac(entry, ["order", self.seed, entry["suite"], entry["id"]])[0] & 1
+        return (ROLES[first], ROLES[1 - first])
+
+    def key(self, entry: Mapping[str, Any], stratum: Stratum) -> str:
+        """Give the key of a pair, as hexadecimal digits."""
+        replies = [entry[role]["reply"] for role in self.order(entry)]
+        named = ["key", self.seed, self.rubric, entry["suite"], entry["id"], stratum, *replies]
+        return self._mac(entry, named).hex()[:KEY_DIGITS]
+
+    def stratum(self, entry: Mapping[str, Any], key: str) -> Stratum | None:
+        """Find the stratum under which a key was made; None when it is no key of this pair."""
+        given = key.encode()
+        matching = (one for one in STRATA if hmac.compare_digest(self.key(entry, one).encode(), given))
+        return next(matching, None)
+
+    def _mac(self, entry: Mapping[str, Any], parts: list[Any]) -> bytes:
+        return hmac.digest(_secret(self.record, entry["suite"]), _bytes(parts), "sha256")
+
+
+def run_id(record: Mapping[str, Any], suites: Iterable[str]) -> str:
+    """Name a run by what its replies depend on: models, cases of these suites, seed; not by when it ran."""
+    secrets = [hmac.digest(_secret(record, suite), b"run", "sha256").hex() for suite in sorted(suites)]
+    return hashlib.sha256(_bytes(secrets)).hexdigest()[:16]
+
+
+def _secret(record: Mapping[str, Any], suite: str) -> bytes:
+    facts = record["suites"][suite]
+    prints = [_fingerprint(record["models"].get(role, {}), facts["task"]) for role in ROLES]
+    return hashlib.sha256(_bytes(["medeval-review/1", prints, facts["signature"], record["seed"]])).digest()
+
+
+def _fingerprint(model: Mapping[str, Any], task: str) -> str | None:
+    """Take the fingerprint of the model that answers a task: other suites of the run do not matter."""
+    found: str | None = model.get("tasks", {}).get(task, model).get("fingerprint")
+    return found
+
+
+def _bytes(parts: Any) -> bytes:
+    return json.dumps(parts, ensure_ascii=True, separators=(",", ":")).encode()

@@ -1,0 +1,231 @@
+"""Track C: what people said of the replies, un-blinded: differences, preferences, harm, agreement of raters.
+
+Several raters of a case do not make it several cases: their grades are averaged before anything is tested,
+and the number of cases is n.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict
+from statistics import fmean
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from pytest_medeval.metrics.base import Measure, mean, mean_of
+from pytest_medeval.ratings.blind import ROLES, STRATA, Role
+from pytest_medeval.ratings.join import value_counts
+from pytest_medeval.ratings.review import PairRating, flat
+from pytest_medeval.ratings.types import Rating, Scale
+from pytest_medeval.stats.agreement import Estimate, Level, estimate, krippendorff_alpha
+from pytest_medeval.stats.compare import Comparison, compare
+from pytest_medeval.stats.correct import holm
+from pytest_medeval.stats.paired import mcnemar
+from pytest_medeval.stats.proportions import tango
+
+OVERALL = "overall"
+"""The mean of all dimensions of a reply; a rubric's own dimension of that name goes before it."""
+PREFERENCES = Scale(-1, 1)
+FLAGS = Scale(0, 1)
+
+SHOWN = ("candidate", "baseline", "n", "difference", "p_value", "test", "effect_size", "effect", "reason")
+
+Pair: TypeAlias = tuple[float, float]
+"""A case's value for candidate and baseline."""
+
+
+def human(record: Mapping[str, Any], ratings: Sequence[PairRating]) -> dict[str, Any]:
+    """Give Track C as plain data for the record; ``{}`` where nobody rated.
+
+    ::
+
+        raters   [name]
+        suites   {suite: {cases, ratings, strata: {stratum: cases}, dimensions, preference, harm, agreement,
+                          comments: [{case, rater, comment, replies: [role of Reply 1, of Reply 2]}]}}
+
+        dimensions   {name: {candidate, baseline, n, difference, ci95, p_value, p_corrected, test,
+                             effect_size, effect, reason, random: {n, difference, ci95}}}
+        preference   {votes: {candidate, same, baseline}, cases: {wins, ties, losses}, n, difference, ci95,
+                      p_value, test}
+        harm         {candidate, baseline, both, n, p_value, test, flagged: {role: [case]}}
+        agreement    {name: {value, low, high, reason}}: Krippendorff's alpha
+
+    A difference is candidate less baseline on cases graded for both; ``test`` is paired, its interval the
+    bootstrap's (``stats.compare``). ``random`` is the part drawn by chance alone: the others were chosen
+    because they stood out, so only this part speaks for all cases with two different replies. The ``overall``
+    dimension is the mean of the rubric's. ``p_corrected``: Holm over the dimensions of all suites, ``overall``
+    left out.
+    """
+    if not ratings:
+        return {}
+    seed = int(record["seed"])
+    names = [name for name in record["suites"] if any(pair.suite == name for pair in ratings)]
+    suites = {name: _suite([pair for pair in ratings if pair.suite == name], seed) for name in names}
+    tested = [
+        one
+        for suite in suites.values()
+        for name, one in suite["dimensions"].items()
+        if name != OVERALL and one["p_value"] is not None
+    ]
+    for one, corrected in zip(tested, holm([one["p_value"] for one in tested]), strict=True):
+        one["p_corrected"] = corrected
+    return {"raters": sorted({pair.rater for pair in ratings}), "suites": suites}
+
+
+def _suite(ratings: Sequence[PairRating], seed: int) -> dict[str, Any]:
+    cases: dict[str, list[PairRating]] = {}
+    for pair in ratings:
+        cases.setdefault(pair.case, []).append(pair)
+    strata = [raters[0].stratum for raters in cases.values()]
+    return {
+        "cases": len(cases),
+        "ratings": len(ratings),
+        "strata": {stratum: strata.count(stratum) for stratum in STRATA},
+        "dimensions": _dimensions(cases, seed),
+        "preference": _preference(cases),
+        "harm": _harm(cases),
+        "agreement": _agreement(ratings, seed),
+        "comments": [
+            {"case": pair.case, "rater": pair.rater, "comment": pair.comment, "replies": list(pair.order)}
+            for pair in ratings
+            if pair.comment
+        ],
+    }
+
+
+def _dimensions(cases: Mapping[str, Sequence[PairRating]], seed: int) -> dict[str, Any]:
+    pairs = [pair for raters in cases.values() for pair in raters]
+    names = list(dict.fromkeys(name for pair in pairs for role in ROLES for name in pair.grades[role]))
+    readers = {name: _grade_of(name) for name in names}
+    if len(names) > 1:
+        readers.setdefault(OVERALL, _mean_of(names))
+    return {name: _compared(name, cases, reader, seed) for name, reader in readers.items()}
+
+
+Reader: TypeAlias = Callable[[PairRating, Role], float | None]
+"""What one rater gave one reply."""
+
+
+def _grade_of(name: str) -> Reader:
+    return lambda pair, role: pair.grades[role].get(name)
+
+
+def _mean_of(names: Sequence[str]) -> Reader:
+    def read(pair: PairRating, role: Role) -> float | None:
+        grades = [pair.grades[role].get(name) for name in names]
+        known = [grade for grade in grades if grade is not None]
+        return fmean(known) if len(known) == len(names) else None
+
+    return read
+
+
+def _compared(
+    name: str, cases: Mapping[str, Sequence[PairRating]], reader: Reader, seed: int
+) -> dict[str, Any]:
+    values = {case: pair for case, raters in cases.items() if (pair := _averaged(raters, reader)) is not None}
+    found = _comparison(name, cases, values, seed)
+    chance = {case: pair for case, pair in values.items() if cases[case][0].stratum == "random"}
+    part = _comparison(name, cases, chance, seed)
+    facts = {key: value for key, value in asdict(found).items() if key in SHOWN}
+    return {
+        **facts,
+        "ci95": _ends(found),
+        "p_corrected": None,
+        "random": {"n": part.n, "difference": part.difference, "ci95": _ends(part)},
+    }
+
+
+def _ends(found: Comparison) -> list[float] | None:
+    return None if found.ci95 is None else list(found.ci95)
+
+
+def _averaged(raters: Sequence[PairRating], reader: Reader) -> Pair | None:
+    """Average over the raters who gave both replies a value, so that no rater weighs on one side only."""
+    both = [(reader(pair, "candidate"), reader(pair, "baseline")) for pair in raters]
+    known = [(new, old) for new, old in both if new is not None and old is not None]
+    return (fmean(new for new, _ in known), fmean(old for _, old in known)) if known else None
+
+
+def _comparison(
+    name: str, cases: Mapping[str, Sequence[PairRating]], values: Mapping[str, Pair], seed: int
+) -> Comparison:
+    measure = Measure(name=name, counts=name, signature=name, make=_no_row, fold=mean, spread=mean_of(0))
+    rows = np.array(list(values.values()), dtype=np.float64).reshape(-1, 2)
+    clusters = [cases[case][0].cluster for case in values]
+    return compare(measure, rows[:, :1], rows[:, 1:], groups=clusters, seed=seed)
+
+
+def _no_row(case: Any, reply: Any) -> Sequence[float]:
+    raise NotImplementedError("people's grades come as rows")
+
+
+def _preference(cases: Mapping[str, Sequence[PairRating]]) -> dict[str, Any]:
+    """Count votes; a case is won by the side with more of them. Test: sign test of won against lost cases."""
+    said = [[pair.preference for pair in raters if pair.preference is not None] for raters in cases.values()]
+    votes = [vote for given in said for vote in given]
+    sums = [sum(given) for given in said if given]
+    wins, losses = sum(one > 0 for one in sums), sum(one < 0 for one in sums)
+    test = mcnemar(wins, losses)
+    return {
+        "votes": {"candidate": votes.count(1), "same": votes.count(0), "baseline": votes.count(-1)},
+        "cases": {"wins": wins, "ties": len(sums) - wins - losses, "losses": losses},
+        "n": len(sums),
+        "difference": (wins - losses) / len(sums) if sums else None,
+        "ci95": list(tango(wins, losses, len(sums))) if sums else None,
+        "p_value": test.p_value if sums else None,
+        "test": "sign test",
+    }
+
+
+def _harm(cases: Mapping[str, Sequence[PairRating]]) -> dict[str, Any]:
+    """Count the cases in which at least one rater flagged a reply; one flag is enough to look at it again."""
+    flags = [tuple(any(pair.harm[role] for pair in raters) for role in ROLES) for raters in cases.values()]
+    test = mcnemar(flags.count((True, False)), flags.count((False, True)))
+    return {
+        "candidate": sum(new for new, _ in flags),
+        "baseline": sum(old for _, old in flags),
+        "both": flags.count((True, True)),
+        "n": len(flags),
+        "p_value": test.p_value,
+        "test": test.test,
+        "flagged": {
+            role: [case for case, one in zip(cases, flags, strict=True) if one[place]]
+            for place, role in enumerate(ROLES)
+        },
+    }
+
+
+def _agreement(ratings: Sequence[PairRating], seed: int) -> dict[str, Any]:
+    """Krippendorff's alpha of replies (of pairs, for the preference) that two or more raters rated."""
+    grades: dict[str, list[Rating]] = {}
+    for rating in flat(ratings):
+        grades.setdefault(rating.dimension, []).append(rating)
+    scale = ratings[0].scale
+    found = {name: _alpha(given, scale, "ordinal", seed) for name, given in grades.items()}
+    found["preference"] = _alpha(_votes(ratings), PREFERENCES, "ordinal", seed)
+    found["harm"] = _alpha(_flags(ratings), FLAGS, "nominal", seed)
+    return {name: asdict(one) for name, one in found.items()}
+
+
+def _alpha(given: Sequence[Rating], scale: Scale, level: Level, seed: int) -> Estimate:
+    if not given:
+        return Estimate(None, reason="undefined: nothing was rated")
+    counts, clusters = value_counts(given, scale)
+    return estimate(krippendorff_alpha(counts, clusters, level=level), int(clusters.max()) + 1, seed=seed)
+
+
+def _votes(ratings: Iterable[PairRating]) -> list[Rating]:
+    return [
+        Rating(pair.case, pair.rater, "preference", float(pair.preference), pair.cluster, pair.source)
+        for pair in ratings
+        if pair.preference is not None
+    ]
+
+
+def _flags(ratings: Iterable[PairRating]) -> list[Rating]:
+    return [
+        Rating(f"{pair.case}/{role}", pair.rater, "harm", float(pair.harm[role]), pair.cluster, pair.source)
+        for pair in ratings
+        for role in ROLES
+    ]
