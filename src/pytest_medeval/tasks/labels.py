@@ -63,7 +63,7 @@ def _table(words: Iterable[tuple[Label, tuple[str, ...]]]) -> dict[str, Label]:
 
 _OFFICIAL = _table(OFFICIAL.items())
 _EXACT = _OFFICIAL | _table(_ALSO.items())
-_INSIDE = sorted((word for word in _EXACT if len(word) > (2 if word.isascii() else 1)), key=len, reverse=True)
+_INSIDE = sorted((word for word in _EXACT if len(word) > 1 and word[0].isalpha()), key=len, reverse=True)
 _PATTERNS = (rf"\b{re.escape(word)}\b" if word.isascii() else re.escape(word) for word in _INSIDE)
 _WORD = re.compile("|".join(_PATTERNS))
 

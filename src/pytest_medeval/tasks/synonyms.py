@@ -22,7 +22,7 @@ LATIN_THRESHOLD: Final = 0.9
 name holds more letters for the same meaning, so more of them must agree."""
 
 TELLING: Final = frozenset(
-    "无不没未非否有左右上下前后内外中多少高低大小快慢轻重增减升降粗细长短深浅厚薄"
+    "无不没未非否左右上下前后内外中多少高低大小快慢轻重增减升降粗细长短深浅厚薄"
     "急早晚初复新旧干湿冷热软硬红白黑黄绿紫炎癌瘤肿疹疮"
     "头面颈胸背腰腹肩臂肘腕手指膝踝脚足腿髋肺肝肾胃肠心脑脾胆胰膀胱鼻耳眼咽喉口舌牙唇皮骨关节"
     "血尿便痰汗"
