@@ -1,0 +1,77 @@
+"""Training examples: a task's own prompt and the reply that it wants, as token ids with the prompt masked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pytest_medeval.errors import MedevalError, accepted
+from pytest_medeval.tasks import TASKS
+from pytest_medeval.tasks.polarity import WORDS
+from pytest_medeval.types import Message, Record
+
+IGNORED = -100
+"""The label of a token that the loss leaves out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A prompt and the wanted reply."""
+
+    messages: tuple[Message, ...]
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """Token ids of prompt and reply; ``labels`` are ``IGNORED`` over the prompt."""
+
+    input_ids: tuple[int, ...]
+    labels: tuple[int, ...]
+
+
+def _mcq(task: Any, case: Any) -> str:
+    text = str(case.options[case.answer])
+    if task.scoring == "texts":
+        return text
+    return case.answer if task.scoring == "letters" else f"({case.answer}) {text}"
+
+
+TARGETS: Mapping[str, Callable[[Any, Any], str]] = {
+    "dialogue": lambda _, case: str(case.reference),
+    "mcq": _mcq,
+    "polarity": lambda _, case: "\n".join(f"{finding}：{WORDS[label]}" for finding, label in case.findings.items()),
+}
+"""The reply that each task wants, in the form that its reader reads."""
+
+
+def make_examples(task: str, options: Mapping[str, Any], records: Sequence[Record]) -> list[Example]:
+    """Turn records into examples with the prompt that the task's ``request`` asks at evaluation."""
+    kind = TASKS.resolve(task)
+    if task not in TARGETS:
+        raise MedevalError(accepted("task to train", task, TARGETS))
+    known = kind.__dataclass_fields__
+    for name in options:
+        if name not in known:
+            raise MedevalError(accepted(f"option of task {task!r}", name, known))
+    asked = kind(**options)
+    cases = [asked.case(record) for record in records]
+    return [Example(asked.request(case).messages, TARGETS[task](asked, case)) for case in cases]
+
+
+def encode(tokenizer: Any, example: Example, max_tokens: int) -> Encoded:
+    """Tokenize an example; the reply ends with the end-of-turn token, and the prompt carries no loss.
+
+    ``MedevalError`` when it is longer than ``max_tokens``: a cut reply would teach the model to stop short.
+    """
+    turns = [{"role": message.role, "content": message.content} for message in example.messages]
+    text = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+    prompt = tokenizer(text, add_special_tokens=False)["input_ids"]
+    reply = [*tokenizer(example.target, add_special_tokens=False)["input_ids"], tokenizer.eos_token_id]
+    if len(prompt) + len(reply) > max_tokens:
+        raise MedevalError(
+            f"an example has {len(prompt) + len(reply)} tokens; accepted: up to max_tokens = {max_tokens} "
+            f"(its prompt begins {example.messages[-1].content[:40]!r})"
+        )
+    return Encoded((*prompt, *reply), (*([IGNORED] * len(prompt)), *reply))

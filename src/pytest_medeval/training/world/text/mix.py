@@ -1,0 +1,68 @@
+"""The mixture of general text, as documents: plain text, or turns of a chat."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from random import Random
+
+from pytest_medeval.errors import MedevalError, accepted
+from pytest_medeval.training.world.facts import World
+from pytest_medeval.training.world.split import Core, cores
+from pytest_medeval.training.world.text import facts, notes, skills
+from pytest_medeval.types import Message
+
+SYSTEMS = ("", "You are an assistant of a clinic.", "你是诊所的助手。", "Answer briefly.", "请简短回答。")
+CHAT_SHARE = 0.5
+"""Share of asking-and-answering documents that are written as a chat; the others are plain text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One text of the corpus: plain, or the turns of a chat."""
+
+    text: str = ""
+    turns: tuple[Message, ...] = ()
+
+    @property
+    def words(self) -> str:
+        """All of its text, without roles."""
+        return self.text or "\n".join(turn.content for turn in self.turns)
+
+
+Pair = tuple[str, str]
+KINDS: Mapping[str, Callable[[Random, World, Core], str | Pair]] = {
+    "facts": lambda rng, world, _: facts.fact(rng, world),
+    "cases": facts.case,
+    "notes_zh": lambda rng, world, _: notes.chinese(rng, world),
+    "single_zh": lambda rng, world, _: notes.single(rng, world),
+    "notes_en": lambda rng, world, _: notes.english(rng, world),
+    "lists": lambda rng, world, _: skills.lettered(rng, world),
+    "copies": lambda rng, world, _: skills.copied(rng, world),
+    "comparisons": skills.compared,
+    "talk": lambda rng, world, _: skills.small_talk(rng, world),
+}
+"""Kinds of text, each made of a seeded generator, the world and a patient of the training part."""
+
+
+def documents(world: World, mixture: Mapping[str, float], seed: int) -> Iterator[Document]:
+    """Give documents without end, kinds drawn by their weights; only training-part patients and dialogues occur."""
+    for kind in mixture:
+        if kind not in KINDS:
+            raise MedevalError(accepted("kind of text", kind, KINDS))
+    rng = Random(f"{seed}/text")
+    patients = cores(world, "train")
+    kinds, weights = list(mixture), list(mixture.values())
+    while True:
+        kind = rng.choices(kinds, weights)[0]
+        made = KINDS[kind](rng, world, rng.choice(patients))
+        yield Document(made) if isinstance(made, str) else _asked(rng, made, chat=kind == "talk" or rng.random() < CHAT_SHARE)
+
+
+def _asked(rng: Random, pair: Pair, *, chat: bool) -> Document:
+    asked, answer = pair
+    if not chat:
+        return Document(f"{asked}\n{answer}")
+    system = rng.choice(SYSTEMS)
+    turns = (Message("user", asked), Message("assistant", answer))
+    return Document(turns=(Message("system", system), *turns) if system else turns)
