@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
 from pytest_medeval.errors import MedevalError, accepted
 from pytest_medeval.types import Case, Metric, Skip, Source
@@ -139,10 +139,27 @@ def make_task(suite: Suite) -> Task:
         for option in suite.options:
             if option not in known:
                 raise MedevalError(accepted(f"argument of a {suite.task} suite", option, known | own))
+        hints = get_type_hints(kind)
+        for option, value in suite.options.items():
+            _check_type(option, value, hints[option])
         task: Task = kind(**suite.options)
     except MedevalError as mistake:
         raise MedevalError(f"{suite.source}: {mistake}") from None
     return task
+
+
+def _check_type(option: str, value: object, hint: Any) -> None:
+    """Hold an option's value against the type of the task's field: a literal, a plain type, or a union of them."""
+    if get_origin(hint) is Literal:
+        if value not in get_args(hint):
+            raise MedevalError(accepted(option, value, map(str, get_args(hint))))
+        return
+    kinds = get_args(hint) or (hint,)
+    numbers = (int, float) if float in kinds else ()
+    if isinstance(value, (*kinds, *numbers)) and not (isinstance(value, bool) and bool not in kinds):
+        return
+    names = {int: "a whole number", float: "a number", str: "a text", bool: "true or false", type(None): "nothing"}
+    raise MedevalError(f"{option} is {value!r}; accepted: {' or '.join(names.get(kind, str(kind)) for kind in kinds)}")
 
 
 def _expand(pattern: str, folder: Path, settings: Settings, expand: Any) -> list[Path]:

@@ -1,0 +1,210 @@
+"""A user's mistake is one line that says what was found and what is accepted: exit code 4 or a failed test."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+YAML = """\
+task: mcq
+cases:
+  - id: one
+    question: Which drug first?
+    options: {A: aspirin, B: heparin}
+    answer: A
+"""
+
+TEST = """
+import pytest
+from pytest_medeval import Suite
+suite = Suite(%s)
+@pytest.mark.medeval(suite)
+def test_it(evaluation): pass
+"""
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """What is wrong, how it comes about, and words that the one line must hold."""
+
+    name: str
+    make: Callable[..., object]
+    words: tuple[str, ...]
+    args: tuple[str, ...] = ()
+    model: str | None = "fake:0.9"
+
+
+def option(name: str, *words: str, args: tuple[str, ...] = (), model: str | None = "fake:0.9") -> Mistake:
+    """A wrong option beside a sound suite."""
+    return Mistake(name, lambda project: project.quiz(4), words, args, model)
+
+
+def yaml(name: str, text: str, *words: str) -> Mistake:
+    """A wrong YAML suite."""
+    return Mistake(name, lambda project: project.write("drug.medeval.yaml", text), words)
+
+
+def case(name: str, *words: str, **changes: object) -> Mistake:
+    """A wrong first case; a change to None leaves the key out."""
+
+    def make(project) -> None:
+        record = {"id": "a", "question": "Which?", "options": {"A": "x", "B": "y"}, "answer": "A"} | changes
+        project.quiz(4)
+        project.write("quiz.jsonl", json.dumps({key: value for key, value in record.items() if value is not None}) + "\n")
+
+    return Mistake(name, make, ("quiz.jsonl:1", *words))
+
+
+def suite(name: str, arguments: str, *words: str, cases: str = '{"id": "a", "input": "hi", "reference": "ho"}\n') -> Mistake:
+    """A wrong ``Suite`` call."""
+
+    def make(project) -> None:
+        project.write("some.jsonl", cases)
+        project.write("test_some.py", TEST % arguments)
+
+    return Mistake(name, make, words)
+
+
+def folder(name: str, files: dict[str, str], *words: str) -> Mistake:
+    """A wrong model folder ``m``."""
+
+    def make(project) -> None:
+        project.quiz(4)
+        (project.pytester.path / "m").mkdir()
+        for file, text in files.items():
+            project.write(f"m/{file}", text)
+
+    return Mistake(name, make, words, model="./m")
+
+
+LORA = json.dumps({"peft_type": "LORA", "base_model_name_or_path": "../base"})
+
+MISTAKES = [
+    option("no model", "no model is named", "--medeval-model=SPEC", model=None),
+    option("model folder missing", "./nowhere", "no such folder", model="./nowhere"),
+    option("model is a file", "is a file", "adapter_config.json", model="quiz.jsonl"),
+    option("model empty", "empty", model=" "),
+    option("endpoint without a name", "https://host/v1#name", model="https://somewhere/v1"),
+    option("replay without a run", "names no run", model="replay:"),
+    option("manifest missing", "no such release manifest", model="none.toml"),
+    option("model of an unknown task", "unknown task 'mqc'", "did you mean 'mcq'", model="mqc=./m"),
+    option("model for another task only", "no model answers mcq", "--medeval-model=mcq=SPEC", model="dialogue=fake:1"),
+    option("baseline folder missing", "--medeval-baseline", "no such folder", args=("--medeval-baseline=./nowhere",)),
+    option("limit is a word", "--medeval-limit=many", "whole number", args=("--medeval-limit=many",)),
+    option("limit is zero", "--medeval-limit=0", "1 or more", args=("--medeval-limit=0",)),
+    option("seed is negative", "--medeval-seed=-1", "0 or more", args=("--medeval-seed=-1",)),
+    option("batch size is zero", "--medeval-batch-size=0", "auto or a whole number", args=("--medeval-batch-size=0",)),
+    option("device unknown", "--medeval-device=gpu", "cuda", args=("--medeval-device=gpu",)),
+    option("dtype unknown", "--medeval-dtype", "'fp8'", "bfloat16", args=("--medeval-dtype=fp8",)),
+    option("inconclusive unknown", "--medeval-inconclusive", "'maybe'", "fail, pass", args=("--medeval-inconclusive=maybe",)),
+    option("data folder missing", "--medeval-data", "'nowhere'", args=("--medeval-data=nowhere",)),
+    option("record into a missing folder", "--medeval-json", "no folder", args=("--medeval-json=no/where/run.json",)),
+    option("record is a folder", "--medeval-json", "is a folder", args=("--medeval-json=.",)),
+    option("gate of an unknown suite", "unknown suite 'quizz'", "did you mean 'quiz'", args=("--medeval-gate=quizz:accuracy >= 0.5",)),
+    option("gate on an unknown metric", "unknown metric 'accurracy'", "did you mean 'accuracy'", args=("--medeval-gate=accurracy >= 0.5",)),
+    option("gate on a metric of another task", "unknown metric 'bleu'", args=("--medeval-gate=quiz:bleu >= 0.5",)),
+    option("gate with an unknown operator", "=<", ">=", args=("--medeval-gate=accuracy =< 0.5",)),
+    option("gate with a threshold that is NaN", "nan", args=("--medeval-gate=accuracy >= nan",)),
+    option("gate with a negative margin", "-0.1", args=("--medeval-gate=accuracy not worse than baseline by -0.1",)),
+    option("gate without a margin", "margin", args=("--medeval-gate=accuracy not worse than baseline",)),
+    option("gate against nobody", "basline", args=("--medeval-gate=accuracy better than basline",)),
+    option("gate on an unknown tag", "'ward'", args=("--medeval-gate=accuracy[ward=a] >= 0.5",)),
+    option("gate on an unknown value of a tag", "'third'", args=("--medeval-gate=accuracy[half=third] >= 0.5",)),
+    folder("folder without config", {"notes.txt": "x"}, "adapter_config.json", "config.json"),
+    folder("pickle weights", {"config.json": "{}", "pytorch_model.bin": "x"}, "pickle", "safetensors"),
+    folder("broken config", {"config.json": "{"}, "config.json:1", "broken JSON"),
+    folder("adapter without weights", {"adapter_config.json": LORA}, "no weights", "adapter_model.safetensors"),
+    folder("adapter with pickle weights", {"adapter_config.json": LORA, "adapter_model.bin": "x"}, "pickle"),
+    folder("adapter of another kind", {"adapter_config.json": '{"peft_type": "IA3"}'}, "IA3", "LORA"),
+    folder("adapter whose base is missing", {"adapter_config.json": LORA, "adapter_model.safetensors": "x"}, "../base", "missing"),
+    suite("task unknown", 'task="dialog", cases="some.jsonl"', "test_some.py:4", "unknown task 'dialog'", "did you mean 'dialogue'"),
+    suite("argument unknown", 'task="dialogue", cases="some.jsonl", rouge_bta=1', "test_some.py:4", "'rouge_bta'", "did you mean 'rouge_beta'"),
+    suite("scoring unknown", 'task="mcq", cases="some.jsonl", scoring="letter"', "test_some.py:4", "'letter'", "letters"),
+    suite("max_new_tokens is a text", 'task="dialogue", cases="some.jsonl", max_new_tokens="many"', "test_some.py:4", "max_new_tokens"),
+    suite("metric unknown", 'task="dialogue", cases="some.jsonl", metrics=["blue"]', "test_some.py:4", "'blue'", "did you mean 'bleu'"),
+    suite("pairs unknown", 'task="dialogue", cases="some.jsonl", pairs="full"', "test_some.py:4", "'full'", "complete"),
+    suite("no cases named", 'task="dialogue"', "test_some.py:4", "names no cases"),
+    suite("case file missing", 'task="dialogue", cases="none.jsonl"', "test_some.py:4", "none.jsonl"),
+    suite("format unknown", 'task="dialogue", cases="some.jsonl", format="medq"', "'medq'", "did you mean 'medqa'"),
+    suite("format of another task", 'task="dialogue", cases="some.jsonl", format="medqa"', "medqa", "mcq"),
+    suite("gates is a text", 'task="dialogue", cases="some.jsonl", gates="bleu >= 1"', "test_some.py:4", "a list of texts"),
+    suite("data without the option", 'task="dialogue", cases="data:x.jsonl"', "test_some.py:4", "--medeval-data"),
+    suite("empty file", 'task="dialogue", cases="some.jsonl"', "some.jsonl", "no cases", cases=""),
+    suite("broken JSON", 'task="dialogue", cases="some.jsonl"', "some.jsonl:1", "not JSON", cases='{"id": oops}\n'),
+    suite("case twice", 'task="dialogue", cases="some.jsonl"', "some.jsonl:2", "'a'", "some.jsonl:1",
+          cases='{"id": "a", "input": "hi", "reference": "ho"}\n' * 2),
+    case("answer not among the options", "answer 'E'", "A, B", answer="E"),
+    case("options not in order", "A, C", options={"A": "x", "C": "y"}),
+    case("one option", "2 to 10", options={"A": "x"}),
+    case("empty option", "an option is empty", options={"A": "x", "B": " "}),
+    case("question missing", "'question' is missing", question=None),
+    case("unknown key", "'quesiton'", "did you mean 'question'", quesiton="x"),
+    case("id missing", "'id'", id=None),
+    case("critical is a word", "'critical'", "true or false", critical="yes"),
+    case("tags is a list", "'tags'", "a mapping", tags=["x"]),
+    yaml("yaml unreadable", "task: [mcq\n", "drug.medeval.yaml:2"),
+    yaml("yaml without a task", YAML.replace("task: mcq\n", ""), "drug.medeval.yaml", "'task' is missing"),
+    yaml("yaml with an unknown key", YAML + "gate: []\n", "drug.medeval.yaml", "'gate'", "did you mean 'gates'"),
+    yaml("yaml with a wrong answer", YAML.replace("answer: A", "answer: C"), "drug.medeval.yaml:3", "answer 'C'"),
+    yaml("yaml with a key twice", YAML + "task: mcq\n", "drug.medeval.yaml:7", "task"),
+    yaml("yaml with an id twice", YAML + YAML.partition("cases:\n")[2], "drug.medeval.yaml:7", "'one'"),
+    yaml("critical dialogue without must_mention",
+         "task: dialogue\ncases:\n  - {id: a, input: hi, reference: ho, critical: true}\n", "drug.medeval.yaml:3", "must_mention"),
+    Mistake("mark without a suite", lambda project: project.write("test_x.py", "import pytest\n@pytest.mark.medeval\ndef test_x(evaluation): pass\n"),
+            ("test_x.py:2", "takes one Suite")),
+    Mistake("mark on a test without the fixture", lambda project: (project.quiz(4), project.write("test_quiz.py", (
+        project.pytester.path / "test_quiz.py").read_text().replace("(evaluation)", "()"))),
+            ("test_quiz.py", "does not ask for the fixture 'evaluation'")),
+    Mistake("two suites of one name", lambda project: (project.quiz(4), project.write("test_two.py", (
+        project.pytester.path / "test_quiz.py").read_text().replace("suite =", "other = Suite(task='mcq', cases='quiz.jsonl', name='quiz')\nsuite =")
+        .replace("@pytest", "@pytest.mark.medeval(other)\ndef test_other(evaluation): pass\n@pytest"))),
+            ("test_two.py", "suite 'quiz' is already defined")),
+    Mistake("wrong encoding", lambda project: (project.quiz(4), (project.pytester.path / "quiz.jsonl").write_bytes(b'{"id": "\xff"}\n')),
+            ("quiz.jsonl:1", "UTF-8")),
+]
+
+
+@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.name.replace(" ", "-"))
+def test_mistake_is_one_line(project, mistake, capfd):
+    """Exit code 4, one ERROR line with the words that help, no traceback."""
+    mistake.make(project)
+    result = project.run(*mistake.args, model=mistake.model, baseline=None if any("baseline" in arg for arg in mistake.args) else "none")
+    lines = [line for line in result.errlines if line.strip()]
+    assert result.ret == 4, result.outlines
+    assert len(lines) == 1, lines
+    assert lines[0].startswith("ERROR: ")
+    for word in mistake.words:
+        assert word in lines[0], lines[0]
+    printed = "\n".join([*result.outlines, *result.errlines])
+    assert "INTERNALERROR" not in printed
+    assert "Traceback" not in printed
+
+
+def test_the_evaluation_fixture_needs_the_mark(project):
+    """A test that asks for an evaluation and has no suite fails with one line."""
+    project.write("test_x.py", "def test_x(evaluation): pass\n")
+    result = project.run()
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*needs @pytest.mark.medeval(Suite(...))*"])
+
+
+def test_several_mistakes_are_all_reported(project):
+    """One run tells everything that is wrong with the suites."""
+    project.write("one.medeval.yaml", YAML.replace("answer: A", "answer: C"))
+    project.write("two.medeval.yaml", YAML.replace("task: mcq", "task: mqc"))
+    result = project.run()
+    assert result.ret == 4
+    assert sum(line.startswith("ERROR: ") for line in result.errlines) == 2
+
+
+def test_mistakes_on_workers_are_the_users_too(project):
+    """With -n the same line comes from the controller, once."""
+    project.write("one.medeval.yaml", YAML.replace("answer: A", "answer: C"))
+    result = project.run("-n", "2")
+    assert result.ret == 4
+    lines = [line for line in result.errlines if line.strip()]
+    assert len(lines) == 1
+    assert "one.medeval.yaml:3" in lines[0]
