@@ -13,7 +13,7 @@ import sqlite3
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from pytest_medeval.models.base import Identity, Model, Streaming, Tick, silent
@@ -181,7 +181,8 @@ class CachedModel:
         """Answer all requests, from the store where it can, in their order."""
         keys = [self._key(request) for request in requests]
         unique = dict(zip(keys, requests, strict=True))
-        answers = self._store.get(list(unique)) if self._store else {}
+        stored = self._store.get(list(unique)) if self._store else {}
+        answers = {key: replace(answer, cached=True) for key, answer in stored.items()}
         hits = sum(key in answers for key in keys)
         self.hits += hits
         self.misses += len(unique.keys() - answers.keys())

@@ -10,7 +10,7 @@ import torch
 from pytest_medeval.models.base import Identity, Settings, Tick, silent
 from pytest_medeval.models.identity import tokenizer_folder
 from pytest_medeval.models.local_base import Base, open_base, quiet
-from pytest_medeval.models.local_choices import score_rows
+from pytest_medeval.models.local_choices import Scorer
 from pytest_medeval.models.local_generate import cut_at_end, cut_at_stop, generate_rows
 from pytest_medeval.models.local_prompts import Prompt, Prompter
 from pytest_medeval.models.plan import batches
@@ -80,12 +80,12 @@ class LocalModel:
         return ""
 
     def _score(self, scored: list[int], prompts: list[Prompt]) -> Iterator[tuple[int, Answer]]:
-        for index in scored:
-            prompt = prompts[index]
-            rows = [(prompt, choice) for choice in range(len(prompt.choices))]
-            with quiet(), torch.inference_mode(), self._base.using(self.identity.adapter) as model:
-                logprobs = tuple(score_rows(model, rows))
-            yield index, _answer(prompt, finish="choice", logprobs=logprobs, choice_tokens=tuple(map(len, prompt.choices)))
+        with quiet(), torch.inference_mode(), self._base.using(self.identity.adapter) as model:
+            scorer = Scorer(model, tokens=_TOKENS, rows=_ROWS)
+            for place, logprobs in scorer.score([prompts[index] for index in scored]):
+                prompt = prompts[scored[place]]
+                lengths = tuple(map(len, prompt.choices))
+                yield scored[place], _answer(prompt, finish="choice", logprobs=logprobs, choice_tokens=lengths)
 
     def _generate(
         self, asked: list[int], requests: Sequence[Request], prompts: list[Prompt]

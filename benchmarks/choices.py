@@ -1,0 +1,107 @@
+"""MCQ by log-likelihood: shared prefixes against lm-evaluation-harness on the same model, prompts and threads.
+
+Needs ``pip install 'pytest-medeval[local]' lm-eval``. The model is random (no download); both sides score the same
+token ids in float32. Usage: ``python benchmarks/choices.py [--questions 200] [--runs 5] [--only texts-5]``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import random_model
+
+from pytest_medeval.models import Settings, parse_spec
+from pytest_medeval.models.identity import identify
+from pytest_medeval.models.local import LocalModel, load_local
+from pytest_medeval.types import Message, Request
+
+WAYS = {"letters-0": ("letters", 0), "letters-5": ("letters", 5), "texts-0": ("texts", 0), "texts-5": ("texts", 5)}
+
+
+def make_requests(items: list[dict[str, Any]], scoring: str, shots: int) -> list[Request]:
+    """Ask the items behind ``shots`` answered ones."""
+    examples, asked = items[:shots], items[5:]
+    prompts = [_prompt(item, scoring) for item in examples]
+    answers = [item["answer_idx"] if scoring == "letters" else item["answer"] for item in examples]
+    shown = "".join(f"{prompt}\n\n{answer}\n\n" for prompt, answer in zip(prompts, answers, strict=True))
+    return [
+        Request((Message("user", shown + _prompt(item, scoring)),),
+                choices=tuple(item["options"] if scoring == "letters" else item["options"].values()))
+        for item in asked
+    ]
+
+
+def _prompt(item: dict[str, Any], scoring: str) -> str:
+    listed = "".join(f"\n({letter}) {text}" for letter, text in item["options"].items())
+    return f"Question: {item['question']}{listed if scoring == 'letters' else ''}\nAnswer:"
+
+
+def peer(folder: Path, batch: int) -> Any:
+    """Load the same model in lm-evaluation-harness."""
+    from lm_eval.models.huggingface import HFLM
+
+    return HFLM(pretrained=str(folder), device="cpu", dtype="float32", batch_size=batch, max_length=8192)
+
+
+def ask_peer(model: Any, requests: list[Request]) -> list[tuple[float, ...]]:
+    """Score the same requests with lm-evaluation-harness, all in one call."""
+    from lm_eval.api.instance import Instance
+
+    pairs = [(f"{request.messages[0].content}\n\n", choice) for request in requests for choice in request.choices]
+    asked = [Instance("loglikelihood", {}, pair, number) for number, pair in enumerate(pairs)]
+    with contextlib.redirect_stderr(io.StringIO()):
+        found = iter(model.loglikelihood(asked, disable_tqdm=True))
+    return [tuple(next(found)[0] for _ in request.choices) for request in requests]
+
+
+def compare(ours: LocalModel, theirs: Any, requests: list[Request], runs: int) -> str:
+    """Time both sides in turn and compare their log-likelihoods."""
+    mine: list[tuple[float, ...]] = []
+    other: list[tuple[float, ...]] = []
+    seconds = random_model.alternate(
+        runs,
+        ours=lambda: mine.extend(answer.logprobs for answer in ours.answer(requests)),
+        theirs=lambda: other.extend(ask_peer(theirs, requests)),
+    )
+    worst = max(abs(a - b) for one, two in zip(mine, other, strict=True) for a, b in zip(one, two, strict=True))
+    same = sum(_best(one) == _best(two) for one, two in zip(mine[: len(requests)], other, strict=False))
+    count = len(requests)
+    return (
+        f"{count / seconds['theirs']:10.2f} {count / seconds['ours']:10.2f} {seconds['theirs'] / seconds['ours']:7.2f}"
+        f" {worst:12.1e} {same:6d}/{count}"
+    )
+
+
+def _best(values: tuple[float, ...]) -> int:
+    return max(range(len(values)), key=values.__getitem__)
+
+
+def main() -> None:
+    """Print one line a way of asking."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--questions", type=int, default=200)
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--peer-batch", type=int, default=8)
+    parser.add_argument("--only", choices=WAYS, action="append")
+    parser.add_argument("--data", type=Path, default=random_model.DATA)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        size = random_model.make_model(folder, options.data)
+        spec, settings = parse_spec(name, folder), Settings(device="cpu", dtype="float32", threads=options.threads)
+        ours, theirs = load_local(spec, identify(spec, settings), settings), peer(folder, options.peer_batch)
+        print(f"{size / 1e6:.1f} M random weights, float32, {random_model.machine(options.threads)}")
+        print(f"{'':10} {'lm-eval q/s':>10} {'ours q/s':>10} {'ratio':>7} {'worst diff':>12} {'same choice':>10}")
+        for way in options.only or WAYS:
+            items = random_model.questions(options.questions + 5, options.data)
+            print(f"{way:10} {compare(ours, theirs, make_requests(items, *WAYS[way]), options.runs)}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

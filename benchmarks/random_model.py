@@ -1,0 +1,73 @@
+"""What the model benchmarks share: a Qwen2 of 34 million random weights, a tokenizer, MedQA questions, the machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+DATA = Path(__file__).parents[2] / "shared" / "data" / "medqa" / "phrases_no_exclude_test.jsonl"
+SHAPE = {
+    "vocab_size": 16384, "hidden_size": 512, "intermediate_size": 1536, "num_hidden_layers": 8,
+    "num_attention_heads": 8, "num_key_value_heads": 4, "max_position_embeddings": 8192, "tie_word_embeddings": True,
+    "bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 1,
+}
+
+
+def questions(count: int, data: Path = DATA) -> list[dict[str, object]]:
+    """Read the first questions of MedQA."""
+    if not data.is_file():
+        raise SystemExit(f"{data} is missing: name MedQA's test file with --data")
+    with data.open(encoding="utf-8") as lines:
+        return [json.loads(line) for line, _ in zip(lines, range(count), strict=False)]
+
+
+def make_model(folder: Path, data: Path = DATA) -> int:
+    """Write the model and a byte-level BPE tokenizer, trained on the questions, into a folder; count its weights."""
+    import tokenizers
+    import torch
+    import transformers
+
+    inner = tokenizers.Tokenizer(tokenizers.models.BPE())
+    inner.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    inner.decoder = tokenizers.decoders.ByteLevel()
+    trainer = tokenizers.trainers.BpeTrainer(
+        vocab_size=SHAPE["vocab_size"], special_tokens=["<s>", "</s>"], show_progress=False,
+        initial_alphabet=tokenizers.pre_tokenizers.ByteLevel.alphabet(),
+    )
+    inner.train_from_iterator((str(item["question"]) for item in questions(10_000, data)), trainer)
+    transformers.PreTrainedTokenizerFast(
+        tokenizer_object=inner, bos_token="<s>", eos_token="</s>", pad_token="</s>"
+    ).save_pretrained(folder)
+    torch.manual_seed(0)
+    model = transformers.AutoModelForCausalLM.from_config(transformers.Qwen2Config(**SHAPE))
+    model.save_pretrained(folder)
+    return sum(weight.numel() for weight in model.parameters())
+
+
+def machine(threads: int) -> str:
+    """Describe where the figures were taken."""
+    import torch
+
+    names = (line.split(":")[1].strip() for line in _cpuinfo() if line.startswith("model name"))
+    return f"{next(names, platform.machine())}, {os.cpu_count()} cores, {threads} threads, torch {torch.__version__}"
+
+
+def alternate(runs: int, **ways: Callable[[], object]) -> dict[str, float]:
+    """Time several ways in turn, so that a busy moment hits all of them; give the median seconds of each."""
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(runs):
+        for name, way in ways.items():
+            start = time.perf_counter()
+            way()
+            seconds[name].append(time.perf_counter() - start)
+    return {name: statistics.median(taken) for name, taken in seconds.items()}
+
+
+def _cpuinfo() -> Iterator[str]:
+    file = Path("/proc/cpuinfo")
+    return iter(file.read_text().splitlines() if file.is_file() else ())

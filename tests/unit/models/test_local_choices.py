@@ -1,0 +1,40 @@
+"""Choices: the prefix-sharing path against one row a choice, on several architectures."""
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="torch is not installed (extra: local)")
+
+from pytest_medeval.models import Settings, parse_spec  # noqa: E402 - after the check for torch
+from pytest_medeval.models.identity import identify  # noqa: E402 - after the check for torch
+from pytest_medeval.models.local import load_local  # noqa: E402 - after the check for torch
+from pytest_medeval.models.local_choices import Scorer, score_rows  # noqa: E402 - after the check for torch
+from pytest_medeval.types import Message, Request  # noqa: E402 - after the check for torch
+
+
+def _load(folder):
+    spec, settings = parse_spec(str(folder), folder), Settings(device="cpu", threads=1)
+    return load_local(spec, identify(spec, settings), settings)
+
+
+def _requests():
+    shots = "The doctor finds cough and rash. " * 6
+    texts = ("aspirin", "aspirin and rash", "fever, then a cough that lasts", "A")
+    return [
+        Request((Message("system", shots), Message("user", "Which drug?" + " fever" * (i % 4) + "!" * i)), choices=texts[: 2 + i % 3])
+        for i in range(9)
+    ]
+
+
+@pytest.mark.parametrize("adapted", [False, True])
+@pytest.mark.parametrize("shape", ["llama", "qwen2", "qwen3", "gemma", "phi", "gpt2"])
+def test_tree_equals_rows(make_model, make_adapter, shape, adapted):
+    """Each architecture gives the same log-likelihoods with shared prefixes as with a row a choice."""
+    base = make_model(shape)
+    model = _load(make_adapter(base) if adapted else base)
+    prompts = [model._prompter.encode(request) for request in _requests()]
+    with torch.inference_mode(), model._base.using(model.identity.adapter) as inner:
+        tree = dict(Scorer(inner, tokens=512, rows=4).score(prompts))
+        for index, prompt in enumerate(prompts):
+            rows = score_rows(inner, [(prompt, choice) for choice in range(len(prompt.choices))])
+            np.testing.assert_allclose(tree[index], rows, rtol=0, atol=1e-4)
