@@ -18,8 +18,8 @@ from pytest_medeval.ratings.show import audit_lines, audit_record
 from pytest_medeval.ratings.types import RatingSet, Scale
 from pytest_medeval.stats.agreement import RESAMPLES
 
-MAX_LEVELS = 201
-"""Tables are levels x levels a cluster."""
+MAX_LEVELS = 101
+"""Tables of counts hold levels x levels numbers for each reply."""
 
 _EPILOG = """\
 Kappa and alpha correct for chance: 1 is perfect, 0 is chance. Spearman and tau-b compare the order only.
@@ -155,6 +155,8 @@ def _chosen(
         return human, list(judges)
     sets = [*judges, *([human] if human else [])]
     known = {rating.dimension for source in sets for rating in source.ratings}
+    if not known:
+        raise MedevalError("--dimension: decisions on pairs have no dimensions; leave it out")
     for name in dimensions:
         if name not in known:
             raise MedevalError(accepted("dimension", name, known))

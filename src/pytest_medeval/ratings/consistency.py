@@ -130,7 +130,12 @@ def position_audit(decisions: Sequence[Decision]) -> PositionAudit:
 
 @dataclass(frozen=True, slots=True)
 class LengthBias:
-    """Partial rank correlation of grade and length with the reference score held fixed; 0 is no bias."""
+    """Partial rank correlation of grade and length with the reference score held fixed.
+
+    Spearman's is the one to read: near 0 without bias. Kendall's keeps a part of what the reference
+    explains, and is above 0 when good replies are long, bias or not (Korn 1984, The American Statistician
+    38).
+    """
 
     spearman: Estimate
     kendall: Estimate

@@ -16,7 +16,7 @@ from typing import Any
 
 from pytest_medeval.ratings.types import Scale
 
-_NUMERAL = re.compile(r"[0-9]{1,4}(\.[0-9]{1,4})?")
+_NUMERAL = re.compile(r"-?[0-9]{1,4}(\.[0-9]{1,4})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,8 @@ class _BrokenError(ValueError):
 
 def _objects(text: str) -> Iterator[dict[str, Any]]:
     """Give the outermost JSON objects of a text, in order."""
-    decoder = json.JSONDecoder(object_pairs_hook=_unrepeated, parse_constant=_no_constant)
+    # not strict: judges write plain newlines into strings, which moves no quote
+    decoder = json.JSONDecoder(strict=False, object_pairs_hook=_unrepeated, parse_constant=_no_constant)
     place = text.find("{")
     while place >= 0:
         try:
@@ -119,13 +120,14 @@ def _no_constant(name: str) -> float:
 
 
 def _verdicts(value: Any, names: Mapping[str, str]) -> Iterator[dict[str, Any]]:
-    """Give each object, at any depth, that has a dimension as a key."""
-    if isinstance(value, dict):
-        verdict = {names[key]: grade for key, grade in value.items() if key in names}
-        if verdict:
-            yield verdict
-        for inner in value.values():
-            yield from _verdicts(inner, names)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _verdicts(inner, names)
+    """Give each object that has a dimension as a key, at any depth, so without recursion."""
+    waiting = [value]
+    while waiting:
+        inner = waiting.pop()
+        if isinstance(inner, dict):
+            verdict = {names[key]: grade for key, grade in inner.items() if key in names}
+            if verdict:
+                yield verdict
+            waiting.extend(inner.values())
+        elif isinstance(inner, list):
+            waiting.extend(inner)

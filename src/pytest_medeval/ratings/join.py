@@ -94,9 +94,17 @@ def _by_rater(ratings: Iterable[Rating]) -> dict[str, list[Rating]]:
     return groups
 
 
-def _matched(
-    known: Mapping[str, list[Rating]], scores: Iterable[Rating]
-) -> Iterator[tuple[Rating, float] | Left]:
+@dataclass(frozen=True, slots=True)
+class _Match:
+    """People's mean score and a judge's score of the same reply."""
+
+    item: str
+    human: float
+    judge: float
+    cluster: str
+
+
+def _matched(known: Mapping[str, list[Rating]], scores: Iterable[Rating]) -> Iterator[_Match | Left]:
     for score in scores:
         people = known.get(score.item)
         if people is None:
@@ -104,7 +112,10 @@ def _matched(
         elif any(score.about and person.about and person.about != score.about for person in people):
             yield Left(score.source, "the two files differ in what was rated", score.item)
         else:
-            yield score, float(np.mean([person.score for person in people]))
+            human = float(np.mean([person.score for person in people]))
+            # either file may leave the cluster out, which makes the item its own
+            cluster = people[0].cluster if people[0].cluster != score.item else score.cluster
+            yield _Match(score.item, human, score.score, cluster)
 
 
 def _unjudged(known: Mapping[str, list[Rating]], scores: Iterable[Rating], judge: str) -> Iterator[Left]:
@@ -114,13 +125,13 @@ def _unjudged(known: Mapping[str, list[Rating]], scores: Iterable[Rating], judge
             yield Left(people[0].source, f"{judge} gave no score for this reply", item)
 
 
-def _pairs(judge: str, dimension: str, scale: Scale, both: Sequence[tuple[Rating, float]]) -> Pairs:
+def _pairs(judge: str, dimension: str, scale: Scale, both: Sequence[_Match]) -> Pairs:
     return Pairs(
         judge=judge,
         dimension=dimension,
         scale=scale,
-        items=tuple(score.item for score, _ in both),
-        human=np.array([human for _, human in both]),
-        score=np.array([score.score for score, _ in both]),
-        clusters=numbered([score.cluster for score, _ in both]),
+        items=tuple(match.item for match in both),
+        human=np.array([match.human for match in both]),
+        score=np.array([match.judge for match in both]),
+        clusters=numbered([match.cluster for match in both]),
     )

@@ -44,17 +44,15 @@ def audit_lines(found: Audit, settings: Mapping[str, float]) -> Iterator[str]:
     if found.positions:
         yield "95 % intervals: Wilson, each question one observation"
     else:
-        yield (
-            f"95 % intervals: BCa bootstrap over clusters (case, conversation or question), "
-            f"{settings['resamples']:g} resamples, seed {settings['seed']:g}"
-        )
+        sampling = f"{settings['resamples']:g} resamples, seed {settings['seed']:.0f}"
+        yield f"95 % intervals: bootstrap over clusters (replies of one case), {sampling}"
 
 
 def _files(found: Audit) -> Iterator[str]:
     if found.human:
-        yield _file_line("people", found.human)
+        yield from _wrap(_file_line("people", found.human), " " * 8, "")
     for judge in found.judges:
-        yield _file_line("judge", judge)
+        yield from _wrap(_file_line("judge", judge), " " * 8, "")
     for note in dict.fromkeys(note for judge in found.judges for note in judge.notes):
         yield f"note    {note}"
 
@@ -115,11 +113,11 @@ def _among(entries: Sequence[Among], title: str, raters: str) -> Iterator[str]:
         return
     yield ""
     heads = f"{'same grade':>10}  {'replies':>8}{'scores':>8}{raters:>8}"
-    yield f"{title:<40}{'alpha':>8}  {'95 % interval':<16}{heads}"
+    yield f"{title:<38}{'alpha':>8}  {'95 % interval':<16}{heads}"
     for entry in entries:
         repeats = entry.repeats
         yield (
-            f"  {entry.dimension[:36]:<38}{_value(repeats.alpha):>8}  {_interval(repeats.alpha):<16}"
+            f"  {entry.dimension[:34]:<36}{_value(repeats.alpha):>8}  {_interval(repeats.alpha):<16}"
             f"{_percent(repeats.identical):>10}  {repeats.items:>8}{entry.scores:>8}{len(entry.raters):>8}"
         )
         if repeats.alpha.reason:
@@ -171,8 +169,8 @@ def _example(entry: Left) -> str:
     return f"{place} ({entry.detail})" if entry.detail else place
 
 
-def _wrap(text: str, indent: str) -> list[str]:
-    return textwrap.wrap(text, WIDTH, subsequent_indent=indent, break_on_hyphens=False, initial_indent="  ")
+def _wrap(text: str, indent: str, first: str = "  ") -> list[str]:
+    return textwrap.wrap(text, WIDTH, initial_indent=first, subsequent_indent=indent, break_on_hyphens=False)
 
 
 def _short(file: str) -> str:

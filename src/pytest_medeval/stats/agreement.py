@@ -18,7 +18,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pytest_medeval.stats.bootstrap import bca, percentile, resampling_weights
+from pytest_medeval.stats.bootstrap import percentile, resampling_weights
 from pytest_medeval.types import FloatArray
 
 IntArray: TypeAlias = NDArray[np.int64]
@@ -61,12 +61,12 @@ def numbered(names: ArrayLike) -> IntArray:
 def estimate(
     statistic: Statistic, clusters: int, *, seed: int = 0, resamples: int = RESAMPLES, level: float = 0.95
 ) -> Estimate:
-    """Give a statistic with its BCa interval over resampled clusters.
+    """Give a statistic with its bootstrap interval: whole clusters are drawn with replacement.
 
-    One seed draws the same clusters for every statistic of the same data, so that intervals can be
-    compared. Where leaving one cluster out makes the statistic undefined, the interval is the percentile
-    interval. None is given for fewer than two clusters, nor when the statistic is undefined in many
-    resamples.
+    The interval is the percentile interval widened for few clusters (``stats.bootstrap.expanded_tail``). It
+    errs on the low side, which suits a lower end that is held against a floor. One seed draws the same
+    clusters for every statistic of the same data. No interval is given for fewer than two clusters, nor
+    when the statistic is undefined in many resamples.
     """
     if clusters == 0:
         return Estimate(None, reason=NOTHING)
@@ -80,10 +80,7 @@ def estimate(
     if len(drawn) < (1 - UNDEFINED_SHARE) * resamples:
         lost = resamples - len(drawn)
         return Estimate(value, reason=f"no interval: undefined in {lost} of {resamples} resamples")
-    jackknife = _over(statistic, iter([1 - np.eye(clusters)]))
-    exact = np.isfinite(jackknife).all()
-    low, high = bca(drawn, value, jackknife, level) if exact else percentile(drawn, level)
-    return Estimate(value, low, high)
+    return Estimate(value, *percentile(drawn, level, units=clusters))
 
 
 def _over(statistic: Statistic, chunks: Iterator[FloatArray]) -> FloatArray:
@@ -143,7 +140,7 @@ def krippendorff_alpha(
     pairs = np.einsum("uc,uk->uck", kept, kept) - np.einsum("uc,ck->uck", kept, np.eye(levels))
     pairs /= (raters[pairable] - 1)[:, None, None]
     tables = np.zeros((_count(clusters), levels * levels))
-    np.add.at(tables, clusters[pairable], pairs.reshape(len(kept), -1))
+    np.add.at(tables, clusters[pairable], pairs.reshape(-1, levels * levels))
     points = np.arange(levels, dtype=np.float64) if values is None else np.asarray(values, dtype=np.float64)
 
     def at(weights: FloatArray) -> FloatArray:
@@ -196,7 +193,7 @@ def _ranker(values: ArrayLike, clusters: IntArray) -> Callable[[FloatArray], tup
 
 
 def kendall_tau_b(x: ArrayLike, y: ArrayLike, clusters: IntArray) -> Statistic:
-    """Kendall's tau-b (``scipy.stats.kendalltau``): concordant - discordant, by sqrt(untied in x * untied in y).
+    """Kendall's tau-b, concordant less discordant pairs by sqrt(untied in x * untied in y), as in scipy.
 
     All three are quadratic forms of the weights, so pairs are compared once, not once a resample. Memory:
     three matrices of clusters x clusters.
