@@ -88,7 +88,7 @@ class Answer:
 
     ``logprobs[i]`` is the natural-log probability of ``choices[i]``, summed over its ``choice_tokens[i]`` tokens.
     ``finish``: ``stop`` (end of turn or stop string), ``length`` (token limit), ``choice`` (scored, not generated),
-    ``error`` (the model could not be reached; ``error`` says why).
+    ``error`` (the model could not be reached; ``error`` says why). ``cached``: it was stored, and cost nothing now.
     """
 
     text: str = ""
@@ -99,6 +99,7 @@ class Answer:
     prompt_tokens: int = 0
     reply_tokens: int = 0
     error: str = ""
+    cached: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,9 @@ _LONGEST_WAIT = 120.0
 """Seconds of a Retry-After that the client still waits for."""
 _REFUSED = (400, 422)
 _WRONG = (401, 403, 404)
+_GIVE_UP = 2
+"""Rounds of concurrent requests that may fail, each in all its tries, before the rest is not asked."""
+
 _NO_LIST = (404, 405, 501)
 _LOST = {
     "temperature": "replies may differ from run to run",
@@ -77,6 +80,8 @@ class EndpointModel:
     notices: list[str] = field(default_factory=list)
     _refused: set[str] = field(default_factory=set)
     _proven: bool = False
+    _failures: int = 0
+    """Requests failed since the last one that did not."""
     _likelihoods: Likelihoods = field(default_factory=Likelihoods)
 
     def answer(self, requests: Sequence[Request], tick: Tick = silent) -> list[Answer]:
@@ -96,6 +101,7 @@ class EndpointModel:
         return iterate(work)
 
     async def _all(self, requests: Sequence[Request], emit: Emit[tuple[int, Answer]]) -> None:
+        self._failures = 0
         waiting = iter(range(len(requests)))
         pace = _Pace(self.traffic.per_minute)
 
@@ -114,16 +120,19 @@ class EndpointModel:
 
     async def _one(self, client: Any, request: Request) -> Answer:
         """Answer one request; whatever goes wrong with it stays with it."""
+        if self._failures >= max(_GIVE_UP * self.traffic.concurrency, 8):
+            return _failed(request, f"not asked: the server failed {self._failures} times in a row")
         limit = (self.traffic.retries + 1) * (self.traffic.timeout + _LONGEST_WAIT)
         try:
             async with asyncio.timeout(limit):
-                return await self._asked(client, request)
+                answer = await self._asked(client, request)
         except (openai.OpenAIError, ValueError, TimeoutError) as error:
             if not self._proven:
                 self._raise_if_fatal(error)
-            return Answer(
-                finish="error", error=_line(error, self.traffic), prompt_hash=wire.prompt_hash(request)
-            )
+            self._failures += _lost(error)
+            return _failed(request, _line(error, self.traffic))
+        self._failures = 0
+        return answer
 
     async def _asked(self, client: Any, request: Request) -> Answer:
         if not request.choices:
@@ -228,6 +237,15 @@ def _client(spec: EndpointSpec, traffic: Traffic) -> Any:
         max_retries=traffic.retries,
         http_client=openai.DefaultAsyncHttpxClient(trust_env=False) if host in _LOOPBACK else None,
     )
+
+
+def _failed(request: Request, why: str) -> Answer:
+    return Answer(finish="error", error=why, prompt_hash=wire.prompt_hash(request))
+
+
+def _lost(error: Exception) -> bool:
+    """Tell a server that is gone or out of order from one that refuses a single request."""
+    return not isinstance(error, openai.APIStatusError) or error.status_code not in _REFUSED
 
 
 def _hint(error: Any) -> str:

@@ -1,0 +1,95 @@
+"""What a judge answered: grades, a preference, or why there is neither. Never a guess, never a default."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pytest_medeval.metrics.judging_prompts import FIRST, SECOND, TIE
+from pytest_medeval.metrics.rubric import PREFERENCE, Rubric
+from pytest_medeval.ratings.grades import Unread, read_grade, read_grades, read_verdict
+from pytest_medeval.types import Answer
+
+_THOUGHTS = re.compile(r"\A\s*<think>.*?</think>", re.DOTALL)
+"""What a reasoning model thinks before it answers; an answer that ends in thought is none."""
+
+_DECISIONS = {FIRST: 1, SECOND: -1, TIE: 0}
+
+
+def failed(answer: Answer) -> bool:
+    """Say whether the judge could not be reached: asking again at once would not help."""
+    return answer.finish == "error"
+
+
+def spoken(answer: Answer) -> str:
+    """Give what the judge said, without what it thought before."""
+    return _THOUGHTS.sub("", answer.text)
+
+
+def read_all(answer: Answer, rubric: Rubric) -> dict[str, float] | Unread:
+    """Read the grades of all dimensions; part of them is nothing."""
+    if failed(answer):
+        return Unread(answer.error)
+    return read_grades(spoken(answer), rubric.names, rubric.scale)
+
+
+def read_each(answer: Answer, rubric: Rubric) -> dict[str, float | Unread]:
+    """Read each dimension for itself: the rest of a verdict of which one grade is missing."""
+    verdict: Mapping[str, Any] | Unread = Unread(answer.error)
+    if not failed(answer):
+        verdict = read_verdict(spoken(answer), rubric.names)
+    if isinstance(verdict, Unread):
+        return dict.fromkeys(rubric.names, verdict)
+    return {
+        name: read_grade(verdict[name], rubric.scale) if name in verdict else Unread(f"no grade for {name!r}")
+        for name in rubric.names
+    }
+
+
+def expected_grade(answer: Answer, grades: Sequence[str]) -> float | Unread:
+    """Weigh the grades by their probabilities: sum over g of g * p(g) / sum over g of p(g).
+
+    The expectation keeps what a judge knows between two grades (Liu et al. 2023, G-Eval, section 2). A server
+    without likelihoods replies instead: then the reply must be one grade and nothing else.
+
+    >>> expected_grade(Answer(finish="choice", logprobs=(math.log(0.1), math.log(0.3))), ["4", "5"])
+    4.75
+    """
+    if failed(answer):
+        return Unread(answer.error)
+    if not answer.logprobs:
+        text = spoken(answer).strip().removesuffix(".")
+        return float(text) if text in grades else Unread(f"the reply is none of {', '.join(grades)}")
+    weights = _weights(answer, len(grades))
+    if weights is None:
+        return Unread("a grade has no finite log-probability")
+    return math.fsum(
+        float(grade) * weight for grade, weight in zip(grades, weights, strict=True)
+    ) / math.fsum(weights)
+
+
+def read_preference(answer: Answer) -> int | Unread:
+    """Read which of two replies a judge prefers: 1 the first, -1 the second, 0 neither."""
+    if failed(answer):
+        return Unread(answer.error)
+    if answer.logprobs:
+        weights = _weights(answer, 2)
+        if weights is None:
+            return Unread("a choice has no finite log-probability")
+        return (weights[0] > weights[1]) - (weights[0] < weights[1])
+    said = spoken(answer).strip().removesuffix(".")
+    verdict = {PREFERENCE: said} if said in _DECISIONS else read_verdict(said, [PREFERENCE])
+    if isinstance(verdict, Unread):
+        return verdict
+    decision = _DECISIONS.get(str(verdict[PREFERENCE]))
+    return Unread(f"preference is none of {', '.join(_DECISIONS)}") if decision is None else decision
+
+
+def _weights(answer: Answer, count: int) -> list[float] | None:
+    """Give probabilities up to a common factor; None where one is unknown."""
+    if len(answer.logprobs) != count or not all(math.isfinite(value) for value in answer.logprobs):
+        return None
+    top = max(answer.logprobs)
+    return [math.exp(value - top) for value in answer.logprobs]
