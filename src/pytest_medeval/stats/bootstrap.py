@@ -143,17 +143,28 @@ def percentile(distribution: FloatArray, level: float = 0.95, *, units: int | No
     return float(low), float(high)
 
 
-def bca(distribution: FloatArray, estimate: float, jackknife: FloatArray, level: float = 0.95) -> Interval:
-    """Bias-corrected and accelerated interval (Efron, 1987): ``jackknife`` holds the leave-one-out scores."""
+def bca(
+    distribution: FloatArray,
+    estimate: float,
+    jackknife: FloatArray,
+    level: float = 0.95,
+    *,
+    units: int | None = None,
+) -> Interval:
+    """Bias-corrected and accelerated interval (Efron, 1987); with ``units`` expanded for small samples.
+
+    ``jackknife``: the leave-one-out scores. Where they do not vary, or no resample lies on one side of the
+    estimate, neither correction is defined, and the percentile interval is given.
+    """
     below = (np.sum(distribution < estimate) + np.sum(distribution <= estimate)) / (2 * len(distribution))
-    deviations = jackknife.mean() - jackknife
+    deviations = jackknife.mean() - jackknife if len(jackknife) else jackknife
     spread = float(np.sum(deviations**2))
     if spread == 0 or not 0 < below < 1:
-        return percentile(distribution, level)
+        return percentile(distribution, level, units=units)
     bias = NORMAL.inv_cdf(float(below))
     acceleration = float(np.sum(deviations**3)) / (6 * spread**1.5)
-    tail = (1 - level) / 2
+    tail = (1 - level) / 2 if units is None else expanded_tail(level, units)
     shifts = [bias + NORMAL.inv_cdf(end) for end in (tail, 1 - tail)]
-    ends = [NORMAL.cdf(bias + shift / (1 - acceleration * shift)) for shift in shifts]
+    ends = [NORMAL.cdf(bias + shift / max(1e-9, 1 - acceleration * shift)) for shift in shifts]
     low, high = np.quantile(distribution, ends)
     return float(low), float(high)

@@ -9,14 +9,8 @@ import numpy as np
 
 from pytest_medeval.stats.bootstrap import RESAMPLES, Interval
 from pytest_medeval.stats.effect import cohens_dz
-from pytest_medeval.stats.evidence import (
-    Evidence,
-    Rows,
-    difference_interval,
-    discordant,
-    gather,
-    value_interval,
-)
+from pytest_medeval.stats.evidence import Evidence, Rows, gather
+from pytest_medeval.stats.intervals import difference_interval, value_interval
 from pytest_medeval.stats.paired import NO_CHANGE, TestResult, mann_whitney, mcnemar, permutation_p, wilcoxon
 from pytest_medeval.types import Direction, FloatArray, Metric
 
@@ -128,7 +122,7 @@ def paired_test(evidence: Evidence, difference: float, se: float) -> TestResult:
     groups.
     """
     if evidence.kind == "right/wrong" and not evidence.clustered:
-        return mcnemar(*discordant(evidence))
+        return mcnemar(*evidence.discordant)
     if evidence.kind == "mean" and not evidence.clustered:
         return wilcoxon(evidence.per_case)
     p_value = permutation_p(difference, evidence.relabelled)

@@ -1,4 +1,4 @@
-"""What the rows of a metric say: values, resampled distributions, and intervals at any level.
+"""What the rows of a metric say: values, resampled distributions, what changed.
 
 Made once for all metrics of a suite, so that they share the resampling weights; comparisons and gates read
 it.
@@ -16,18 +16,15 @@ from numpy.typing import NDArray
 
 from pytest_medeval.stats.bootstrap import (
     RESAMPLES,
-    Interval,
     Score,
     cluster_codes,
     cluster_sums,
     label_swaps,
     leave_one_out,
-    percentile,
     quiet,
     resample,
     weighted_scores,
 )
-from pytest_medeval.stats.proportions import tango, wilson
 from pytest_medeval.types import FloatArray, Metric
 
 Kind: TypeAlias = Literal["right/wrong", "mean", "suite"]
@@ -35,9 +32,6 @@ Kind: TypeAlias = Literal["right/wrong", "mean", "suite"]
 
 Rows: TypeAlias = Mapping[str, FloatArray]
 """Stored rows (n, r) by ``Metric.counts``."""
-
-FEW_CHANGES = 10
-"""With fewer changed units the bootstrap of a difference sees too little of what can change."""
 
 
 @dataclass(frozen=True)
@@ -100,12 +94,30 @@ class Evidence:
         return gaps[np.isfinite(gaps)]
 
     @cached_property
+    def candidate_jackknife(self) -> FloatArray:
+        """Leave-one-out values of the candidate (units,), defined ones only."""
+        return _defined(leave_one_out(self.metric.score, self.candidate.by_unit))
+
+    @cached_property
+    def jackknife(self) -> FloatArray:
+        """Leave-one-out differences (units,), defined ones only; empty without a baseline."""
+        if self.baseline is None:
+            return np.empty(0)
+        left_out = leave_one_out(self.metric.score, self.candidate.by_unit)
+        return _defined(left_out - leave_one_out(self.metric.score, self.baseline.by_unit))
+
+    @cached_property
+    def discordant(self) -> tuple[int, int]:
+        """Cases that score higher with the candidate, and cases that score lower."""
+        return int(np.sum(self.per_case > 0)), int(np.sum(self.per_case < 0))
+
+    @cached_property
     def changes(self) -> tuple[int, int, float]:
-        """Units that got better, units that got worse, and the widest range of a unit's share in the metric.
+        """Units that got better, units that got worse, and the range of one unit's share in the metric.
 
         A unit's share is its jackknife pseudo-value: for a mean over independent cases, its score.
         """
-        assert self.baseline is not None  # noqa: S101 - callers ask for a difference only where there is one
+        assert self.baseline is not None  # noqa: S101 - asked for with a baseline only
         shares = [_pseudo_values(self.metric, sample) for sample in (self.candidate, self.baseline)]
         changed = (self.candidate.by_unit != self.baseline.by_unit).any(axis=1)
         gaps = (shares[0] - shares[1])[changed]
@@ -221,11 +233,6 @@ def _swap_scores(evidence: Evidence) -> tuple[Score, FloatArray]:
     return gap, old - new
 
 
-def _defined(values: FloatArray) -> FloatArray:
-    kept: FloatArray = values[np.isfinite(values)]
-    return kept
-
-
 def _pseudo_values(metric: Metric, sample: Sample) -> FloatArray:
     units = len(sample.by_unit)
     if units == 1:
@@ -233,43 +240,6 @@ def _pseudo_values(metric: Metric, sample: Sample) -> FloatArray:
     return units * sample.value - (units - 1) * leave_one_out(metric.score, sample.by_unit)
 
 
-def value_interval(evidence: Evidence, level: float = 0.95) -> Interval | None:
-    """Interval of the candidate's value: Wilson's for right/wrong, else the expanded percentile bootstrap.
-
-    At 0 or 1 the bootstrap has no width; there Wilson's interval of a share stands in. None where undefined.
-    """
-    sample, n = evidence.candidate, evidence.units
-    if not np.isfinite(sample.value):
-        return None
-    if evidence.kind == "right/wrong" and not evidence.clustered:
-        right = _defined(sample.scores)  # type: ignore[arg-type]  # right/wrong has scores
-        return wilson(float(right.sum()), len(right), level)
-    draws = _defined(sample.draws)
-    if np.ptp(draws) == 0 and sample.value in (0.0, 1.0):
-        return wilson(sample.value * n, n, level)
-    return percentile(draws, level, units=n)
-
-
-def difference_interval(evidence: Evidence, level: float = 0.95) -> Interval | None:
-    """Interval of the paired difference: Tango's for right/wrong, else the expanded percentile bootstrap.
-
-    With fewer than 10 changed units the bootstrap interval is widened to Tango's for units better and worse,
-    times the range of one unit's share in the metric: what a rare change could cost is not in the sample.
-    None where undefined.
-    """
-    if evidence.difference is None:
-        return None
-    if evidence.kind == "right/wrong" and not evidence.clustered:
-        wins, losses = discordant(evidence)
-        return tango(wins, losses, evidence.n, level)
-    low, high = percentile(evidence.gaps, level, units=evidence.units)
-    better, worse, span = evidence.changes
-    if better + worse < FEW_CHANGES:
-        rare = tango(better, worse, evidence.units, level)
-        low, high = min(low, span * rare[0]), max(high, span * rare[1])
-    return low, high
-
-
-def discordant(evidence: Evidence) -> tuple[int, int]:
-    """Cases that only the candidate has right, cases that only the baseline has right."""
-    return int(np.sum(evidence.per_case > 0)), int(np.sum(evidence.per_case < 0))
+def _defined(values: FloatArray) -> FloatArray:
+    kept: FloatArray = values[np.isfinite(values)]
+    return kept

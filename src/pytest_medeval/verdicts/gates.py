@@ -18,7 +18,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from pytest_medeval.stats.bootstrap import NORMAL, RESAMPLES, Interval
-from pytest_medeval.stats.evidence import Evidence, difference_interval, gather
+from pytest_medeval.stats.evidence import Evidence
+from pytest_medeval.stats.intervals import difference_interval
 from pytest_medeval.stats.power import cases_needed
 from pytest_medeval.types import Verdict
 from pytest_medeval.verdicts.grammar import (
@@ -29,6 +30,7 @@ from pytest_medeval.verdicts.grammar import (
     number_text,
     parse_gate,
 )
+from pytest_medeval.verdicts.looks import Seen, looks, see
 from pytest_medeval.verdicts.result import FEWEST, GateResult, SuiteData
 from pytest_medeval.verdicts.thresholds import judge_threshold
 
@@ -80,7 +82,8 @@ def judge_all(
     """
     for gate, suite in gates:
         check(gate, {name: metric.direction for name, metric in suite.metrics.items()}, suite.tags)
-    opened = [_open(gate, suite, seed, resamples) for gate, suite in gates]
+    seen = see(gates, seed=seed, resamples=resamples)
+    opened = [_open(gate, suite, seen) for gate, suite in gates]
     decided = iter(_settle([entry for entry in opened if isinstance(entry, Contest)], alpha))
     return [next(decided) if isinstance(entry, Contest) else entry for entry in opened]
 
@@ -119,32 +122,18 @@ def _partial(reason: str) -> str:
     return f"only a part of the suite ran{f': {reason}' if reason else ''}"
 
 
-def _open(gate: Gate, suite: SuiteData, seed: int, resamples: int) -> GateResult | Contest:
+def _open(gate: Gate, suite: SuiteData, seen: Seen) -> GateResult | Contest:
     """Judge what needs no correction; make a contest of a comparison."""
     blank = GateResult(suite=suite.name, expression=str(gate), verdict="not evaluated", reason="")
     if not suite.complete:
         return replace(blank, reason=_partial(suite.reason))
-    part = suite.ordered()
+    gathered = [seen.get(look, {}).get(gate.target.metric) for look in looks(gate, suite)]
     if isinstance(gate.condition, Threshold):
-        return judge_threshold(
-            gate.target, gate.condition, suite.ordered(), blank, seed=seed, resamples=resamples
-        )
+        return judge_threshold(gate, gathered, suite, blank)
     against = gate.condition.against
-    metric = suite.metrics[gate.target.metric]
-    if metric.counts not in suite.rows.get(against, {}):
-        return replace(blank, reason=f"there is no {against} to compare {metric.name} with")
-    if gate.target.tag is not None and gate.target.value is not None:
-        part = part.having(gate.target.tag, gate.target.value)
-    evidence = gather(
-        [metric],
-        part.rows["candidate"],
-        part.rows[against],
-        groups=part.groups or None,
-        seed=seed,
-        resamples=resamples,
-        permute=False,
-    ).get(metric.name)
-    return _contest(gate, evidence, blank)
+    if suite.metrics[gate.target.metric].counts not in suite.rows.get(against, {}):
+        return replace(blank, reason=f"there is no {against} to compare {gate.target.metric} with")
+    return _contest(gate, gathered[0], blank)
 
 
 def _contest(gate: Gate, evidence: Evidence | None, blank: GateResult) -> GateResult | Contest:
@@ -152,7 +141,8 @@ def _contest(gate: Gate, evidence: Evidence | None, blank: GateResult) -> GateRe
     assert not isinstance(condition, Threshold)  # noqa: S101 - thresholds are judged before
     if evidence is None:
         return replace(blank, reason=f"candidate and {condition.against} have no case in common")
-    if evidence.difference is None:
+    interval = difference_interval(evidence)
+    if evidence.difference is None or interval is None:
         return replace(blank, n=evidence.n, reason=f"{gate.target.metric} is undefined on these cases")
     margin = condition.margin if isinstance(condition, NotWorse) else 0.0
     found = replace(
@@ -160,7 +150,7 @@ def _contest(gate: Gate, evidence: Evidence | None, blank: GateResult) -> GateRe
         observed=evidence.difference,
         threshold=-evidence.metric.direction * margin + 0.0,
         n=evidence.n,
-        interval=difference_interval(evidence),
+        interval=interval,
     )
     if margin >= 1 and _unit_scale(evidence):
         return replace(

@@ -6,10 +6,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from pytest_medeval.stats.bootstrap import RESAMPLES, Interval
-from pytest_medeval.stats.evidence import gather, value_interval
+from pytest_medeval.stats.bootstrap import Interval
+from pytest_medeval.stats.evidence import Evidence
+from pytest_medeval.stats.intervals import value_interval
 from pytest_medeval.stats.power import MOST_CASES
-from pytest_medeval.verdicts.grammar import Target, Threshold, number_text
+from pytest_medeval.verdicts.grammar import Gate, Threshold, number_text
+from pytest_medeval.verdicts.looks import looks
 from pytest_medeval.verdicts.result import FEWEST, GateResult, SuiteData
 
 ROUNDING = 1e-9
@@ -43,40 +45,32 @@ def holds(found: float, condition: Threshold) -> bool:
 
 
 def judge_threshold(
-    target: Target,
-    condition: Threshold,
-    suite: SuiteData,
-    blank: GateResult,
-    *,
-    seed: int = 0,
-    resamples: int = RESAMPLES,
+    gate: Gate, gathered: Sequence[Evidence | None], suite: SuiteData, blank: GateResult
 ) -> GateResult:
-    """Judge a threshold on the suite, a subgroup, or the worst subgroup; small subgroups are not judged."""
+    """Judge a threshold on what its gate looks at; small subgroups are shown, not judged.
+
+    ``gathered``: the evidence of each part that the gate looks at, in the order of ``looks``.
+    """
+    target, condition = gate.target, gate.condition
+    assert isinstance(condition, Threshold)  # noqa: S101 - comparisons are judged elsewhere
     blank = replace(blank, threshold=condition.number)
+    names = [look.value or target.metric for look in looks(gate, suite)]
+    parts = [_part(name, evidence) for name, evidence in zip(names, gathered, strict=True)]
     if target.by is not None:
-        names = sorted({case[target.by] for case in suite.tags if target.by in case})
-        groups = [(name, suite.having(target.by, name)) for name in names]
-        parts = [_measure(target.metric, group, name, seed, resamples) for name, group in groups]
         return _judge_worst(parts, suite.metrics[target.metric].direction, target.by, condition, blank)
-    if target.tag is None or target.value is None:
-        return _verdict(_measure(target.metric, suite, target.metric, seed, resamples), condition, blank)
-    part = _measure(target.metric, suite.having(target.tag, target.value), target.value, seed, resamples)
-    if part.n < FEWEST:
-        reason = f"{part}: a subgroup of fewer than {FEWEST} cases is shown, not judged"
-        return replace(blank, observed=part.value, interval=part.interval, n=part.n, reason=reason)
-    return _verdict(part, condition, blank)
+    if target.tag is not None and parts[0].n < FEWEST:
+        shown = replace(blank, observed=parts[0].value, interval=parts[0].interval, n=parts[0].n)
+        return replace(
+            shown, reason=f"{parts[0]}: a subgroup of fewer than {FEWEST} cases is shown, not judged"
+        )
+    return _verdict(parts[0], condition, blank)
 
 
-def _measure(name: str, suite: SuiteData, called: str, seed: int, resamples: int) -> Part:
-    metric, rows = suite.metrics[name], suite.rows["candidate"]
-    if metric.counts not in rows:
-        return Part(called)
-    gathered = gather([metric], rows, groups=suite.groups or None, seed=seed, resamples=resamples)
-    if name not in gathered:
-        return Part(called)
-    evidence = gathered[name]
+def _part(name: str, evidence: Evidence | None) -> Part:
+    if evidence is None:
+        return Part(name)
     value = evidence.candidate.value
-    return Part(called, evidence.n, value if math.isfinite(value) else None, value_interval(evidence))
+    return Part(name, evidence.n, value if math.isfinite(value) else None, value_interval(evidence))
 
 
 def _verdict(part: Part, condition: Threshold, blank: GateResult) -> GateResult:
