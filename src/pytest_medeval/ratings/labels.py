@@ -8,8 +8,8 @@ score      yes      a number on the scale (1 to 5 unless ``--scale`` says otherw
 dimension  no       what was rated, ``overall`` unless said otherwise
 rater      no       who rated; without it the file's name
 cluster    no       what replies share (case, conversation); without it each reply stands for itself
-question   no       the texts behind the item: a judge that runs needs them, and two files that differ in them
-reply               are not about the same reply
+question   no       the texts behind the item, which a judge that runs needs; where two files have the reply and
+reply               differ in it, they are not about the same reply
 reference
 ========== ======== ==========================================================================================
 
@@ -86,7 +86,7 @@ def _entry(fields: Mapping[str, Any], source: Source, scale: Scale, rater: str) 
     grade = Unread("not rated") if value in ("", None) else read_grade(value, scale)
     if isinstance(grade, Unread):
         return Left(source, grade.reason, f"{item} {dimension}: {value!r}")
-    about = digest(*(str(fields.get(key) or "") for key in TEXTS[:2])) if fields.get("reply") else ""
+    about = digest(str(fields["reply"])) if fields.get("reply") else ""
     return Rating(
         item,
         _text(fields, "rater", source) or rater,

@@ -202,6 +202,8 @@ def test_labels_defaults_and_texts(tmp_path):
     assert (rating.rater, rating.dimension, rating.cluster) == ("dr2", "overall", "a")
     assert found.texts == {"a": {"question": "Why?", "reply": "Rest."}}
     assert rating.about
+    other = read_ratings(written(tmp_path, "judge.jsonl", '{"item": "a", "score": 2, "reply": "Rest. "}'))
+    assert other.ratings[0].about == rating.about
     assert found.scales == {"overall": Scale(0, 10, 0.5)}
 
 

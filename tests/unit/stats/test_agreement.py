@@ -180,7 +180,7 @@ def test_interval_is_scipys(name):
 def test_interval_holds_its_level_with_few_clusters():
     """In 300 audits of 30 conversations, 9 of 10 intervals hold the true kappa, and few begin above it.
 
-    Over 1,500 audits the interval held it in 93 %, and began above it in 1 %: the error that would admit a judge.
+    Over 1,500 audits: 93 % hold it and 1 % begin above it, the error that would admit a judge.
     """
     rng = np.random.default_rng(8)
 
