@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from typing import Any
 
@@ -72,4 +73,7 @@ def mean(total: FloatArray) -> FloatArray:
 
 def signed(name: str, *parts: str, library: str = "pytest-medeval") -> str:
     """Join a signature in sacreBLEU's manner, the version of what defines the number last."""
-    return "|".join([name, *parts, f"version:{library}-{version(library)}"])
+    return "|".join([name, *parts, f"version:{library}-{_version(library)}"])
+
+
+_version = cache(version)

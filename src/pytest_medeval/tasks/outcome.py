@@ -37,8 +37,8 @@ def loops(text: str) -> bool:
 
     The last copy to begin may be cut anywhere, as the token limit does it. List markers and the amount of
     blank space are ignored, so that ``1. Rest. 2. Rest. 3. Rest. ...`` is a loop, while the items of a real
-    list differ. Bytes of UTF-8 count a Chinese character three times, about what it carries. Time is linear in
-    the text.
+    list differ. Bytes of UTF-8 count a Chinese character three times, about what it carries. Time is linear
+    in the text.
 
     >>> loops("It is mild. " * 9 + "It is"), loops("咳嗽，" * 12), loops("Rest, and rest, and rest again.")
     (True, True, False)

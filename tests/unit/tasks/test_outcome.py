@@ -27,7 +27,7 @@ MADE_LOOPS = [
 
 NO_LOOPS = [
     "\n".join(f"{name}: present" for name in ["1. Fever", "2. Cough", "3. Rash", "4. Chills", "5. Pain"]),
-    "\n".join(f"{name}：阳性" for name in ["咳嗽", "发热", "流涕", "鼻塞", "腹泻", "呕吐", "皮疹", "头痛", "乏力"]),
+    "\n".join(f"{name}：阳性" for name in ["咳嗽", "发热", "流涕", "鼻塞", "腹泻", "呕吐", "皮疹", "头痛"]),
     "".join(f"Day {day}: take two tablets in the morning with a glass of water. " for day in range(1, 9)),
     "Call an ambulance now. Call an ambulance now. Call an ambulance now.",
     "Rest, rest and rest again. Drink, drink and drink again. Sleep, sleep and sleep again. Be well.",

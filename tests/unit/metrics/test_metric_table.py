@@ -1,0 +1,51 @@
+"""The table of metrics."""
+
+import inspect
+
+import pytest
+
+from pytest_medeval.errors import MedevalError
+from pytest_medeval.metrics import METRICS, metrics_for
+from pytest_medeval.tasks import TASKS
+
+ALL = [TASKS.resolve(name)() for name in TASKS]
+
+
+@pytest.mark.parametrize("task", ALL, ids=lambda task: task.name)
+def test_every_task_has_its_metrics(task):
+    """In the order of the task, each under its own name, with a signature that ends in a version."""
+    metrics = metrics_for(task)
+    assert tuple(metric.name for metric in metrics) == task.metrics
+    assert len({metric.signature for metric in metrics}) == len(metrics)
+    assert all("|version:" in metric.signature for metric in metrics)
+    assert {metric.direction for metric in metrics} <= {1, -1, 0}
+
+
+def test_every_entry_is_a_metric_of_its_task():
+    """No entry of the table is dead, and each has a docstring."""
+    for name in METRICS:
+        task, _, metric = name.partition(".")
+        (made,) = metrics_for(TASKS.resolve(task)(), [metric])
+        assert made.name == metric
+        assert inspect.getdoc(METRICS.resolve(name))
+
+
+@pytest.mark.parametrize("task", ALL, ids=lambda task: task.name)
+def test_unknown_names_get_suggestions(task):
+    """One line with the nearest name and the names of this task only."""
+    with pytest.raises(MedevalError) as caught:
+        metrics_for(task, [task.metrics[0][:-1]])
+    assert f"did you mean {task.metrics[0]!r}?" in str(caught.value)
+    assert f"unknown metric of task {task.name}" in str(caught.value)
+
+
+def test_metrics_of_one_family_share_their_row():
+    """Equal ``counts`` means that a stored row serves them all."""
+    families: dict[str, set[str]] = {}
+    for task in ALL:
+        for metric in metrics_for(task):
+            families.setdefault(metric.counts, set()).add(metric.name)
+    assert families["bleu"] == {"bleu", "corpus_bleu", "length_ratio"}
+    assert families["rouge"] == {"rouge1", "rouge2", "rougeL"}
+    assert "ece" in families["mcq"]
+    assert "cost" in families["polarity"]
