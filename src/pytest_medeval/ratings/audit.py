@@ -9,7 +9,7 @@ import numpy as np
 
 from pytest_medeval.errors import MedevalError
 from pytest_medeval.ratings.consistency import PositionAudit, Repeats, count_agreement, position_audit
-from pytest_medeval.ratings.join import Pairs, by_dimension, join, value_counts
+from pytest_medeval.ratings.join import Pairs, by_dimension, join, rater_pairs, value_counts
 from pytest_medeval.ratings.types import Decision, Left, Rating, RatingSet, Scale
 from pytest_medeval.stats.agreement import (
     RESAMPLES,
@@ -26,6 +26,9 @@ from pytest_medeval.stats.agreement import (
 FLOOR = 0.4
 MIN_CLUSTERS = 10
 """Below this no interval is trusted to admit a judge: three perfect cases would give [1, 1]."""
+
+MAX_PAIRED = 4
+"""Of more raters than this, alpha tells more than a table of all pairs."""
 
 STATISTICS = (
     "kappa",
@@ -80,6 +83,8 @@ class Audit:
     human: RatingSet | None
     judges: tuple[RatingSet, ...]
     agreements: tuple[Agreement, ...] = ()
+    rater_pairs: tuple[Agreement, ...] = ()
+    """Every two people against each other, where there are few and no judge is asked about."""
     people: tuple[Among, ...] = ()
     panel: tuple[Among, ...] = ()
     positions: Mapping[str, PositionAudit]
@@ -165,6 +170,8 @@ def audit(
     scales = _scales(sources)
     joined = join(people, scores, scales) if human else None
     sampling = {"seed": seed, "resamples": resamples}
+    few = not judges and len({rating.rater for rating in people}) <= MAX_PAIRED
+    paired = rater_pairs(people, scales) if few else ()
     read = [entry for source in sources for entry in source.left]
     return Audit(
         human=human,
@@ -172,6 +179,7 @@ def audit(
         agreements=tuple(agreement(pairs, floor=floor, **sampling) for pairs in joined.pairs)
         if joined
         else (),
+        rater_pairs=tuple(agreement(pairs, floor=floor, **sampling) for pairs in paired),
         people=among(people, scales, **sampling),
         panel=among(scores, scales, **sampling),
         positions=_positions(decision for judge in judges for decision in judge.decisions),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 
@@ -69,6 +70,19 @@ def join(people: Sequence[Rating], judges: Sequence[Rating], scales: Mapping[str
             if both:
                 pairs.append(_pairs(judge, dimension, scales[dimension], both))
     return Joined(pairs=tuple(pairs), left=tuple(left))
+
+
+def rater_pairs(ratings: Iterable[Rating], scales: Mapping[str, Scale]) -> tuple[Pairs, ...]:
+    """Put every two raters side by side on the replies that both rated, a dimension at a time."""
+    found = []
+    for dimension, given in by_dimension(ratings).items():
+        raters = _by_rater(given)
+        for first, second in combinations(sorted(raters), 2):
+            known = _by_item(raters[first])
+            both = [match for match in _matched(known, raters[second]) if isinstance(match, _Match)]
+            if both:
+                found.append(_pairs(f"{second} against {first}", dimension, scales[dimension], both))
+    return tuple(found)
 
 
 def value_counts(ratings: Iterable[Rating], scale: Scale) -> tuple[FloatArray, IntArray]:

@@ -1,17 +1,17 @@
 """Our own format of labels and judge scores: one score a line, as JSON lines or as a CSV table.
 
-========== ======== ==========================================================================================
+========== ======== ========================================================================================
 key        needed   meaning
-========== ======== ==========================================================================================
+========== ======== ========================================================================================
 item       yes      which reply was rated; ``case`` is another name for it
 score      yes      a number on the scale (1 to 5 unless ``--scale`` says otherwise); empty: not rated
 dimension  no       what was rated, ``overall`` unless said otherwise
 rater      no       who rated; without it the file's name
 cluster    no       what replies share (case, conversation); without it each reply stands for itself
-question   no       the texts behind the item, which a judge that runs needs; where two files have the reply and
-reply               differ in it, they are not about the same reply
+question   no       the texts behind the item, which a judge that runs needs; where two files have the reply
+reply               and differ in it, they are not about the same reply
 reference
-========== ======== ==========================================================================================
+========== ======== ========================================================================================
 
 A second score of the same rater for the same reply and dimension is left out and said.
 """

@@ -33,8 +33,8 @@ _FILE_WIDTH = 48
 def audit_lines(found: Audit, settings: Mapping[str, float]) -> Iterator[str]:
     """Give the table, part by part; a part that has nothing to say is not there."""
     yield from _files(found)
-    if found.agreements:
-        yield from _agreements(found, settings)
+    yield from _agreements(found.agreements, "judge {} against people", settings["floor"])
+    yield from _agreements(found.rater_pairs, "rater {}", None)
     yield from _among(found.people, "people among themselves", "raters")
     yield from _among(found.panel, "judges among themselves (panel)", "judges")
     for judge, position in found.positions.items():
@@ -67,16 +67,18 @@ def _file_line(role: str, source: RatingSet) -> str:
     return f"{role:<8}{_short(source.file)}: {scores} of {replies} by {by}"
 
 
-def _agreements(found: Audit, settings: Mapping[str, float]) -> Iterator[str]:
-    for judge in dict.fromkeys(entry.judge for entry in found.agreements):
-        entries = [entry for entry in found.agreements if entry.judge == judge]
+def _agreements(entries: Sequence[Agreement], title: str, floor: float | None) -> Iterator[str]:
+    """Give one table a judge; without a floor nobody is admitted: people are no judges."""
+    for judge in dict.fromkeys(entry.judge for entry in entries):
+        those = [entry for entry in entries if entry.judge == judge]
         yield ""
-        yield f"judge {judge} against people"
-        yield f"{'dimension':<{_NAME}}" + "".join(f"{title:>{_CELL}}" for title in _COLUMNS.values())
+        yield title.format(judge)
+        yield f"{'dimension':<{_NAME}}" + "".join(f"{column:>{_CELL}}" for column in _COLUMNS.values())
         yield f"{'  n/clusters':<{_NAME}}" + f"{'95 % interval below each value':>{_CELL * len(_COLUMNS)}}"
-        for entry in entries:
+        for entry in those:
             yield from _rows(entry)
-        yield from _standings(entries, settings["floor"])
+        if floor is not None:
+            yield from _standings(those, floor)
 
 
 def _rows(entry: Agreement) -> Iterator[str]:
@@ -214,6 +216,7 @@ def audit_record(found: Audit, settings: Mapping[str, float]) -> dict[str, Any]:
         "human": found.human and _file_record(found.human),
         "judge_files": [_file_record(judge) for judge in found.judges],
         "agreement": [_agreement_record(entry) for entry in found.agreements],
+        "rater_pairs": [_pair_record(entry) for entry in found.rater_pairs],
         "people": [_among_record(entry) for entry in found.people],
         "panel": [_among_record(entry) for entry in found.panel],
         "positions": {judge: asdict(position) for judge, position in found.positions.items()},
@@ -245,14 +248,21 @@ def _file_record(source: RatingSet) -> dict[str, Any]:
 
 
 def _agreement_record(entry: Agreement) -> dict[str, Any]:
+    standing = entry.standing
+    verdict = {"admissible": standing.admissible, "reason": standing.reason}
+    return {"judge": entry.judge, **_numbers(entry), **verdict}
+
+
+def _pair_record(entry: Agreement) -> dict[str, Any]:
+    return {"raters": entry.judge, **_numbers(entry)}
+
+
+def _numbers(entry: Agreement) -> dict[str, Any]:
     return {
-        "judge": entry.judge,
         "dimension": entry.dimension,
         "n": entry.n,
         "clusters": entry.clusters,
         "statistics": {name: asdict(entry.estimates[name]) for name in STATISTICS},
-        "admissible": entry.standing.admissible,
-        "reason": entry.standing.reason,
     }
 
 

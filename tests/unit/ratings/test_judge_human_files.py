@@ -198,6 +198,13 @@ def test_germediq(capsys):
     assert people["alpha"]["value"] == pytest.approx(alpha, abs=1e-9)
     assert (people["items"], people["scores"]) == (115, 230)
     assert found["left_out"] == []
+    assert [pair["raters"] for pair in found["rater_pairs"]] == [
+        "rating1b against rating1a",
+        "rating2b against rating2a",
+    ]
+    for pair, group in zip(found["rater_pairs"], (columns[:2], columns[2:]), strict=True):
+        sides = [[float(row[column]) for row in rows if row[column]] for column in group]
+        check(pair, *sides, steps=5, low=1, step=1)
 
 
 @pytest.mark.parametrize(
