@@ -235,8 +235,13 @@ def _client(spec: EndpointSpec, traffic: Traffic) -> Any:
         api_key=key or "none",
         timeout=traffic.timeout,
         max_retries=traffic.retries,
-        http_client=openai.DefaultAsyncHttpxClient(trust_env=False) if host in _LOOPBACK else None,
+        http_client=_direct(spec.url) if host in _LOOPBACK else None,
     )
+
+
+def _direct(url: str) -> Any:
+    """Make a transport without proxies; certificates are loaded, which takes time, where there are any."""
+    return openai.DefaultAsyncHttpxClient(trust_env=False, verify=url.startswith("https:"))
 
 
 def _failed(request: Request, why: str) -> Answer:
@@ -260,7 +265,7 @@ def _line(error: Exception, traffic: Traffic) -> str:
     elif isinstance(error, openai.APIConnectionError):
         text = f"no server answers: {error.__cause__ or error} ({tries})"
     elif isinstance(error, openai.APIStatusError):
-        text = f"HTTP {error.status_code}: {wire.short(error.message)}"
+        text = f"HTTP {error.status_code}: {wire.complaint(error.body)}"
     elif isinstance(error, wire.MalformedError):
         text = str(error)
     else:

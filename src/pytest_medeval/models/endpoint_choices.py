@@ -43,7 +43,7 @@ class Likelihoods:
             except Exception as error:
                 if self._found or not _not_offered(error):
                     raise
-                self._reason = wire.short(str(error))
+                self._reason = wire.complaint(getattr(error, "body", str(error)))
                 if way in self._ways:  # another request may have found out meanwhile
                     self._ways.remove(way)
             else:
@@ -54,7 +54,9 @@ class Likelihoods:
 
 def _not_offered(error: Exception) -> bool:
     """Tell "cannot" from "failed"; the client's errors carry a status code."""
-    return isinstance(error, wire.MalformedError) or getattr(error, "status_code", None) in _MISSING
+    if getattr(error, "status_code", None) in _MISSING:
+        return not wire.too_long(getattr(error, "body", None))
+    return isinstance(error, wire.MalformedError)
 
 
 async def _by_tokens(post: Post, spec: EndpointSpec, request: Request) -> Answer:

@@ -52,7 +52,7 @@ def chat_fields(name: str, request: Request, refused: Collection[str]) -> dict[s
     return {key: value for key, value in fields.items() if key not in refused}
 
 
-def refusal(complaint: Any, fields: Mapping[str, Any]) -> str | None:
+def refusal(body: Any, fields: Mapping[str, Any]) -> str | None:
     """Find the optional field of which a server complains: named by ``param``, else by a word of its text.
 
     A prompt that is too long is no refusal, though servers then speak of ``max_tokens`` too.
@@ -60,12 +60,28 @@ def refusal(complaint: Any, fields: Mapping[str, Any]) -> str | None:
     >>> refusal({"message": "'temperature' does not support 0"}, {"model": "m", "temperature": 0})
     'temperature'
     """
-    named = complaint.get("param") if isinstance(complaint, dict) else None
-    told = str(named or json.dumps(complaint, default=str)).lower()
-    if "context length" in told or "context window" in told:
+    named = body.get("param") if isinstance(body, dict) else None
+    told = str(named or json.dumps(body, default=str)).lower()
+    if too_long(body):
         return None
     known = ((key, words) for key, words in OPTIONAL.items() if key in fields)
     return next((key for key, words in known if any(word in told for word in words)), None)
+
+
+def too_long(body: Any) -> bool:
+    """Say whether a server complains of a prompt that is too long for the model."""
+    told = json.dumps(body, default=str).lower()
+    return "context length" in told or "context window" in told
+
+
+def complaint(body: Any) -> str:
+    """Give the text of a server's complaint in one short line.
+
+    >>> complaint({"message": "no such model", "code": 404}), complaint("<h1>Bad Gateway</h1>")
+    ('no such model', '<h1>Bad Gateway</h1>')
+    """
+    told = body.get("message") or body.get("detail") or body if isinstance(body, dict) else body
+    return short(told or "without a reason")
 
 
 def read_chat(body: Any, request: Request) -> Answer:

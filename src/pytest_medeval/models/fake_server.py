@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal, Self, TypeAlias
 
 Fault: TypeAlias = Literal["429", "500", "hang", "cut", "drop"]
-"""Too many requests (with Retry-After), broken server, no answer at all, JSON cut off, connection closed."""
+"""Too many requests and broken server (with Retry-After), no answer, JSON cut off, connection closed."""
 
 
 def fine(_number: int) -> Fault | None:
@@ -169,7 +169,7 @@ class _Handler(BaseHTTPRequestHandler):
         if fault == "429":
             self._send(429, b'{"error": {"message": "slow down"}}', retry_after=self.owner.retry_after)
         elif fault == "500":
-            self._send(500, b'{"error": {"message": "out of order"}}')
+            self._send(500, b'{"error": {"message": "out of order"}}', retry_after=self.owner.retry_after)
         else:
             status, answer = self.owner.respond(self.path, body)
             content = json.dumps(answer).encode()
