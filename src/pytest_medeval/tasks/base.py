@@ -21,6 +21,8 @@ class Task(Protocol):
     """Names of the metrics that a suite of this task reports unless it names its own."""
     headline: ClassVar[str]
     """The metric by which cases and subgroups are ranked in the report."""
+    judged: ClassVar[bool]
+    """Whether replies are free text that a judge can grade."""
 
     def case(self, record: Record) -> Any:
         """Check a record and make the task's case of it; ``MedevalError`` with file and line where it cannot."""

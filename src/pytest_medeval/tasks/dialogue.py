@@ -37,6 +37,7 @@ class Dialogue:
     """
 
     name: ClassVar[str] = "dialogue"
+    judged: ClassVar[bool] = True
     headline: ClassVar[str] = "rougeL"
     metrics: ClassVar[tuple[str, ...]] = (
         "bleu", "rouge1", "rouge2", "rougeL", "meteor", "corpus_bleu", "length_ratio",

@@ -39,6 +39,7 @@ class MCQ:
     """
 
     name: ClassVar[str] = "mcq"
+    judged: ClassVar[bool] = False
     headline: ClassVar[str] = "accuracy"
     metrics: ClassVar[tuple[str, ...]] = (
         "accuracy", "macro_precision", "macro_recall", "macro_f1", "answered", "reward", "ece", "brier",

@@ -41,6 +41,7 @@ class Polarity:
     """Options of a polarity suite; ``synonyms`` is a TOML file that replaces the shipped table of finding groups."""
 
     name: ClassVar[str] = "polarity"
+    judged: ClassVar[bool] = False
     headline: ClassVar[str] = "micro_f1"
     metrics: ClassVar[tuple[str, ...]] = (
         "accuracy", "micro_precision", "micro_recall", "micro_f1", "macro_f1",

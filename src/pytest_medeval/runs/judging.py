@@ -1,0 +1,168 @@
+"""Track B of a run: ask the judges, audit them against labels, and put their grades beside the cases."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_medeval.metrics.judge import judge_cases
+from pytest_medeval.metrics.judging_ask import Budget
+from pytest_medeval.metrics.judging_panel import (
+    Coverage,
+    Panelled,
+    case_data,
+    combine,
+    coverage,
+    judge_data,
+    judge_metrics,
+    judge_rows,
+)
+from pytest_medeval.metrics.judging_types import Judging, JudgeRun
+from pytest_medeval.metrics.rubric import DEFAULT_RUBRIC, Rubric
+from pytest_medeval.ratings import read_ratings
+from pytest_medeval.ratings.audit import agreement
+from pytest_medeval.ratings.join import join
+from pytest_medeval.ratings.types import Rating, RatingSet
+from pytest_medeval.tasks import TASKS
+from pytest_medeval.types import Metric, Source
+
+if TYPE_CHECKING:
+    from pytest_medeval.models import Model
+    from pytest_medeval.runs.journal import Journal
+
+JUDGE = "judge."
+FLOOR = 0.4
+COVERAGE = 0.95
+
+Progress = Callable[[str, int], Callable[[int], None]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgePlan:
+    """What the user asked of the judges: see the options ``--medeval-judge*`` and ``--medeval-rubric``."""
+
+    specs: Sequence[str] = ()
+    rubric: Rubric = DEFAULT_RUBRIC
+    sample: int | None = None
+    budget: Budget = field(default_factory=Budget)
+    reference: bool = True
+    coverage: float = COVERAGE
+    floor: float = FLOOR
+    labels: Path | None = None
+
+
+@dataclass(frozen=True)
+class TrackB:
+    """What the judges said of a run, or why there is nothing."""
+
+    plan: JudgePlan
+    runs: Sequence[JudgeRun] = ()
+    cases: Mapping[tuple[str, str], Panelled] = field(default_factory=dict)
+    standings: Sequence[Mapping[str, Any]] = ()
+    """A judge's agreement with the labels, one mapping dimension -> data for each of ``runs``."""
+
+    def metrics(self) -> tuple[Metric, ...]:
+        """Give the metrics of Track B."""
+        return judge_metrics(self.plan.rubric, self.runs)
+
+    def judges(self) -> list[dict[str, Any]]:
+        """Describe each judge for the record."""
+        return [
+            {**judge_data(run, self.plan.rubric), "agreement": dict(standing),
+             "admissible": bool(standing) and all(one["admissible"] for one in standing.values())}
+            for run, standing in zip(self.runs, self.standings, strict=True)
+        ]
+
+    def covered(self, suite: str, name: str) -> Coverage:
+        """Count a suite's cases that could be judged on a dimension."""
+        return coverage([case for (own, _), case in self.cases.items() if own == suite], name)
+
+    def barred(self, suite: str, metric: str) -> str:
+        """Say why a gate on a judge's metric cannot be evaluated; empty where it can."""
+        name = metric.removeprefix(JUDGE)
+        if not self.runs:
+            return "no judge was asked; give --medeval-judge=SPEC"
+        seen = self.covered(suite, name)
+        if not seen.asked:
+            return "no case of this suite was judged"
+        if seen.share < self.plan.coverage:
+            return f"{seen}: a coverage of {self.plan.coverage:g} is needed"
+        if self.plan.labels is None:
+            return "the judge is advisory: its agreement with people was not measured; give --medeval-judge-labels=FILE"
+        for run, standing in zip(self.runs, self.standings, strict=True):
+            poor = [one for key, one in standing.items() if key == name and not one["admissible"]]
+            if poor or (name in self.plan.rubric.names and name not in standing):
+                reason = poor[0]["reason"] if poor else f"no label for {name}"
+                return f"the judge {run.spec} is advisory on {name}: {reason}"
+        return ""
+
+
+def judged_entries(journal: Journal) -> list[dict[str, Any]]:
+    """Give the evaluations that a judge can grade: those of tasks whose replies are free text, in file order."""
+    return [
+        journal.entries[name][case]
+        for name, facts in journal.suites.items() if TASKS.resolve(facts["task"]).judged
+        for case in facts["cases"] if case in journal.entries.get(name, {})
+    ]
+
+
+def ask_judges(journal: Journal, plan: JudgePlan, seed: int, open_judge: Callable[[str], Model], progress: Progress) -> TrackB:
+    """Let every judge grade the run, and note the grades in the journal's entries."""
+    entries = judged_entries(journal)
+    if not plan.specs or not entries:
+        return TrackB(plan)
+    how = Judging(seed=seed, sample=plan.sample, reference=plan.reference, budget=plan.budget)
+    judges = [open_judge(spec) for spec in plan.specs]
+    runs = [judge_cases(judge, entries, plan.rubric, how, progress(f"judge {spec}: answers", _questions(entries, plan)))
+            for spec, judge in zip(plan.specs, judges, strict=True)]
+    standings = [_standing(judge, plan, seed) for judge in judges]
+    cases = {(case.suite, case.id): case for case in combine(runs)}
+    for entry in entries:
+        case = cases.get((entry["suite"], entry["id"]))
+        if case is not None:
+            entry["judge"] = case_data(case)
+            for role, rows in judge_rows(case).items():
+                entry[role]["rows"] |= rows
+    return TrackB(plan, runs, cases, standings)
+
+
+def _questions(entries: Sequence[Mapping[str, Any]], plan: JudgePlan) -> int:
+    """Count the questions that a judge of one dimension a time is asked; equal ones are asked once, so at most."""
+    share = min(1.0, plan.sample / len(entries)) if plan.sample else 1.0
+    return round(share * sum((len(plan.rubric.names) + 1) * sum(role in entry for role in ("candidate", "baseline")) for entry in entries))
+
+
+def _standing(judge: Model, plan: JudgePlan, seed: int) -> dict[str, Any]:
+    """Let a judge grade the labelled replies, and measure how far it agrees with the labels."""
+    if plan.labels is None:
+        return {}
+    people = read_ratings(plan.labels, name="labels", scale=plan.rubric.scale)
+    own = _labelled(judge, people, plan, seed)
+    joined = join(people.ratings, own, people.scales)
+    found = [agreement(pairs, floor=plan.floor, seed=seed) for pairs in joined.pairs]
+    return {
+        one.dimension: {
+            "n": one.n, "admissible": one.standing.admissible, "reason": one.standing.reason,
+            **{name: [value.value, value.low, value.high] for name, value in one.estimates.items()},
+        }
+        for one in found
+    }
+
+
+def _labelled(judge: Model, people: RatingSet, plan: JudgePlan, seed: int) -> list[Rating]:
+    """Grade the labelled replies; an item without its texts cannot be graded and so is not joined."""
+    clusters = {rating.item: rating.cluster for rating in people.ratings}
+    entries = [
+        {"suite": "labels", "id": item, "asked": texts["question"], "gold": texts.get("reference"),
+         "candidate": {"reply": texts["reply"], "outcome": "answered"}}
+        for item, texts in people.texts.items() if "question" in texts and "reply" in texts
+    ]
+    if not entries:
+        return []
+    run = judge_cases(judge, entries, plan.rubric, Judging(seed=seed, reference=plan.reference, preference=False))
+    return [
+        Rating(case.id, run.spec, name, grade, clusters[case.id], Source(str(plan.labels)))
+        for case in run.cases for name, grade in case.replies["candidate"].grades.items()
+    ]
