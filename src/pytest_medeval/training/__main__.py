@@ -12,7 +12,7 @@ from pytest_medeval.training.recipe import load_recipe
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Train what a recipe says and print its provenance; a mistake in the recipe is one line and exit code 2."""
+    """Train what a recipe says and print its provenance; a mistake in it is one line and exit code 2."""
     parser = argparse.ArgumentParser(prog="python -m pytest_medeval.training", description=__doc__)
     parser.add_argument("recipe", type=Path, help="a recipe.toml")
     parser.add_argument("--out", type=Path, help="folder of the result (default: the recipe's own)")
@@ -21,9 +21,9 @@ def main(arguments: list[str] | None = None) -> int:
         recipe = load_recipe(options.recipe)
         out = options.out or recipe.file.parent
         if recipe.kind == "base":
-            from pytest_medeval.training.base import train_base as train  # noqa: PLC0415 - torch only when used
+            from pytest_medeval.training.base import train_base as train
         else:
-            from pytest_medeval.training.lora import train_lora as train  # noqa: PLC0415
+            from pytest_medeval.training.lora import train_lora as train
         entry = train(recipe, out)
     except MedevalError as error:
         parser.error(str(error))

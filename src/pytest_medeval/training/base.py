@@ -24,21 +24,26 @@ WAITING = 64
 
 def train_base(recipe: Recipe, out: Path) -> dict[str, Any]:
     """Train the base model of a recipe into ``out``; give its provenance."""
-    import torch  # noqa: PLC0415 - slow to import
-    from transformers import set_seed  # noqa: PLC0415 - slow to import
+    import torch
+    from transformers import set_seed
 
     source = general_text(recipe)
     sample = list(itertools.islice(source, TOKENIZER_SAMPLE))
     sizes = recipe.architecture
-    tokenizer = train_tokenizer((item.words for item in sample), vocabulary=sizes.vocabulary, context=sizes.context)
-    rows = list(pack(tokenizer, itertools.chain(sample, source), recipe.data.tokens, recipe.schedule.max_tokens))
+    tokenizer = train_tokenizer(
+        (item.words for item in sample), vocabulary=sizes.vocabulary, context=sizes.context
+    )
+    rows = list(
+        pack(tokenizer, itertools.chain(sample, source), recipe.data.tokens, recipe.schedule.max_tokens)
+    )
     set_seed(recipe.seed)
     model = new_model(sizes, tokenizer)
     fitted = fit(model, tokenizer, rows, recipe.schedule, seed=recipe.seed, out=out)
     model.to(torch.float32).save_pretrained(out)
     tokenizer.save_pretrained(out)
+    counts = {"examples": len(rows), "tokens": sum(len(row.input_ids) for row in rows)}
     data = digest([",".join(map(str, row.input_ids)) for row in rows])
-    return provenance.write(recipe, out, fitted, data=data, base=fingerprint_weights(out), examples=len(rows))
+    return provenance.write(recipe, out, fitted, data=data, base=fingerprint_weights(out), counts=counts)
 
 
 def new_model(sizes: Architecture, tokenizer: Any) -> Any:
@@ -47,21 +52,31 @@ def new_model(sizes: Architecture, tokenizer: Any) -> Any:
     The plain attention is chosen because it trains faster than the fused one on a CPU at this size; the saved
     configuration does not name it.
     """
-    from transformers import LlamaConfig, LlamaForCausalLM  # noqa: PLC0415 - slow to import
+    from transformers import LlamaConfig, LlamaForCausalLM
 
-    return LlamaForCausalLM(LlamaConfig(
-        vocab_size=len(tokenizer), hidden_size=sizes.hidden, intermediate_size=sizes.intermediate,
-        num_hidden_layers=sizes.layers, num_attention_heads=sizes.heads, num_key_value_heads=sizes.heads,
-        max_position_embeddings=sizes.context, tie_word_embeddings=True, bos_token_id=None,
-        eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id, attn_implementation="eager",
-    ))
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=sizes.hidden,
+        intermediate_size=sizes.intermediate,
+        num_hidden_layers=sizes.layers,
+        num_attention_heads=sizes.heads,
+        num_key_value_heads=sizes.heads,
+        max_position_embeddings=sizes.context,
+        tie_word_embeddings=True,
+        bos_token_id=None,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    model = LlamaForCausalLM(config)
+    model.set_attn_implementation("eager")
+    return model
 
 
 def pack(tokenizer: Any, source: Iterator[Document], tokens: int, width: int) -> Iterator[Encoded]:
     """Fill rows of at most ``width`` tokens with whole documents until ``tokens`` are reached.
 
-    Best fit: of the documents waiting, the longest that still has room goes next, after a first one in the order of
-    the corpus. A document is never cut, since its end is what it teaches (the note after the dialogue).
+    Best fit: a row begins with the next document of the corpus, then takes the longest waiting one that still
+    has room. A document is never cut, since its end is what it teaches (the note after the dialogue).
     """
     waiting: list[list[int]] = []
     total = 0
@@ -71,7 +86,9 @@ def pack(tokenizer: Any, source: Iterator[Document], tokens: int, width: int) ->
             encoded = tokenizer(texts, add_special_tokens=False)["input_ids"]
             waiting.extend(ids for ids in encoded if len(ids) <= width)
         row = list(waiting.pop(0))
-        while fitting := [(len(ids), -place) for place, ids in enumerate(waiting) if len(ids) <= width - len(row)]:
+        while fitting := [
+            (len(ids), -place) for place, ids in enumerate(waiting) if len(ids) <= width - len(row)
+        ]:
             row.extend(waiting.pop(-max(fitting)[1]))
         total += len(row)
         yield Encoded(tuple(row), tuple(row))

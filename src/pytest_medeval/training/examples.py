@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 from pytest_medeval.errors import MedevalError, accepted
 from pytest_medeval.tasks import TASKS
 from pytest_medeval.tasks.polarity import WORDS
-from pytest_medeval.types import Message, Record
+from pytest_medeval.training.recipe import Recipe
+from pytest_medeval.types import Message
 
 IGNORED = -100
 """The label of a token that the loss leaves out."""
@@ -41,23 +43,28 @@ def _mcq(task: Any, case: Any) -> str:
 TARGETS: Mapping[str, Callable[[Any, Any], str]] = {
     "dialogue": lambda _, case: str(case.reference),
     "mcq": _mcq,
-    "polarity": lambda _, case: "\n".join(f"{finding}：{WORDS[label]}" for finding, label in case.findings.items()),
+    "polarity": lambda _, case: "\n".join(
+        f"{finding}：{WORDS[label]}" for finding, label in case.findings.items()
+    ),
 }
 """The reply that each task wants, in the form that its reader reads."""
 
 
-def make_examples(task: str, options: Mapping[str, Any], records: Sequence[Record]) -> list[Example]:
-    """Turn records into examples with the prompt that the task's ``request`` asks at evaluation."""
-    kind = TASKS.resolve(task)
-    if task not in TARGETS:
-        raise MedevalError(accepted("task to train", task, TARGETS))
-    known = kind.__dataclass_fields__
-    for name in options:
+def asked_task(recipe: Recipe) -> Any:
+    """Make the task of a recipe with its options; unknown names raise ``MedevalError``."""
+    kind = TASKS.resolve(recipe.task)
+    if recipe.task not in TARGETS:
+        raise MedevalError(f"{recipe.file}: {accepted('task to train', recipe.task, TARGETS)}")
+    known = [item.name for item in dataclasses.fields(kind)]
+    for name in recipe.options:
         if name not in known:
-            raise MedevalError(accepted(f"option of task {task!r}", name, known))
-    asked = kind(**options)
-    cases = [asked.case(record) for record in records]
-    return [Example(asked.request(case).messages, TARGETS[task](asked, case)) for case in cases]
+            raise MedevalError(f"{recipe.file}: [options] {accepted('option', name, known)}")
+    return kind(**recipe.options)
+
+
+def make_examples(task: Any, cases: Sequence[Any]) -> list[Example]:
+    """Turn cases into examples with the prompt that the task's ``request`` asks at evaluation."""
+    return [Example(task.request(case).messages, TARGETS[task.name](task, case)) for case in cases]
 
 
 def encode(tokenizer: Any, example: Example, max_tokens: int) -> Encoded:

@@ -24,64 +24,89 @@ class Fitted:
     loss: float
 
 
-def fit(model: Any, tokenizer: Any, rows: Sequence[Encoded], schedule: Schedule, *, seed: int, out: Path) -> Fitted:
+def fit(
+    model: Any, tokenizer: Any, rows: Sequence[Encoded], schedule: Schedule, *, seed: int, out: Path
+) -> Fitted:
     """Train ``model`` in place on rows of token ids; write one JSON object a log step to ``out/loss.jsonl``.
 
-    The order of rows, dropout and initial adapter weights follow ``seed``: the same machine and number of threads
-    give the same weights.
+    The order of rows, dropout and initial adapter weights follow ``seed``: the same machine and number of
+    threads give the same weights.
     """
-    from transformers import Trainer, TrainingArguments, set_seed  # noqa: PLC0415 - slow to import
+    from transformers import Trainer, TrainingArguments, set_seed
 
     set_seed(seed)
     steps_an_epoch = -(-len(rows) // (schedule.batch * schedule.accumulation))
     arguments = TrainingArguments(
-        output_dir=str(out), num_train_epochs=schedule.epochs, per_device_train_batch_size=schedule.batch,
-        gradient_accumulation_steps=schedule.accumulation, learning_rate=schedule.learning_rate,
-        lr_scheduler_type=schedule.decay, warmup_steps=round(schedule.warmup * steps_an_epoch * schedule.epochs),
-        weight_decay=schedule.weight_decay, adam_beta2=schedule.beta2, max_grad_norm=schedule.clip,
-        bf16=schedule.precision == "bf16", use_cpu=not _accelerated(), seed=seed, data_seed=seed,
-        logging_steps=schedule.log_every, save_strategy="no", report_to=[], disable_tqdm=True, remove_unused_columns=False,
+        output_dir=str(out),
+        num_train_epochs=schedule.epochs,
+        per_device_train_batch_size=schedule.batch,
+        gradient_accumulation_steps=schedule.accumulation,
+        learning_rate=schedule.learning_rate,
+        lr_scheduler_type=schedule.decay,
+        warmup_steps=round(schedule.warmup * steps_an_epoch * schedule.epochs),
+        weight_decay=schedule.weight_decay,
+        adam_beta2=schedule.beta2,
+        max_grad_norm=schedule.clip,
+        bf16=schedule.precision == "bf16",
+        use_cpu=not _accelerated(),
+        seed=seed,
+        data_seed=seed,
+        logging_steps=schedule.log_every,
+        save_strategy="no",
+        report_to=[],
+        disable_tqdm=True,
+        remove_unused_columns=False,
         dataloader_pin_memory=False,
     )
     out.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     trainer = Trainer(
-        model=model, args=arguments, train_dataset=_Rows(rows), data_collator=_Pad(tokenizer.pad_token_id),
+        model=model,
+        args=arguments,
+        train_dataset=_Rows(rows),
+        data_collator=_Pad(tokenizer.pad_token_id),
         callbacks=[_callback(out / LOG, started)],
     )
     trainer.pop_callback(_printer())
     result = trainer.train()
-    return Fitted(int(result.global_step), round(time.monotonic() - started, 1), round(float(result.training_loss), 4))
+    return Fitted(
+        int(result.global_step), round(time.monotonic() - started, 1), round(float(result.training_loss), 4)
+    )
 
 
 def _accelerated() -> bool:
-    import torch  # noqa: PLC0415 - slow to import
+    import torch
 
     return bool(torch.cuda.is_available())
 
 
 def _printer() -> Any:
-    from transformers import PrinterCallback  # noqa: PLC0415 - slow to import
+    from transformers import PrinterCallback
 
     return PrinterCallback
 
 
 def _callback(file: Path, started: float) -> Any:
     """Make the callback here: its base class comes from a module that is slow to import."""
-    from transformers import TrainerCallback  # noqa: PLC0415 - slow to import
+    from transformers import TrainerCallback
 
-    class Log(TrainerCallback):  # type: ignore[misc]  # Transformers ships no types
+    class Log(TrainerCallback):
         """Append each log entry of the Trainer as a line of JSON."""
 
         def __init__(self) -> None:
             file.write_text("", encoding="utf-8")
 
-        def on_log(self, _arguments: Any, state: Any, _control: Any, logs: Any = None, **_: Any) -> None:
+        def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002 - protocol
             """Write step, loss, learning rate and seconds so far."""
-            if not logs or "loss" not in logs:
+            logs = kwargs.get("logs") or {}
+            if "loss" not in logs:
                 return
-            entry = {"step": state.global_step, "loss": round(float(logs["loss"]), 4),
-                     "learning_rate": float(logs["learning_rate"]), "seconds": round(time.monotonic() - started, 1)}
+            entry = {
+                "step": state.global_step,
+                "loss": round(float(logs["loss"]), 4),
+                "learning_rate": float(logs["learning_rate"]),
+                "seconds": round(time.monotonic() - started, 1),
+            }
             with file.open("a", encoding="utf-8") as stream:
                 stream.write(json.dumps(entry) + "\n")
 
@@ -108,11 +133,15 @@ class _Pad:
         self.pad = pad
 
     def __call__(self, rows: Sequence[Encoded]) -> dict[str, Any]:
-        import torch  # noqa: PLC0415 - slow to import
+        import torch
 
         width = max(len(row.input_ids) for row in rows)
         return {
-            "input_ids": torch.tensor([[*row.input_ids, *[self.pad] * (width - len(row.input_ids))] for row in rows]),
+            "input_ids": torch.tensor(
+                [[*row.input_ids, *[self.pad] * (width - len(row.input_ids))] for row in rows]
+            ),
             "labels": torch.tensor([[*row.labels, *[IGNORED] * (width - len(row.labels))] for row in rows]),
-            "attention_mask": torch.tensor([[1] * len(row.input_ids) + [0] * (width - len(row.input_ids)) for row in rows]),
+            "attention_mask": torch.tensor(
+                [[1] * len(row.input_ids) + [0] * (width - len(row.input_ids)) for row in rows]
+            ),
         }

@@ -14,16 +14,17 @@ CHUNK = 4096
 
 
 def nearest(texts: Sequence[str], held: Sequence[str]) -> NDArray[np.float64]:
-    """Give each text's highest Jaccard similarity, over sets of character 8-grams, with any held-out text: shape (n,).
+    """Give each text's highest similarity with any held-out text: shape (n,).
 
-    J(a, b) = |G(a) & G(b)| / |G(a) | G(b)|, between 0 and 1; 0 where a text is shorter than one n-gram.
+    Jaccard similarity over sets of character 8-grams: J(a, b) = |G(a) & G(b)| / |G(a) | G(b)|,
+    between 0 and 1; 0 where a text is shorter than one n-gram.
     N-grams are hashed into 2^22 cells, so that a value can only be too high, and by very little.
     """
     if not texts or not held:
         return np.zeros(len(texts))
     kept = _grams(held)
     sizes = np.asarray(kept.sum(axis=1)).ravel()
-    best = [_best(_grams(texts[start:start + CHUNK]), kept, sizes) for start in range(0, len(texts), CHUNK)]
+    best = [_best(_grams(texts[start : start + CHUNK]), kept, sizes) for start in range(0, len(texts), CHUNK)]
     return np.concatenate(best)
 
 
@@ -35,9 +36,14 @@ def _best(grams: Any, kept: Any, sizes: NDArray[np.float64]) -> NDArray[np.float
 
 
 def _grams(texts: Sequence[str]) -> Any:
-    from sklearn.feature_extraction.text import HashingVectorizer  # noqa: PLC0415 - slow to import
+    from sklearn.feature_extraction.text import HashingVectorizer
 
     vectorizer = HashingVectorizer(
-        analyzer="char", ngram_range=(GRAM, GRAM), n_features=2**22, binary=True, norm=None, alternate_sign=False,
+        analyzer="char",
+        ngram_range=(GRAM, GRAM),
+        n_features=2**22,
+        binary=True,
+        norm=None,
+        alternate_sign=False,
     )
     return vectorizer.transform(texts)

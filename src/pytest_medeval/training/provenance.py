@@ -6,6 +6,7 @@ import hashlib
 import importlib.metadata
 import json
 import platform
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,24 +17,32 @@ FILE = "provenance.json"
 PACKAGES = ("torch", "transformers", "peft", "accelerate", "tokenizers", "safetensors")
 
 
-def write(recipe: Recipe, out: Path, fitted: Fitted, *, data: str, base: str, examples: int) -> dict[str, Any]:
+def write(
+    recipe: Recipe, out: Path, fitted: Fitted, *, data: str, base: str, counts: Mapping[str, int]
+) -> dict[str, Any]:
     """Write the provenance of a finished run and give it back.
 
-    ``base_fingerprint`` covers the weights that were trained on (of a base model: its own); ``data_sha256`` covers
-    every training example in order.
+    ``base_fingerprint`` covers the weights that were trained on (of a base model: its own); ``data_sha256``
+    covers every training example in order.
     """
     entry = {
         "base_fingerprint": base,
         "recipe_sha256": hashlib.sha256(recipe.file.read_bytes()).hexdigest(),
-        "data_sha256": data, "examples": examples, "seed": recipe.seed, "steps": fitted.steps, "seconds": fitted.seconds,
-        "mean_loss": fitted.loss, "threads": _threads(),
-        "versions": {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in PACKAGES},
+        "data_sha256": data,
+        **counts,
+        "seed": recipe.seed,
+        "steps": fitted.steps,
+        "seconds": fitted.seconds,
+        "mean_loss": fitted.loss,
+        "threads": _threads(),
+        "versions": {"python": platform.python_version()}
+        | {name: importlib.metadata.version(name) for name in PACKAGES},
     }
     (out / FILE).write_text(json.dumps(entry, indent=2) + "\n", encoding="utf-8")
     return entry
 
 
 def _threads() -> int:
-    import torch  # noqa: PLC0415 - slow to import
+    import torch
 
     return int(torch.get_num_threads())

@@ -1,6 +1,6 @@
 """Recipes: a TOML file -> frozen dataclasses, checked key by key before anything is computed.
 
-A recipe says everything that shapes a model: its data, its prompt style (a task's own), sizes, schedule and seed.
+A recipe says all that shapes a model: its data, its prompt style (a task's own), sizes, schedule and seed.
 Paths in a recipe are relative to the recipe's folder.
 """
 
@@ -24,12 +24,14 @@ T = TypeVar("T")
 class Data:
     """Where examples come from.
 
-    ``train`` is ``world:TASK/PART``, ``world:text`` or a case file; ``count`` how many records of the world (documents
-    of text: as many as fill ``tokens``); ``mixture`` weighs the kinds of general text; ``held_out`` names case files
-    whose near-duplicates are dropped from training at a character 8-gram Jaccard similarity of ``overlap`` or more.
+    ``train`` is ``world:TASK/train``, ``world:text`` or a case file, whose ``format`` is found from suffix or
+    keys unless given. ``count``: how many records of the world; ``tokens``: how much general text, its kinds
+    weighed by ``mixture``. ``held_out`` names case files; training texts whose character 8-gram Jaccard
+    similarity with one of them is ``overlap`` or more are dropped.
     """
 
     train: str
+    format: str = ""
     world: str = ""
     count: int = 0
     tokens: int = 0
@@ -62,7 +64,7 @@ class Lora:
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """Settings of Transformers' ``Trainer``; ``max_tokens`` cuts an example (base: the length of a packed row)."""
+    """Settings of Transformers' ``Trainer``; ``max_tokens`` bounds an example (base: a packed row)."""
 
     epochs: float = 1.0
     batch: int = 8
@@ -107,7 +109,9 @@ def load_recipe(file: Path) -> Recipe:
     try:
         entries = tomllib.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise MedevalError(f"{file}: no such file; accepted: a recipe.toml, as beside each adapter under adapters/") from None
+        raise MedevalError(
+            f"{file}: no such file; accepted: a recipe.toml, as beside each adapter under adapters/"
+        ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise MedevalError(f"{file}: not TOML: {error}") from None
     recipe = _build(Recipe, {**entries, "file": file}, f"{file}: ")
@@ -120,12 +124,20 @@ def _check(recipe: Recipe) -> None:
     for key in needed:
         if not getattr(recipe, key):
             raise MedevalError(f"{recipe.file}: a recipe of kind {recipe.kind!r} needs the key {key!r}")
-    for section, key in (("schedule", "epochs"), ("schedule", "batch"), ("schedule", "max_tokens"), ("lora", "rank"), ("lora", "alpha")):
+    for section, key in (
+        ("schedule", "epochs"),
+        ("schedule", "batch"),
+        ("schedule", "max_tokens"),
+        ("lora", "rank"),
+        ("lora", "alpha"),
+    ):
         value = getattr(getattr(recipe, section), key)
         if not value > 0:
             raise MedevalError(f"{recipe.file}: [{section}] {key} is {value!r}; accepted: a number above 0")
     if not 0 <= recipe.lora.dropout < 1:
-        raise MedevalError(f"{recipe.file}: [lora] dropout is {recipe.lora.dropout!r}; accepted: 0 up to, not including, 1")
+        raise MedevalError(
+            f"{recipe.file}: [lora] dropout is {recipe.lora.dropout!r}; accepted: 0 up to, not including, 1"
+        )
 
 
 def _build(kind: type[T], entries: Mapping[str, Any], where: str) -> T:
@@ -136,7 +148,11 @@ def _build(kind: type[T], entries: Mapping[str, Any], where: str) -> T:
             raise MedevalError(where + accepted("key", key, (name for name in hints if name != "file")))
     values = {key: _value(hints[key], value, where, key) for key, value in entries.items()}
     for item in dataclasses.fields(kind):  # type: ignore[arg-type]  # T is always one of the dataclasses above
-        if item.name not in values and item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING:
+        if (
+            item.name not in values
+            and item.default is dataclasses.MISSING
+            and item.default_factory is dataclasses.MISSING
+        ):
             raise MedevalError(f"{where}key {item.name!r} is missing")
     return kind(**values)
 
@@ -154,6 +170,8 @@ def _value(hint: Any, value: Any, where: str, key: str) -> Any:
     plain = origin or hint
     if plain is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
-    if isinstance(plain, type | types.UnionType) and (not isinstance(value, plain) or isinstance(value, bool)):
+    if isinstance(plain, type | types.UnionType) and (
+        not isinstance(value, plain) or isinstance(value, bool)
+    ):
         raise MedevalError(f"{where}{key!r} is {value!r}; accepted: {getattr(plain, '__name__', plain)}")
     return value

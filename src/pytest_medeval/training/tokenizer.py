@@ -1,4 +1,4 @@
-"""A bilingual byte-level BPE tokenizer with a chat template, trained on a sample of the base model's own text."""
+"""A bilingual byte-level BPE tokenizer with a chat template, trained on the base model's own text."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import Any
 PAD, END = "<|pad|>", "<|end|>"
 ROLES = ("<|system|>", "<|user|>", "<|assistant|>")
 CHAT_TEMPLATE = (
-    "{% for message in messages %}{{ '<|' + message['role'] + '|>' + message['content'] + '<|end|>' }}{% endfor %}"
+    "{% for message in messages %}"
+    "{{ '<|' + message['role'] + '|>' + message['content'] + '<|end|>' }}"
+    "{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
 )
 HAN = r"[\u3400-\u4dbf\u4e00-\u9fff]"
@@ -20,22 +22,36 @@ def train_tokenizer(texts: Iterable[str], *, vocabulary: int, context: int) -> A
     Chinese characters are split off one by one before merging: a finding then has the same tokens wherever it
     stands, which is what copying it needs. Digits are split for the same reason.
     """
-    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers  # noqa: PLC0415 - slow to import
-    from transformers import PreTrainedTokenizerFast  # noqa: PLC0415 - slow to import
+    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
 
     core = Tokenizer(models.BPE())
-    core.pre_tokenizer = pre_tokenizers.Sequence([
-        pre_tokenizers.Split(Regex(HAN), "isolated"), pre_tokenizers.Digits(individual_digits=True),
-        pre_tokenizers.ByteLevel(add_prefix_space=False),
-    ])
+    core.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(HAN), "isolated"),
+            pre_tokenizers.Digits(individual_digits=True),
+            pre_tokenizers.ByteLevel(add_prefix_space=False),
+        ]
+    )
     core.decoder = decoders.ByteLevel()
-    core.train_from_iterator(texts, trainers.BpeTrainer(
-        vocab_size=vocabulary, special_tokens=[PAD, END, *ROLES], show_progress=False,
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-    ))
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=core, pad_token=PAD, eos_token=END, additional_special_tokens=list(ROLES),
-        model_max_length=context, padding_side="left", clean_up_tokenization_spaces=False,
+    core.train_from_iterator(
+        texts,
+        trainers.BpeTrainer(
+            vocab_size=vocabulary,
+            special_tokens=[PAD, END, *ROLES],
+            show_progress=False,
+            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        ),
+    )
+    wrap: Any = PreTrainedTokenizerFast
+    tokenizer = wrap(
+        tokenizer_object=core,
+        pad_token=PAD,
+        eos_token=END,
+        additional_special_tokens=list(ROLES),
+        model_max_length=context,
+        padding_side="left",
+        clean_up_tokenization_spaces=False,
     )
     tokenizer.chat_template = CHAT_TEMPLATE
     return tokenizer

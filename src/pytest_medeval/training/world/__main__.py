@@ -1,4 +1,4 @@
-"""``python -m pytest_medeval.training.world --write``: write the held-out case files of the shipped suites."""
+"""``python -m pytest_medeval.training.world --write``: write the held-out cases of the shipped suites."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ HELD_OUT = 240
 SEED = 20260301
 TASKS = ("dialogue", "mcq", "polarity")
 CRITICAL = ("myocardial-infarction", "stroke", "meningitis", "anaphylaxis", "ectopic-pregnancy")
-"""Red-flag emergencies: the first held-out treatment question of each is a critical case. Chosen by content alone."""
+"""Red-flag emergencies: the first held-out treatment question of each is critical, by content alone."""
 
 
 def records(world: World, task: str, part: Part, count: int, seed: int = SEED) -> list[dict[str, Any]]:
@@ -76,7 +76,8 @@ def held_out(world: World, task: str) -> list[dict[str, Any]]:
 def case_files(world: World) -> dict[Path, str]:
     """Give path below the repository -> text of every case file."""
     return {
-        Path("suites") / task / f"{task}.jsonl":
-            "".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in held_out(world, task))
+        Path("suites") / task / f"{task}.jsonl": "".join(
+            json.dumps(entry, ensure_ascii=False) + "\n" for entry in held_out(world, task)
+        )
         for task in TASKS
     }

@@ -1,4 +1,4 @@
-"""The facts of the closed world: diseases, findings, tests, treatments, read from ``fixtures/world/*.toml``."""
+"""The facts of the closed world: diseases, findings, tests, treatments, from ``fixtures/world/*.toml``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from pytest_medeval.errors import MedevalError
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that a patient reports or a doctor sees; ``en`` is a noun phrase, with its article where it has one."""
+    """Something that a patient reports or a doctor sees.
+
+    ``en`` is a noun phrase, with its article if it has one.
+    """
 
     id: str
     en: str
@@ -29,13 +32,13 @@ class Finding:
         """The English phrase without its article, as it stands after "no"."""
         for article in ("a ", "an "):
             if self.en.startswith(article):
-                return self.en[len(article):]
+                return self.en[len(article) :]
         return self.en
 
 
 @dataclass(frozen=True, slots=True)
 class Disease:
-    """A disease: six typical findings, the two most telling first, and three that speak for something else."""
+    """A disease: six typical findings, the two most telling first, and three that speak against it."""
 
     id: str
     en: str
@@ -70,7 +73,7 @@ class World:
 
 
 def load_world(folder: Path) -> World:
-    """Read ``findings.toml`` and ``diseases.toml``; ``MedevalError`` names the file and entry of a mistake."""
+    """Read ``findings.toml`` and ``diseases.toml``; ``MedevalError`` names file and entry of a mistake."""
     table = _read(folder / "findings.toml")
     marked = {mark: frozenset(table[mark]["only"]) for mark in ("female", "signs", "circumstances")}
     findings = {
@@ -79,10 +82,14 @@ def load_world(folder: Path) -> World:
     }
     entries = _read(folder / "diseases.toml")
     specialties = entries.pop("specialties")
-    diseases = tuple(_disease(folder / "diseases.toml", key, entry, findings) for key, entry in entries.items())
+    diseases = tuple(
+        _disease(folder / "diseases.toml", key, entry, findings) for key, entry in entries.items()
+    )
     for disease in diseases:
         if disease.specialty not in specialties:
-            raise MedevalError(f"{folder / 'diseases.toml'}: [{disease.id}] has the unknown specialty {disease.specialty!r}")
+            raise MedevalError(
+                f"{folder / 'diseases.toml'}: [{disease.id}] has the unknown specialty {disease.specialty!r}"
+            )
     return World(diseases, findings, specialties)
 
 
@@ -90,7 +97,9 @@ def _read(file: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise MedevalError(f"{file}: no such file; the folder of the closed world holds findings.toml and diseases.toml") from None
+        raise MedevalError(
+            f"{file}: no such file; the folder of the closed world holds findings.toml and diseases.toml"
+        ) from None
     except tomllib.TOMLDecodeError as error:
         raise MedevalError(f"{file}: not TOML: {error}") from None
 
@@ -101,9 +110,16 @@ def _disease(file: Path, key: str, entry: Mapping[str, Any], findings: Mapping[s
         raise MedevalError(f"{file}: [{key}] names findings that findings.toml lacks: {', '.join(unknown)}")
     low, high = entry.get("ages", (20, 70))
     return Disease(
-        id=key, en=entry["en"], zh=entry["zh"], specialty=entry["specialty"],
+        id=key,
+        en=entry["en"],
+        zh=entry["zh"],
+        specialty=entry["specialty"],
         findings=tuple(findings[name] for name in entry["findings"]),
         absent=tuple(findings[name] for name in entry["absent"]),
-        tests=tuple(entry["tests"]), treatments=tuple(entry["treatments"]), advice=entry["advice"],
-        emergency=entry.get("emergency", False), female=entry.get("sex") == "female", ages=(low, high),
+        tests=tuple(entry["tests"]),
+        treatments=tuple(entry["treatments"]),
+        advice=entry["advice"],
+        emergency=entry.get("emergency", False),
+        female=entry.get("sex") == "female",
+        ages=(low, high),
     )

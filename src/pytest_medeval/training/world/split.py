@@ -60,7 +60,9 @@ def polarity_key(states: Mapping[str, State]) -> str:
 
 def cores(world: World, part: Part) -> tuple[Core, ...]:
     """List every picture of a part: two to four findings, one of them telling, at most one denied."""
-    return tuple(core for disease in world.diseases for core in _pictures(world, disease) if part_of(core.key) == part)
+    return tuple(
+        core for disease in world.diseases for core in _pictures(world, disease) if part_of(core.key) == part
+    )
 
 
 def _pictures(world: World, disease: Disease) -> Iterator[Core]:
@@ -79,7 +81,7 @@ def _points_to_one(world: World, disease: Disease, present: tuple[Finding, ...])
 
 
 def draw(rng: Random, pictures: tuple[Core, ...], count: int) -> list[Core]:
-    """Draw pictures, every disease equally often, without repeating one before all of its disease are used."""
+    """Draw pictures, every disease equally often; none twice before all of its disease are used."""
     by_disease: dict[str, list[Core]] = {}
     for core in pictures:
         by_disease.setdefault(core.disease.id, []).append(core)

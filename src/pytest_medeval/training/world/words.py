@@ -8,10 +8,25 @@ from random import Random
 from pytest_medeval.training.world.split import Core
 
 DURATIONS = (
-    "since this morning", "since last night", "for two days", "for three days", "for about a week", "for a few days",
-    "since yesterday", "for four days", "since the weekend", "for some time", "lately", "for five days",
+    "since this morning",
+    "since last night",
+    "for two days",
+    "for three days",
+    "for about a week",
+    "for a few days",
+    "since yesterday",
+    "for four days",
+    "since the weekend",
+    "for some time",
+    "lately",
+    "for five days",
 )
 ZH_DURATIONS = ("一天", "两天", "三天", "四天", "一周", "半个月", "十来天", "一个月", "好几天", "两周")
+
+
+def chance(rng: Random, share: float) -> bool:
+    """Say yes in a share of draws."""
+    return rng.random() < share
 
 
 def listed(items: Sequence[str], last: str = "and") -> str:
@@ -30,7 +45,7 @@ def shown(rng: Random, core: Core) -> list[str]:
 
 def person(rng: Random, core: Core) -> tuple[int, str, str]:
     """Give age, noun and pronoun of a patient who can have this picture."""
-    female = core.female or rng.random() < 0.5
+    female = core.female or chance(rng, 0.5)
     age = rng.randint(*core.disease.ages)
     if female and any(finding.female for finding in (*core.present, *core.absent)):
         age = min(age, rng.randint(20, 45))

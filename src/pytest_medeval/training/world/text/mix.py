@@ -9,7 +9,7 @@ from random import Random
 from pytest_medeval.errors import MedevalError, accepted
 from pytest_medeval.training.world.facts import World
 from pytest_medeval.training.world.split import Core, cores
-from pytest_medeval.training.world.text import facts, notes, skills
+from pytest_medeval.training.world.text import comparisons, facts, notes, skills
 from pytest_medeval.types import Message
 
 SYSTEMS = ("", "You are an assistant of a clinic.", "你是诊所的助手。", "Answer briefly.", "请简短回答。")
@@ -39,14 +39,14 @@ KINDS: Mapping[str, Callable[[Random, World, Core], str | Pair]] = {
     "notes_en": lambda rng, world, _: notes.english(rng, world),
     "lists": lambda rng, world, _: skills.lettered(rng, world),
     "copies": lambda rng, world, _: skills.copied(rng, world),
-    "comparisons": skills.compared,
+    "comparisons": comparisons.compared,
     "talk": lambda rng, world, _: skills.small_talk(rng, world),
 }
 """Kinds of text, each made of a seeded generator, the world and a patient of the training part."""
 
 
 def documents(world: World, mixture: Mapping[str, float], seed: int) -> Iterator[Document]:
-    """Give documents without end, kinds drawn by their weights; only training-part patients and dialogues occur."""
+    """Give documents without end, kinds drawn by their weights; only the training part occurs."""
     for kind in mixture:
         if kind not in KINDS:
             raise MedevalError(accepted("kind of text", kind, KINDS))
@@ -56,7 +56,11 @@ def documents(world: World, mixture: Mapping[str, float], seed: int) -> Iterator
     while True:
         kind = rng.choices(kinds, weights)[0]
         made = KINDS[kind](rng, world, rng.choice(patients))
-        yield Document(made) if isinstance(made, str) else _asked(rng, made, chat=kind == "talk" or rng.random() < CHAT_SHARE)
+        yield (
+            Document(made)
+            if isinstance(made, str)
+            else _asked(rng, made, chat=kind == "talk" or rng.random() < CHAT_SHARE)
+        )
 
 
 def _asked(rng: Random, pair: Pair, *, chat: bool) -> Document:

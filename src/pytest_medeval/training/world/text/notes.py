@@ -8,15 +8,23 @@ from random import Random
 from pytest_medeval.training.world import polarity
 from pytest_medeval.training.world.facts import Finding, World
 from pytest_medeval.training.world.split import State
+from pytest_medeval.training.world.words import chance
 
 ZH_STATES: Mapping[State, tuple[str, ...]] = {
-    "positive": ("有{f}", "存在{f}", "{f}，有"), "negative": ("没有{f}", "否认{f}", "{f}，没有"),
-    "uncertain": ("{f}说不清", "是否{f}不明", "{f}，不明"), "none": ("{f}只是提到", "{f}与本人无关", "{f}，无关"),
+    "positive": ("有{f}", "存在{f}", "{f}，有"),
+    "negative": ("没有{f}", "否认{f}", "{f}，没有"),
+    "uncertain": ("{f}说不清", "是否{f}不明", "{f}，不明"),
+    "none": ("{f}只是提到", "{f}与本人无关", "{f}，无关"),
 }
 ZH_ASKS = ("按顺序记录{list}", "请写下{list}的情况", "记录顺序是{list}", "逐个说明{list}")
-EN_STATES: Mapping[State, str] = {"positive": "has {f}", "negative": "has no {f}", "uncertain": "is unsure about {f}"}
+EN_STATES: Mapping[State, str] = {
+    "positive": "has {f}",
+    "negative": "has no {f}",
+    "uncertain": "is unsure about {f}",
+}
 EN_TURNS: Mapping[State, tuple[str, ...]] = {
-    "positive": ("Yes.", "Yes, for some days.", "I do.", "Yes, often."), "negative": ("No.", "Not at all.", "No, never.", "I do not."),
+    "positive": ("Yes.", "Yes, for some days.", "I do.", "Yes, often."),
+    "negative": ("No.", "Not at all.", "No, never.", "I do not."),
     "uncertain": ("I am not sure.", "Hard to say.", "I do not know.", "Maybe, I cannot tell."),
 }
 
@@ -30,11 +38,11 @@ def chinese(rng: Random, world: World) -> tuple[str, str]:
     style = rng.randrange(3)
     items = [(world.findings[name], states[name]) for name in order]
     note = _note(items, style)
-    if rng.random() < 0.6:  # again in another order and style: many states read from one dialogue
+    if chance(rng, 0.6):  # again in another order and style: many states read from one dialogue
         again = rng.sample(items, len(items))
         note += f"再按{'，'.join(finding.zh for finding, _ in again)}记录。{_note(again, rng.randrange(3))}"
     ask = rng.choice(ZH_ASKS).format(list="，".join(finding.zh for finding, _ in items))
-    return f"{ask}。\n{talk}" if rng.random() < 0.3 else f"{talk}\n{ask}。", note
+    return f"{ask}。\n{talk}" if chance(rng, 0.3) else f"{talk}\n{ask}。", note
 
 
 def _note(items: Sequence[tuple[Finding, State]], style: int) -> str:
@@ -54,11 +62,17 @@ def english(rng: Random, world: World) -> tuple[str, str]:
     """Give a short English dialogue and its note."""
     disease = rng.choice(world.diseases)
     findings = rng.sample([*disease.findings, *disease.absent], rng.randint(2, 4))
-    items: list[tuple[Finding, State]] = [(f, rng.choice(("positive", "negative", "uncertain"))) for f in findings]
-    lines = [f"Doctor: Do you have {finding.en}?\nPatient: {rng.choice(EN_TURNS[state])}" for finding, state in items]
+    items: list[tuple[Finding, State]] = [
+        (f, rng.choice(("positive", "negative", "uncertain"))) for f in findings
+    ]
+    lines = [
+        f"Doctor: Do you have {finding.en}?\nPatient: {rng.choice(EN_TURNS[state])}"
+        for finding, state in items
+    ]
     rng.shuffle(items)
     note = "; ".join(
-        EN_STATES[state].format(f=finding.bare if state == "negative" else finding.en) for finding, state in items
+        EN_STATES[state].format(f=finding.bare if state == "negative" else finding.en)
+        for finding, state in items
     )
     asked = ", ".join(finding.bare for finding, _ in items)
     return "\n".join(lines) + f"\nNote on {asked}.", f"The patient {note}."

@@ -1,0 +1,193 @@
+"""From recipe to weights, at a size that takes seconds: masking, packing, seeds, provenance."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import re
+from random import Random
+
+import pytest
+
+pytest.importorskip("peft", reason="training needs the extra 'train'")
+
+from pytest_medeval.errors import MedevalError
+from pytest_medeval.models.adapter import prove_adapter
+from pytest_medeval.models.fingerprint import fingerprint_weights
+from pytest_medeval.tasks import TASKS
+from pytest_medeval.training.base import pack, written
+from pytest_medeval.training.data import asked_text, held_texts, task_cases
+from pytest_medeval.training.examples import IGNORED, asked_task, encode, make_examples
+from pytest_medeval.training.lora import train_lora
+from pytest_medeval.training.recipe import load_recipe
+from pytest_medeval.training.tokenizer import END, train_tokenizer
+from pytest_medeval.training.world.text import Document
+from pytest_medeval.types import Message, Record, Source
+
+pytestmark = [
+    # peft 0.21 asks Transformers 5.23 by the old name, and looks for the base from the working directory
+    pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning"),
+    pytest.mark.filterwarnings("ignore:Could not find a config file:UserWarning"),
+]
+
+TEXTS = ["患者：我有胸痛三天了。医生：有发热吗？", "A man of 41 has chest pain, fever and 2 coughs."] * 20
+RECORDS = {
+    "dialogue": {"id": "a", "input": "I have a cough.", "reference": "Rest and drink."},
+    "mcq": {"id": "a", "question": "Which drug?", "options": {"A": "aspirin", "B": "iron"}, "answer": "B"},
+    "polarity": {"id": "a", "dialogue": "患者：有发热。", "findings": {"发热": "positive", "胸痛": "none"}},
+}
+WANTED = {"dialogue": "Rest and drink.", "mcq": "iron", "polarity": "发热：阳性\n胸痛：无意义"}
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    """Train a tokenizer on two sentences."""
+    return train_tokenizer(TEXTS, vocabulary=500, context=256)
+
+
+def test_a_finding_has_the_same_tokens_wherever_it_stands(tokenizer):
+    """Chinese characters and digits are never merged with their neighbours."""
+    alone = tokenizer.tokenize("胸痛")
+    inside = tokenizer.tokenize("我有胸痛三天了")
+    assert any(inside[i : i + len(alone)] == alone for i in range(len(inside)))
+    assert tokenizer.tokenize("41")[-1] == tokenizer.tokenize("1")[0]
+
+
+def test_text_survives_the_tokenizer(tokenizer):
+    """Bytes make every text writable, also one that was never seen."""
+    text = "Ærø 👩‍⚕️ 鱻 \n end"
+    assert tokenizer.decode(tokenizer(text)["input_ids"]) == text
+
+
+@pytest.mark.parametrize("task", sorted(RECORDS))
+def test_the_loss_covers_the_reply_and_nothing_else(tokenizer, task):
+    """Decoded, the trained tokens are the wanted reply and the end; the others are the task's own prompt."""
+    kind = TASKS.resolve(task)(**({"scoring": "texts"} if task == "mcq" else {}))
+    case = kind.case(Record(Source("x"), RECORDS[task]))
+    (example,) = make_examples(kind, [case])
+    row = encode(tokenizer, example, 512)
+    trained = [token for token, label in zip(row.input_ids, row.labels, strict=True) if label != IGNORED]
+    masked = row.input_ids[: -len(trained)]
+    assert tokenizer.decode(trained) == WANTED[task] + END
+    turns = [{"role": turn.role, "content": turn.content} for turn in kind.request(case).messages]
+    assert tokenizer.decode(masked) == tokenizer.apply_chat_template(
+        turns, tokenize=False, add_generation_prompt=True
+    )
+
+
+def test_the_reply_is_read_back_as_the_gold_answer():
+    """What an adapter is trained to write is what the task's reader takes as right."""
+    from pytest_medeval.types import Answer
+
+    kind = TASKS.resolve("polarity")()
+    case = kind.case(Record(Source("x"), RECORDS["polarity"]))
+    (example,) = make_examples(kind, [case])
+    pairs = kind.read(case, Answer(example.target)).prediction.pairs
+    assert len(pairs) == len(case.findings)
+    kind = TASKS.resolve("mcq")(scoring="reply")
+    case = kind.case(Record(Source("x"), RECORDS["mcq"]))
+    (example,) = make_examples(kind, [case])
+    assert kind.read(case, Answer(example.target)).prediction == "B"
+
+
+def test_an_example_that_does_not_fit_is_an_error(tokenizer):
+    """A reply that is cut would teach the model to stop short, so it is refused with the count."""
+    kind = TASKS.resolve("dialogue")()
+    (example,) = make_examples(kind, [kind.case(Record(Source("x"), RECORDS["dialogue"]))])
+    with pytest.raises(MedevalError, match=r"an example has \d+ tokens; accepted: up to max_tokens = 8"):
+        encode(tokenizer, example, 8)
+
+
+def test_rows_hold_whole_documents(tokenizer):
+    """Packing cuts no document, and wastes little."""
+    rng = Random(1)
+    made = [Document(f"{number} " + "chest pain " * rng.randint(1, 12)) for number in range(400)]
+    chat = Document(turns=(Message("user", "fever"), Message("assistant", "pain")))
+    rows = list(pack(tokenizer, itertools.cycle([*made, chat]), 3000, 100))
+    whole = {written(tokenizer, item) for item in [*made, chat]}
+    parts = {
+        part
+        for row in rows
+        for part in re.findall(r".*?<\|end\|>(?!<\|assistant)", tokenizer.decode(row.input_ids))
+    }
+    assert parts <= whole
+    assert max(len(row.input_ids) for row in rows) <= 100
+    assert sum(len(row.input_ids) for row in rows) > 90 * len(rows)
+
+
+@pytest.fixture(scope="module")
+def trained(house):
+    """Train the toy base and its adapter."""
+    from pytest_medeval.training.__main__ import main
+
+    for recipe in ("fixtures/toy-base", "adapters/toy-mcq"):
+        assert main([str(house / recipe / "recipe.toml")]) == 0
+    return house
+
+
+def test_a_recipe_becomes_an_adapter_that_belongs_to_its_base(trained):
+    """Weights as safetensors, the base named from the adapter's folder, provenance of both, one log line a step."""
+    base, adapter = trained / "fixtures" / "toy-base", trained / "adapters" / "toy-mcq"
+    prove_adapter(adapter, base)
+    config = json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8"))
+    assert config["base_model_name_or_path"] == "../../fixtures/toy-base"
+    entry = json.loads((adapter / "provenance.json").read_text(encoding="utf-8"))
+    assert entry["base_fingerprint"] == fingerprint_weights(base)
+    assert entry["recipe_sha256"] == hashlib.sha256((adapter / "recipe.toml").read_bytes()).hexdigest()
+    assert (entry["examples"], entry["steps"], entry["seed"]) == (12, 3, 4)
+    log = [json.loads(line) for line in (adapter / "loss.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [line["step"] for line in log] == [1, 2, 3]
+    assert not list(adapter.glob("*.bin"))
+
+
+def test_the_same_seed_gives_the_same_bytes(trained, tmp_path):
+    """An adapter retrained from its recipe has the very weights; another seed has others."""
+    file = trained / "adapters" / "toy-mcq" / "recipe.toml"
+    train_lora(load_recipe(file), trained / "adapters" / "again")
+    assert fingerprint_weights(trained / "adapters" / "again") == fingerprint_weights(file.parent)
+    other = trained / "adapters" / "other"
+    other.mkdir()
+    (other / "recipe.toml").write_text(
+        file.read_text(encoding="utf-8").replace("seed = 4", "seed = 5"), encoding="utf-8"
+    )
+    train_lora(load_recipe(other / "recipe.toml"), other)
+    assert fingerprint_weights(other) != fingerprint_weights(file.parent)
+
+
+def test_near_duplicates_of_held_out_cases_are_dropped(house, tmp_path):
+    """A training file that holds a held-out case loses it before training, and the count says so."""
+    recipe = load_recipe(house / "adapters" / "toy-mcq" / "recipe.toml")
+    leaked = json.loads((house / "mcq.jsonl").read_text(encoding="utf-8").splitlines()[0])
+    mine = {**RECORDS["mcq"], "id": "mine", "question": "Which drug is given for an iron deficiency?"}
+    train = house / "adapters" / "toy-mcq" / "train.jsonl"
+    train.write_text("\n".join(map(json.dumps, (mine, leaked))), encoding="utf-8")
+    file = tmp_path / "recipe.toml"
+    text = recipe.file.read_text(encoding="utf-8").replace("world:mcq/train", str(train))
+    file.write_text(text.replace("../../mcq.jsonl", str(house / "mcq.jsonl")), encoding="utf-8")
+    recipe = load_recipe(file)
+    found = task_cases(recipe, asked_task(recipe))
+    assert [case.id for case in found.cases] == ["mine"]
+    assert (found.skipped, found.overlapping) == (0, 1)
+    assert asked_text(leaked) in held_texts(recipe)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("world:mcq/train", "world:mcq/held"), "accepted: world:TASK/train"),
+        (('scoring = "texts"', 'scorign = "texts"'), "did you mean 'scoring'"),
+        (('task = "mcq"', 'task = "mqc"'), "did you mean 'mcq'"),
+        (("../../mcq.jsonl", "../../none.jsonl"), "none.jsonl: no such file"),
+        (("toy-base", "no-base"), "no-base' is no model folder"),
+        (('["q_proj"]', '["query"]'), "targets names 'query', which the base lacks; it has"),
+    ],
+)
+def test_mistakes_in_a_recipe_are_told_before_training(trained, change, said):
+    """Held-out parts, unknown options and tasks, missing files and layers: one line each."""
+    file = trained / "adapters" / "toy-mcq" / "wrong.toml"
+    file.write_text(
+        (file.parent / "recipe.toml").read_text(encoding="utf-8").replace(*change), encoding="utf-8"
+    )
+    with pytest.raises(MedevalError, match=re.escape(said)):
+        train_lora(load_recipe(file), file.parent)
