@@ -64,7 +64,7 @@ def read_reviews(paths: Iterable[Path], record: Mapping[str, Any]) -> list[PairR
             if name in first:
                 raise MedevalError(
                     f"{pair.source}: {pair.rater} rated case {pair.suite}/{pair.case} already "
-                    f"at {first[name].source}; accepted: one rating of a case by a rater (a rater's last export only)"
+                    f"at {first[name].source}; accepted: one rating of a case by a rater"
                 )
             first[name] = pair
     return list(first.values())
@@ -166,6 +166,8 @@ def _check_shape(path: Path, data: Any) -> None:
     if wrong is not None:
         message = " ".join(wrong.message.split())
         raise MedevalError(f"{path}: {wrong.json_path}: {message[:200]}; accepted: {SCHEMA}")
+    if not data["rater"].strip():
+        raise MedevalError(f"{path}: the rater is {data['rater']!r}; accepted: a name or initials")
 
 
 @cache

@@ -54,13 +54,14 @@ def page(
 ) -> str:
     """Make the page for ``size`` pairs of a run's replies; ``suites`` as in ``choose``.
 
-    The page names no model, role, score or stratum. Deterministic: the same record, size, seed and rubric give
-    the same page.
+    The page names no model, role, score or stratum. Deterministic: the same record, size, seed and rubric
+    give the same page.
     """
     style, script = _part("review.css"), _part("review.js")
     policy = (
-        f"default-src 'none'; script-src '{_sha256(script)}'; style-src '{_sha256(style)}'; connect-src 'none'; "
-        "img-src 'none'; base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'"
+        f"default-src 'none'; script-src '{_sha256(script)}'; style-src '{_sha256(style)}'; "
+        "connect-src 'none'; img-src 'none'; base-uri 'none'; form-action 'none'; "
+        "require-trusted-types-for 'script'"
     )
     data = _embedded(_data(record, choose(record, size, seed, suites), seed, rubric))
     parts = {"policy": policy, "style": style, "script": script, "data": data}

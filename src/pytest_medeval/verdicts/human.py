@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
+from math import nan
 from statistics import fmean
 from typing import Any, TypeAlias
 
@@ -19,7 +20,7 @@ from pytest_medeval.ratings.join import value_counts
 from pytest_medeval.ratings.review import PairRating, flat
 from pytest_medeval.ratings.types import Rating, Scale
 from pytest_medeval.stats.agreement import Estimate, Level, estimate, krippendorff_alpha
-from pytest_medeval.stats.compare import Comparison, compare
+from pytest_medeval.stats.compare import Comparison, compare_all
 from pytest_medeval.stats.correct import holm
 from pytest_medeval.stats.paired import mcnemar
 from pytest_medeval.stats.proportions import tango
@@ -32,7 +33,7 @@ FLAGS = Scale(0, 1)
 SHOWN = ("candidate", "baseline", "n", "difference", "p_value", "test", "effect_size", "effect", "reason")
 
 Pair: TypeAlias = tuple[float, float]
-"""A case's value for candidate and baseline."""
+"""A case's value for candidate and baseline; NaN where nobody gave it to both."""
 
 
 def human(record: Mapping[str, Any], ratings: Sequence[PairRating]) -> dict[str, Any]:
@@ -53,9 +54,9 @@ def human(record: Mapping[str, Any], ratings: Sequence[PairRating]) -> dict[str,
 
     A difference is candidate less baseline on cases graded for both; ``test`` is paired, its interval the
     bootstrap's (``stats.compare``). ``random`` is the part drawn by chance alone: the others were chosen
-    because they stood out, so only this part speaks for all cases with two different replies. The ``overall``
-    dimension is the mean of the rubric's. ``p_corrected``: Holm over the dimensions of all suites, ``overall``
-    left out.
+    because they stood out, so only this part speaks for all cases with two different replies. The
+    ``overall`` dimension is the mean of the rubric's. ``p_corrected``: Holm over the dimensions of all
+    suites, ``overall`` left out.
     """
     if not ratings:
         return {}
@@ -100,7 +101,10 @@ def _dimensions(cases: Mapping[str, Sequence[PairRating]], seed: int) -> dict[st
     readers = {name: _grade_of(name) for name in names}
     if len(names) > 1:
         readers.setdefault(OVERALL, _mean_of(names))
-    return {name: _compared(name, cases, reader, seed) for name, reader in readers.items()}
+    chosen = list(cases.values())
+    found = _compared(readers, chosen, seed)
+    chance = _compared(readers, [raters for raters in chosen if raters[0].stratum == "random"], seed)
+    return {name: _facts(found[name], chance[name]) for name in readers}
 
 
 Reader: TypeAlias = Callable[[PairRating, Role], float | None]
@@ -121,39 +125,37 @@ def _mean_of(names: Sequence[str]) -> Reader:
 
 
 def _compared(
-    name: str, cases: Mapping[str, Sequence[PairRating]], reader: Reader, seed: int
-) -> dict[str, Any]:
-    values = {case: pair for case, raters in cases.items() if (pair := _averaged(raters, reader)) is not None}
-    found = _comparison(name, cases, values, seed)
-    chance = {case: pair for case, pair in values.items() if cases[case][0].stratum == "random"}
-    part = _comparison(name, cases, chance, seed)
-    facts = {key: value for key, value in asdict(found).items() if key in SHOWN}
-    return {
-        **facts,
-        "ci95": _ends(found),
-        "p_corrected": None,
-        "random": {"n": part.n, "difference": part.difference, "ci95": _ends(part)},
+    readers: Mapping[str, Reader], cases: Sequence[Sequence[PairRating]], seed: int
+) -> dict[str, Comparison]:
+    """Compare all dimensions on shared resamples; a case without both values is NaN and is left out."""
+    values = {
+        name: np.array([_averaged(raters, reader) for raters in cases], dtype=np.float64).reshape(-1, 2)
+        for name, reader in readers.items()
     }
+    measures = [
+        Measure(name=name, counts=name, signature=name, make=_no_row, fold=mean, spread=mean_of(0))
+        for name in readers
+    ]
+    candidate, baseline = ({name: pairs[:, [side]] for name, pairs in values.items()} for side in (0, 1))
+    clusters = [raters[0].cluster for raters in cases]
+    return compare_all(measures, candidate, baseline, groups=clusters, seed=seed)
+
+
+def _averaged(raters: Sequence[PairRating], reader: Reader) -> Pair:
+    """Average over the raters who gave both replies a value, so that no rater weighs on one side only."""
+    both = [(reader(pair, "candidate"), reader(pair, "baseline")) for pair in raters]
+    known = [(new, old) for new, old in both if new is not None and old is not None]
+    return (fmean(new for new, _ in known), fmean(old for _, old in known)) if known else (nan, nan)
+
+
+def _facts(found: Comparison, chance: Comparison) -> dict[str, Any]:
+    facts = {key: value for key, value in asdict(found).items() if key in SHOWN}
+    part = {"n": chance.n, "difference": chance.difference, "ci95": _ends(chance)}
+    return {**facts, "ci95": _ends(found), "p_corrected": None, "random": part}
 
 
 def _ends(found: Comparison) -> list[float] | None:
     return None if found.ci95 is None else list(found.ci95)
-
-
-def _averaged(raters: Sequence[PairRating], reader: Reader) -> Pair | None:
-    """Average over the raters who gave both replies a value, so that no rater weighs on one side only."""
-    both = [(reader(pair, "candidate"), reader(pair, "baseline")) for pair in raters]
-    known = [(new, old) for new, old in both if new is not None and old is not None]
-    return (fmean(new for new, _ in known), fmean(old for _, old in known)) if known else None
-
-
-def _comparison(
-    name: str, cases: Mapping[str, Sequence[PairRating]], values: Mapping[str, Pair], seed: int
-) -> Comparison:
-    measure = Measure(name=name, counts=name, signature=name, make=_no_row, fold=mean, spread=mean_of(0))
-    rows = np.array(list(values.values()), dtype=np.float64).reshape(-1, 2)
-    clusters = [cases[case][0].cluster for case in values]
-    return compare(measure, rows[:, :1], rows[:, 1:], groups=clusters, seed=seed)
 
 
 def _no_row(case: Any, reply: Any) -> Sequence[float]:
