@@ -195,10 +195,10 @@ def _in_json(piece: _Piece, rubric: Rubric) -> Question[Judgement]:
         )
 
     def read(answer: Answer, attempt: int) -> Judgement | Unread:
-        whole = read_all(answer, rubric)
+        whole = read_all(answer, rubric, piece.reply)
         if not isinstance(whole, Unread):
             return Judgement(whole, {})
-        each = read_each(answer, rubric)
+        each = read_each(answer, rubric, piece.reply)
         grades = {name: grade for name, grade in each.items() if not isinstance(grade, Unread)}
         missing = {
             name: Unjudged(one.reason, answer.text) for name, one in each.items() if isinstance(one, Unread)
@@ -253,16 +253,16 @@ def _preferred(
 
 
 def _pair(first: _Piece, second: _Piece, style: Style) -> Question[int]:
+    told = (first.asked, first.reference, first.reply, second.reply)
+
     def request(attempt: int) -> Request:
-        texts = [first.asked, first.reference, first.reply, second.reply]
         digits = prompts.JSON_DIGITS if style == "json" else prompts.LOCAL_DIGITS
-        code = prompts.fence_code(first.seed, first.key[1], texts, digits=digits, attempt=attempt)
-        told = (first.asked, first.reference, first.reply, second.reply)
+        code = prompts.fence_code(first.seed, first.key[1], told, digits=digits, attempt=attempt)
         if style == "json":
             return prompts.json_pair_request(*told, code=code, again=attempt > 0)
         return prompts.local_pair_request(*told, code=code)
 
-    return Question(request, lambda answer, _: read_preference(answer))
+    return Question(request, lambda answer, _: read_preference(answer, told[2:]))
 
 
 def _both(first: Settled[int], second: Settled[int], shown_first: str) -> Preference | Unjudged:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pytest_medeval.metrics.judging_prompts import FIRST, SECOND, TIE
@@ -28,18 +29,45 @@ def spoken(answer: Answer) -> str:
     return _THOUGHTS.sub("", answer.text)
 
 
-def read_all(answer: Answer, rubric: Rubric) -> dict[str, float] | Unread:
-    """Read the grades of all dimensions; part of them is nothing."""
+def echoed(answer: Answer, replies: Sequence[str], names: Sequence[str]) -> Unread | None:
+    """Say whether a judge may only have repeated a verdict that a reply holds.
+
+    A reply that brings its own verdict is rare and hostile; when the judge's is the same, nobody can tell
+    whose it is. An honest judge who agrees by chance is unread, which costs coverage and raises no grade.
+    """
+    said = read_verdict(spoken(answer), names)
+    if isinstance(said, Unread):
+        return None
+    same = any(found == said for reply in replies for found in _brought(reply, names))
+    return Unread("the verdict stands in the reply itself: it may be an echo") if same else None
+
+
+def _brought(reply: str, names: Sequence[str]) -> Iterator[Mapping[str, Any]]:
+    """Give every verdict that stands anywhere in a reply, broken surroundings and escaped quotes or not."""
+    decoder = json.JSONDecoder()
+    for text in {reply, reply.replace('\\"', '"')}:
+        for opening in re.finditer("{", text):
+            try:
+                _, end = decoder.raw_decode(text, opening.start())
+            except (ValueError, RecursionError):
+                continue
+            verdict = read_verdict(text[opening.start() : end], names)
+            if not isinstance(verdict, Unread):
+                yield verdict
+
+
+def read_all(answer: Answer, rubric: Rubric, reply: str = "") -> dict[str, float] | Unread:
+    """Read the grades of all dimensions; part of them is nothing, and so is an echo of the reply."""
     if failed(answer):
         return Unread(answer.error)
-    return read_grades(spoken(answer), rubric.names, rubric.scale)
+    return echoed(answer, [reply], rubric.names) or read_grades(spoken(answer), rubric.names, rubric.scale)
 
 
-def read_each(answer: Answer, rubric: Rubric) -> dict[str, float | Unread]:
+def read_each(answer: Answer, rubric: Rubric, reply: str = "") -> dict[str, float | Unread]:
     """Read each dimension for itself: the rest of a verdict of which one grade is missing."""
     verdict: Mapping[str, Any] | Unread = Unread(answer.error)
     if not failed(answer):
-        verdict = read_verdict(spoken(answer), rubric.names)
+        verdict = echoed(answer, [reply], rubric.names) or read_verdict(spoken(answer), rubric.names)
     if isinstance(verdict, Unread):
         return dict.fromkeys(rubric.names, verdict)
     return {
@@ -70,8 +98,8 @@ def expected_grade(answer: Answer, grades: Sequence[str]) -> float | Unread:
     ) / math.fsum(weights)
 
 
-def read_preference(answer: Answer) -> int | Unread:
-    """Read which of two replies a judge prefers: 1 the first, -1 the second, 0 neither."""
+def read_preference(answer: Answer, replies: Sequence[str] = ()) -> int | Unread:
+    """Read which of two ``replies`` a judge prefers: 1 the first, -1 the second, 0 neither."""
     if failed(answer):
         return Unread(answer.error)
     if answer.logprobs:
@@ -80,7 +108,9 @@ def read_preference(answer: Answer) -> int | Unread:
             return Unread("a choice has no finite log-probability")
         return (weights[0] > weights[1]) - (weights[0] < weights[1])
     said = spoken(answer).strip().removesuffix(".")
-    verdict = {PREFERENCE: said} if said in _DECISIONS else read_verdict(said, [PREFERENCE])
+    verdict: Mapping[str, Any] | Unread = {PREFERENCE: said}
+    if said not in _DECISIONS:
+        verdict = echoed(answer, replies, [PREFERENCE]) or read_verdict(said, [PREFERENCE])
     if isinstance(verdict, Unread):
         return verdict
     decision = _DECISIONS.get(str(verdict[PREFERENCE]))
