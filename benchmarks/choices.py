@@ -28,7 +28,7 @@ def make_requests(items: list[dict[str, Any]], scoring: str, shots: int) -> list
     examples, asked = items[:shots], items[5:]
     prompts = [_prompt(item, scoring) for item in examples]
     answers = [item["answer_idx"] if scoring == "letters" else item["answer"] for item in examples]
-    shown = "".join(f"{prompt}\n\n{answer}\n\n" for prompt, answer in zip(prompts, answers, strict=True))
+    shown = "".join(f"{prompt} {answer}\n\n" for prompt, answer in zip(prompts, answers, strict=True))
     return [
         Request((Message("user", shown + _prompt(item, scoring)),),
                 choices=tuple(item["options"] if scoring == "letters" else item["options"].values()))
@@ -52,7 +52,7 @@ def ask_peer(model: Any, requests: list[Request]) -> list[tuple[float, ...]]:
     """Score the same requests with lm-evaluation-harness, all in one call."""
     from lm_eval.api.instance import Instance
 
-    pairs = [(f"{request.messages[0].content}\n\n", choice) for request in requests for choice in request.choices]
+    pairs = [(request.messages[0].content + random_model.REPLY, choice) for request in requests for choice in request.choices]
     asked = [Instance("loglikelihood", {}, pair, number) for number, pair in enumerate(pairs)]
     with contextlib.redirect_stderr(io.StringIO()):
         found = iter(model.loglikelihood(asked, disable_tqdm=True))

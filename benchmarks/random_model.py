@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 DATA = Path(__file__).parents[2] / "shared" / "data" / "medqa" / "phrases_no_exclude_test.jsonl"
+REPLY = "<|reply|>"
+"""Ends each prompt, so that prompt and choice fall into the same tokens whether they are encoded as one or apart."""
 SHAPE = {
     "vocab_size": 16384, "hidden_size": 512, "intermediate_size": 1536, "num_hidden_layers": 8,
     "num_attention_heads": 8, "num_key_value_heads": 4, "max_position_embeddings": 8192, "tie_word_embeddings": True,
@@ -36,13 +38,15 @@ def make_model(folder: Path, data: Path = DATA) -> int:
     inner.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
     inner.decoder = tokenizers.decoders.ByteLevel()
     trainer = tokenizers.trainers.BpeTrainer(
-        vocab_size=SHAPE["vocab_size"], special_tokens=["<s>", "</s>"], show_progress=False,
+        vocab_size=SHAPE["vocab_size"], special_tokens=["<s>", "</s>", REPLY], show_progress=False,
         initial_alphabet=tokenizers.pre_tokenizers.ByteLevel.alphabet(),
     )
     inner.train_from_iterator((str(item["question"]) for item in questions(10_000, data)), trainer)
-    transformers.PreTrainedTokenizerFast(
-        tokenizer_object=inner, bos_token="<s>", eos_token="</s>", pad_token="</s>"
-    ).save_pretrained(folder)
+    tokenizer = transformers.PreTrainedTokenizerFast(
+        tokenizer_object=inner, bos_token="<s>", eos_token="</s>", pad_token="</s>", additional_special_tokens=[REPLY]
+    )
+    tokenizer.chat_template = "{% for turn in messages %}{{ turn['content'] }}{% endfor %}" + REPLY
+    tokenizer.save_pretrained(folder)
     torch.manual_seed(0)
     model = transformers.AutoModelForCausalLM.from_config(transformers.Qwen2Config(**SHAPE))
     model.save_pretrained(folder)

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeAlias
 
 import torch
 
 from pytest_medeval.models.base import Identity, Settings, Tick, silent
 from pytest_medeval.models.identity import tokenizer_folder
 from pytest_medeval.models.local_base import Base, open_base, quiet
-from pytest_medeval.models.local_choices import Scorer
-from pytest_medeval.models.local_generate import cut_at_end, cut_at_stop, generate_rows
+from pytest_medeval.models.local_choices import Scorer, score_plain
+from pytest_medeval.models.local_generate import Task, generate_lean, generate_plain
+from pytest_medeval.models.local_memory import find_budget, halving
+from pytest_medeval.models.local_probe import why_plain
 from pytest_medeval.models.local_prompts import Prompt, Prompter
 from pytest_medeval.models.plan import batches
 from pytest_medeval.models.spec import LocalSpec
 from pytest_medeval.types import Answer, Request
 
-_TOKENS = 4096
-_ROWS = 16
+Found: TypeAlias = list[tuple[int, Answer]]
 
 
 def load_local(spec: LocalSpec, identity: Identity, settings: Settings) -> LocalModel:
-    """Load weights (once a process for each base), tokenizer and adapter, and prove that the adapter is applied."""
+    """Load weights (once a process for each base), tokenizer and adapter, and prove that the adapter is applied.
+
+    ``settings.threads`` sets torch's threads for the whole process. ``MedevalError`` where anything is missing.
+    """
     if settings.threads is not None and identity.device == "cpu":
         torch.set_num_threads(settings.threads)
     with quiet():
@@ -37,10 +41,15 @@ class LocalModel:
         self.notices: list[str] = []
         self._base = base
         self._prompter = prompter
-        self._settings = settings
+        self._budget = find_budget(base.model, settings.batch_size)
         config = base.model.config.get_text_config()
         self._context = int(getattr(config, "max_position_embeddings", None) or 1 << 30)
         self._ends = prompter.end_tokens() | _end_tokens(base.model)
+        if base.plain is None:
+            with base.using(None) as model:
+                base.plain = why_plain(model)
+        if base.plain:
+            self.notices.append(f"{identity.spec}: computed without shared prefixes: {base.plain}")
 
     def answer(self, requests: Sequence[Request], tick: Tick = silent) -> list[Answer]:
         """Answer all requests in length-sorted batches; the answers stand in the order of the requests."""
@@ -54,17 +63,25 @@ class LocalModel:
         """Give answers as batches finish."""
         with quiet():
             prompts = [self._prompter.encode(request) for request in requests]
-        fitting: list[int] = []
-        for index, (request, prompt) in enumerate(zip(requests, prompts, strict=True)):
-            reason = self._unfit(request, prompt)
+        reasons = [self._unfit(request, prompt) for request, prompt in zip(requests, prompts, strict=True)]
+        for index, reason in enumerate(reasons):
             if reason:
-                yield index, _answer(prompt, finish="error", error=reason)
-            else:
-                fitting.append(index)
+                yield index, _answer(prompts[index], finish="error", error=reason)
+        fitting = [index for index, reason in enumerate(reasons) if not reason]
         scored = [index for index in fitting if requests[index].choices]
         asked = [index for index in fitting if not requests[index].choices]
-        yield from self._score(scored, prompts)
-        yield from self._generate(asked, requests, prompts)
+        yield from self._computing(lambda model: self._score(model, scored, prompts))
+        yield from self._computing(lambda model: self._generate(model, asked, requests, prompts))
+
+    def _computing(self, work: Callable[[Any], Iterator[Found]]) -> Iterator[tuple[int, Answer]]:
+        """Take batches from ``work`` with the adapter on; between them nothing of the process is changed."""
+        batches_of_answers = work(self._base.model)
+        while True:
+            with quiet(), torch.inference_mode(), self._base.using(self.identity.adapter):
+                found = next(batches_of_answers, None)
+            if found is None:
+                return
+            yield from found
 
     def _unfit(self, request: Request, prompt: Prompt) -> str:
         """Say why a request cannot be asked; a prompt that is too long is never cut silently."""
@@ -79,31 +96,50 @@ class LocalModel:
             )
         return ""
 
-    def _score(self, scored: list[int], prompts: list[Prompt]) -> Iterator[tuple[int, Answer]]:
-        with quiet(), torch.inference_mode(), self._base.using(self.identity.adapter) as model:
-            scorer = Scorer(model, tokens=_TOKENS, rows=_ROWS)
-            for place, logprobs in scorer.score([prompts[index] for index in scored]):
-                prompt = prompts[scored[place]]
-                lengths = tuple(map(len, prompt.choices))
-                yield scored[place], _answer(prompt, finish="choice", logprobs=logprobs, choice_tokens=lengths)
+    def _score(self, model: Any, scored: list[int], prompts: list[Prompt]) -> Iterator[Found]:
+        chosen = [prompts[index] for index in scored]
+        found = score_plain(model, chosen, self._budget) if self._base.plain else Scorer(model, self._budget).score(chosen)
+        for batch in found:
+            yield [
+                (scored[place], _answer(chosen[place], finish="choice", logprobs=logprobs,
+                                        choice_tokens=tuple(map(len, chosen[place].choices))))
+                for place, logprobs in batch
+            ]
 
     def _generate(
-        self, asked: list[int], requests: Sequence[Request], prompts: list[Prompt]
-    ) -> Iterator[tuple[int, Answer]]:
-        lengths = [len(prompts[index].ids) + requests[index].max_new_tokens for index in asked]
-        for batch in batches(lengths, tokens=_TOKENS * 2, rows=_ROWS):
-            chosen = [asked[place] for place in batch]
-            limit = max(requests[index].max_new_tokens for index in chosen)
-            with quiet(), torch.inference_mode(), self._base.using(self.identity.adapter) as model:
-                found = generate_rows(model, [prompts[index] for index in chosen], limit, self._ends, min(self._ends, default=0))
-            for index, ids in zip(chosen, found, strict=True):
-                yield index, self._reply(requests[index], prompts[index], ids)
+        self, model: Any, asked: list[int], requests: Sequence[Request], prompts: list[Prompt]
+    ) -> Iterator[Found]:
+        tasks = [self._task(index, requests[index], prompts[index]) for index in asked]
+        lengths = [len(task.prompt) + task.limit for task in tasks]
+        rows = self._budget.rows_of(max(lengths, default=1))
+        for batch in batches(lengths, tokens=self._budget.kept, rows=rows):
+            for done in halving([tasks[place] for place in batch], lambda some: self._reply_to(model, some)):
+                yield [(task.index, self._reply(task, requests[task.index], prompts[task.index])) for task in done]
 
-    def _reply(self, request: Request, prompt: Prompt, found: list[int]) -> Answer:
-        ids = cut_at_end(found[: request.max_new_tokens], self._ends)
-        ended = bool(ids) and ids[-1] in self._ends
-        text, stopped = cut_at_stop(self._prompter.decode(ids), request.stop)
-        return _answer(prompt, text=text, finish="stop" if ended or stopped else "length", reply_tokens=len(ids))
+    def _reply_to(self, model: Any, tasks: Sequence[Task]) -> list[Task]:
+        for task in tasks:
+            task.found.clear()  # what a batch that was too large for the memory has left
+        if self._base.plain:
+            return generate_plain(model, tasks, self._ends)
+        return generate_lean(model, tasks, self._ends, tokens=self._budget.tokens)
+
+    def _task(self, index: int, request: Request, prompt: Prompt) -> Task:
+        stops = tuple(filter(None, request.stop))
+        reach = max((len(stop.encode()) for stop in stops), default=0) + 4
+
+        def stopped(found: list[int]) -> bool:
+            return bool(stops) and any(stop in self._prompter.decode(found[-reach:]) for stop in stops)
+
+        return Task(index, prompt.ids, request.max_new_tokens, stopped)
+
+    def _reply(self, task: Task, request: Request, prompt: Prompt) -> Answer:
+        text = self._prompter.decode(task.found)
+        places = [place for stop in request.stop if stop and (place := text.find(stop)) >= 0]
+        stopped = bool(places) or bool(task.found and task.found[-1] in self._ends)
+        return _answer(
+            prompt, text=text[: min(places)] if places else text, finish="stop" if stopped else "length",
+            reply_tokens=len(task.found),
+        )
 
 
 def _answer(prompt: Prompt, **fields: Any) -> Answer:

@@ -62,11 +62,10 @@ def attending(model: Any, kind: str) -> Iterator[None]:
 
 
 class Slots(CacheLayerMixin):
-    """Keys and values of one layer in memory laid out beforehand: (rows, heads, ``length``, width).
+    """Keys and values of one layer in memory laid out beforehand: (rows, heads, columns, width).
 
-    New ones go to the columns from ``at`` on, and what is returned is a view of the columns up to them: nothing is
-    copied but what is new. ``at`` moves only when ``BufferCache.at`` is set, so a tree can be tried on the same
-    prefix again and again.
+    New ones are written where ``BufferCache`` says, and what is returned is a view of the columns in use: nothing is
+    copied but what is new.
     """
 
     is_sliding = False
@@ -77,28 +76,29 @@ class Slots(CacheLayerMixin):
 
     def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
         """Lay out the memory, once the shapes of keys and values are known."""
-        owner = self._owner
-        rows, heads, _, width = key_states.shape
-        rows = max(rows, owner.rows)
-        self.keys = key_states.new_zeros(rows, heads, owner.length, width)
-        self.values = value_states.new_zeros(rows, heads, owner.length, value_states.shape[-1])
+        rows, columns = self._owner.rows, self._owner.columns
+        self.keys = key_states.new_zeros(rows, key_states.shape[1], columns, key_states.shape[3])
+        self.values = value_states.new_zeros(rows, value_states.shape[1], columns, value_states.shape[3])
         self.is_initialized = True
 
     def update(self, key_states: Tensor, value_states: Tensor, *_: Any, **__: Any) -> tuple[Tensor, Tensor]:
-        """Write new keys and values (rows, heads, new, width); give all up to them, for these rows."""
+        """Write new keys and values (rows, heads, new, width); give all in use up to them, for these rows."""
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
-        assert self.keys is not None and self.values is not None  # noqa: S101, PT018 - narrows the types
-        rows, at = slice(key_states.shape[0]), self._owner.at
-        end = at + key_states.shape[2]
-        self.keys[rows, :, at:end] = key_states
-        self.values[rows, :, at:end] = value_states
-        start = self._owner.start
-        return self.keys[rows, :, start:end], self.values[rows, :, start:end]
+        owner = self._owner
+        rows = slice(owner.row, owner.row + key_states.shape[0])
+        end = owner.at + key_states.shape[2]
+        self.keys[rows, :, owner.at : end] = key_states
+        self.values[rows, :, owner.at : end] = value_states
+        return self.keys[rows, :, owner.start : end], self.values[rows, :, owner.start : end]
+
+    def keep(self, rows: Tensor) -> None:
+        """Keep these rows alone."""
+        self.keys, self.values = self.keys[rows], self.values[rows]
 
     def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
         """Give the length and the offset of the keys that the next queries see."""
-        return self._owner.at - self._owner.start + query_length, 0
+        return self.get_seq_length() + query_length, 0
 
     def get_seq_length(self) -> int:
         """Give the number of columns in use."""
@@ -106,18 +106,43 @@ class Slots(CacheLayerMixin):
 
     def get_max_length(self) -> int:
         """Give the number of columns that there are."""
-        return self._owner.length
+        return self._owner.columns
 
 
 class BufferCache(Cache):
-    """A cache of ``rows`` rows and ``length`` columns, in use from column ``start`` up to column ``at``."""
+    """A cache of ``rows`` rows and ``columns`` columns, in use from column ``start`` up to column ``at``.
 
-    def __init__(self, layers: int, rows: int, length: int) -> None:
-        self.rows, self.length, self.start, self.at = rows, length, 0, 0
+    A forward pass of n rows writes to the rows from ``row`` on and to the columns from ``at`` on. Its caller moves
+    these marks, so the same beginning can be continued again and again.
+    """
+
+    def __init__(self, layers: int, rows: int, columns: int) -> None:
+        self.rows, self.columns, self.row, self.start, self.at = rows, columns, 0, 0, 0
         super().__init__(layers=[Slots(self) for _ in range(layers)])
 
     def spread(self) -> None:
         """Copy the first row's columns in use to all other rows."""
+        used = slice(self.start, self.at)
         for layer in self.layers:
-            for states in (layer.keys, layer.values):
-                states[1:, :, self.start : self.at] = states[:1, :, self.start : self.at]
+            layer.keys[1:, :, used] = layer.keys[:1, :, used]
+            layer.values[1:, :, used] = layer.values[:1, :, used]
+
+    def keep(self, rows: Tensor) -> None:
+        """Keep these rows alone, in this order."""
+        self.rows = len(rows)
+        for layer in self.layers:
+            layer.keep(rows)
+
+
+@contextlib.contextmanager
+def scored_positions(model: Any, places: Tensor) -> Iterator[None]:
+    """Let the output layer see only the hidden states (B, L, width) at ``places`` of B x L: logits (1, N, V)."""
+
+    def pick(_module: Any, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+        return (inputs[0].flatten(0, 1)[places][None], *inputs[1:])
+
+    hook = model.get_output_embeddings().register_forward_pre_hook(pick)
+    try:
+        yield
+    finally:
+        hook.remove()

@@ -32,7 +32,10 @@ class Base:
     """
 
     model: Any
-    wrapped: PeftModel | None = None
+    wrapped: Any = None
+    """The ``PeftModel`` around it, from the first adapter on."""
+    plain: str | None = None
+    """Why the fast paths cannot be used; empty when they can, ``None`` before it was tried."""
     adapters: dict[str, str] = field(default_factory=dict)
     """SHA-256 of an adapter -> its name within peft."""
 

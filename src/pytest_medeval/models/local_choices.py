@@ -16,10 +16,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pytest_medeval.models.local_attention import TREE, BufferCache, attending
+from pytest_medeval.models.local_attention import TREE, BufferCache, attending, scored_positions
+from pytest_medeval.models.local_memory import Budget, halving
 from pytest_medeval.models.local_prompts import Prompt
 from pytest_medeval.models.plan import batches
-from pytest_medeval.models.tree import Tree, pack, shared_prefixes
+from pytest_medeval.models.tree import Numbers, Tree, pack, shared_prefixes
 
 GROUP_COST = 512
 """Tokens that a shared beginning must save before it is computed apart: about one forward pass of a small batch."""
@@ -27,62 +28,55 @@ GROUP_COST = 512
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Requests (by index) in one tree; choice ``owner[i]`` has token ``target[i]`` predicted at node ``node[i]``.
-
-    ``owner`` counts the choices of all of the row's requests through.
+    """A request (by index) with its choices as a tree; ``target[i]``, a token of choice ``owner[i]``, is predicted at
+    node ``node[i]``.
     """
 
-    requests: tuple[int, ...]
+    request: int
     tree: Tree
-    node: np.ndarray
-    target: np.ndarray
-    owner: np.ndarray
+    node: Numbers
+    target: Numbers
+    owner: Numbers
 
 
-def make_row(requests: Sequence[int], prompts: Sequence[Prompt], skip: int = 0) -> Row:
-    """Lay the requests' prompts and choices, without the first ``skip`` tokens, into one tree."""
-    sequences, nodes, targets, owners = [], [], [], []
-    for prompt in prompts:
-        sequences += [(prompt.ids + choice[:-1])[skip:] for choice in prompt.choices]
-    tree = pack(sequences)
-    number = 0
-    for prompt in prompts:
-        for choice in prompt.choices:
-            nodes.append(tree.paths[number][len(prompt.ids) - 1 - skip :])
-            targets.append(np.array(choice, np.int64))
-            owners.append(np.full(len(choice), number))
-            number += 1
-    return Row(tuple(requests), tree, np.concatenate(nodes), np.concatenate(targets), np.concatenate(owners))
+def make_row(request: int, prompt: Prompt, skip: int = 0) -> Row:
+    """Lay a prompt and its choices, without the first ``skip`` tokens, into a tree."""
+    tree = pack([(prompt.ids + choice[:-1])[skip:] for choice in prompt.choices])
+    first = len(prompt.ids) - 1 - skip
+    lengths = [len(choice) for choice in prompt.choices]
+    return Row(
+        request, tree,
+        node=np.concatenate([path[first:] for path in tree.paths]),
+        target=np.array([token for choice in prompt.choices for token in choice], np.int64),
+        owner=np.repeat(np.arange(len(lengths)), lengths),
+    )
 
 
 class Scorer:
-    """Scores choices with one model; ``tokens`` bounds the tokens of a forward pass."""
+    """Scores choices with one model within the bounds of a budget."""
 
-    def __init__(self, model: Any, *, tokens: int, rows: int) -> None:
+    def __init__(self, model: Any, budget: Budget, *, cost: int = GROUP_COST) -> None:
         self.model = model
-        self.tokens = tokens
-        self.rows = rows
-        config = model.config.get_text_config()
-        self._layers = int(config.num_hidden_layers)
+        self.budget = budget
+        self.cost = cost
+        self._layers = int(model.config.get_text_config().num_hidden_layers)
 
-    def score(self, prompts: Sequence[Prompt]) -> Iterator[tuple[int, tuple[float, ...]]]:
-        """Give the index of each prompt with the log-likelihoods of its choices."""
-        for group in shared_prefixes([prompt.ids[:-1] for prompt in prompts], cost=GROUP_COST):
-            rows = [make_row([index], [prompts[index]], group.shared) for index in group.members]
+    def score(self, prompts: Sequence[Prompt]) -> Iterator[list[tuple[int, tuple[float, ...]]]]:
+        """Give, a batch at a time, the index of each prompt with the log-likelihoods of its choices."""
+        for group in shared_prefixes([prompt.ids[:-1] for prompt in prompts], cost=self.cost):
             prefix = prompts[group.members[0]].ids[: group.shared]
-            yield from self._group(prefix, rows)
+            yield from self._group(prefix, [make_row(index, prompts[index], group.shared) for index in group.members])
 
-    def _group(self, prefix: tuple[int, ...], rows: list[Row]) -> Iterator[tuple[int, tuple[float, ...]]]:
+    def _group(self, prefix: tuple[int, ...], rows: list[Row]) -> Iterator[list[tuple[int, tuple[float, ...]]]]:
         lengths = [len(row.tree.tokens) for row in rows]
-        plan = list(batches(lengths, tokens=self.tokens, rows=self.rows))
+        fitting = self.budget.rows_of(len(prefix) + max(lengths))
+        plan = list(batches(lengths, tokens=self.budget.tokens, rows=fitting))
         cache = None
         if prefix:
             cache = BufferCache(self._layers, max(map(len, plan)), len(prefix) + max(lengths))
             self._root(prefix, cache)
         for batch in plan:
-            chosen = [rows[place] for place in batch]
-            for row, found in zip(chosen, self._batch(chosen, cache), strict=True):
-                yield row.requests[0], tuple(found.tolist())
+            yield from halving([rows[place] for place in batch], lambda some: self._batch(some, cache))
 
     def _root(self, prefix: tuple[int, ...], cache: BufferCache) -> None:
         """Compute the shared beginning once."""
@@ -92,39 +86,38 @@ class Scorer:
         cache.at = len(prefix)
         cache.spread()
 
-    def _batch(self, rows: Sequence[Row], cache: BufferCache | None) -> list[np.ndarray]:
+    def _batch(self, rows: Sequence[Row], cache: BufferCache | None) -> list[tuple[int, tuple[float, ...]]]:
         """Score the rows of one forward pass."""
-        longest = max(len(row.tree.tokens) for row in rows)
-        past = cache.at if cache else 0
-        ids = np.zeros((len(rows), longest), np.int64)
-        ends = np.zeros_like(ids)
-        depths = np.zeros_like(ids)
-        for place, row in enumerate(rows):
-            size = len(row.tree.tokens)
-            ids[place, :size], ends[place, :size], depths[place, :size] = row.tree.tokens, row.tree.ends, row.tree.depths
-        device = self.model.device
-        tokens = torch.from_numpy(ids).to(device)
-        nodes, back = np.unique(
-            np.concatenate([place * longest + row.node for place, row in enumerate(rows)]), return_inverse=True
-        )
+        device, past = self.model.device, cache.at if cache else 0
+        tokens, depths, ends = (torch.from_numpy(field).to(device) for field in _padded(rows))
+        flat = np.concatenate([place * tokens.shape[1] + row.node for place, row in enumerate(rows)])
+        nodes, back = np.unique(flat, return_inverse=True)
         options: dict[str, Any] = {"use_cache": False}
-        kind = contextlib.nullcontext()
+        kind: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
         if cache or any(row.tree.branches for row in rows):
-            mask = tree_mask(torch.from_numpy(ends).to(device), past, self.model.dtype)
-            positions = torch.from_numpy(depths + past).to(device)
-            options = {"attention_mask": mask, "position_ids": positions, "past_key_values": cache, "use_cache": bool(cache)}
             kind = attending(self.model, TREE)
+            options = {
+                "attention_mask": tree_mask(ends, past, self.model.dtype), "position_ids": depths + past,
+                "past_key_values": cache, "use_cache": cache is not None,
+            }
         with scored_positions(self.model, torch.from_numpy(nodes).to(device)), kind:
             logits = self.model(input_ids=tokens, **options).logits[0]
         targets = torch.from_numpy(np.concatenate([row.target for row in rows])).to(device)
         found = log_likelihoods(logits, torch.from_numpy(back).to(device), targets).cpu().double().numpy()
-        return _summed(rows, found)
+        parts = np.split(found, np.cumsum([len(row.node) for row in rows])[:-1])
+        return [
+            (row.request, tuple(np.bincount(row.owner, part).tolist())) for row, part in zip(rows, parts, strict=True)
+        ]
 
 
-def _summed(rows: Sequence[Row], found: np.ndarray) -> list[np.ndarray]:
-    """Add up the tokens of each choice, row by row."""
-    cuts = np.cumsum([len(row.node) for row in rows])[:-1]
-    return [np.bincount(row.owner, part) for row, part in zip(rows, np.split(found, cuts), strict=True)]
+def _padded(rows: Sequence[Row]) -> tuple[Numbers, Numbers, Numbers]:
+    """Lay tokens, depths and ends of trees into arrays (B, L), filled up with zeros at the right."""
+    shape = (len(rows), max(len(row.tree.tokens) for row in rows))
+    tokens, depths, ends = np.zeros(shape, np.int64), np.zeros(shape, np.int64), np.zeros(shape, np.int64)
+    for place, row in enumerate(rows):
+        size = len(row.tree.tokens)
+        tokens[place, :size], depths[place, :size], ends[place, :size] = row.tree.tokens, row.tree.depths, row.tree.ends
+    return tokens, depths, ends
 
 
 def log_likelihoods(logits: Tensor, places: Tensor, targets: Tensor) -> Tensor:
@@ -147,18 +140,18 @@ def tree_mask(ends: Tensor, past: int, dtype: torch.dtype) -> Tensor:
     return mask
 
 
-@contextlib.contextmanager
-def scored_positions(model: Any, places: Tensor) -> Iterator[None]:
-    """Let the output layer see only the hidden states (B, L, width) at ``places`` of B x L: logits (1, N, V)."""
+def score_plain(
+    model: Any, prompts: Sequence[Prompt], budget: Budget
+) -> Iterator[list[tuple[int, tuple[float, ...]]]]:
+    """Score choices on the plain path, one prompt with all its choices at a time, in the order of the prompts."""
+    for index, prompt in enumerate(prompts):
+        rows = [(prompt, choice) for choice in range(len(prompt.choices))]
+        fitting = budget.rows_of(len(prompt.ids) + max(map(len, prompt.choices)))
+        parts = [rows[start : start + fitting] for start in range(0, len(rows), fitting)]
+        found = [value for part in parts for half in halving(part, lambda some: score_rows(model, some)) for value in half]
+        yield [(index, tuple(found))]
 
-    def pick(_module: Any, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
-        return (inputs[0].flatten(0, 1)[places][None], *inputs[1:])
 
-    hook = model.get_output_embeddings().register_forward_pre_hook(pick)
-    try:
-        yield
-    finally:
-        hook.remove()
 def score_rows(model: Any, rows: Sequence[tuple[Prompt, int]]) -> list[float]:
     """Give the log-likelihood of one choice of each prompt, each as a row of its own.
 

@@ -1,40 +1,118 @@
-"""Greedy replies, many at a time."""
+"""Greedy replies, many at a time.
+
+The lean path keeps one cache whose memory is laid out beforehand: every prompt is read without padding into its own
+row, aligned at the right, so that each step writes one column and copies nothing. Rows that have ended leave.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from pytest_medeval.models.local_prompts import Prompt
+from pytest_medeval.models.local_attention import BufferCache, scored_positions
+
+_LEAVE = 0.2
+"""Share of a batch's rows that must have ended before the others are moved together, which copies their cache."""
 
 
-def generate_rows(model: Any, prompts: Sequence[Prompt], limit: int, ends: set[int], pad: int) -> list[list[int]]:
-    """Give the greedy continuation of each prompt, at most ``limit`` tokens, up to and with the first end token.
+@dataclass
+class Task:
+    """A prompt being answered: its ids, how many may follow, when else to stop, and what has followed so far."""
 
-    The plain path: Transformers' own ``generate`` on a left-padded batch.
+    index: int
+    prompt: tuple[int, ...]
+    limit: int
+    stopped: Callable[[list[int]], bool]
+    found: list[int] = field(default_factory=list)
+
+    def ended(self, ends: set[int]) -> bool:
+        """Say whether the last token was the last one."""
+        if not self.found:
+            return self.limit <= 0
+        return len(self.found) >= self.limit or self.found[-1] in ends or self.stopped(self.found)
+
+
+def generate_lean(model: Any, tasks: Sequence[Task], ends: set[int], *, tokens: int) -> list[Task]:
+    """Answer a batch of tasks greedily; each ends with an end token, a stop string or its limit.
+
+    ``tokens`` bounds the tokens of a forward pass over prompts.
     """
-    longest = max(len(prompt.ids) for prompt in prompts)
-    ids = torch.full((len(prompts), longest), pad, dtype=torch.long)
+    rows = sorted(tasks, key=lambda task: -len(task.prompt))
+    longest = len(rows[0].prompt)
+    layers = int(model.config.get_text_config().num_hidden_layers)
+    cache = BufferCache(layers, len(rows), longest + max(task.limit for task in rows))
+    newest = _read_prompts(model, rows, cache, tokens)
+    cache.row, cache.start, cache.at = 0, 0, longest
+    lengths = torch.tensor([len(task.prompt) for task in rows], device=model.device)
+    while True:
+        for task, token in zip(rows, newest.tolist(), strict=True):
+            if not task.ended(ends):
+                task.found.append(token)
+        live = [place for place, task in enumerate(rows) if not task.ended(ends)]
+        if not live:
+            return list(tasks)
+        if len(live) <= (1 - _LEAVE) * len(rows):
+            kept = torch.tensor(live, device=model.device)
+            rows, newest, lengths = [rows[place] for place in live], newest[kept], lengths[kept]
+            cache.keep(kept)
+            cache.start = longest - len(rows[0].prompt)
+        newest = _step(model, cache, newest, lengths + (cache.at - longest), longest - lengths)
+
+
+def _read_prompts(model: Any, rows: Sequence[Task], cache: BufferCache, tokens: int) -> Tensor:
+    """Read all prompts into the cache, those of equal length together; give the first token of each reply."""
+    first: list[Tensor] = []
+    longest, place = len(rows[0].prompt), 0
+    while place < len(rows):
+        length = len(rows[place].prompt)
+        together = [task.prompt for task in rows[place : place + max(1, tokens // length)] if len(task.prompt) == length]
+        cache.row, cache.start, cache.at = place, longest - length, longest - length
+        last = torch.arange(1, len(together) + 1, device=model.device) * length - 1
+        with scored_positions(model, last):
+            logits = model(
+                input_ids=torch.tensor(together, device=model.device), past_key_values=cache, use_cache=True
+            ).logits
+        first.append(logits[0].argmax(-1))
+        place += len(together)
+    return torch.cat(first)
+
+
+def _step(model: Any, cache: BufferCache, newest: Tensor, positions: Tensor, starts: Tensor) -> Tensor:
+    """Feed the newest token of each row (B,) and give the next; row r sees the columns from ``starts[r]`` on."""
+    mask = None
+    if bool((starts != cache.start).any()):
+        columns = torch.arange(cache.start, cache.at + 1, device=newest.device)
+        mask = torch.zeros(len(newest), 1, 1, len(columns), dtype=model.dtype, device=newest.device)
+        mask.masked_fill_((columns < starts[:, None])[:, None, None], torch.finfo(model.dtype).min)
+    logits = model(
+        input_ids=newest[:, None], attention_mask=mask, position_ids=positions[:, None], past_key_values=cache,
+        use_cache=True,
+    ).logits
+    cache.at += 1
+    return logits[:, -1].argmax(-1)
+
+
+def generate_plain(model: Any, tasks: Sequence[Task], ends: set[int]) -> list[Task]:
+    """Answer a batch by Transformers' own ``generate`` on left-padded prompts: for any architecture."""
+    longest = max(len(task.prompt) for task in tasks)
+    pad = min(ends, default=0)
+    ids = torch.full((len(tasks), longest), pad, dtype=torch.long)
     mask = torch.zeros_like(ids)
-    for row, prompt in enumerate(prompts):
-        ids[row, longest - len(prompt.ids) :] = torch.tensor(prompt.ids)
-        mask[row, longest - len(prompt.ids) :] = 1
-    found = model.generate(
-        input_ids=ids.to(model.device), attention_mask=mask.to(model.device), max_new_tokens=limit, do_sample=False,
-        num_beams=1, eos_token_id=sorted(ends) or None, pad_token_id=pad, temperature=None, top_p=None, top_k=None,
-        repetition_penalty=1.0, use_cache=True,
+    for row, task in enumerate(tasks):
+        ids[row, longest - len(task.prompt) :] = torch.tensor(task.prompt)
+        mask[row, longest - len(task.prompt) :] = 1
+    replies = model.generate(
+        input_ids=ids.to(model.device), attention_mask=mask.to(model.device), do_sample=False, num_beams=1,
+        max_new_tokens=max(task.limit for task in tasks), eos_token_id=sorted(ends) or None, pad_token_id=pad,
+        repetition_penalty=1.0, temperature=None, top_p=None, top_k=None, use_cache=True,
     )
-    return [cut_at_end(row[longest:].tolist(), ends) for row in found]
-
-
-def cut_at_end(ids: list[int], ends: set[int]) -> list[int]:
-    """Drop what stands behind the first end token, which stays."""
-    return next((ids[: place + 1] for place, token in enumerate(ids) if token in ends), ids)
-
-
-def cut_at_stop(text: str, stops: Sequence[str]) -> tuple[str, bool]:
-    """Cut a text before the first stop string in it; say whether there was one."""
-    places = [place for place in (text.find(stop) for stop in stops if stop) if place >= 0]
-    return (text[: min(places)], True) if places else (text, False)
+    for task, reply in zip(tasks, replies[:, longest:].tolist(), strict=True):
+        for token in reply:
+            if task.ended(ends):
+                break
+            task.found.append(token)
+    return list(tasks)

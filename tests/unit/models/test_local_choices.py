@@ -9,6 +9,7 @@ from pytest_medeval.models import Settings, parse_spec  # noqa: E402 - after the
 from pytest_medeval.models.identity import identify  # noqa: E402 - after the check for torch
 from pytest_medeval.models.local import load_local  # noqa: E402 - after the check for torch
 from pytest_medeval.models.local_choices import Scorer, score_rows  # noqa: E402 - after the check for torch
+from pytest_medeval.models.local_memory import Budget  # noqa: E402 - after the check for torch
 from pytest_medeval.types import Message, Request  # noqa: E402 - after the check for torch
 
 
@@ -34,7 +35,8 @@ def test_tree_equals_rows(make_model, make_adapter, shape, adapted):
     model = _load(make_adapter(base) if adapted else base)
     prompts = [model._prompter.encode(request) for request in _requests()]
     with torch.inference_mode(), model._base.using(model.identity.adapter) as inner:
-        tree = dict(Scorer(inner, tokens=512, rows=4).score(prompts))
+        scorer = Scorer(inner, Budget(tokens=512, rows=4, kept=4096), cost=0)
+        tree = {index: found for batch in scorer.score(prompts) for index, found in batch}
         for index, prompt in enumerate(prompts):
             rows = score_rows(inner, [(prompt, choice) for choice in range(len(prompt.choices))])
             np.testing.assert_allclose(tree[index], rows, rtol=0, atol=1e-4)
