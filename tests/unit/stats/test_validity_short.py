@@ -1,0 +1,49 @@
+"""A short version of benchmarks/validity.py: wrong passes, coverage, family-wise error and power."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).parents[3] / "benchmarks" / "validity.py"
+
+
+@pytest.fixture(scope="module")
+def validity():
+    """Load the benchmark as a module."""
+    spec = importlib.util.spec_from_file_location("medeval_validity", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    module.CASES = 20_000
+    module.RESAMPLES = 400
+    yield module
+    del sys.modules[spec.name]
+
+
+@pytest.mark.parametrize("loss", [0.0, 0.25, "rare"])
+def test_wrong_passes_are_rare_and_intervals_cover(validity, loss):
+    """200 suites of 100 cases with the truth on the gate's condition; bounds are 4 standard errors off 2.5 and 95 %."""
+    if loss == "rare":
+        source = validity.population("rare", collapse=0.02)
+    else:
+        source = validity.population("worse", drop=loss or 0.25)
+        source = source if loss else validity.without_difference(source)
+    for row in validity.simulate(source, 100, 200):
+        assert row.passes <= 0.069, row
+        assert row.covers >= 0.888, row
+        assert row.value_covers >= 0.888, row
+
+
+def test_any_wrong_verdict_of_six_gates_is_rare(validity):
+    """Holm's family of six: at most 5 % of runs hold a wrong verdict; 80 runs, bound 4 standard errors above."""
+    worse = validity.population("worse", drop=0.25)
+    assert validity.family(validity.without_difference(worse), worse, 100, 80) <= 0.05 + 4 * (0.05 * 0.95 / 80) ** 0.5
+
+
+@pytest.mark.parametrize("changed", [0.15, 0.3])
+def test_the_gate_sees_what_the_textbook_test_sees(validity, changed):
+    """A drop of 0.05 among 1,000 cases: the gate fails at least as often as exact McNemar rejects."""
+    power = validity.power(changed=changed, suites=400)
+    assert power["gate"] >= power["McNemar exact"] > power["unpaired z"]
