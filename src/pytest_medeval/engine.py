@@ -12,7 +12,8 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from pytest_medeval.errors import MedevalError
-from pytest_medeval.types import Answer, Metric, Outcome, Reply
+from pytest_medeval.runs.signature import case_signature, request_signature
+from pytest_medeval.types import Answer, Metric, Outcome, Reply, Request
 
 if TYPE_CHECKING:
     from pytest_medeval.models import Model
@@ -52,6 +53,7 @@ class Evaluation(Scored):
     """What a test sees: the case, the candidate's reply and scores, and the baseline's beside it."""
 
     case: Any
+    request: Request
     asked: str
     gold: Any
     correct: bool | None
@@ -132,7 +134,7 @@ class Engine:
         return {
             case.id: Evaluation(
                 read=own.read, scores=own.scores, rows=own.rows, answer=own.answer, case=case, baseline=other,
-                asked=request.messages[-1].content, gold=task.gold(case), correct=task.correct(case, own.read),
+                request=request, asked=request.messages[-1].content, gold=task.gold(case), correct=task.correct(case, own.read),
             )
             for case, request, own, other in zip(cases, requests, scored[CANDIDATE], base, strict=True)
         }
@@ -144,7 +146,8 @@ def entry(suite: str, nodeid: str, evaluation: Evaluation) -> dict[str, Any]:
     roles = {CANDIDATE: evaluation, BASELINE: evaluation.baseline}
     return {
         "suite": suite, "id": case.id, "nodeid": nodeid, "tags": dict(case.tags), "critical": case.critical,
-        "group": case.group, "asked": evaluation.asked, "gold": evaluation.gold, "correct": evaluation.correct,
+        "group": case.group, "content": case_signature(case), "request": request_signature(evaluation.request),
+        "asked": evaluation.asked, "gold": evaluation.gold, "correct": evaluation.correct,
         **{role: _plain(scored) for role, scored in roles.items() if scored is not None},
     }
 
@@ -155,8 +158,10 @@ def _plain(scored: Scored) -> dict[str, Any]:
     plain = {
         "prompt_hash": answer.prompt_hash, "reply": reply.text, "outcome": reply.outcome, "prediction": prediction,
         "scores": dict(scored.scores), "rows": {name: list(row) for name, row in scored.rows.items()},
-        "tokens": [answer.prompt_tokens, answer.reply_tokens],
+        "tokens": [answer.prompt_tokens, answer.reply_tokens], "finish": answer.finish,
     }
+    if answer.logprobs:
+        plain |= {"logprobs": list(answer.logprobs), "choice_tokens": list(answer.choice_tokens)}
     if reply.confidence is not None:
         plain["confidence"] = dict(reply.confidence)
     if reply.detail:

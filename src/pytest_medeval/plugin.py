@@ -29,8 +29,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add every option of the table, and its ini key."""
     group = parser.getgroup("medeval", "medical model evaluation")
     for option in OPTIONS:
-        group.addoption(option.flag, dest=option.key, action="append" if option.repeat else "store",
-                        default=None, metavar=option.metavar, help=option.help)
+        group.addoption(option.flag, dest=option.key, default=None, help=option.help, **option.shape)
         parser.addini(option.key, option.help, type="linelist" if option.repeat else "string", default=None)
 
 
@@ -167,6 +166,11 @@ class Running:
         for result in results:
             for report in gate_reports(result, self.state.settings.gate_outcome(result.suite, result.verdict)):
                 self.config.hook.pytest_runtest_logreport(report=report)
+        failures = [output for output in self.state.outputs if output.failed]
+        session.testscollected += len(failures)
+        for output in failures:
+            for report in _reports("medeval", output.flag, "failed", output.told, []):
+                self.config.hook.pytest_runtest_logreport(report=report)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
@@ -212,11 +216,14 @@ MESSAGE = pytest.StashKey[dict[str, Any]]()
 
 
 def gate_reports(result: GateResult, outcome: str) -> Iterator[pytest.TestReport]:
-    """Make the reports of one gate: its verdict as a call, and the teardown that closes it in JUnit XML."""
-    nodeid = f"{result.suite}::gate[{result.expression}]"
-    location = (result.suite, None, f"gate[{result.expression}]")
-    text = f"{result.verdict}: {result.reason}"
-    longrepr: Any = {"failed": text, "skipped": (result.suite, 0, f"Skipped: {text}")}.get(outcome)
+    """Make the reports of one gate, its facts as properties."""
     properties = [(f"medeval.{name}", value) for name, value in asdict(result).items() if value is not None]
-    yield pytest.TestReport(nodeid, location, {}, outcome, longrepr, "call", [], 0.0, user_properties=properties)
-    yield pytest.TestReport(nodeid, location, {}, "passed", None, "teardown", [], 0.0, user_properties=properties)
+    return _reports(result.suite, f"gate[{result.expression}]", outcome, f"{result.verdict}: {result.reason}", properties)
+
+
+def _reports(suite: str, name: str, outcome: str, text: str, properties: list[tuple[str, object]]) -> Iterator[pytest.TestReport]:
+    """Make a call, and the teardown that closes it in JUnit XML, of something that is no test function."""
+    longrepr: Any = {"failed": text, "skipped": (suite, 0, f"Skipped: {text}")}.get(outcome)
+    for when, told, shown in (("call", outcome, longrepr), ("teardown", "passed", None)):
+        yield pytest.TestReport(f"{suite}::{name}", (suite, None, name), {}, told, shown, when, [], 0.0,  # type: ignore[arg-type]
+                                user_properties=properties)

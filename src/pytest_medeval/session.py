@@ -20,8 +20,10 @@ from pytest_medeval.settings import Settings
 if TYPE_CHECKING:
     from pytest_medeval.models import Model
     from pytest_medeval.models.roles import Roles
+    from pytest_medeval.outputs import Output
     from pytest_medeval.runs.build import Run
     from pytest_medeval.verdicts.gates import GateResult
+    from pytest_medeval.verdicts.regression import Reference
 
 NO_MODEL = ("medeval suites were collected and no model is named; give --medeval-model=SPEC, such as "
             "--medeval-model=adapters/release.toml")
@@ -59,6 +61,9 @@ class MedevalSession:
         self.selected: dict[str, list[str]] = {}
         self.worker: str | None = None
         self.run: Run | None = None
+        self.outputs: list[Output] = []
+        self.reference: Reference | None = None
+        self._store_open = False
         self._folder: Path | None = None
         self._threads: int | None = None
         self._engine: Engine | None = None
@@ -86,6 +91,8 @@ class MedevalSession:
             raise MedevalError("\n".join(mistakes))
         for one in left:
             self.journal.collected(one["suites"])
+        if self.journal.suites:
+            self._open_store()
 
     def close(self) -> None:
         """Remove the workers' folder."""
@@ -118,7 +125,21 @@ class MedevalSession:
         if mistakes:
             raise MedevalError("\n".join(mistakes))
         self.journal.collected(suites)
+        if evaluating:
+            self._open_store()
         return True
+
+    def _open_store(self) -> None:
+        """Read the stored run to compare with, and see that this one can be stored, before any model is asked."""
+        if self.settings.save and not self._store_open:
+            from pytest_medeval.runs.store import check_writable  # noqa: PLC0415 - only a run that is stored needs it
+
+            check_writable(self.settings.storage)
+        if self.settings.compare and not self._store_open:
+            from pytest_medeval.verdicts.regression import open_reference  # noqa: PLC0415 - likewise
+
+            self.reference = open_reference(self.settings.compare, self.settings.storage, self.settings.root, self.journal.suites)
+        self._store_open = True
 
     def _model_mistakes(self) -> list[str]:
         if not self.settings.models:
@@ -191,23 +212,27 @@ class MedevalSession:
     # the end
 
     def judge(self) -> list[GateResult]:
-        """Compare, judge the gates, and write the record; nothing when no suite was collected."""
+        """Compare, judge the gates, and leave what was asked for; nothing when no suite was collected."""
         if not self.journal.suites:
             return []
+        from pytest_medeval.outputs import leave  # noqa: PLC0415 - files are written only now
         from pytest_medeval.runs.build import build  # noqa: PLC0415 - statistics are needed only now
-        from pytest_medeval.runs.record import write  # noqa: PLC0415 - likewise
 
-        self.run = build(self.journal, self.settings)
-        if self.settings.json:
-            write(self.run.record, self.settings.json)
+        self.run = build(self.journal, self.settings, self.reference)
+        self.outputs = leave(self.run.record, self.journal.suites, self.settings)
         return list(self.run.gates)
 
     def summarise(self, reporter: Any) -> None:
         """Write the summary through the terminal reporter."""
         if self.run is not None:
+            from pytest_medeval.report.github import annotations  # noqa: PLC0415 - only when there is something to say
             from pytest_medeval.report.terminal import summary  # noqa: PLC0415 - only when there is something to say
 
             reporter.write_sep("=", "medeval")
             notices = self._roles.notices if self._roles else []
             for line in summary(self.run.record, notices=notices, brief=reporter.verbosity < 0):
                 reporter.write_line(line.text, **line.markup)
+            for output in self.outputs:
+                reporter.write_line(output.told, red=output.failed)
+            for text in annotations(self.run.record, os.environ):
+                reporter.write_line(text)

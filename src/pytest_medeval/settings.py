@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,10 @@ class Option:
     metavar: str
     help: str
     repeat: bool = False
+    bare: str | None = None
+    """What the option means when it stands without a value."""
+    switch: bool = False
+    """Whether it takes no value at all."""
 
     @property
     def flag(self) -> str:
@@ -29,6 +34,18 @@ class Option:
         """The spelling in the ini file and in ``config.option``."""
         return f"medeval_{self.name.replace('-', '_')}"
 
+    @property
+    def shape(self) -> dict[str, Any]:
+        """What argparse is told of its values."""
+        if self.switch:
+            return {"action": "store_const", "const": "true"}
+        if self.bare is not None:
+            return {"action": "store", "metavar": self.metavar, "nargs": "?", "const": self.bare}
+        return {"action": "append" if self.repeat else "store", "metavar": self.metavar}
+
+
+AUTOMATIC = "auto"
+"""The name of a stored run that is made of commit and time."""
 
 OPTIONS = (
     Option("model", "[TASK=]SPEC", "the candidate: a LoRA folder, a model folder or name, https://host/v1#name, "
@@ -43,6 +60,14 @@ OPTIONS = (
     Option("dtype", "NAME", "auto, float32, bfloat16 or float16 (default: auto)"),
     Option("cache", "DIR|off", "where replies are kept (default: .medeval/cache)"),
     Option("json", "FILE", "write the run record"),
+    Option("markdown", "FILE", "write the summary as Markdown, for a merge request or a release page"),
+    Option("card", "FILE", "write metrics and intervals as a Hugging Face model card's model-index"),
+    Option("evidence", "FILE", "write record, suite manifests, verdicts and environment as canonical JSON with a SHA-256"),
+    Option("save", "NAME", "store the run (default NAME: commit and time)", bare=AUTOMATIC),
+    Option("autosave", "", "store the run under commit and time", switch=True),
+    Option("compare", "RUN", "compare with a stored run, the role 'reference' of gates: number, name, path of a record, or "
+           "latest, the newest whole run that passed its gates (default)", bare="latest"),
+    Option("storage", "DIR", "where runs are stored (default: .medeval/runs)"),
     Option("inconclusive", "pass|fail", "whether an inconclusive gate lets the run pass (default: fail)"),
     Option("allow-not-evaluated", "SUITE", "let a gate of this suite that could not be evaluated be skipped instead "
            "of failed; 'all' for every suite", repeat=True),
@@ -65,6 +90,12 @@ class Settings:
     dtype: str
     cache: Path | None
     json: Path | None
+    markdown: Path | None
+    card: Path | None
+    evidence: Path | None
+    save: str | None
+    compare: str | None
+    storage: Path
     inconclusive: str
     allow_not_evaluated: frozenset[str]
 
@@ -98,9 +129,26 @@ def read_settings(get: Callable[[Option], Any], root: Path) -> Settings:
         dtype=_one_of("--medeval-dtype", raw["dtype"] or "auto", ("auto", "float32", "bfloat16", "float16")),
         cache=None if cache == "off" else root / cache,
         json=_writable("--medeval-json", raw["json"], root),
+        markdown=_writable("--medeval-markdown", raw["markdown"], root),
+        card=_writable("--medeval-card", raw["card"], root),
+        evidence=_writable("--medeval-evidence", raw["evidence"], root),
+        save=_save(raw["save"], raw["autosave"]),
+        compare=raw["compare"],
+        storage=root / (raw["storage"] or ".medeval/runs"),
         inconclusive=_one_of("--medeval-inconclusive", raw["inconclusive"] or "fail", ("pass", "fail")),
         allow_not_evaluated=frozenset(raw["allow-not-evaluated"] or ()),
     )
+
+
+def _save(name: str | None, automatic: str | None) -> str | None:
+    """Take the name under which the run is stored, ``AUTOMATIC``, or None."""
+    asked = _one_of("medeval_autosave", automatic or "false", ("true", "false")) == "true"
+    if name is None or name == AUTOMATIC:
+        return AUTOMATIC if asked or name else None
+    if not re.fullmatch(r"\w[\w.+-]{0,99}", name):
+        raise MedevalError(f"--medeval-save={name}: accepted: up to 100 letters, digits, '_', '.', '+' and '-'; "
+                           "before a path write --medeval-autosave instead of a bare --medeval-save")
+    return name
 
 
 def _whole(flag: str, value: object, least: int, also: str = "") -> int | None:

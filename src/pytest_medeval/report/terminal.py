@@ -8,6 +8,8 @@ from typing import Any
 
 WIDTH = 100
 WORST = 3
+ALPHA = 0.05
+"""A corrected p-value below it makes a metric's change against the reference worth a line."""
 MIN_GROUP = 20
 """Subgroups below this size are shown with their size and not scored."""
 
@@ -44,6 +46,12 @@ def _models(record: Mapping[str, Any]) -> Iterator[Line]:
         where = ", ".join(f"{task} {one['fingerprint'][:12]}" for task, one in parts.items()) if parts else model["fingerprint"][:12]
         kind = " ".join(str(model[key]) for key in ("dtype", "device") if model.get(key))
         yield Line(f"{role:<9}  {model['spec']}  sha256 {where}  {kind}")
+    reference = record.get("reference")
+    if reference:
+        model = reference["model"]
+        yield Line(f"reference  {reference['run']} of {reference['created']}: {model['spec']}  sha256 {model['fingerprint'][:12]}")
+        if reference["absent"]:
+            yield Line(_fit(f"  suites of {reference['run']} that this run lacks: {', '.join(reference['absent'])}"), {"yellow": True})
 
 
 def _suite(name: str, suite: Mapping[str, Any], cases: Sequence[Mapping[str, Any]]) -> Iterator[Line]:
@@ -52,6 +60,7 @@ def _suite(name: str, suite: Mapping[str, Any], cases: Sequence[Mapping[str, Any
     yield from _counts(suite)
     if suite["metrics"]:
         yield from _table(suite["metrics"])
+    yield from _reference(suite)
     yield from _confusion(suite.get("confusion"))
     yield from _groups(suite.get("subgroups", {}))
     yield from _worst(suite, cases)
@@ -83,6 +92,29 @@ def _table(metrics: Mapping[str, Mapping[str, Any]]) -> Iterator[Line]:
                        f"   {interval(one['ci95'], sign=True):<19}{p_value(one['p_value']):>8}{p_value(one['p_corrected']):>10}")
         else:
             yield Line(f"  {name:<16}{number(one['candidate']):>11}   {interval(one['candidate_ci95'])}")
+
+
+def _reference(suite: Mapping[str, Any]) -> Iterator[Line]:
+    """Show what differs from the stored run, the headline metric, and every metric that changed."""
+    reference = suite.get("reference")
+    if not reference:
+        return
+    yield Line(f"  reference {reference['run']}: {reference['same']} of its {reference['cases']} cases are the same")
+    for difference in reference["differences"]:
+        yield from (Line(f"    {line}", {"yellow": True}) for line in _fold(difference, WIDTH - 4))
+    shown = {name: one for name, one in reference["metrics"].items()
+             if name == suite["headline"] or (one["p_corrected"] is not None and one["p_corrected"] < ALPHA)}
+    if shown:
+        yield Line(f"  {'metric':<16}{'reference':>9}{'candidate':>11}{'difference':>12}   {'95 % interval':<19}{'p':>8}{'p (Holm)':>10}")
+    for name, one in shown.items():
+        yield Line(f"  {name:<16}{number(one['reference']):>9}{number(one['candidate']):>11}{number(one['difference'], sign=True):>12}"
+                   f"   {interval(one['ci95'], sign=True):<19}{p_value(one['p_value']):>8}{p_value(one['p_corrected']):>10}")
+    if shown and len(shown) < len(reference["metrics"]):
+        yield Line(f"  metrics without a change beyond chance: {len(reference['metrics']) - len(shown)}")
+    lost = reference.get("lost")
+    if lost and lost["count"]:
+        cases = [f"{case['id']} {number(case['reference'])} -> {number(case['candidate'])}" for case in lost["cases"][:WORST]]
+        yield from _wrapped(f"  worse than the reference in {lost['metric']}: {lost['count']} of {lost['of']} cases: ", cases)
 
 
 def _confusion(confusion: Mapping[str, Any] | None) -> Iterator[Line]:

@@ -17,13 +17,17 @@ import numpy as np
 import pytest_medeval
 from pytest_medeval.metrics import metrics_for
 from pytest_medeval.models.roles import together
+from pytest_medeval.runs.compare import Pairing
 from pytest_medeval.runs.journal import Journal
+from pytest_medeval.runs.repository import repository
+from pytest_medeval.runs.signature import prompts_signature
 from pytest_medeval.settings import Settings
 from pytest_medeval.stats.compare import Comparison, compare_all
 from pytest_medeval.stats.correct import holm
 from pytest_medeval.tasks import TASKS
 from pytest_medeval.types import FloatArray, Metric, Outcome
 from pytest_medeval.verdicts.gates import GateResult, SuiteData, critical_gate, judge_all, parse_gate
+from pytest_medeval.verdicts.regression import Reference, contrasts, section, with_reference
 
 SCHEMA = "medeval-run/1"
 ROLES = ("candidate", "baseline")
@@ -40,19 +44,23 @@ class Run:
     gates: Sequence[GateResult]
 
 
-def build(journal: Journal, settings: Settings) -> Run:
-    """Compare candidate and baseline in every suite, judge the gates of the run together, and record it all."""
+def build(journal: Journal, settings: Settings, reference: Reference | None = None) -> Run:
+    """Compare candidate, baseline and reference in every suite, judge the gates of the run together, and record it all."""
     data = {name: suite_data(facts, journal) for name, facts in journal.suites.items()}
+    pairings = _paired(journal, data, reference) if reference else {}
     comparisons = {name: _compared(one, settings.seed) for name, one in data.items()}
     gates = _judged(journal, data, settings)
     suites = {name: _suite(facts, journal, data[name], comparisons[name]) for name, facts in journal.suites.items()}
+    for name, pairing in pairings.items():
+        found = contrasts(data[name], pairing, seed=settings.seed)
+        suites[name]["reference"] = section(data[name], pairing, found, _ordered(name, journal), suites[name]["headline"])
     _correct(suites)
     record = {
         "schema": SCHEMA,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "version": pytest_medeval.__version__,
         "command": [os.path.basename(sys.argv[0]), *sys.argv[1:]],  # noqa: PTH119 - a command need not be a path
-        "environment": environment(),
+        "environment": {**environment(), "repository": repository(settings.root)},
         "seed": settings.seed,
         "models": {role: together(tasks, ", ".join(settings.models if role == "candidate" else settings.baselines) or "own base")
                    for role, tasks in sorted(journal.models.items(), reverse=True)},
@@ -60,9 +68,11 @@ def build(journal: Journal, settings: Settings) -> Run:
         "suites": suites,
         "cases": [case for name in journal.suites for case in _ordered(name, journal)],
         "divergence": {},
-        "gates": [asdict(gate) for gate in gates],
+        "gates": [{**asdict(gate), "outcome": settings.gate_outcome(gate.suite, gate.verdict)} for gate in gates],
         "usage": _usage(journal),
     }
+    if reference:
+        record["reference"] = reference.facts(list(suites))
     return Run(record, gates)
 
 
@@ -83,6 +93,17 @@ def suite_data(facts: Mapping[str, Any], journal: Journal) -> SuiteData:
         complete=complete,
         reason=reason,
     )
+
+
+def _paired(journal: Journal, data: dict[str, SuiteData], reference: Reference) -> dict[str, Pairing]:
+    """Give every suite the reference's rows, in place; say what the two runs have in common."""
+    pairings: dict[str, Pairing] = {}
+    for name, facts in journal.suites.items():
+        data[name], pairings[name] = with_reference(
+            data[name], _ordered(name, journal), reference,
+            sampled=len(facts["cases"]) < facts["total"], complete_only=facts["pairs"] == "complete",
+        )
+    return pairings
 
 
 def measures(facts: Mapping[str, Any]) -> tuple[Metric, ...]:
@@ -146,6 +167,7 @@ def _suite(facts: Mapping[str, Any], journal: Journal, data: SuiteData, compared
         "outcomes": {role: _outcomes(cases, role) for role in ROLES if any(role in case for case in cases)},
         "skipped": _skipped(facts),
         "signature": facts["signature"],
+        "prompts": prompts_signature(cases),
         "headline": TASKS.resolve(facts["task"]).headline,
         "metrics": {name: _metric(one, data.metrics[name]) for name, one in compared.items() if one.candidate is not None},
         "subgroups": _subgroups(data, TASKS.resolve(facts["task"]).headline),
@@ -182,7 +204,8 @@ def _ends(interval: tuple[float, float] | None) -> list[float] | None:
 
 def _correct(suites: Mapping[str, Mapping[str, Any]]) -> None:
     """Correct all p-values of the run together (Holm)."""
-    tested = [one for suite in suites.values() for one in suite["metrics"].values() if one["p_value"] is not None]
+    tested = [one for suite in suites.values() for part in (suite, suite.get("reference", {}))
+              for one in part.get("metrics", {}).values() if one["p_value"] is not None]
     for one, corrected in zip(tested, holm([one["p_value"] for one in tested]), strict=True):
         one["p_corrected"] = float(corrected)
 

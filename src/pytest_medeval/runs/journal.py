@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_medeval.runs.signature import case_signature
 from pytest_medeval.suite import options_of
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ def manifest(suite: Resolved, root: Path) -> dict[str, Any]:
         "options": dict(options_of(suite.task)),
         "source": str(suite.source).removeprefix(f"{root}{os.sep}"),
         "cases": [case.id for case in suite.cases],
+        "contents": {case.id: case_signature(case) for case in suite.cases},
         "critical": [case.id for case in suite.cases if case.critical],
         "total": suite.total,
         "skipped": [{"source": str(skip.source).removeprefix(f"{root}{os.sep}"), "reason": skip.reason} for skip in suite.skips],

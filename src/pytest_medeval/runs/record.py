@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import math
-import os
+import re
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
@@ -12,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from pytest_medeval.errors import MedevalError
+from pytest_medeval.runs.files import finite, json_bytes, write_whole
+from pytest_medeval.runs.signature import canonical, sha256
 
 
 @cache
@@ -32,38 +33,43 @@ def problems(record: Mapping[str, Any]) -> list[str]:
 
 def write(record: Mapping[str, Any], path: Path) -> None:
     """Write a record; ``MedevalError`` when the disk refuses. NaN has no place in JSON and becomes null."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        partial.write_text(json.dumps(_finite(record), ensure_ascii=False, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise MedevalError(f"{path}: the run record cannot be written: {error.strerror}") from None
+    write_whole(path, json_bytes(finite(record)), "the run record")
 
 
 def read(path: Path) -> dict[str, Any]:
-    """Read a record; ``MedevalError`` for what is missing, broken, of another schema or not a record."""
+    """Read a record; ``MedevalError`` for what is missing, broken, of another schema or not a record.
+
+    A record that carries its own hash is proved by it, any other is held against the schema.
+    """
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise MedevalError(f"{path}: cannot be read: {error.strerror}") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise MedevalError(f"{path}: is no run record: {error}") from None
-    found = record.get("schema") if isinstance(record, dict) else None
-    if found != schema()["$id"]:
-        raise MedevalError(f"{path}: schema is {found!r}; accepted: {schema()['$id']!r}")
+    _of_our_schema(record, path)
+    if "sha256" in record:
+        found = digest(record)
+        if found != record["sha256"]:
+            raise MedevalError(f"{path}: was changed after it was saved: its SHA-256 is {found[:12]}, it was {str(record['sha256'])[:12]}")
+        return dict(record)
     wrong = problems(record)
     if wrong:
         raise MedevalError(f"{path}: is no valid run record: {wrong[0]}")
-    checked: dict[str, Any] = record
-    return checked
+    return dict(record)
 
 
-def _finite(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, Mapping):
-        return {key: _finite(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(inner) for inner in value]
-    return value
+def digest(record: Mapping[str, Any]) -> str:
+    """Hash a record without the hash that it carries."""
+    return sha256(canonical({key: value for key, value in record.items() if key != "sha256"}))
+
+
+def _of_our_schema(record: Any, path: Path) -> None:
+    ours = schema()["$id"]
+    found = record.get("schema") if isinstance(record, dict) else None
+    if found == ours:
+        return
+    number = re.fullmatch(r"medeval-run/(\d+)", str(found))
+    newer = number is not None and int(number[1]) > int(ours.rpartition("/")[2])
+    hint = "; a newer pytest-medeval wrote it, and can read it" if newer else ""
+    raise MedevalError(f"{path}: schema is {found!r}; accepted: {ours!r}{hint}")

@@ -131,6 +131,9 @@ def _open(gate: Gate, suite: SuiteData, seen: Seen) -> GateResult | Contest:
     if isinstance(gate.condition, Threshold):
         return judge_threshold(gate, gathered, suite, blank)
     against = gate.condition.against
+    barred = suite.barred.get(against, {}).get(gate.target.metric)
+    if barred is not None:
+        return replace(blank, reason=barred)
     if suite.metrics[gate.target.metric].counts not in suite.rows.get(against, {}):
         return replace(blank, reason=f"there is no {against} to compare {gate.target.metric} with")
     return _contest(gate, gathered[0], blank)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -43,7 +43,7 @@ class SuiteData:
     ``rows``: role (``candidate``, ``baseline``, ``reference``) -> counts name -> stored rows (n, r), all in
     the order of ``ids``; a case that a role has no row for is a row of NaN. ``tags``, ``groups``: one entry a
     case, or empty. ``complete`` is False where only a part of the suite ran, and ``reason`` says why; the
-    gates are then not evaluated.
+    gates are then not evaluated. ``barred``: role -> metric -> why it must not be compared with that role.
     """
 
     name: str
@@ -54,6 +54,7 @@ class SuiteData:
     groups: Sequence[str | None] = ()
     complete: bool = True
     reason: str = ""
+    barred: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def having(self, tag: str, value: str) -> SuiteData:
         """Give the suite of one subgroup's cases."""

@@ -1,0 +1,109 @@
+"""What a run leaves behind: each output that was asked for, written on its own, so that one failure costs no other."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pytest_medeval.errors import MedevalError
+from pytest_medeval.settings import AUTOMATIC, Settings
+
+Manifests = Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One thing that was left, or could not be: which option asked for it, and what to say in one line."""
+
+    flag: str
+    told: str
+    failed: bool = False
+
+
+def leave(record: Mapping[str, Any], manifests: Manifests, settings: Settings) -> list[Output]:
+    """Write all outputs; a failure is said in its ``Output`` and never raised."""
+    done = []
+    for flag, write in _asked(record, manifests, settings):
+        try:
+            done.append(Output(flag, write()))
+        except MedevalError as mistake:
+            done.append(Output(flag, f"{flag}: {mistake}", failed=True))
+    return [output for output in done if output.told]
+
+
+def _asked(record: Mapping[str, Any], manifests: Manifests, settings: Settings) -> Iterator[tuple[str, Callable[[], str]]]:
+    if settings.save:
+        yield "--medeval-save", lambda: _save(record, settings)
+    if settings.json:
+        yield "--medeval-json", lambda: _json(record, settings.json)
+    if settings.markdown:
+        yield "--medeval-markdown", lambda: _text(_markdown(record), settings.markdown, "the Markdown summary")
+    if settings.card:
+        yield "--medeval-card", lambda: _text(_card(record), settings.card, "the model card section")
+    if settings.evidence:
+        yield "--medeval-evidence", lambda: _evidence(record, manifests, settings.evidence)
+    summary = os.environ.get("GITHUB_STEP_SUMMARY")
+    if summary and os.environ.get("GITHUB_ACTIONS") == "true":
+        yield "GITHUB_STEP_SUMMARY", lambda: _append(_markdown(record), Path(summary))
+
+
+def _save(record: Mapping[str, Any], settings: Settings) -> str:
+    from pytest_medeval.runs.store import automatic_name, rescue, save  # noqa: PLC0415 - only a run that is stored needs it
+
+    if not record["cases"]:
+        raise MedevalError("the run is not stored: no case was evaluated")
+    name = settings.save or AUTOMATIC
+    if name == AUTOMATIC:
+        name = automatic_name(record["environment"].get("repository"), datetime.now().astimezone())
+    try:
+        path = save(record, settings.storage, name)
+        return f"stored as {path.relative_to(settings.root) if path.is_relative_to(settings.root) else path}"
+    except MedevalError as mistake:
+        kept = rescue(record, name)
+        raise MedevalError(f"{mistake}; {f'kept at {kept} instead' if kept else 'it could be kept nowhere else'}") from None
+
+
+def _json(record: Mapping[str, Any], path: Path) -> str:
+    from pytest_medeval.runs.record import write  # noqa: PLC0415 - only when asked for
+
+    write(record, path)
+    return ""
+
+
+def _evidence(record: Mapping[str, Any], manifests: Manifests, path: Path) -> str:
+    from pytest_medeval.runs.evidence import write_evidence  # noqa: PLC0415 - only when asked for
+
+    return f"evidence: {path}  sha256 {write_evidence(record, manifests, path)}"
+
+
+def _markdown(record: Mapping[str, Any]) -> str:
+    from pytest_medeval.report.markdown import markdown  # noqa: PLC0415 - only when asked for
+
+    return markdown(record)
+
+
+def _card(record: Mapping[str, Any]) -> str:
+    from pytest_medeval.report.card import card  # noqa: PLC0415 - only when asked for
+
+    return card(record)
+
+
+def _text(text: str, path: Path, what: str) -> str:
+    from pytest_medeval.runs.files import write_whole  # noqa: PLC0415 - only when asked for
+
+    write_whole(path, text.encode("utf-8", "replace"), what)
+    return ""
+
+
+def _append(text: str, path: Path) -> str:
+    """Add to GitHub's file; other steps write to it too."""
+    try:
+        with path.open("a", encoding="utf-8", errors="replace") as file:
+            file.write(text)
+    except OSError as error:
+        raise MedevalError(f"{path}: the summary cannot be written: {error.strerror}") from None
+    return ""

@@ -1,0 +1,174 @@
+"""The store: a folder of run records, numbered as pytest-benchmark numbers its own: ``0001_NAME.json``.
+
+A file of the store is a whole run or is not there: it is written aside, forced to the disk and then given its name.
+Its ``sha256`` covers everything else in it, so that a run which was edited later does not pass for what was saved.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pytest_medeval.errors import MedevalError
+from pytest_medeval.runs.files import PART, finite, json_bytes, write_new
+from pytest_medeval.runs.record import digest, read
+
+LATEST = "latest"
+TRIES = 100
+"""Numbers that are tried when other processes save at the same time."""
+
+NAMED = 5
+"""Runs that a message names."""
+
+ABANDONED = 3600.0
+"""Seconds after which a file that is still being written has lost its writer."""
+
+_FILE = re.compile(r"(\d{4,})_(.+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A run in the store, known by its file name alone."""
+
+    path: Path
+    number: int
+    name: str
+
+    @property
+    def run(self) -> str:
+        """What tables show and options accept: ``0001_NAME``."""
+        return self.path.stem
+
+
+def stored(storage: Path) -> list[Stored]:
+    """List the runs of a store, the oldest first; a store that does not exist yet is empty."""
+    if storage.exists() and not storage.is_dir():
+        raise MedevalError(f"{storage}: is a file; accepted: a folder of stored runs")
+    try:
+        files = sorted(storage.glob("*.json"))
+    except OSError as error:
+        raise MedevalError(f"{storage}: cannot be read: {error.strerror}") from None
+    found = [(path, _FILE.fullmatch(path.stem)) for path in files if not path.name.startswith(".")]
+    runs = [Stored(path, int(match[1]), match[2]) for path, match in found if match]
+    return sorted(runs, key=lambda run: (run.number, run.name))
+
+
+def find(storage: Path, run: str, root: Path | None = None) -> Path:
+    """Find a run by its number, its name (the newest of that name), both, ``latest``, or the path of a record.
+
+    ``latest`` is the newest whole run that its own gates let pass: a release that was refused is no reference.
+    """
+    runs = stored(storage)
+    if run == LATEST:
+        return _latest(storage, runs).path
+    matching = [one for one in runs if run in (one.run, one.path.name)]
+    matching = matching or [one for one in runs if run == one.name][-1:]
+    if not matching and run.isdigit():
+        matching = [one for one in runs if one.number == int(run)]
+    if len(matching) > 1:
+        raise MedevalError(f"run {run!r} may be {_names(matching)}; accepted: one of these names in full")
+    if matching:
+        return matching[0].path
+    path = (root or Path()) / Path(run).expanduser()
+    if path.is_file():
+        return path
+    known = _names(runs) if runs else "none is stored yet; --medeval-save stores one"
+    raise MedevalError(f"no run {run!r} in {storage}; stored: {known}")
+
+
+def load(storage: Path, run: str, root: Path | None = None) -> tuple[str, dict[str, Any]]:
+    """Read a run; give its name and its record."""
+    path = find(storage, run, root)
+    return path.stem, read(path)
+
+
+def passed(record: Mapping[str, Any]) -> bool:
+    """Tell whether a run is whole and its gates let it pass."""
+    whole = all(suite["complete"] for suite in record["suites"].values())
+    return whole and all(gate.get("outcome", "passed" if gate["verdict"] == "pass" else "failed") != "failed" for gate in record["gates"])
+
+
+def check_writable(storage: Path) -> None:
+    """Refuse at once a store that could not be written after hours of work."""
+    try:
+        storage.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=storage, prefix=".probe", suffix=PART):
+            pass
+    except OSError as error:
+        raise MedevalError(f"--medeval-storage: {storage} cannot be written: {error.strerror}") from None
+
+
+def save(record: Mapping[str, Any], storage: Path, name: str) -> Path:
+    """Store a run under the next number; ``MedevalError`` when the disk refuses, and then nothing is left behind."""
+    content = finite(record)
+    content["sha256"] = digest(content)
+    data = json_bytes(content)
+    try:
+        storage.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MedevalError(f"{storage}: cannot be made: {error.strerror}") from None
+    first = max((run.number for run in stored(storage)), default=0) + 1
+    for number in range(first, first + TRIES):
+        path = storage / f"{number:04d}_{name}.json"
+        if write_new(path, data, "the stored run"):
+            return path
+    raise MedevalError(f"{storage}: no free number for the run after {TRIES} tries")
+
+
+def rescue(record: Mapping[str, Any], name: str) -> Path | None:
+    """Keep a run that the store refused in the folder for temporary files; None when that is full too."""
+    try:
+        return save(record, Path(tempfile.mkdtemp(prefix="medeval-")), name)
+    except (MedevalError, OSError):
+        return None
+
+
+def automatic_name(repository: Mapping[str, Any] | None, now: datetime) -> str:
+    """Name a run by commit and time, in pytest-benchmark's form.
+
+    >>> automatic_name({"commit": "0123456789abcdef", "dirty": True}, datetime(2026, 2, 1, 9, 30))
+    '0123456789ab_20260201_093000_uncommitted-changes'
+    """
+    commit = str(repository["commit"])[:12] if repository else "unversioned"
+    dirty = "_uncommitted-changes" if repository and repository["dirty"] else ""
+    return f"{commit}_{now:%Y%m%d_%H%M%S}{dirty}"
+
+
+def prune(storage: Path, keep: int) -> Iterator[Path]:
+    """Remove all but the newest ``keep`` runs, never the one that ``latest`` means, and what killed writers left."""
+    runs = stored(storage)
+    spared = next((run for run in reversed(runs) if _readable_and_passed(run)), None)
+    old = [run.path for run in runs[: max(0, len(runs) - keep)] if run != spared]
+    for path in [*old, *(part for part in sorted(storage.glob(f".*{PART}")) if time.time() - part.stat().st_mtime > ABANDONED)]:
+        try:
+            path.unlink()
+        except OSError as error:
+            raise MedevalError(f"{path}: cannot be removed: {error.strerror}") from None
+        yield path
+
+
+def _readable_and_passed(run: Stored) -> bool:
+    try:
+        return passed(read(run.path))
+    except MedevalError:
+        return False
+
+
+def _latest(storage: Path, runs: list[Stored]) -> Stored:
+    if not runs:
+        raise MedevalError(f"no run is stored in {storage} yet; --medeval-save stores one")
+    for run in reversed(runs):
+        if passed(read(run.path)):
+            return run
+    raise MedevalError(f"no run in {storage} is whole and passed its gates: {_names(runs)}; name the one to compare with")
+
+
+def _names(runs: list[Stored]) -> str:
+    shown = ", ".join(run.run for run in runs[-NAMED:])
+    return f"{len(runs) - NAMED} older, {shown}" if len(runs) > NAMED else shown
