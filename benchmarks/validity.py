@@ -5,15 +5,15 @@
     python benchmarks/validity.py --suites 200               # a quick look
 
 A population of cases has rows of three metrics for two models: right/wrong (accuracy), counts of findings
-(micro-F1) and a skewed score with zeros (ROUGE-like). The truth is the score of the whole population, so a suite is
-a random sample of its cases, and what an interval ought to cover is known exactly.
+(micro-F1) and a skewed score with zeros (ROUGE-like). The truth is the score of the whole population, so a
+suite is a random sample of its cases, and what an interval ought to cover is known exactly.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,7 +73,7 @@ METRICS: tuple[Metric, ...] = (
 
 @dataclass(frozen=True)
 class Population:
-    """All cases that could have been asked, with both models' rows; ``turns`` cases in a row are a dialogue."""
+    """All cases that could be asked, with both models' rows; ``turns`` cases in a row are a dialogue."""
 
     name: str
     candidate: Mapping[str, FloatArray]
@@ -100,7 +100,7 @@ class Population:
 
 
 def rows_of(quality: FloatArray, findings: FloatArray, luck: FloatArray) -> dict[str, FloatArray]:
-    """Make the rows of the three metrics from how good each reply is; equal quality and luck give equal rows."""
+    """Make the rows of the three metrics: replies of equal quality and luck have equal rows."""
     right = quality > -0.7
     share = 1 / (1 + np.exp(-(1.2 + 1.2 * quality)))
     true_positives = np.floor(findings * share + luck[:, 0])
@@ -118,11 +118,11 @@ def rows_of(quality: FloatArray, findings: FloatArray, luck: FloatArray) -> dict
 def population(
     name: str, *, drop: float = 0.0, collapse: float = 0.0, turns: int = 1, seed: int = 7
 ) -> Population:
-    """Draw a population: half the replies are the same in both models, the others share the case's difficulty.
+    """Draw a population: half the replies are the same in both models, the others share a difficulty.
 
-    ``drop``: how much worse the candidate's other replies are, in standard deviations of quality; ``collapse``: share
-    of cases on which the candidate alone breaks down, all other replies being the same; ``turns``: cases of one
-    dialogue, whose difficulty and whose changes go together.
+    ``drop``: how much worse the candidate's other replies are, in standard deviations of quality;
+    ``collapse``: share of cases on which the candidate alone breaks down, all other replies being the same;
+    ``turns``: cases of one dialogue, whose difficulty and whose changes go together.
     """
     rng = np.random.default_rng(seed)
     dialogues = CASES // turns
@@ -172,11 +172,11 @@ class Row:
 
 
 def simulate(source: Population, n: int, suites: int, *, seed: int = 1) -> list[Row]:
-    """Judge simulated suites of n cases: how often do gates pass, and intervals cover?
+    """Judge simulated suites of n cases: count how often gates pass and intervals cover.
 
     The gate is `better than baseline` where the truth is no difference, else `not worse than baseline by
-    MARGIN` with the margin at the true loss: in both the truth lies on the condition, so every pass is wrong. A
-    lone gate passes when its 95 % interval lies wholly on the right side.
+    MARGIN` with the margin at the true loss: in both the truth lies on the condition, so every pass is wrong.
+    A lone gate passes when its 95 % interval lies wholly on the right side.
     """
     rng = np.random.default_rng([seed, n])
     truths = {metric.name: source.truth(metric) for metric in METRICS}
@@ -194,10 +194,10 @@ def simulate(source: Population, n: int, suites: int, *, seed: int = 1) -> list[
 
 
 def family(null: Population, worse: Population, n: int, suites: int, *, seed: int = 2) -> float:
-    """Share of runs in which any of six gates, each with the truth on its condition, comes to a verdict.
+    """Count the runs in which any of six gates, the truth on each one's condition, comes to a verdict.
 
-    Three `better than baseline` on a suite without a difference, three `not worse than baseline` with the margin at
-    the true loss on a worse suite; both `pass` and `fail` are wrong.
+    Three `better than baseline` on a suite without a difference, three `not worse than baseline` with the
+    margin at the true loss on a worse suite; both `pass` and `fail` are wrong.
     """
     rng = np.random.default_rng([seed, n])
     metrics = {metric.name: metric for metric in METRICS}
@@ -223,8 +223,8 @@ def power(
 ) -> dict[str, float]:
     """Power to see a true drop in accuracy: the gate against McNemar's test and the unpaired z test.
 
-    ``changed``: share of cases that are right in one role only; replies to the other cases agree. Accuracy of the
-    baseline 0.75. The gate is `accuracy not worse than baseline by 0`, and seeing the drop is `fail`.
+    ``changed``: share of cases that are right in one role only; replies to the other cases agree. Accuracy of
+    the baseline 0.75. The gate is `accuracy not worse than baseline by 0`, and seeing the drop is `fail`.
     """
     rng = np.random.default_rng(seed)
     shares = [0.75 - (changed + drop) / 2, (changed - drop) / 2, (changed + drop) / 2]
@@ -261,8 +261,8 @@ def report(suites: int) -> list[str]:
         for n in SIZES:
             for row in simulate(source, n, suites):
                 lines.append(
-                    f"| {row.population} | {row.metric} | {n} | {row.difference:+.4f} | {100 * row.passes:.1f} % "
-                    f"| {100 * row.covers:.1f} % | {100 * row.value_covers:.1f} % |"
+                    f"| {row.population} | {row.metric} | {n} | {row.difference:+.4f} | "
+                    f"{100 * row.passes:.1f} % | {100 * row.covers:.1f} % | {100 * row.value_covers:.1f} % |"
                 )
                 print(lines[-1], flush=True)
     lines += ["", "| six gates with the truth on their condition | any verdict |", "|---|---|"]
@@ -284,21 +284,22 @@ def report(suites: int) -> list[str]:
 
 PAGE = """# Do the verdicts hold up?
 
-Made by `python benchmarks/validity.py --suites {suites} --write docs/validity.md`: {suites} simulated suites a row,
-{resamples} resamples an interval (a real run has 10,000), one core, seeded.
+Made by `python benchmarks/validity.py --suites {suites} --write docs/validity.md`: {suites} simulated suites
+a row, {resamples} resamples an interval (a real run has 10,000), one core, seeded.
 
-A suite is a random sample of a population whose true scores are known. Half of the replies are the same in both
-models, the others share the difficulty of their case. In every row the truth lies exactly on the gate's condition
-(`better than` with no difference; `not worse than ... by` the true loss), so every pass is wrong: at most 5 % may
-be, and 2.5 % is what a 95 % interval aims at. Intervals should cover in 93 to 97 %; where 2 % of the replies
-collapse they are wider on purpose, because what a small sample has not seen could be large. With 2,000 suites a
-coverage of 95 % has a standard error of 0.5 points.
+A suite is a random sample of a population whose true scores are known. Half of the replies are the same in
+both models, the others share the difficulty of their case. In every row the truth lies exactly on the gate's
+condition (`better than` with no difference; `not worse than ... by` the true loss), so every pass is wrong:
+at most 5 % may be, and 2.5 % is what a 95 % interval aims at. Intervals should cover in 93 to 97 %; where 2 %
+of the replies collapse they are wider on purpose, because what a small sample has not seen could be large.
+With 2,000 suites a coverage of 95 % has a standard error of 0.5 points.
 
 {table}
 
-Dialogues: four turns share difficulty and change together, and are resampled together; 100 turns are 25 dialogues.
-The six gates are corrected together by Holm's procedure; both verdicts, pass and fail, would be wrong. Power: share
-of suites in which the drop is seen at 5 %, two-sided; the unpaired test is shown for scale.
+Dialogues: four turns share difficulty and change together, and are resampled together; 100 turns are 25
+dialogues. The six gates are corrected together by Holm's procedure; both verdicts, pass and fail, would be
+wrong. Power: share of suites in which the drop is seen at 5 %, two-sided; the unpaired test is shown for
+scale.
 """
 
 

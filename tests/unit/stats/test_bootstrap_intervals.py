@@ -34,7 +34,7 @@ def pairs():
 
 @pytest.mark.parametrize("level", [0.9, 0.95, 0.99])
 def test_intervals_of_a_paired_difference_have_scipys_digits(level):
-    """Percentile and BCa equal scipy.stats.bootstrap for the same generator (scipy itself is the reference)."""
+    """Percentile and BCa equal scipy.stats.bootstrap's for the same generator."""
     new, old = pairs()
     draws = resample([(mean, new), (mean, old)], resamples=2000, seed=9)
     gaps, jackknife = draws[0] - draws[1], leave_one_out(mean, new) - leave_one_out(mean, old)
@@ -44,8 +44,14 @@ def test_intervals_of_a_paired_difference_have_scipys_digits(level):
     }
     for method, found in ours.items():
         theirs = scipy.stats.bootstrap(
-            (new[:, 0], old[:, 0]), lambda x, y, axis: x.mean(axis) - y.mean(axis), paired=True, vectorized=True,
-            n_resamples=2000, rng=np.random.default_rng(9), method=method, confidence_level=level,
+            (new[:, 0], old[:, 0]),
+            lambda x, y, axis: x.mean(axis) - y.mean(axis),
+            paired=True,
+            vectorized=True,
+            n_resamples=2000,
+            rng=np.random.default_rng(9),
+            method=method,
+            confidence_level=level,
         ).confidence_interval
         assert found == pytest.approx(tuple(theirs), abs=1e-12)
 
@@ -55,8 +61,13 @@ def test_a_ratio_of_sums_has_scipys_bca_interval():
     counts = np.column_stack([sample[:, 0] for sample in pairs()])
     (draws,) = resample([(mean, counts)], resamples=2000, seed=9)
     theirs = scipy.stats.bootstrap(
-        (counts[:, 0], counts[:, 1]), lambda x, y, axis: x.sum(axis) / y.sum(axis), paired=True, vectorized=True,
-        n_resamples=2000, rng=np.random.default_rng(9), method="BCa",
+        (counts[:, 0], counts[:, 1]),
+        lambda x, y, axis: x.sum(axis) / y.sum(axis),
+        paired=True,
+        vectorized=True,
+        n_resamples=2000,
+        rng=np.random.default_rng(9),
+        method="BCa",
     ).confidence_interval
     found = bca(draws, float(mean(counts.sum(axis=0))), leave_one_out(mean, counts))
     assert found == pytest.approx(tuple(theirs), abs=1e-12)
@@ -94,7 +105,7 @@ def test_wrong_number_of_groups_is_refused():
 
 
 def test_expanded_percentile_is_as_wide_as_the_t_interval():
-    """For a normal sample's mean the expanded percentile interval has the width of Student's (scipy.stats.t)."""
+    """For a normal sample's mean it has the width of Student's (scipy.stats.t)."""
     sample = np.random.default_rng(2).normal(size=15)
     counts = np.column_stack([sample, np.ones(15)])
     (draws,) = resample([(mean, counts)], resamples=20_000, seed=1)
@@ -112,5 +123,8 @@ def test_intervals_are_ordered_and_inside_the_scores(scores, level):
     (draws,) = resample([(mean, counts)], resamples=200, seed=0)
     jackknife = leave_one_out(mean, counts)
     jackknife = jackknife[np.isfinite(jackknife)]
-    for low, high in (percentile(draws, level, units=len(scores)), bca(draws, float(np.mean(scores)), jackknife, level)):
+    for low, high in (
+        percentile(draws, level, units=len(scores)),
+        bca(draws, float(np.mean(scores)), jackknife, level),
+    ):
         assert min(scores) - 1e-9 <= low <= high <= max(scores) + 1e-9

@@ -16,7 +16,7 @@ from pytest_medeval.stats.paired import mann_whitney, mcnemar, permutation_p, wi
     [(6, 16, 0.052478790283203125), (1, 7, 0.0703125), (121, 59, 4.4344492637551645e-06)],
 )
 def test_mcnemar_is_statsmodels(wins, losses, p_value):
-    """statsmodels 0.15.0: statsmodels.stats.contingency_tables.mcnemar(table, exact=True).pvalue."""
+    """Reference: statsmodels 0.15.0, contingency_tables.mcnemar(table, exact=True).pvalue."""
     assert mcnemar(wins, losses).p_value == pytest.approx(p_value, rel=1e-9)
 
 
@@ -34,7 +34,9 @@ def test_mcnemar_effect_is_cohens_g():
 def test_wilcoxon_is_scipys_and_drops_equal_cases():
     """The p-value of scipy.stats.wilcoxon(zero_method="wilcox") over all cases, zeros among them."""
     gaps = np.concatenate([np.random.default_rng(4).normal(0.2, 1, 80), np.zeros(20)])
-    assert wilcoxon(gaps).p_value == pytest.approx(scipy.stats.wilcoxon(gaps, zero_method="wilcox").pvalue, rel=1e-12)
+    assert wilcoxon(gaps).p_value == pytest.approx(
+        scipy.stats.wilcoxon(gaps, zero_method="wilcox").pvalue, rel=1e-12
+    )
 
 
 def test_wilcoxon_effect_is_the_share_of_ranks():
@@ -75,14 +77,14 @@ def test_cohens_dz_of_a_mean_is_mean_over_sd():
 
 
 def test_holm_is_statsmodels():
-    """statsmodels 0.15.0: multipletests([...], method="holm")[1]."""
+    """Reference: statsmodels 0.15.0, multipletests([...], method="holm")[1]."""
     found = holm([0.0123, 0.04, 0.03, 0.005, 0.2, 0.04])
     assert found == pytest.approx([0.0615, 0.12, 0.12, 0.03, 0.2, 0.12])
 
 
 @given(st.lists(st.none() | st.floats(0, 1), max_size=20))
 def test_holm_never_lowers_and_keeps_the_order(p_values):
-    """Adjusted values are at least as large, at most 1, in the same order; None stays None and does not count."""
+    """Adjusted values are as large or larger, at most 1, in the same order; None does not count."""
     adjusted = holm(p_values)
     pairs = [(p, q) for p, q in zip(p_values, adjusted, strict=True) if p is not None]
     assert [p is None for p in p_values] == [q is None for q in adjusted]

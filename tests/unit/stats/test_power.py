@@ -2,17 +2,22 @@
 
 import pytest
 
-from pytest_medeval.stats.power import cases_needed, detectable_paired, detectable_unpaired, paired_proportion_sd
+from pytest_medeval.stats.power import (
+    cases_needed,
+    detectable_paired,
+    detectable_unpaired,
+    paired_proportion_sd,
+)
 
 
 def test_detectable_differences_are_statsmodels():
-    """statsmodels 0.15.0: NormalIndPower().solve_power(nobs1=240, alpha=0.05, power=0.8, ratio=0 and 1)."""
+    """Reference: statsmodels 0.15.0, NormalIndPower().solve_power(nobs1=240, ...), ratio=0 and 1."""
     assert detectable_paired(1.0, 240) == pytest.approx(0.18084134340794591, abs=1e-6)
     assert detectable_unpaired(1.0, 1.0, 240) == pytest.approx(0.25574824174312427, abs=1e-6)
 
 
 def test_cases_needed_is_statsmodels():
-    """statsmodels 0.15.0: an effect of 0.1 standard deviations needs 784.886 pairs at 0.05 and power 0.8."""
+    """Reference: statsmodels 0.15.0, an effect of 0.1 standard deviations needs 784.886 pairs."""
     assert cases_needed(se=1 / 100**0.5, n=100, distance=0.1) == 785
 
 

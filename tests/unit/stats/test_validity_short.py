@@ -24,7 +24,7 @@ def validity():
 
 @pytest.mark.parametrize("loss", [0.0, 0.25, "rare"])
 def test_wrong_passes_are_rare_and_intervals_cover(validity, loss):
-    """200 suites of 100 cases with the truth on the gate's condition; bounds are 4 standard errors off 2.5 and 95 %."""
+    """200 suites, the truth on the gate's condition; bounds are 4 standard errors off 2.5 and 95 %."""
     if loss == "rare":
         source = validity.population("rare", collapse=0.02)
     else:
@@ -37,9 +37,12 @@ def test_wrong_passes_are_rare_and_intervals_cover(validity, loss):
 
 
 def test_any_wrong_verdict_of_six_gates_is_rare(validity):
-    """Holm's family of six: at most 5 % of runs hold a wrong verdict; 80 runs, bound 4 standard errors above."""
+    """Holm's family of six: at most 5 % of runs hold a wrong verdict, here with 4 standard errors."""
     worse = validity.population("worse", drop=0.25)
-    assert validity.family(validity.without_difference(worse), worse, 100, 80) <= 0.05 + 4 * (0.05 * 0.95 / 80) ** 0.5
+    assert (
+        validity.family(validity.without_difference(worse), worse, 100, 80)
+        <= 0.05 + 4 * (0.05 * 0.95 / 80) ** 0.5
+    )
 
 
 @pytest.mark.parametrize("changed", [0.15, 0.3])

@@ -27,12 +27,17 @@ class Share:
 
 
 def suite(wins=0, losses=0, both=80, neither=20, **more):
-    """Make a suite of right/wrong cases from the four counts of a paired table, with `ece` reading it upside down."""
+    """Make a suite of right/wrong cases from a paired table; `ece` reads the same rows as lower is better."""
     new = np.repeat([1.0, 0.0, 1.0, 0.0], [wins, losses, both, neither])[:, None]
     old = np.repeat([0.0, 1.0, 1.0, 0.0], [wins, losses, both, neither])[:, None]
-    metrics = {m.name: m for m in (Share("accuracy"), Share("ece", "accuracy", -1), Share("length_ratio", "accuracy", 0))}
+    metrics = {
+        m.name: m
+        for m in (Share("accuracy"), Share("ece", "accuracy", -1), Share("length_ratio", "accuracy", 0))
+    }
     fields = {
-        "name": "mcq", "metrics": metrics, "ids": [f"case-{i:04}" for i in range(len(new))],
+        "name": "mcq",
+        "metrics": metrics,
+        "ids": [f"case-{i:04}" for i in range(len(new))],
         "rows": {"candidate": {"accuracy": new}, "baseline": {"accuracy": old}},
     }
     return SuiteData(**fields | more)
@@ -46,9 +51,16 @@ def verdict(text, data):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("accuracy >= 0.8", "pass"), ("accuracy > 0.8", "fail"), ("accuracy <= 0.8", "pass"), ("accuracy < 0.8", "fail"),
-        ("accuracy == 0.8", "pass"), ("accuracy >= 0.801", "fail"), ("length_ratio >= 0.5", "pass"),
-        ("accuracy.low >= 0.71", "pass"), ("accuracy.low >= 0.72", "fail"), ("ece.high <= 0.9", "pass"),
+        ("accuracy >= 0.8", "pass"),
+        ("accuracy > 0.8", "fail"),
+        ("accuracy <= 0.8", "pass"),
+        ("accuracy < 0.8", "fail"),
+        ("accuracy == 0.8", "pass"),
+        ("accuracy >= 0.801", "fail"),
+        ("length_ratio >= 0.5", "pass"),
+        ("accuracy.low >= 0.71", "pass"),
+        ("accuracy.low >= 0.72", "fail"),
+        ("ece.high <= 0.9", "pass"),
     ],
 )
 def test_thresholds(text, expected):
@@ -59,7 +71,7 @@ def test_thresholds(text, expected):
 
 
 def test_a_low_end_says_how_many_cases_would_lift_it():
-    """The value meets the threshold, its lower end does not: cases_needed scales the width by the root of n."""
+    """The value meets the threshold, its lower end does not: widths shrink by the root of n."""
     found = verdict("accuracy.low >= 0.75", suite())
     assert found.cases_needed == int(np.ceil(100 * ((0.8 - wilson(80, 100)[0]) / 0.05) ** 2))
     assert f"about {found.cases_needed} cases" in found.reason
@@ -82,7 +94,7 @@ def test_a_low_end_says_how_many_cases_would_lift_it():
     ],
 )
 def test_comparisons_are_read_from_tangos_interval(table, text, expected):
-    """Wins and losses among 100 other cases; a metric that is better when lower turns the condition around."""
+    """Wins and losses among 100 other cases; lower is better turns the condition around."""
     found = verdict(text, suite(*table))
     n = 100 + sum(table)
     assert found.verdict == expected
@@ -91,7 +103,7 @@ def test_comparisons_are_read_from_tangos_interval(table, text, expected):
 
 
 def test_an_inconclusive_gate_says_how_many_cases_settle_it():
-    """cases_needed is in the result and in the reason; with that many cases of the same kind the gate decides."""
+    """In the result and in the reason; with that many cases of the same kind the gate decides."""
     text = "accuracy better than baseline"
     found = verdict(text, suite(12, 8))
     assert f"about {found.cases_needed} cases settle it" in found.reason
@@ -118,11 +130,17 @@ def test_partial_suites_are_not_evaluated():
 def test_a_missing_role_is_not_evaluated():
     """Nothing to compare with: not evaluated, and which role is missing."""
     found = verdict("accuracy better than reference", suite(30, 5))
-    assert (found.verdict, found.reason) == ("not evaluated", "there is no reference to compare accuracy with")
+    assert (found.verdict, found.reason) == (
+        "not evaluated",
+        "there is no reference to compare accuracy with",
+    )
     strangers = suite(30, 5)
     rows = {**strangers.rows, "reference": {"accuracy": np.full((135, 1), np.nan)}}
     found = verdict("accuracy better than reference", suite(30, 5, rows=rows))
-    assert (found.verdict, found.reason) == ("not evaluated", "candidate and reference have no case in common")
+    assert (found.verdict, found.reason) == (
+        "not evaluated",
+        "candidate and reference have no case in common",
+    )
 
 
 def test_only_common_cases_are_compared():
@@ -130,15 +148,22 @@ def test_only_common_cases_are_compared():
     whole = suite(30, 5)
     reference = whole.rows["baseline"]["accuracy"].copy()
     reference[:10] = np.nan
-    found = verdict("accuracy better than reference", suite(30, 5, rows={**whole.rows, "reference": {"accuracy": reference}}))
+    found = verdict(
+        "accuracy better than reference",
+        suite(30, 5, rows={**whole.rows, "reference": {"accuracy": reference}}),
+    )
     assert (found.n, found.interval) == (125, tango(20, 5, 125))
 
 
 def tagged():
     """Make a suite with 60 cardiology, 30 neurology and 10 rare cases; neurology is the worst judged one."""
-    right = np.concatenate([np.repeat([1.0, 0.0], [54, 6]), np.repeat([1.0, 0.0], [21, 9]), np.zeros(10)])[:, None]
+    right = np.concatenate([np.repeat([1.0, 0.0], [54, 6]), np.repeat([1.0, 0.0], [21, 9]), np.zeros(10)])[
+        :, None
+    ]
     tags = [{"specialty": name} for name in ["cardiology"] * 60 + ["neurology"] * 30 + ["rare"] * 10]
-    return suite(0, 0, 100, 0, tags=tags, rows={"candidate": {"accuracy": right}, "baseline": {"accuracy": right}})
+    return suite(
+        0, 0, 100, 0, tags=tags, rows={"candidate": {"accuracy": right}, "baseline": {"accuracy": right}}
+    )
 
 
 def test_subgroups():
@@ -176,7 +201,9 @@ def test_few_cases_stay_inconclusive():
     found = verdict("accuracy better than baseline", suite(15, 0, 2, 1))
     assert (found.verdict, found.cases_needed) == ("inconclusive", 20)
     groups = [str(i % 8) for i in range(135)]
-    assert "8 independent groups" in verdict("accuracy better than baseline", suite(30, 5, groups=groups)).reason
+    assert (
+        "8 independent groups" in verdict("accuracy better than baseline", suite(30, 5, groups=groups)).reason
+    )
 
 
 def test_a_margin_that_cannot_be_missed_is_not_evaluated():
@@ -194,7 +221,11 @@ def test_metrics_the_suite_lacks_are_refused():
 
 def test_holm_raises_the_level_of_several_comparisons():
     """Alone p = 0.03 passes; beside two hopeless gates it does not; beside two clear ones it does again."""
-    clear, near, hopeless = suite(60, 5, name="clear"), suite(20, 8, name="near"), suite(10, 10, name="hopeless")
+    clear, near, hopeless = (
+        suite(60, 5, name="clear"),
+        suite(20, 8, name="near"),
+        suite(10, 10, name="hopeless"),
+    )
     gate = parse_gate("accuracy better than baseline")
 
     def verdicts(*data):
@@ -213,7 +244,9 @@ def test_holm_raises_the_level_of_several_comparisons():
 def test_thresholds_do_not_count_as_comparisons():
     """Only comparisons make a family: a threshold beside one leaves its level at 95 %."""
     data = suite(20, 8)
-    results = judge_all([(parse_gate("accuracy >= 0.1"), data), (parse_gate("accuracy better than baseline"), data)])
+    results = judge_all(
+        [(parse_gate("accuracy >= 0.1"), data), (parse_gate("accuracy better than baseline"), data)]
+    )
     assert [result.verdict for result in results] == ["pass", "pass"]
     assert results[1].interval == tango(20, 8, 128)
 
@@ -221,7 +254,9 @@ def test_thresholds_do_not_count_as_comparisons():
 def shuffled(data, seed):
     """Put the cases of a suite in another order."""
     order = np.random.default_rng(seed).permutation(len(data.ids))
-    rows = {role: {name: array[order] for name, array in counts.items()} for role, counts in data.rows.items()}
+    rows = {
+        role: {name: array[order] for name, array in counts.items()} for role, counts in data.rows.items()
+    }
     return SuiteData(name=data.name, metrics=data.metrics, ids=[data.ids[i] for i in order], rows=rows)
 
 
@@ -230,7 +265,8 @@ def test_the_order_of_cases_changes_nothing():
     rng = np.random.default_rng(1)
     scores = rng.random((2, 90, 1))
     data = suite(
-        metrics={"rougeL": Share("rougeL")}, ids=[f"c{i}" for i in range(90)],
+        metrics={"rougeL": Share("rougeL")},
+        ids=[f"c{i}" for i in range(90)],
         rows={"candidate": {"rougeL": scores[0]}, "baseline": {"rougeL": scores[1]}},
     )
     gates = [parse_gate("rougeL better than baseline"), parse_gate("rougeL.low >= 0.4")]
