@@ -22,8 +22,11 @@ from pytest_medeval.ratings.types import Rating, Scale
 from pytest_medeval.stats.agreement import Estimate, Level, estimate, krippendorff_alpha
 from pytest_medeval.stats.compare import Comparison, compare_all
 from pytest_medeval.stats.correct import holm
+from pytest_medeval.stats.evidence import Evidence, gather
+from pytest_medeval.stats.intervals import difference_interval
 from pytest_medeval.stats.paired import mcnemar
 from pytest_medeval.stats.proportions import tango
+from pytest_medeval.types import FloatArray
 
 OVERALL = "overall"
 """The mean of all dimensions of a reply; a rubric's own dimension of that name goes before it."""
@@ -102,9 +105,12 @@ def _dimensions(cases: Mapping[str, Sequence[PairRating]], seed: int) -> dict[st
     if len(names) > 1:
         readers.setdefault(OVERALL, _mean_of(names))
     chosen = list(cases.values())
-    found = _compared(readers, chosen, seed)
-    chance = _compared(readers, [raters for raters in chosen if raters[0].stratum == "random"], seed)
-    return {name: _facts(found[name], chance[name]) for name in readers}
+    measures = [_measure(name) for name in readers]
+    found = compare_all(measures, *_rows(readers, chosen), groups=_clusters(chosen), seed=seed)
+    by_chance = [raters for raters in chosen if raters[0].stratum == "random"]
+    rows, groups = _rows(readers, by_chance), _clusters(by_chance)
+    part = gather(measures, *rows, groups=groups, seed=seed, permute=False)
+    return {name: {**_facts(found[name]), "random": _part(part.get(name))} for name in readers}
 
 
 Reader: TypeAlias = Callable[[PairRating, Role], float | None]
@@ -124,21 +130,28 @@ def _mean_of(names: Sequence[str]) -> Reader:
     return read
 
 
-def _compared(
-    readers: Mapping[str, Reader], cases: Sequence[Sequence[PairRating]], seed: int
-) -> dict[str, Comparison]:
-    """Compare all dimensions on shared resamples; a case without both values is NaN and is left out."""
+def _rows(
+    readers: Mapping[str, Reader], cases: Sequence[Sequence[PairRating]]
+) -> tuple[dict[str, FloatArray], dict[str, FloatArray]]:
+    """Arrange values as rows of both roles by dimension; a case without both is NaN, and left out."""
     values = {
         name: np.array([_averaged(raters, reader) for raters in cases], dtype=np.float64).reshape(-1, 2)
         for name, reader in readers.items()
     }
-    measures = [
-        Measure(name=name, counts=name, signature=name, make=_no_row, fold=mean, spread=mean_of(0))
-        for name in readers
-    ]
     candidate, baseline = ({name: pairs[:, [side]] for name, pairs in values.items()} for side in (0, 1))
-    clusters = [raters[0].cluster for raters in cases]
-    return compare_all(measures, candidate, baseline, groups=clusters, seed=seed)
+    return candidate, baseline
+
+
+def _clusters(cases: Sequence[Sequence[PairRating]]) -> list[str]:
+    return [raters[0].cluster for raters in cases]
+
+
+def _measure(name: str) -> Measure:
+    return Measure(name=name, counts=name, signature=name, make=_no_row, fold=mean, spread=mean_of(0))
+
+
+def _no_row(case: Any, reply: Any) -> Sequence[float]:
+    raise NotImplementedError("people's grades come as rows")
 
 
 def _averaged(raters: Sequence[PairRating], reader: Reader) -> Pair:
@@ -148,18 +161,16 @@ def _averaged(raters: Sequence[PairRating], reader: Reader) -> Pair:
     return (fmean(new for new, _ in known), fmean(old for _, old in known)) if known else (nan, nan)
 
 
-def _facts(found: Comparison, chance: Comparison) -> dict[str, Any]:
+def _facts(found: Comparison) -> dict[str, Any]:
     facts = {key: value for key, value in asdict(found).items() if key in SHOWN}
-    part = {"n": chance.n, "difference": chance.difference, "ci95": _ends(chance)}
-    return {**facts, "ci95": _ends(found), "p_corrected": None, "random": part}
+    return {**facts, "ci95": None if found.ci95 is None else list(found.ci95), "p_corrected": None}
 
 
-def _ends(found: Comparison) -> list[float] | None:
-    return None if found.ci95 is None else list(found.ci95)
-
-
-def _no_row(case: Any, reply: Any) -> Sequence[float]:
-    raise NotImplementedError("people's grades come as rows")
+def _part(evidence: Evidence | None) -> dict[str, Any]:
+    if evidence is None:
+        return {"n": 0, "difference": None, "ci95": None}
+    ends = difference_interval(evidence)
+    return {"n": evidence.n, "difference": evidence.difference, "ci95": None if ends is None else list(ends)}
 
 
 def _preference(cases: Mapping[str, Sequence[PairRating]]) -> dict[str, Any]:
