@@ -19,11 +19,11 @@ from pytest_medeval.types import Direction, FloatArray, Metric
 class Comparison:
     """One metric of candidate and baseline on the same cases; what is undefined is None, never NaN.
 
-    ``difference``: candidate less baseline; ``relative``: difference over the size of the baseline; ``ci95``:
-    of the paired difference; ``se``: bootstrap standard error of the difference; ``p_value``,
-    ``effect_size``: of ``test`` (paired, two-sided), ``effect`` names the effect size; ``mann_whitney_p``:
-    the unpaired test of S1. ``reason`` says why a p-value is None or trivially 1. The correction over the run
-    is the caller's (``stats.correct.holm``).
+    Values are those of the ``n`` cases that both roles have. ``difference``: candidate less baseline;
+    ``relative``: difference over the size of the baseline; ``ci95``: of the paired difference; ``se``:
+    bootstrap standard error of the difference; ``p_value``, ``effect_size``: of ``test`` (paired, two-sided),
+    ``effect`` names the effect size; ``mann_whitney_p``: the unpaired test of S1. ``reason`` says why a
+    p-value is None or trivially 1. The correction over the run is the caller's (``stats.correct.holm``).
     """
 
     metric: str
@@ -127,7 +127,7 @@ def paired_test(evidence: Evidence, difference: float, se: float) -> TestResult:
         return wilcoxon(evidence.per_case)
     p_value = permutation_p(difference, evidence.relabelled)
     reason = "no relabelling has a defined score" if p_value is None else ""
-    if not evidence.clustered and evidence.changes[:2] == (0, 0):
+    if evidence.changes[:2] == (0, 0):
         reason = NO_CHANGE
     effect = cohens_dz(difference, se, evidence.units)
     return TestResult(p_value, "paired permutation", effect, "Cohen's d_z", reason)

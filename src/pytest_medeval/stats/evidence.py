@@ -137,8 +137,9 @@ def gather(
 ) -> dict[str, Evidence]:
     """Read the rows of several metrics over the same cases, in the same order, into evidence by metric name.
 
-    A case that one role has no row for is a row of NaN there and is left out in both roles; metrics that have
-    the same cases share their resamples. ``groups`` (n,): cases with the same label are resampled together.
+    A case that one role has no row for is a row of NaN there and is left out in both roles, and so is a case
+    that a mean has no score for in one role: differences are paired. Metrics that have the same cases share
+    their resamples. ``groups`` (n,): cases with the same label are resampled together.
     The numbers depend on ``seed``, the cases' order and nothing else. ``permute=False`` leaves the
     permutation test out.
     """
@@ -157,12 +158,20 @@ def gather(
 
 
 def _present(metric: Metric, candidate: Rows, baseline: Rows | None) -> NDArray[np.bool_]:
+    """Mark the cases (n,) that every role has a row for and, where the metric is a mean, a score."""
     present: NDArray[np.bool_] = np.all(np.isfinite(candidate[metric.counts]), axis=1)
-    if baseline is not None:
-        other = baseline[metric.counts]
-        if len(other) != len(present):
-            raise ValueError(f"{metric.name}: {len(present)} rows against {len(other)} of the other role")
-        present = present & np.all(np.isfinite(other), axis=1)
+    if baseline is None:
+        return present
+    other = baseline[metric.counts]
+    if len(other) != len(present):
+        raise ValueError(f"{metric.name}: {len(present)} rows against {len(other)} of the other role")
+    present = present & np.all(np.isfinite(other), axis=1)
+    if not metric.per_case or not present.any():
+        return present
+    samples = [_sample(metric, rows[metric.counts][present], None) for rows in (candidate, baseline)]
+    if _kind(samples) != "suite":
+        scored = [np.isfinite(sample.scores) for sample in samples if sample.scores is not None]
+        present[present] = scored[0] & scored[1]
     return present
 
 
