@@ -65,7 +65,7 @@ class Collection:
                 for target in targets:
                     if target not in self.suites:
                         raise MedevalError(accepted("suite", target, self.suites))
-                    self.suites[target] = with_gates(self.suites[target], [gate])
+                    self.suites[target] = with_gates(self.suites[target], [gate], self.settings)
             except MedevalError as mistake:
                 self.mistakes.append(f"--medeval-gate={text}: {mistake}")
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pytest_medeval.session import MedevalSession
     from pytest_medeval.verdicts.gates import GateResult
 
-STATE = pytest.StashKey["MedevalSession"]()
+STATE: pytest.StashKey[MedevalSession] = pytest.StashKey()
 NODE_FOLDER = "medeval_folder"
 
 
@@ -161,7 +161,7 @@ class Running:
     def _judge(self, session: pytest.Session) -> None:
         """Make a test report of every gate, so that it shows in the counts, in ``-v`` and in JUnit XML."""
         with usage():
-            results = self.state.judge()
+            results = self.state.judge(self.config.pluginmanager.getplugin("terminalreporter"))
         session.testscollected += len(results)
         for result in results:
             for report in gate_reports(result, self.state.settings.gate_outcome(result.suite, result.verdict)):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pytest_medeval.models.roles import Roles
     from pytest_medeval.outputs import Output
     from pytest_medeval.runs.build import Run
+    from pytest_medeval.runs.judging import JudgePlan, TrackB
     from pytest_medeval.verdicts.gates import GateResult
     from pytest_medeval.verdicts.regression import Reference
 
@@ -149,7 +150,12 @@ class MedevalSession:
                 if self.roles.spec("candidate", suite.task.name) is None:
                     return [f"{suite.source}: no model answers {suite.task.name}; give --medeval-model={suite.task.name}=SPEC "
                             f"beside {', '.join(self.settings.models)}"]
-                self.roles.spec("baseline", suite.task.name)
+                self.judge_plan()
+                for judge in self.settings.judges:
+                    self.roles.judge_spec(judge)
+                for role in ("candidate", "baseline"):
+                    if getattr(self.roles.spec(role, suite.task.name), "kind", "") == "replay":
+                        self.roles.model(role, suite.task.name)
         except MedevalError as mistake:
             return [str(mistake)]
         return []
@@ -165,7 +171,7 @@ class MedevalSession:
 
             own = self.settings
             compute = Compute(device=own.device, dtype=own.dtype, threads=self._threads, cache=own.cache,
-                              batch_size=own.batch_size or "auto")
+                              batch_size=own.batch_size or "auto", storage=own.storage)
             self._roles = Roles(own.models, own.baselines, own.root, compute)
         return self._roles
 
@@ -211,21 +217,40 @@ class MedevalSession:
 
     # the end
 
-    def judge(self) -> list[GateResult]:
+    def judge(self, reporter: Any) -> list[GateResult]:
         """Compare, judge the gates, and leave what was asked for; nothing when no suite was collected."""
         if not self.journal.suites:
             return []
         from pytest_medeval.outputs import leave  # noqa: PLC0415 - files are written only now
         from pytest_medeval.runs.build import build  # noqa: PLC0415 - statistics are needed only now
 
-        self.run = build(self.journal, self.settings, self.reference)
+        self.run = build(self.journal, self.settings, self.reference, self._ask_judges(reporter))
         self.outputs = leave(self.run.record, self.journal.suites, self.settings)
         return list(self.run.gates)
+
+    def _ask_judges(self, reporter: Any) -> TrackB:
+        """Let the judges grade what was replied; on the controller, so that each is asked once."""
+        from pytest_medeval.report.progress import Progress  # noqa: PLC0415 - see judge
+        from pytest_medeval.runs.judging import ask_judges  # noqa: PLC0415 - see judge
+
+        return ask_judges(self.journal, self.judge_plan(), self.settings.seed, self.roles.judge, Progress(reporter))
+
+    def judge_plan(self) -> JudgePlan:
+        """Say what judges are asked; ``MedevalError`` for a rubric or a budget that cannot be read."""
+        from pytest_medeval.metrics.judging_ask import Budget, parse_budget  # noqa: PLC0415 - most sessions judge nothing
+        from pytest_medeval.runs.judging import JudgePlan  # noqa: PLC0415 - likewise
+
+        own = self.settings
+        return JudgePlan(
+            specs=own.judges, rubric=own.rubric(), sample=own.judge_sample, reference=own.judge_reference,
+            budget=parse_budget(own.judge_budget) if own.judge_budget else Budget(),
+            coverage=own.judge_coverage, floor=own.judge_floor, labels=own.judge_labels,
+        )
 
     def summarise(self, reporter: Any) -> None:
         """Write the summary through the terminal reporter."""
         if self.run is not None:
-            from pytest_medeval.report.github import annotations  # noqa: PLC0415 - only when there is something to say
+            from pytest_medeval.report.github import workflow_commands  # noqa: PLC0415 - only when there is something to say
             from pytest_medeval.report.terminal import summary  # noqa: PLC0415 - only when there is something to say
 
             reporter.write_sep("=", "medeval")
@@ -234,5 +259,5 @@ class MedevalSession:
                 reporter.write_line(line.text, **line.markup)
             for output in self.outputs:
                 reporter.write_line(output.told, red=output.failed)
-            for text in annotations(self.run.record, os.environ):
+            for text in workflow_commands(self.run.record, os.environ):
                 reporter.write_line(text)

@@ -7,9 +7,12 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from pytest_medeval.errors import MedevalError, accepted
+
+if TYPE_CHECKING:
+    from pytest_medeval.metrics.rubric import Rubric
 
 @dataclass(frozen=True, slots=True)
 class Option:
@@ -44,6 +47,8 @@ class Option:
         return {"action": "append" if self.repeat else "store", "metavar": self.metavar}
 
 
+Dtype: TypeAlias = Literal["auto", "float32", "bfloat16", "float16"]
+
 AUTOMATIC = "auto"
 """The name of a stored run that is made of commit and time."""
 
@@ -68,6 +73,19 @@ OPTIONS = (
     Option("compare", "RUN", "compare with a stored run, the role 'reference' of gates: number, name, path of a record, or "
            "latest, the newest whole run that passed its gates (default)", bare="latest"),
     Option("storage", "DIR", "where runs are stored (default: .medeval/runs)"),
+    Option("judge", "SPEC", "a judge of free-text replies (Track B): a model as in --medeval-model; repeat it for a panel", repeat=True),
+    Option("rubric", "FILE", "a TOML file with the dimensions to grade (default: accuracy, comprehensiveness, helpfulness, relevance)"),
+    Option("judge-sample", "N", "judge a seeded sample of N cases a suite, the same for both models"),
+    Option("judge-budget", "N [tokens]", "stop asking a judge after N requests, or N tokens"),
+    Option("judge-reference", "yes|no", "whether a judge sees the right answer (default: yes)"),
+    Option("judge-labels", "FILE", "replies graded by people, with their texts: a judge that agrees with them may carry gates"),
+    Option("judge-floor", "X", "least agreement with people of a judge that may carry gates: lower end of quadratic kappa or "
+           "Krippendorff's alpha (default: 0.4)"),
+    Option("judge-coverage", "X", "least share of judged cases for a gate on a judge's metric (default: 0.95)"),
+    Option("divergence", "gate|warn", "whether tracks that disagree make the run inconclusive, or are only reported (default: gate)"),
+    Option("review", "FILE", "write a page on which people grade pairs of replies blind, offline"),
+    Option("review-size", "N", "cases on the review page (default: 30)"),
+    Option("human", "FILE", "ratings exported from a review page (Track C); repeat it for other raters", repeat=True),
     Option("inconclusive", "pass|fail", "whether an inconclusive gate lets the run pass (default: fail)"),
     Option("allow-not-evaluated", "SUITE", "let a gate of this suite that could not be evaluated be skipped instead "
            "of failed; 'all' for every suite", repeat=True),
@@ -87,7 +105,7 @@ class Settings:
     data: Path | None
     batch_size: int | None
     device: str
-    dtype: str
+    dtype: Dtype
     cache: Path | None
     json: Path | None
     markdown: Path | None
@@ -96,8 +114,26 @@ class Settings:
     save: str | None
     compare: str | None
     storage: Path
+    judges: Sequence[str]
+    rubric_file: Path | None
+    judge_sample: int | None
+    judge_budget: str | None
+    judge_reference: bool
+    judge_labels: Path | None
+    judge_floor: float
+    judge_coverage: float
+    divergence: str
+    review: Path | None
+    review_size: int
+    humans: Sequence[Path]
     inconclusive: str
     allow_not_evaluated: frozenset[str]
+
+    def rubric(self) -> Rubric:
+        """Load what judges and people grade."""
+        from pytest_medeval.metrics.rubric import DEFAULT_RUBRIC, load_rubric  # noqa: PLC0415 - most sessions grade nothing
+
+        return DEFAULT_RUBRIC if self.rubric_file is None else load_rubric(self.rubric_file)
 
     def gate_outcome(self, suite: str, verdict: str) -> Literal["passed", "failed", "skipped"]:
         """Say what a verdict means for the run: nothing but ``pass`` lets it pass unless the user said so."""
@@ -126,7 +162,7 @@ def read_settings(get: Callable[[Option], Any], root: Path) -> Settings:
         data=None if data is None else root / data,
         batch_size=None if batch in (None, "auto") else _whole("--medeval-batch-size", batch, 1, "auto or "),
         device=_device(raw["device"] or "auto"),
-        dtype=_one_of("--medeval-dtype", raw["dtype"] or "auto", ("auto", "float32", "bfloat16", "float16")),
+        dtype=_one_of("--medeval-dtype", raw["dtype"] or "auto", get_args(Dtype)),
         cache=None if cache == "off" else root / cache,
         json=_writable("--medeval-json", raw["json"], root),
         markdown=_writable("--medeval-markdown", raw["markdown"], root),
@@ -135,6 +171,18 @@ def read_settings(get: Callable[[Option], Any], root: Path) -> Settings:
         save=_save(raw["save"], raw["autosave"]),
         compare=raw["compare"],
         storage=root / (raw["storage"] or ".medeval/runs"),
+        judges=tuple(raw["judge"] or ()),
+        rubric_file=_readable("--medeval-rubric", raw["rubric"], root),
+        judge_sample=_whole("--medeval-judge-sample", raw["judge-sample"], 1),
+        judge_budget=raw["judge-budget"],
+        judge_reference=_one_of("--medeval-judge-reference", raw["judge-reference"] or "yes", ("yes", "no")) == "yes",
+        judge_labels=_readable("--medeval-judge-labels", raw["judge-labels"], root),
+        judge_floor=_share("--medeval-judge-floor", raw["judge-floor"], 0.4),
+        judge_coverage=_share("--medeval-judge-coverage", raw["judge-coverage"], 0.95),
+        divergence=_one_of("--medeval-divergence", raw["divergence"] or "gate", ("gate", "warn")),
+        review=_writable("--medeval-review", raw["review"], root),
+        review_size=_whole("--medeval-review-size", raw["review-size"], 1) or 30,
+        humans=tuple(path for file in raw["human"] or () if (path := _readable("--medeval-human", file, root))),
         inconclusive=_one_of("--medeval-inconclusive", raw["inconclusive"] or "fail", ("pass", "fail")),
         allow_not_evaluated=frozenset(raw["allow-not-evaluated"] or ()),
     )
@@ -160,18 +208,26 @@ def _whole(flag: str, value: object, least: int, also: str = "") -> int | None:
     return int(text)
 
 
-def number(what: str, value: object) -> float:
-    """Read a finite number."""
+def _share(flag: str, value: object, default: float) -> float:
+    """Read a number from 0 to 1."""
     try:
-        result = float(str(value))
+        found = default if value is None else float(str(value))
     except ValueError:
-        result = math.nan
-    if not math.isfinite(result):
-        raise MedevalError(f"{what}: {value!r} is not a finite number")
-    return result
+        found = math.nan
+    if not 0 <= found <= 1:
+        raise MedevalError(f"{flag}={value}: accepted: a number from 0 to 1")
+    return found
 
 
-def _one_of(flag: str, value: str, names: Sequence[str]) -> str:
+def _readable(flag: str, value: str | None, root: Path) -> Path | None:
+    if value is None:
+        return None
+    if not (root / value).is_file():
+        raise MedevalError(f"{flag}={value}: no such file")
+    return root / value
+
+
+def _one_of(flag: str, value: Any, names: Sequence[str]) -> Any:
     if value not in names:
         raise MedevalError(f"{flag}: {accepted('value', value, names)}")
     return value

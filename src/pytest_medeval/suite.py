@@ -121,7 +121,7 @@ def finish(suite: Suite, task: Task, cases: Sequence[Case], skips: Sequence[Skip
         raise MedevalError(f"{suite.source}: {accepted('pairs', suite.pairs, ('all', 'complete'))}")
     name = suite.name or default_name(Path(suite.source.file))
     chosen = sample(cases, settings.limit, settings.seed, name)
-    metrics, gates = _measures(suite, task, cases)
+    metrics, gates = _measures(suite, task, cases, settings)
     return Resolved(
         name=name, source=suite.source, task=task, cases=tuple(chosen), total=len(cases), skips=tuple(skips),
         gates=gates, metrics=metrics, pairs=suite.pairs, signature=fingerprint(task, chosen),
@@ -170,7 +170,7 @@ def _expand(pattern: str, folder: Path, settings: Settings, expand: Any) -> list
     return list(expand([pattern.removeprefix(DATA)], settings.data))
 
 
-def _measures(suite: Suite, task: Task, cases: Sequence[Case]) -> tuple[tuple[Metric, ...], tuple[Gate, ...]]:
+def _measures(suite: Suite, task: Task, cases: Sequence[Case], settings: Settings) -> tuple[tuple[Metric, ...], tuple[Gate, ...]]:
     from pytest_medeval.metrics import metrics_for  # noqa: PLC0415 - metrics are needed only with a suite
     from pytest_medeval.verdicts.gates import parse_gate  # noqa: PLC0415 - likewise
 
@@ -180,23 +180,25 @@ def _measures(suite: Suite, task: Task, cases: Sequence[Case]) -> tuple[tuple[Me
         metrics = metrics_for(task, suite.metrics)
         gates = tuple(parse_gate(text) for text in suite.gates)
         for gate in gates:
-            check_gate(gate, metrics, cases)
+            check_gate(gate, task, metrics, cases, settings)
     except MedevalError as mistake:
         raise MedevalError(f"{suite.source}: {mistake}") from None
     return metrics, gates
 
 
-def check_gate(gate: Gate, metrics: Sequence[Metric], cases: Sequence[Case]) -> None:
-    """Refuse a gate on a metric or a tag that the suite does not have."""
-    from pytest_medeval.verdicts.gates import check  # noqa: PLC0415 - gates are needed only with a suite
+def check_gate(gate: Gate, task: Task, metrics: Sequence[Metric], cases: Sequence[Case], settings: Settings) -> None:
+    """Refuse a gate on a metric or a tag that the suite does not have; a judge's metrics are had where replies are free text."""
+    from pytest_medeval.metrics.judging_panel import judge_metrics  # noqa: PLC0415 - gates are needed only with a suite
+    from pytest_medeval.verdicts.gates import check  # noqa: PLC0415 - likewise
 
-    check(gate, {metric.name: metric.direction for metric in metrics}, [case.tags for case in cases])
+    judged = judge_metrics(settings.rubric()) if task.judged else ()
+    check(gate, {metric.name: metric.direction for metric in (*metrics, *judged)}, [case.tags for case in cases])
 
 
-def with_gates(suite: Resolved, extra: Sequence[Gate]) -> Resolved:
+def with_gates(suite: Resolved, extra: Sequence[Gate], settings: Settings) -> Resolved:
     """Add gates of the command line to a suite."""
     for gate in extra:
-        check_gate(gate, suite.metrics, suite.cases)
+        check_gate(gate, suite.task, suite.metrics, suite.cases, settings)
     return replace(suite, gates=(*suite.gates, *(gate for gate in extra if gate not in suite.gates)))
 
 
@@ -221,4 +223,5 @@ def fingerprint(task: Task, cases: Sequence[Case]) -> str:
 
 def options_of(task: Task) -> Mapping[str, Any]:
     """Give a task's options as plain data."""
-    return asdict(task)  # type: ignore[call-overload]  # tasks are dataclasses
+    options: dict[str, Any] = asdict(task)  # type: ignore[call-overload]  # tasks are dataclasses
+    return options

@@ -10,6 +10,7 @@ from typing import Any
 
 from pytest_medeval.errors import MedevalError
 from pytest_medeval.models import Model, ModelSpec, Settings, baseline_of, model_for, open_model, parse_specs
+from pytest_medeval.models.spec import parse_model
 
 NOBODY = "none"
 
@@ -42,11 +43,23 @@ class Roles:
     def model(self, role: str, task: str) -> Model | None:
         """Open the model of a role, once; equal specs share it."""
         spec = self.spec(role, task)
-        if spec is None:
-            return None
+        return None if spec is None else self._opened(spec)
+
+    def _opened(self, spec: ModelSpec) -> Model:
         if spec not in self._open:
             self._open[spec] = open_model(spec, self.settings)
         return self._open[spec]
+
+    def judge_spec(self, text: str) -> ModelSpec:
+        """Read the SPEC of a judge."""
+        try:
+            return parse_model(text, self.root)
+        except MedevalError as mistake:
+            raise MedevalError(f"--medeval-judge: {mistake}") from None
+
+    def judge(self, text: str) -> Model:
+        """Open a judge, once."""
+        return self._opened(self.judge_spec(text))
 
     def identities(self, task: str) -> dict[str, dict[str, dict[str, Any]]]:
         """Give the identity of every role's model of a task: role -> task -> identity."""

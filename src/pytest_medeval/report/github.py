@@ -9,7 +9,7 @@ MESSAGE = {"%": "%25", "\r": "%0D", "\n": "%0A"}
 PROPERTY = {**MESSAGE, ":": "%3A", ",": "%2C"}
 
 
-def annotations(record: Mapping[str, Any], environment: Mapping[str, str]) -> Iterator[str]:
+def workflow_commands(record: Mapping[str, Any], environment: Mapping[str, str]) -> Iterator[str]:
     """Give workflow commands (``::error file=...::...``); none outside GitHub Actions.
 
     A gate that fails the run is an error; one that did not pass and was let through is a warning.

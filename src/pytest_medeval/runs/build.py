@@ -19,6 +19,7 @@ from pytest_medeval.metrics import metrics_for
 from pytest_medeval.models.roles import together
 from pytest_medeval.runs.compare import Pairing
 from pytest_medeval.runs.journal import Journal
+from pytest_medeval.runs.judging import JUDGE, JudgePlan, TrackB
 from pytest_medeval.runs.repository import repository
 from pytest_medeval.runs.signature import prompts_signature
 from pytest_medeval.settings import Settings
@@ -44,12 +45,13 @@ class Run:
     gates: Sequence[GateResult]
 
 
-def build(journal: Journal, settings: Settings, reference: Reference | None = None) -> Run:
+def build(journal: Journal, settings: Settings, reference: Reference | None = None, track_b: TrackB | None = None) -> Run:
     """Compare candidate, baseline and reference in every suite, judge the gates of the run together, and record it all."""
-    data = {name: suite_data(facts, journal) for name, facts in journal.suites.items()}
+    track_b = track_b or TrackB(JudgePlan())
+    data = {name: suite_data(facts, journal, track_b) for name, facts in journal.suites.items()}
     pairings = _paired(journal, data, reference) if reference else {}
     comparisons = {name: _compared(one, settings.seed) for name, one in data.items()}
-    gates = _judged(journal, data, settings)
+    gates = _judged(journal, data, settings, track_b)
     suites = {name: _suite(facts, journal, data[name], comparisons[name]) for name, facts in journal.suites.items()}
     for name, pairing in pairings.items():
         found = contrasts(data[name], pairing, seed=settings.seed)
@@ -64,22 +66,24 @@ def build(journal: Journal, settings: Settings, reference: Reference | None = No
         "seed": settings.seed,
         "models": {role: together(tasks, ", ".join(settings.models if role == "candidate" else settings.baselines) or "own base")
                    for role, tasks in sorted(journal.models.items(), reverse=True)},
-        "judges": [],
+        "judges": track_b.judges(),
         "suites": suites,
         "cases": [case for name in journal.suites for case in _ordered(name, journal)],
         "divergence": {},
         "gates": [{**asdict(gate), "outcome": settings.gate_outcome(gate.suite, gate.verdict)} for gate in gates],
-        "usage": _usage(journal),
+        "usage": {**_usage(journal), "judge_tokens": sum(run.tokens for run in track_b.runs)},
     }
     if reference:
         record["reference"] = reference.facts(list(suites))
     return Run(record, gates)
 
 
-def suite_data(facts: Mapping[str, Any], journal: Journal) -> SuiteData:
+def suite_data(facts: Mapping[str, Any], journal: Journal, track_b: TrackB) -> SuiteData:
     """Arrange a suite's stored rows as arrays, one row a case, NaN where a model could not be reached."""
     cases = _scored(facts, journal)
     metrics = measures(facts)
+    if TASKS.resolve(facts["task"]).judged and track_b.runs:
+        metrics += track_b.metrics()
     kinds = list(dict.fromkeys(metric.counts for metric in metrics))
     present = [role for role in ROLES if any(role in case for case in cases)]
     complete, reason = _complete(facts, journal)
@@ -207,7 +211,7 @@ def _correct(suites: Mapping[str, Mapping[str, Any]]) -> None:
     tested = [one for suite in suites.values() for part in (suite, suite.get("reference", {}))
               for one in part.get("metrics", {}).values() if one["p_value"] is not None]
     for one, corrected in zip(tested, holm([one["p_value"] for one in tested]), strict=True):
-        one["p_corrected"] = float(corrected)
+        one["p_corrected"] = None if corrected is None else float(corrected)
 
 
 def _subgroups(data: SuiteData, headline: str) -> dict[str, Any]:
@@ -231,9 +235,13 @@ def _finite(value: FloatArray) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def _judged(journal: Journal, data: Mapping[str, SuiteData], settings: Settings) -> list[GateResult]:
+def _judged(journal: Journal, data: Mapping[str, SuiteData], settings: Settings, track_b: TrackB) -> list[GateResult]:
     asked = [(parse_gate(text), data[name]) for name, facts in journal.suites.items() for text in facts["gates"]]
-    results = judge_all(asked, seed=settings.seed)
+    barred = {index: reason for index, (gate, suite) in enumerate(asked)
+              if gate.target.metric.startswith(JUDGE) and (reason := track_b.barred(suite.name, gate.target.metric))}
+    judged = iter(judge_all([pair for index, pair in enumerate(asked) if index not in barred], seed=settings.seed))
+    results = [GateResult(suite=suite.name, expression=str(gate), verdict="not evaluated", reason=barred[index])
+               if index in barred else next(judged) for index, (gate, suite) in enumerate(asked)]
     for name, facts in journal.suites.items():
         if facts["critical"]:
             entries = journal.entries.get(name, {})
@@ -246,7 +254,7 @@ def _usage(journal: Journal) -> dict[str, Any]:
     tokens = [case[role]["tokens"] for entries in journal.entries.values() for case in entries.values() for role in ROLES if role in case]
     return {
         "prompt_tokens": sum(prompt for prompt, _ in tokens), "reply_tokens": sum(reply for _, reply in tokens),
-        "judge_tokens": 0, "seconds": round(journal.usage.get("seconds", 0.0), 3),
+        "seconds": round(journal.usage.get("seconds", 0.0), 3),
         "cache_hits": int(journal.usage.get("cache_hits", 0)),
     }
 
