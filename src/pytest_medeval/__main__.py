@@ -13,6 +13,7 @@ COMMANDS = Table(
     "command",
     {
         "agreement": "pytest_medeval.commands.agreement:main",
+        "runs": "pytest_medeval.commands.runs:main",
     },
 )
 """Name -> ``main(arguments) -> exit code``."""

@@ -56,6 +56,7 @@ class Settings:
 
     ``threads``: of one process, for a model on the CPU; ``None`` leaves torch's own choice. ``batch_size``: rows of
     one forward pass. ``cache``: folder of stored replies, ``None`` for none. ``traffic``: for models behind a server.
+    ``storage``: folder of stored runs, for ``replay:RUN``.
     """
 
     device: str = "auto"
@@ -64,6 +65,7 @@ class Settings:
     batch_size: int | Literal["auto"] = "auto"
     cache: Path | None = None
     traffic: Traffic = Traffic()
+    storage: Path = Path(".medeval/runs")
 
 
 class Model(Protocol):

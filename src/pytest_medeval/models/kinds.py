@@ -9,6 +9,7 @@ MODEL_KINDS = Table(
     {
         "local": "pytest_medeval.models.opening:open_local",
         "endpoint": "pytest_medeval.models.endpoint:open_endpoint",
+        "replay": "pytest_medeval.models.replay:open_replay",
     },
 )
 """Kind of a spec -> function (spec, settings) -> model. A kind that is not built in is written ``KIND:TEXT``."""

@@ -67,7 +67,7 @@ class EndpointSpec:
 
 @dataclass(frozen=True, slots=True)
 class ReplaySpec:
-    """The stored replies of an earlier run."""
+    """The stored replies of an earlier run: its name in the store, or the path of a record; ``RUN#baseline`` for the other role."""
 
     text: str
     run: str
@@ -125,7 +125,9 @@ def parse_model(text: str, root: Path) -> ModelSpec:
         run = text.removeprefix("replay:")
         if not run:
             raise MedevalError(f"model {text!r} names no run; accepted: replay:RUN")
-        return ReplaySpec(text, run)
+        name, mark, role = run.partition("#")
+        file = (root / Path(name).expanduser()).resolve()
+        return ReplaySpec(text, f"{file}{mark}{role}" if file.is_file() else run)
     kind, colon, argument = text.partition(":")
     if colon and kind in MODEL_KINDS:
         return PluginSpec(text, kind, argument)

@@ -37,7 +37,7 @@ def summary(record: Mapping[str, Any], *, notices: Sequence[str] = (), brief: bo
             yield Line()
             yield from _suite(name, suite, [case for case in record["cases"] if case["suite"] == name])
         yield Line()
-    yield from _gates(record["gates"])
+    yield from gate_lines(record["gates"])
 
 
 def _models(record: Mapping[str, Any]) -> Iterator[Line]:
@@ -60,7 +60,7 @@ def _suite(name: str, suite: Mapping[str, Any], cases: Sequence[Mapping[str, Any
     yield from _counts(suite)
     if suite["metrics"]:
         yield from _table(suite["metrics"])
-    yield from _reference(suite)
+    yield from reference_lines(suite)
     yield from _confusion(suite.get("confusion"))
     yield from _groups(suite.get("subgroups", {}))
     yield from _worst(suite, cases)
@@ -94,8 +94,8 @@ def _table(metrics: Mapping[str, Mapping[str, Any]]) -> Iterator[Line]:
             yield Line(f"  {name:<16}{number(one['candidate']):>11}   {interval(one['candidate_ci95'])}")
 
 
-def _reference(suite: Mapping[str, Any]) -> Iterator[Line]:
-    """Show what differs from the stored run, the headline metric, and every metric that changed."""
+def reference_lines(suite: Mapping[str, Any], *, brief: bool = True) -> Iterator[Line]:
+    """Show what differs from the stored run and how metrics changed; ``brief``: the headline metric, and real changes."""
     reference = suite.get("reference")
     if not reference:
         return
@@ -103,7 +103,7 @@ def _reference(suite: Mapping[str, Any]) -> Iterator[Line]:
     for difference in reference["differences"]:
         yield from (Line(f"    {line}", {"yellow": True}) for line in _fold(difference, WIDTH - 4))
     shown = {name: one for name, one in reference["metrics"].items()
-             if name == suite["headline"] or (one["p_corrected"] is not None and one["p_corrected"] < ALPHA)}
+             if not brief or name == suite["headline"] or (one["p_corrected"] is not None and one["p_corrected"] < ALPHA)}
     if shown:
         yield Line(f"  {'metric':<16}{'reference':>9}{'candidate':>11}{'difference':>12}   {'95 % interval':<19}{'p':>8}{'p (Holm)':>10}")
     for name, one in shown.items():
@@ -161,7 +161,8 @@ def _pair(case: Mapping[str, Any], metric: str) -> tuple[float | None, float | N
     return own, base
 
 
-def _gates(gates: Sequence[Mapping[str, Any]]) -> Iterator[Line]:
+def gate_lines(gates: Sequence[Mapping[str, Any]]) -> Iterator[Line]:
+    """Show the verdicts, each with its reason unless it passed."""
     if not gates:
         yield Line("no gate was set: this run measured and decided nothing", {"yellow": True})
         return

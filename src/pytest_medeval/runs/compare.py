@@ -16,6 +16,7 @@ from pytest_medeval.errors import MedevalError
 from pytest_medeval.metrics import metrics_for
 from pytest_medeval.tasks import TASKS
 from pytest_medeval.types import FloatArray, Metric
+from pytest_medeval.verdicts.result import SuiteData
 
 NAMED = 3
 """Cases that a line names; all are counted."""
@@ -126,20 +127,38 @@ def _measured(metric: Metric, stored: Mapping[str, Any] | None, run: str) -> str
     return ""
 
 
-def stored_rows(pairing: Pairing, ids: Iterable[str], kind: str, *, complete_only: bool = False) -> FloatArray:
-    """Arrange the candidate's rows of a stored run by ``ids``, one family of counts; NaN for what is not the same."""
+def stored_rows(
+    pairing: Pairing, ids: Iterable[str], kind: str, *, role: str = "candidate", complete_only: bool = False
+) -> FloatArray:
+    """Arrange a role's rows of a stored run by ``ids``, one family of counts; NaN for what is not the same."""
     same = set(pairing.same)
-    found = [_row(pairing.stored[case], kind, complete_only=complete_only) if case in same else None for case in ids]
+    scored = [pairing.stored[case].get(role) if case in same else None for case in ids]
+    found = [_row(one, kind, complete_only=complete_only) if one else None for one in scored]
     width = max((len(row) for row in found if row is not None), default=1)
     return np.array([[np.nan] * width if row is None else row for row in found], dtype=np.float64).reshape(len(found), width)
 
 
-def _row(case: Entry, kind: str, *, complete_only: bool) -> list[float] | None:
-    scored = case["candidate"]
+def _row(scored: Mapping[str, Any], kind: str, *, complete_only: bool) -> list[float] | None:
     if complete_only and scored["outcome"] != "answered":
         return None
     row = scored["rows"].get(kind)
     return None if row is None else [np.nan if value is None else value for value in row]
+
+
+def stored_data(record: Mapping[str, Any], suite: str, metrics: Mapping[str, Metric]) -> SuiteData:
+    """Arrange a stored suite as gates see it, with the rows of candidate and baseline."""
+    facts, cases = record["suites"][suite], list(entries(record, suite).values())
+    roles = [role for role in ("candidate", "baseline") if any(role in case for case in cases)]
+    if "excluded" in facts:
+        cases = [case for case in cases if all(case[role]["outcome"] == "answered" for role in roles if role in case)]
+    kinds = {metric.counts for metric in metrics.values()}
+    everything = Pairing(run="", same=[case["id"] for case in cases], stored={case["id"]: case for case in cases})
+    return SuiteData(
+        name=suite, metrics=metrics,
+        rows={role: {kind: stored_rows(everything, everything.same, kind, role=role) for kind in sorted(kinds)} for role in roles},
+        ids=everything.same, tags=[case["tags"] for case in cases], groups=[case["group"] for case in cases],
+        complete=facts["complete"], reason="" if facts["complete"] else f"{facts['evaluated']} of {facts['cases']} cases",
+    )
 
 
 def measures_of(record: Mapping[str, Any], suite: str) -> tuple[dict[str, Metric], dict[str, str]]:

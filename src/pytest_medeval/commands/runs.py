@@ -1,0 +1,182 @@
+"""``runs``: what is stored, one run, two runs against each other, clearing up, proof; no model is needed."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pytest_medeval.commands.parser import Parser
+from pytest_medeval.errors import MedevalError
+from pytest_medeval.report.terminal import gate_lines, number, reference_lines, summary
+from pytest_medeval.runs.evidence import is_evidence, read_sha256, verify
+from pytest_medeval.runs.record import read
+from pytest_medeval.runs.store import Stored, find, load, passed, prune, stored
+
+FAILED = 1
+_EPILOG = """\
+RUN is a number, a name, both (0001_NAME), latest (the newest whole run that passed its gates), or the path of a
+record. Exit codes: 0 all is well; 1 a comparison failed or a file was changed; 2 the command could not be carried out.
+Docs: docs/ci.md
+"""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one of the commands; give the exit code."""
+    options = _parser().parse_args(arguments)
+    code: int = options.command(options)
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = Parser(prog="python -m pytest_medeval runs", description=__doc__, epilog=_EPILOG,
+                    formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--storage", type=Path, default=Path(".medeval/runs"), metavar="DIR", help="default: .medeval/runs")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(name: str, function: Any, told: str) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=told, description=told, parents=[common], allow_abbrev=False)
+        command.set_defaults(command=function)
+        return command
+
+    add("list", _list, "list stored runs, the oldest first").add_argument("--json", action="store_true")
+    show = add("show", _show, "show the summary of a run")
+    show.add_argument("run", metavar="RUN")
+    show.add_argument("--json", action="store_true", help="print the whole record")
+    compare = add("compare", _compare, "compare run B with the older run A, paired by case")
+    compare.add_argument("reference", metavar="A")
+    compare.add_argument("run", metavar="B")
+    compare.add_argument("--json", action="store_true")
+    compare.add_argument("--gate", action="append", default=[], metavar="[SUITE:]EXPR",
+                         help="a condition on B; repeatable; without one no headline metric may drop beyond chance")
+    compare.add_argument("--inconclusive", choices=("pass", "fail"), default="fail", help="default: fail")
+    clear = add("prune", _prune, "remove all but the newest runs, and never the one that 'latest' means")
+    clear.add_argument("--keep", type=_whole, default=20, metavar="N", help="default: 20")
+    check = add("verify", _verify, "prove that an evidence file or a stored run was not changed")
+    check.add_argument("file", metavar="FILE|RUN")
+    check.add_argument("--sha256", metavar="HEX", help="the SHA-256 that was noted when the file was written")
+    return parser
+
+
+def _whole(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: accepted: a whole number, 1 or more")
+    return int(text)
+
+
+def _list(options: argparse.Namespace) -> int:
+    rows = [_row(run) for run in stored(options.storage)]
+    _print_json(rows) if options.json else _print(_listing(rows, options.storage))
+    return 0
+
+
+def _row(run: Stored) -> dict[str, Any]:
+    """Describe a run; one that cannot be read is listed with the reason."""
+    try:
+        record = read(run.path)
+    except MedevalError as mistake:
+        return {"run": run.run, "path": str(run.path), "error": str(mistake)}
+    repository = record["environment"].get("repository") or {}
+    return {
+        "run": run.run, "path": str(run.path), "created": record["created"], "passed": passed(record),
+        "model": record["models"].get("candidate", {}).get("spec"), "commit": repository.get("commit"), "dirty": repository.get("dirty"),
+        "suites": {name: {"cases": suite["evaluated"], "complete": suite["complete"], "headline": suite["headline"],
+                          "value": suite["metrics"].get(suite["headline"], {}).get("candidate")} for name, suite in record["suites"].items()},
+        "gates": {verdict: count for verdict in ("pass", "fail", "inconclusive", "not evaluated")
+                  if (count := sum(gate["verdict"] == verdict for gate in record["gates"]))},
+    }
+
+
+def _listing(rows: Sequence[Mapping[str, Any]], storage: Path) -> Iterator[str]:
+    if not rows:
+        yield f"no run is stored in {storage} yet; pytest --medeval-save stores one"
+        return
+    width = max(len(row["run"]) for row in rows)
+    for row in rows:
+        if "error" in row:
+            yield f"{row['run']:<{width}}  cannot be read: {row['error']}"
+            continue
+        gates = ", ".join(f"{count} {verdict}" for verdict, count in row["gates"].items()) or "no gates"
+        scores = ", ".join(f"{name} {one['headline']} {number(one['value'])} (n {one['cases']})" for name, one in row["suites"].items())
+        commit = f"  {row['commit'][:12]}{'+' if row['dirty'] else ''}" if row["commit"] else ""
+        yield f"{row['run']:<{width}}  {row['created'][:16]}  {'passed' if row['passed'] else 'refused':<7}  {gates}  {scores}  {row['model']}{commit}"
+
+
+def _show(options: argparse.Namespace) -> int:
+    name, record = load(options.storage, options.run)
+    if options.json:
+        _print_json(record)
+    else:
+        _print([f"run {name} of {record['created']}", *(line.text for line in summary(record))])
+    return 0
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from pytest_medeval.runs.contest import contest  # statistics are slow to import, and only this command needs them
+    from pytest_medeval.verdicts.regression import Reference
+
+    reference, (name, record) = Reference(*load(options.storage, options.reference)), load(options.storage, options.run)
+    for run, one in ((reference.run, reference.record), (name, record)):
+        if "candidate" not in one["models"]:
+            raise MedevalError(f"run {run} has no evaluated case; accepted: a run of at least one suite")
+    found = {"run": name, **contest(reference, record, options.gate, inconclusive=options.inconclusive == "pass")}
+    _print_json(found) if options.json else _print(_comparison(found))
+    return 0 if found["passed"] else FAILED
+
+
+def _comparison(found: Mapping[str, Any]) -> Iterator[str]:
+    reference = found["reference"]
+    yield f"run {found['run']} against {reference['run']} of {reference['created']}"
+    if reference["absent"]:
+        yield f"suites of {reference['run']} that {found['run']} lacks: {', '.join(reference['absent'])}"
+    for name, suite in found["suites"].items():
+        yield ""
+        yield name
+        yield from (line.text for line in reference_lines(suite, brief=False))
+    yield ""
+    yield from (line.text for line in gate_lines(found["gates"]))
+    yield "passed" if found["passed"] else "failed"
+
+
+def _prune(options: argparse.Namespace) -> int:
+    removed = [path.name for path in prune(options.storage, options.keep)]
+    _print([f"removed {', '.join(removed)}" if removed else "nothing to remove"])
+    return 0
+
+
+def _verify(options: argparse.Namespace) -> int:
+    path = find(options.storage, options.file)
+    if not is_evidence(path):
+        return _verify_run(path, options.sha256)
+    data = path.read_bytes()
+    changes = verify(data)
+    if not changes and options.sha256 not in (None, read_sha256(data)):
+        changes = [f"its SHA-256 is {read_sha256(data)}, noted was {options.sha256}"]
+    _print([f"{path}: {change}" for change in changes] or [f"{path}: unchanged, sha256 {read_sha256(data)}"])
+    return FAILED if changes else 0
+
+
+def _verify_run(path: Path, noted: str | None) -> int:
+    """Prove a stored run by the hash that it carries; a record of ``--medeval-json`` has none."""
+    try:
+        carried = read(path).get("sha256")
+    except MedevalError as mistake:
+        _print([str(mistake)])
+        return FAILED
+    if carried is None:
+        raise MedevalError(f"{path}: carries no SHA-256; accepted: a file of --medeval-evidence, or a stored run")
+    same = noted in (None, carried)
+    _print([f"{path}: unchanged, sha256 {carried}" if same else f"{path}: its SHA-256 is {carried}, noted was {noted}"])
+    return 0 if same else FAILED
+
+
+def _print(lines: Iterable[str]) -> None:
+    sys.stdout.writelines(f"{line}\n" for line in lines)
+
+
+def _print_json(value: Any) -> None:
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n")

@@ -1,0 +1,85 @@
+"""``replay:RUN``: the replies of a stored run, given again, so that today's readers and metrics score them anew.
+
+A reply belongs to a request (messages, choices, limits), not to a case: what was asked otherwise has no reply here.
+``RUN`` is a stored run or the path of a record; ``RUN#baseline`` gives the replies of that run's baseline.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from pytest_medeval.errors import MedevalError, accepted
+from pytest_medeval.models.base import Identity, Settings, Tick, silent
+from pytest_medeval.models.spec import ReplaySpec
+from pytest_medeval.runs.signature import request_signature
+from pytest_medeval.types import Answer, Request
+
+ROLES = ("candidate", "baseline")
+
+
+@dataclass
+class Replay:
+    """Answers from a stored run; the identity is that of the model that once answered."""
+
+    run: str
+    identity: Identity
+    replies: Mapping[str, Mapping[str, Any]]
+    """Signature of a request -> the record of its reply."""
+    notices: list[str] = field(default_factory=list)
+
+    def answer(self, requests: Sequence[Request], tick: Tick = silent) -> list[Answer]:
+        """Give the stored replies; what the run does not hold is an error answer that says so."""
+        answers = [self._one(request) for request in requests]
+        missing = sum(answer.finish == "error" for answer in answers)
+        if missing:
+            self.notices.append(f"run {self.run} gave no reply to {missing} of {len(requests)} requests")
+        tick(len(answers))
+        return answers
+
+    def _one(self, request: Request) -> Answer:
+        stored = self.replies.get(request_signature(request))
+        if stored is None:
+            return Answer(finish="error", error=f"run {self.run} holds no reply to this request; the case is new or was asked otherwise")
+        return restore(stored)
+
+
+def restore(stored: Mapping[str, Any]) -> Answer:
+    """Make an answer again from what a record says of it."""
+    if stored["outcome"] == "error":
+        return Answer(stored["reply"], "error", error=stored.get("detail", "") or "the stored run had no reply", prompt_hash=stored["prompt_hash"])
+    logprobs = tuple(-math.inf if value is None else value for value in stored.get("logprobs", ()))
+    return Answer(
+        text="" if logprobs else stored["reply"],
+        finish=stored.get("finish", "length" if stored["outcome"] == "truncated" else "stop"),
+        logprobs=logprobs,
+        choice_tokens=tuple(stored.get("choice_tokens", ())),
+        prompt_hash=stored["prompt_hash"],
+        prompt_tokens=stored["tokens"][0],
+        reply_tokens=stored["tokens"][1],
+    )
+
+
+def open_replay(spec: ReplaySpec, settings: Settings) -> Replay:
+    """Read the run; ``MedevalError`` when it is missing, broken or has no replies of the role."""
+    from pytest_medeval.runs.store import load  # the store is read only where replies come from it
+
+    run, _, role = spec.run.partition("#")
+    role = role or ROLES[0]
+    if role not in ROLES:
+        raise MedevalError(f"model {spec.text!r}: {accepted('role', role, ROLES)}")
+    name, record = load(settings.storage, run)
+    model = record["models"].get(role)
+    if model is None:
+        raise MedevalError(f"model {spec.text!r}: run {name} has no {role}; it has {', '.join(record['models']) or 'no model'}")
+    known = {one.name for one in fields(Identity)}
+    identity = Identity(**{**{key: value for key, value in model.items() if key in known}, "spec": spec.text})
+    return Replay(name, identity, dict(_replies(record, role)))
+
+
+def _replies(record: Mapping[str, Any], role: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for case in record["cases"]:
+        if role in case and "request" in case:
+            yield case["request"], case[role]
