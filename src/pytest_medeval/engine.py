@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_medeval.errors import MedevalError
 from pytest_medeval.runs.signature import case_signature, request_signature
+from pytest_medeval.metrics.details import trace_of
 from pytest_medeval.types import Answer, Metric, Outcome, Reply, Request
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class Scored:
     scores: Mapping[str, float]
     rows: Mapping[str, Sequence[float]]
     answer: Answer
+    trace: Mapping[str, Sequence[str]] | None = None
 
     @property
     def reply(self) -> str:
@@ -73,7 +75,7 @@ def score(case: Any, answer: Answer, task: Any, metrics: Sequence[Metric]) -> Sc
                 value = single(metric, rows[metric.counts])
                 if not math.isnan(value):
                     scores[metric.name] = value
-    return Scored(read=reply, scores=scores, rows=rows, answer=answer)
+    return Scored(read=reply, scores=scores, rows=rows, answer=answer, trace=trace_of(task, case, reply))
 
 
 def single(metric: Metric, row: Sequence[float]) -> float:
@@ -133,7 +135,7 @@ class Engine:
         self._seconds += perf_counter() - started
         return {
             case.id: Evaluation(
-                read=own.read, scores=own.scores, rows=own.rows, answer=own.answer, case=case, baseline=other,
+                read=own.read, scores=own.scores, rows=own.rows, answer=own.answer, trace=own.trace, case=case, baseline=other,
                 request=request, asked=request.messages[-1].content, gold=task.gold(case), correct=task.correct(case, own.read),
             )
             for case, request, own, other in zip(cases, requests, scored[CANDIDATE], base, strict=True)
@@ -164,6 +166,8 @@ def _plain(scored: Scored) -> dict[str, Any]:
         plain |= {"logprobs": list(answer.logprobs), "choice_tokens": list(answer.choice_tokens)}
     if reply.confidence is not None:
         plain["confidence"] = dict(reply.confidence)
+    if scored.trace is not None:
+        plain["trace"] = {kind: list(found) for kind, found in scored.trace.items() if found}
     if reply.detail:
         plain["detail"] = reply.detail
     return plain

@@ -16,6 +16,7 @@ import numpy as np
 
 import pytest_medeval
 from pytest_medeval.metrics import metrics_for
+from pytest_medeval.metrics.details import confusion_of
 from pytest_medeval.models.roles import together
 from pytest_medeval.runs.compare import Pairing
 from pytest_medeval.runs.journal import Journal
@@ -176,6 +177,9 @@ def _suite(facts: Mapping[str, Any], journal: Journal, data: SuiteData, compared
         "metrics": {name: _metric(one, data.metrics[name]) for name, one in compared.items() if one.candidate is not None},
         "subgroups": _subgroups(data, TASKS.resolve(facts["task"]).headline),
     }
+    matrix = confusion_of(TASKS.resolve(facts["task"])(**facts["options"]), data.rows.get("candidate", {})) if cases else None
+    if matrix:
+        found["confusion"] = matrix
     if facts["pairs"] == "complete":
         reasons = Counter(reason for case in cases for reason in _left_out(case))
         found["excluded"] = {"count": reasons.total(), "reasons": dict(sorted(reasons.items()))}

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from pytest_medeval.errors import MedevalError
+from pytest_medeval.tasks.aligned import align
 from pytest_medeval.tasks.base import take
 from pytest_medeval.tasks.findings import Parsed, parse_findings
 from pytest_medeval.tasks.labels import LABELS, Label
 from pytest_medeval.tasks.outcome import text_outcome
+from pytest_medeval.tasks.synonyms import SHIPPED, load_synonyms
 from pytest_medeval.types import Answer, Case, Message, Record, Reply, Request
 
 __all__ = ["LABELS", "Label", "Polarity", "PolarityCase"]
@@ -88,3 +90,9 @@ class Polarity:
     def gold(self, case: PolarityCase) -> dict[str, Label]:
         """Give the label of each finding."""
         return dict(case.findings)
+
+    def correct(self, case: PolarityCase, reply: Reply) -> bool:
+        """Demand the right label for every finding, after canonicalisation."""
+        parsed = reply.prediction if isinstance(reply.prediction, Parsed) else Parsed()
+        said = align(list(case.findings), parsed, load_synonyms(self.synonyms or SHIPPED))
+        return all(said.labels[finding] == label for finding, label in case.findings.items())

@@ -1,0 +1,35 @@
+"""What stands behind a suite's scores: the confusion matrix, and by name what is wrong with a reply."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pytest_medeval.types import FloatArray, Reply
+
+
+def confusion_of(task: Any, rows: Mapping[str, FloatArray]) -> dict[str, Any] | None:
+    """Give ``labels`` and ``matrix`` (gold in rows) of a task with labels; None for any other.
+
+    A column more than labels counts cases without an answer.
+    """
+    if task.name == "mcq" and "mcq" in rows:
+        from pytest_medeval.metrics.choice import confusion as letters  # noqa: PLC0415 - one task's module
+
+        labels, matrix = letters(rows["mcq"])
+        return {"labels": list(labels), "matrix": matrix.tolist()}
+    if task.name == "polarity" and "polarity" in rows:
+        from pytest_medeval.metrics.polarity_rows import confusion as findings  # noqa: PLC0415 - one task's module
+        from pytest_medeval.tasks.labels import LABELS  # noqa: PLC0415 - likewise
+
+        return {"labels": list(LABELS), "matrix": findings(rows["polarity"]).tolist()}
+    return None
+
+
+def trace_of(task: Any, case: Any, reply: Reply) -> dict[str, list[str]] | None:
+    """List what is wrong with a reply of a polarity suite (S3's failure trace); None for any other task."""
+    if task.name != "polarity":
+        return None
+    from pytest_medeval.metrics.polarity_rows import trace  # noqa: PLC0415 - one task's module
+
+    return trace(case, reply, task.synonyms)
