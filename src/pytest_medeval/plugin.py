@@ -154,9 +154,14 @@ class Running:
         with usage():
             self.state.answer_all(progress)
         try:
-            return (yield)
-        finally:
+            ended = yield
+        except pytest.UsageError:  # a worker found a mistake: nothing was evaluated, so there is nothing to judge
+            raise
+        except BaseException:
             self._judge(session)
+            raise
+        self._judge(session)
+        return ended
 
     def _judge(self, session: pytest.Session) -> None:
         """Make a test report of every gate, so that it shows in the counts, in ``-v`` and in JUnit XML."""
