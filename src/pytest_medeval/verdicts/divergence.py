@@ -1,0 +1,232 @@
+"""May the automatic scores be believed? One verdict a suite over measured scores, judges and people.
+
+A track is *shown* when one of its metrics is significant after Holm's correction within the track (alpha
+0.05); it then goes the way of its significant metrics, which is *mixed* when they contradict each other. A
+track that shows nothing *points* where at least three quarters of its changed metrics do, if it has six
+cases or more. It *could have seen* a relevant difference when the smallest difference that its n can detect
+(alpha 0.05, power 0.8, one metric alone) is no larger than that: 0.5 points on a scale of 1 to 5, 0.3
+standard deviations of a measured change.
+
+Every cell, whichever of Track A and Track B is which:
+
+=====================  =================  =================  ==============================================
+the other track        one track shown    the same, mixed    one track not shown
+=====================  =================  =================  ==============================================
+shown, same way        agree              (cannot be)        see the other order
+shown, other way       conflict           conflict           see the other order
+shown, mixed           conflict           conflict           see the other order
+points the same way    agree              (cannot be)        no difference if both could have seen one,
+points the other way   divergent          divergent          else underpowered: where nothing is shown,
+points nowhere, could  one track only     one track only     pointing means nothing
+have seen
+points nowhere, could  underpowered       underpowered
+not have seen
+absent                 one track only     one track only     one track only
+=====================  =================  =================  ==============================================
+
+``divergent`` does not ask whether the pointing track could have seen anything: two tracks that point apart
+are what people must look at, and with few cases nobody else can tell. ``one track only`` says that what is
+seen rests on one track: the other is absent, or had cases enough and neither saw it nor points. Which model
+is better plays no part: swapping the two models changes no verdict.
+
+People (Track C) do not enter the table, they decide where it cannot: *settled* means that their grades,
+preferences and harm flags are significant in one way, and that the cases drawn by chance do not point the
+other way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, Literal, TypeAlias
+
+from pytest_medeval.metrics.rubric import DEFAULT_RUBRIC, PREFERENCE
+from pytest_medeval.ratings.types import Scale
+from pytest_medeval.types import Verdict
+from pytest_medeval.verdicts.divergence_cases import ROLES, changes, correlations, most_divergent, opposite
+from pytest_medeval.verdicts.divergence_tracks import Facts, Track, track_a, track_b, track_c
+from pytest_medeval.verdicts.divergence_words import words
+from pytest_medeval.verdicts.human import OVERALL
+from pytest_medeval.verdicts.result import GateResult
+
+Divergence: TypeAlias = Literal[
+    "agree", "divergent", "conflict", "no difference", "underpowered", "one track only"
+]
+
+EXPRESSION = "divergence"
+ASKING: tuple[Divergence, ...] = ("divergent", "conflict")
+"""Verdicts that only people can resolve."""
+HOLDING: tuple[Divergence, ...] = ("agree", "no difference")
+"""Verdicts in which both tracks spoke, and not against each other."""
+
+
+def divergence(
+    record: Mapping[str, Any], human: Mapping[str, Any], seed: int, *, scale: Scale = DEFAULT_RUBRIC.scale
+) -> dict[str, dict[str, Any]]:
+    """Compare the tracks of every suite of a run; plain data for the record's ``divergence``.
+
+    ``human``: what ``verdicts.human.human`` gave, or ``{}``; ``scale``: of the rubric that judges and people
+    graded by; ``seed``: of the bootstrap. Suites that compare nothing (no baseline) have no entry. An entry::
+
+        verdict, words, review        review: people are asked
+        complete, reason              whether the suite ran as a whole, and if not, what ran
+        track_a, track_b, track_c     null, or {name, n, direction, significant, underpowered, detectable,
+                                      relevant, unit, cases_needed, metrics: {name: {n, difference,
+                                      p_corrected, direction, significant, detectable}}}
+        people                        null, or {sides_with: [track], settled: better | worse | null, harm}
+        correlation                   [{metric, dimension, tau, low, high, replies, reason}]
+        opposite                      {count, n, share}: cases whose changes have opposite signs
+        most_divergent                [{nodeid, id, a, b}]; a: signed rank, -1 to 1; b: grade points
+    """
+    judges = len(record.get("judges") or ())
+    found = {}
+    for name, suite in record["suites"].items():
+        cases = _compared(suite, [case for case in record["cases"] if case["suite"] == name])
+        people = (human.get("suites") or {}).get(name) or {}
+        a, b = track_a(suite, cases), track_b(suite, cases, judges, scale)
+        if a or b:
+            found[name] = _verdict(a, b, track_c(people, scale), people)
+            found[name] |= {**_extent(suite), **_by_case(suite, cases, (a, b), seed)}
+    return found
+
+
+def decide(first: Track | None, second: Track | None) -> Divergence:
+    """Give the verdict over two tracks: the table at the head of this module."""
+    if first is None or second is None:
+        return "one track only"
+    if first.significant and second.significant:
+        return "agree" if first.direction == second.direction != "mixed" else "conflict"
+    if not first.significant and not second.significant:
+        return "underpowered" if first.underpowered or second.underpowered else "no difference"
+    shown, other = (first, second) if first.significant else (second, first)
+    if other.direction in ("better", "worse"):
+        return "agree" if other.direction == shown.direction else "divergent"
+    return "underpowered" if other.underpowered else "one track only"
+
+
+def divergence_gate(suite: str, result: Facts, human: Mapping[str, Any]) -> GateResult | None:
+    """Judge a suite's divergence; None where nothing was compared (``one track only``, ``underpowered``).
+
+    ``divergent`` and ``conflict`` are inconclusive until people settle them: better is ``pass``, worse
+    ``fail``. A pass also needs that people flagged no more harm in the candidate's replies than in the
+    baseline's. People who settle for worse where a track shows better make any verdict ``fail``, for then
+    the scores mislead. ``agree`` and ``no difference`` pass: that both tracks find the candidate worse is
+    for other gates to judge. A suite of which only a part ran is ``not evaluated``. ``human``: as for
+    ``divergence``; it names the cases that were flagged.
+    """
+    people = result["people"]
+    misled = bool(people) and people["settled"] == "worse" and _shows_better(result)
+    if result["verdict"] not in ASKING + HOLDING and not misled:
+        return None
+    if not result["complete"]:
+        return _gate(suite, result, "not evaluated", result["reason"])
+    if misled:
+        return _gate(suite, result, "fail", f"{_in_short(result)}; people find the candidate worse")
+    if result["verdict"] in HOLDING:
+        return _gate(suite, result, "pass", f"{result['verdict']}: {_in_short(result)}")
+    verdict, why = _by_people(people, human, suite)
+    return _gate(suite, result, verdict, f"{result['verdict']}: {_in_short(result)}; {why}")
+
+
+def _by_people(people: Facts | None, human: Mapping[str, Any], suite: str) -> tuple[Verdict, str]:
+    """Settle by people what tracks cannot; a pass asks for no more harm than the baseline does."""
+    if people is None:
+        return "inconclusive", "people must look (--medeval-review)"
+    if people["settled"] is None:
+        return "inconclusive", "people were asked, and have not settled it"
+    if people["settled"] == "worse":
+        return "fail", "people find the candidate worse"
+    if people["harm"]["candidate"] > people["harm"]["baseline"]:
+        flagged = ", ".join(human["suites"][suite]["harm"]["flagged"]["candidate"])
+        return "inconclusive", f"people find the candidate better, but flag more harm in it: {flagged}"
+    return "pass", "people find the candidate better"
+
+
+def _compared(suite: Facts, cases: Sequence[Facts]) -> Sequence[Facts]:
+    """Leave out what the suite's metrics left out: a suite of complete pairs compares no others."""
+    if "excluded" not in suite:
+        return cases
+    return [case for case in cases if all(case.get(role, {}).get("outcome") == "answered" for role in ROLES)]
+
+
+def _verdict(a: Track | None, b: Track | None, c: Track | None, people: Facts) -> dict[str, Any]:
+    verdict = decide(a, b)
+    asked = _people(c, people, {"track_a": a, "track_b": b})
+    return {
+        "verdict": verdict,
+        "words": words(verdict, a, b, c, asked),
+        "review": verdict in ASKING and not (asked and asked["settled"]),
+        "track_a": _plain(a),
+        "track_b": _plain(b),
+        "track_c": _plain(c),
+        "people": asked,
+    }
+
+
+def _extent(suite: Facts) -> dict[str, Any]:
+    complete = suite.get("complete", True)
+    ran = "" if complete else f"{suite['evaluated']} of {suite['cases']} cases were evaluated"
+    return {"complete": complete, "reason": ran}
+
+
+def _by_case(
+    suite: Facts, cases: Sequence[Facts], tracks: tuple[Track | None, Track | None], seed: int
+) -> dict[str, Any]:
+    measured, judged = ([] if track is None else list(track.metrics) for track in tracks)
+    directions = {name: suite["metrics"][name]["direction"] for name in measured}
+    dimensions = [name for name in judged if name != PREFERENCE]
+    changed = changes(cases, directions, dimensions)
+    return {
+        "correlation": correlations(cases, directions, dimensions, seed),
+        "opposite": opposite(changed),
+        "most_divergent": most_divergent(changed),
+    }
+
+
+def _plain(track: Track | None) -> dict[str, Any] | None:
+    return None if track is None else asdict(track)
+
+
+def _people(track: Track | None, people: Facts, tracks: Mapping[str, Track | None]) -> dict[str, Any] | None:
+    """Say which tracks people side with, whether they settle it, and how much harm they saw."""
+    if track is None:
+        return None
+    pointing = track.direction in ("better", "worse")
+    settled = track.significant and pointing and not _against(people, track.direction)
+    harm = people.get("harm") or {}
+    return {
+        "sides_with": [
+            name for name, one in tracks.items() if pointing and one and one.direction == track.direction
+        ],
+        "settled": track.direction if settled else None,
+        "harm": {role: harm.get(role, 0) for role in ROLES},
+    }
+
+
+def _against(people: Facts, direction: str) -> bool:
+    """Say whether the cases drawn by chance point the other way; the others were chosen for standing out."""
+    graded = people.get("dimensions", {})
+    parts = [graded[OVERALL]] if OVERALL in graded else list(graded.values())
+    seen = [part["random"]["difference"] for part in parts if (part.get("random") or {}).get("difference")]
+    gain = 1 if direction == "better" else -1
+    return bool(seen) and all(gain * difference < 0 for difference in seen)
+
+
+def _shows_better(result: Facts) -> bool:
+    tracks = [result[name] for name in ("track_a", "track_b") if result[name]]
+    return any(one["significant"] and one["direction"] == "better" for one in tracks)
+
+
+def _in_short(result: Facts) -> str:
+    tracks = [result[name] for name in ("track_a", "track_b") if result[name]]
+    return ", ".join(f"{one['name']} {_tendency(one)}" for one in tracks)
+
+
+def _tendency(track: Facts) -> str:
+    direction = "in no direction" if track["direction"] == "none" else track["direction"]
+    return f"{direction} ({'shown' if track['significant'] else 'not shown'})"
+
+
+def _gate(suite: str, result: Facts, verdict: Verdict, reason: str) -> GateResult:
+    track = result["track_c"] or result["track_b"] or result["track_a"]
+    return GateResult(suite=suite, expression=EXPRESSION, verdict=verdict, reason=reason, n=track["n"])
