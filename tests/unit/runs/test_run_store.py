@@ -1,0 +1,209 @@
+"""The store holds whole runs, finds them by pytest-benchmark's words, and says in one line what is wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from datetime import datetime
+
+import pytest
+
+from pytest_medeval.errors import MedevalError
+from pytest_medeval.runs import files, store
+from pytest_medeval.runs.record import problems, read
+from pytest_medeval.runs.repository import repository
+from pytest_medeval.runs.store import check_writable, find, load, prune, rescue, save, stored
+
+KILLING = """
+import os, random, signal, sys, time
+from pathlib import Path
+from pytest_medeval.runs.store import save
+
+record = {"schema": "medeval-run/1", "cases": [{"reply": "word " * 200, "id": str(i)} for i in range(200)]}
+for number in range(20):
+    saved, told = os.pipe()
+    saver = os.fork()
+    if saver == 0:
+        while True:
+            save(record, Path(sys.argv[1]), "killed")
+            os.write(told, b".")
+    os.read(saved, 1)
+    time.sleep(random.Random(number).uniform(0.0, 0.05))
+    os.kill(saver, signal.SIGKILL)
+    assert os.waitstatus_to_exitcode(os.waitpid(saver, 0)[1]) == -signal.SIGKILL
+"""
+"""Twenty processes that do nothing but save are killed, each after its first save at a random moment."""
+
+
+def test_runs_are_numbered_and_found_again(quiz, storage):
+    """A run is found by number, name, both, ``latest`` and path, and comes back as it was."""
+    record = quiz.run()
+    first, second = save(record, storage, "one"), save(record, storage, "two")
+    assert [path.name for path in (first, second)] == ["0001_one.json", "0002_two.json"]
+    for word in ("1", "0001", "one", "0001_one", "0001_one.json", str(first)):
+        assert find(storage, word) == first
+    assert find(storage, "latest") == second
+    name, loaded = load(storage, "two")
+    assert name == "0002_two"
+    assert {key: value for key, value in loaded.items() if key != "sha256"} == record
+    assert problems(loaded) == []
+
+
+def test_the_newest_of_a_name_is_meant(quiz, storage):
+    """Saving under one name twice keeps both; the name means the newer."""
+    record = quiz.run(count=2)
+    assert save(record, storage, "same") != save(record, storage, "same")
+    assert find(storage, "same").name == "0002_same.json"
+
+
+def test_latest_passes_over_refused_and_partial_runs(quiz, storage):
+    """A release that its gates refused, or of which a part is missing, is no reference."""
+    good = save(quiz.run(gates=["accuracy >= 0.9"]), storage, "good")
+    save(quiz.run(set(range(20)), gates=["accuracy >= 0.9"]), storage, "refused")
+    partial = quiz.run()
+    partial["suites"]["quiz"]["complete"] = False
+    save(partial, storage, "partial")
+    assert find(storage, "latest") == good
+
+
+@pytest.mark.parametrize(("word", "told"), [
+    ("thr33", "no run 'thr33' in .*; stored: 0001_one, 0002_two"), ("9", "no run '9'"), ("missing.json", "no run"),
+])
+def test_a_missing_run_names_those_that_are_there(quiz, storage, word, told):
+    """Whoever mistypes a run sees what is stored."""
+    record = quiz.run(count=2)
+    save(record, storage, "one")
+    save(record, storage, "two")
+    with pytest.raises(MedevalError, match=told):
+        find(storage, word)
+
+
+def test_an_empty_store_says_how_to_fill_it(storage):
+    """The first release has no reference yet."""
+    with pytest.raises(MedevalError, match="no run is stored in .* yet; --medeval-save stores one"):
+        find(storage, "latest")
+
+
+def test_a_store_that_is_a_file_is_refused(tmp_path):
+    """A file in the place of the folder is one line, when listing and when looking before a run."""
+    (tmp_path / "runs").write_text("")
+    with pytest.raises(MedevalError, match="is a file"):
+        stored(tmp_path / "runs")
+    with pytest.raises(MedevalError, match="--medeval-storage: .* cannot be written"):
+        check_writable(tmp_path / "runs" / "below")
+
+
+@pytest.mark.parametrize(("damage", "told"), [
+    (lambda text: text[: len(text) // 2], "is no run record"),
+    (lambda text: "", "is no run record"),
+    (lambda text: "[" * 100_000, "is no run record"),
+    (lambda text: "{}", "schema is None"),
+    (lambda text: text.replace("medeval-run/1", "medeval-run/2"), "schema is 'medeval-run/2'; accepted: 'medeval-run/1'; a newer pytest-medeval wrote it"),
+    (lambda text: text.replace('"answered": 40', '"answered": 41'), "was changed after it was saved"),
+])
+def test_a_damaged_run_is_one_line(quiz, storage, damage, told):
+    """Cut, emptied, of a newer schema, edited by hand: said with the file, never taken."""
+    path = save(quiz.run(), storage, "one")
+    path.write_text(damage(path.read_text()))
+    with pytest.raises(MedevalError, match=told) as caught:
+        load(storage, "one")
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("code", [28, 30])
+def test_a_disk_that_refuses_leaves_nothing_behind(quiz, storage, monkeypatch, code):
+    """Full (28) or read-only (30): one line, no half file, and older runs as they were."""
+    record = quiz.run(count=2)
+    first = save(record, storage, "one")
+    before = first.read_bytes()
+
+    def refuse(handle):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(files.os, "fsync", refuse)
+    with pytest.raises(MedevalError, match=f"the stored run cannot be written: {os.strerror(code)}"):
+        save(record, storage, "two")
+    assert [path.name for path in storage.iterdir()] == ["0001_one.json"]
+    assert first.read_bytes() == before
+
+
+def test_a_really_full_device_is_one_line(tmp_path):
+    """Writing to /dev/full fails as a full disk does."""
+    if not os.path.exists("/dev/full"):  # noqa: PTH110 - a device
+        pytest.skip("this system has no /dev/full")
+    path = tmp_path / "out.json"
+    os.symlink("/dev/full", tmp_path / f".out.json.{os.getpid()}.part")
+    with pytest.raises(MedevalError, match="the run record cannot be written: No space left on device"):
+        files.write_whole(path, b"x" * 100_000, "the run record")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_refused_run_is_kept_elsewhere(quiz, monkeypatch, tmp_path):
+    """Hours of replies are not lost because the store is full."""
+    monkeypatch.setattr(store.tempfile, "mkdtemp", lambda prefix: str(tmp_path))
+    record = quiz.run(count=2)
+    assert read(rescue(record, "one"))["cases"] == record["cases"]
+
+
+def test_two_writers_never_overwrite_each_other(quiz, storage):
+    """A name that another process took in the meantime is left alone."""
+    record = quiz.run(count=2)
+    first = save(record, storage, "one")
+    before = first.read_bytes()
+    assert files.write_new(first, b"{}", "the stored run") is False
+    assert first.read_bytes() == before
+    assert len(list(storage.iterdir())) == 1
+
+
+def test_prune_keeps_the_newest_and_the_reference(quiz, storage):
+    """Old runs go; the one that ``latest`` means stays, however old."""
+    good, bad = quiz.run(gates=["accuracy >= 0.9"]), quiz.run(set(range(20)), gates=["accuracy >= 0.9"])
+    save(good, storage, "old")
+    save(good, storage, "reference")
+    for name in ("a", "b", "c"):
+        save(bad, storage, name)
+    leftover = storage / ".0009_x.json.1.part"
+    leftover.write_text("half")
+    os.utime(leftover, (0, 0))
+    assert [path.name for path in prune(storage, 2)] == ["0001_old.json", "0003_a.json", ".0009_x.json.1.part"]
+    assert [run.run for run in stored(storage)] == ["0002_reference", "0004_b", "0005_c"]
+
+
+def test_sigkill_at_20_random_moments_leaves_whole_runs_only(tmp_path):
+    """Whenever the process dies, each file of the store is a whole run that its own hash proves."""
+    storage = tmp_path / "runs"
+    subprocess.run([sys.executable, "-c", KILLING, str(storage)], check=True, timeout=120)
+    runs = stored(storage)
+    assert len(runs) >= 20
+    assert len({run.number for run in runs}) == len(runs)
+    for run in runs:
+        assert len(read(run.path)["cases"]) == 200
+
+
+def test_the_automatic_name_says_commit_and_time():
+    """Without a repository the name says so, as pytest-benchmark's does."""
+    now = datetime(2026, 2, 1, 9, 30)  # noqa: DTZ001 - only printed
+    assert store.automatic_name(None, now) == "unversioned_20260201_093000"
+
+
+def test_git_may_be_absent_or_hang(tmp_path, monkeypatch):
+    """No git, no repository and a git that does not come back are all no commit, and no error."""
+    assert repository(tmp_path) is None
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert repository(tmp_path) is None
+    slow = tmp_path / "git"
+    slow.write_text("#!/bin/sh\nexec /bin/sleep 10\n")
+    slow.chmod(0o755)
+    monkeypatch.setattr("pytest_medeval.runs.repository.TIMEOUT", 0.1)
+    assert repository(tmp_path) is None
+
+
+def test_a_text_that_utf8_cannot_hold_is_stored_all_the_same(quiz, storage):
+    """A lone surrogate in a reply costs no run."""
+    record = quiz.run(count=2)
+    record["cases"][0]["candidate"]["reply"] = "half \ud83d a sign"
+    assert json.loads(save(record, storage, "one").read_text())["cases"][0]["candidate"]["reply"] == "half \ud83d a sign"
+    assert load(storage, "one")[1]["cases"] == record["cases"]
