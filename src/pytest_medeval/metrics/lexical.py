@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -90,18 +90,25 @@ class _Bleu:
     def __call__(self, case: DialogueCase, reply: Reply) -> Sequence[float]:
         script = script_of(case.reference, self.language)
         said, wanted = bleu_tokens(reply.text, script), bleu_tokens(case.reference, script)
-        matches, totals = [], []
+        matches = [0] * ORDER
         for order in range(1, ORDER + 1):
-            matches.append(overlap(Counter(ngrams(said, order)), Counter(ngrams(wanted, order))))
-            totals.append(max(len(said) - order + 1, 0))
+            matches[order - 1] = overlap(ngrams(said, order), ngrams(wanted, order))
+            if matches[order - 1] == 0:
+                break  # nor does a longer one match
+        totals = [max(len(said) - order, 0) for order in range(ORDER)]
         score = _sentence_bleu(matches, totals, len(said), len(wanted))
         return [score, len(said), len(wanted), *matches, *totals]
 
 
-def overlap(one: Counter[object], other: Counter[object]) -> int:
-    """Count what two bags share."""
-    few, many = (one, other) if len(one) < len(other) else (other, one)
-    return sum(min(count, many[key]) for key, count in few.items() if key in many)
+def overlap(said: Iterable[Hashable], wanted: Iterable[Hashable]) -> int:
+    """Count what two bags share, repetitions as often as both have them."""
+    left = Counter(wanted)
+    shared = 0
+    for item in said:
+        if left.get(item):
+            left[item] -= 1
+            shared += 1
+    return shared
 
 
 def _sentence_bleu(matches: Sequence[int], totals: Sequence[int], said: int, wanted: int) -> float:
@@ -185,8 +192,8 @@ class _Rouge:
 
         script = script_of(case.reference, self.language)
         said, wanted = rouge_tokens(reply.text, script), rouge_tokens(case.reference, script)
-        single = overlap(Counter(said), Counter(wanted))
-        double = overlap(Counter(ngrams(said, 2)), Counter(ngrams(wanted, 2)))
+        single = overlap(said, wanted)
+        double = overlap(ngrams(said, 2), ngrams(wanted, 2))
         longest = LCSseq.similarity(said, wanted)
         return [
             f_score(single, len(said), len(wanted)),

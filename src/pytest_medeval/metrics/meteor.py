@@ -109,9 +109,9 @@ def _match_synonyms(left: Words, right: Words) -> list[tuple[int, int]]:
     As in NLTK, the words here are those that the stem stage left over, so stems are looked up.
     """
     places: Mapping[str, list[int]] = _places(right)
-    pairs = []
-    for at, word in reversed(left):
-        free = [places[synonym] for synonym in _synonyms(word) & places.keys() if places[synonym]]
+    pairs: list[tuple[int, int]] = []
+    for at, word in reversed(left) if right else ():
+        free = [places[synonym] for synonym in _synonyms(word) if places.get(synonym)]
         if free:
             pairs.append((at, max(free, key=lambda found: found[-1]).pop()))
     return pairs
@@ -127,8 +127,8 @@ def _places(words: Words) -> dict[str, list[int]]:
 @cache
 def _synonyms(word: str) -> frozenset[str]:
     """Give a word and the one-word lemmas of all its WordNet synsets."""
-    lemmas = (lemma.name() for synset in open_wordnet().synsets(word) for lemma in synset.lemmas())
-    return frozenset({word, *(name for name in lemmas if "_" not in name)})
+    names = (name for synset in open_wordnet().synsets(word) for name in synset.lemma_names())
+    return frozenset({word, *(name for name in names if "_" not in name)})
 
 
 def _chunks(pairs: Sequence[tuple[int, int]]) -> int:

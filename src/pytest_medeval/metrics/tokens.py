@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Hashable, Iterator
-from functools import cache
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from functools import cache, lru_cache
 from typing import Any, Final, Literal, TypeAlias
 
 Language: TypeAlias = Literal["auto", "en", "zh"]
@@ -29,21 +29,50 @@ def script_of(reference: str, language: Language) -> Script:
     """
     if language != "auto":
         return language
+    if reference.isascii():
+        return "en"
     letters = len(_WORD.findall(reference))
     return "zh" if letters and len(_HAN.findall(reference)) >= CHINESE_SHARE * letters else "en"
 
 
+@lru_cache(maxsize=64)
+def bleu_tokens(text: str, script: Script) -> tuple[str, ...]:
+    """Split as sacrebleu does: ``13a`` for English, ``zh`` (each Chinese character a token) for Chinese.
+
+    The last texts are remembered, because several metrics ask for the same ones in turn.
+
+    >>> bleu_tokens("Mild fever, 39.5.", "en")
+    ('Mild', 'fever', ',', '39.5', '.')
+    """
+    if script == "zh":
+        return tuple(_tokenizer("zh")(text.rstrip()).split())
+    if _RARE.search(text):
+        return tuple(_tokenizer("13a")(text.rstrip()).split())
+    return tuple(token for word in text.split() for token in _split(word))
+
+
+_RARE = re.compile("[<&\n]")
+"""What 13a replaces before it looks at words: marks of skipped text, entities, hyphens at line ends."""
+
+
 @cache
-def _bleu_tokenizer(script: Script) -> Callable[[str], str]:
+def _tokenizer(name: str) -> Callable[[str], str]:
     from sacrebleu.metrics.bleu import BLEU
 
-    tokenize: Callable[[str], str] = BLEU(tokenize="zh" if script == "zh" else "13a").tokenizer
+    tokenize: Callable[[str], str] = BLEU(tokenize=name).tokenizer
     return tokenize
 
 
-def bleu_tokens(text: str, script: Script) -> list[str]:
-    """Split as sacrebleu does: ``13a`` for English, ``zh`` (each Chinese character a token) for Chinese."""
-    return _bleu_tokenizer(script)(text.rstrip()).split()
+class _Words(dict[str, tuple[str, ...]]):
+    """Words as 13a splits them, each split once: its rules look no further than the blanks around a word."""
+
+    def __missing__(self, word: str) -> tuple[str, ...]:
+        self[word] = tuple(_tokenizer("13a")(word).split())
+        return self[word]
+
+
+_words = _Words()
+_split: Final = _words.__getitem__
 
 
 def rouge_tokens(text: str, script: Script) -> list[str]:
@@ -58,7 +87,7 @@ def rouge_tokens(text: str, script: Script) -> list[str]:
     return [stem(word) if len(word) >= _STEMMED_FROM else word for word in words]
 
 
-class _Memo(dict[str, str]):
+class _Stems(dict[str, str]):
     """Stems, each computed once by NLTK's Porter stemmer."""
 
     stemmer: Any = None
@@ -72,10 +101,18 @@ class _Memo(dict[str, str]):
         return self[word]
 
 
-stem: Final = _Memo().__getitem__
+_stems = _Stems()
+stem: Final = _stems.__getitem__
 """``stem(word)``: NLTK's Porter stem, remembered."""
 
 
-def ngrams(tokens: list[str], order: int) -> Iterator[Hashable]:
+def ngrams(tokens: Sequence[str], order: int) -> Iterator[Hashable]:
     """Give the n-grams of an order."""
     return zip(*(tokens[start:] for start in range(order)), strict=False)
+
+
+def forget() -> None:
+    """Empty the memory of words, for a benchmark that begins like a new process."""
+    _stems.clear()
+    _words.clear()
+    bleu_tokens.cache_clear()

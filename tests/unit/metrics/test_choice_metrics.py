@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import accuracy_score, brier_score_loss, precision_recall_fscore_support
@@ -63,6 +63,7 @@ SAID = st.sampled_from(["A", "B", "C", "D", None])
 ANSWERS = st.lists(st.tuples(st.sampled_from("ABCD"), SAID), min_size=1, max_size=30)
 
 
+@settings(deadline=None)
 @given(ANSWERS)
 def test_sums_equal_scikit_learn(answers: list[tuple[str, str | None]]):
     """Accuracy and macro scores are scikit-learn's; unanswered is a label outside the average."""
@@ -75,6 +76,7 @@ def test_sums_equal_scikit_learn(answers: list[tuple[str, str | None]]):
         assert score(name, rows) == pytest.approx(value, abs=1e-12)
 
 
+@settings(deadline=None)
 @given(ANSWERS)
 def test_ranges_and_relations(answers: list[tuple[str, str | None]]):
     """Every score is in its range; the reward is 0.1 + 0.9 accuracy; unscored replies have no Brier score."""
@@ -88,6 +90,7 @@ def test_ranges_and_relations(answers: list[tuple[str, str | None]]):
     assert math.isnan(score("ece", rows))
 
 
+@settings(deadline=None)
 @given(ANSWERS)
 def test_a_single_row_scores_as_computed_directly(answers: list[tuple[str, str | None]]):
     """One question: right or not, answered or not, 1.0 or 0.1."""

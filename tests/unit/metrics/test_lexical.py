@@ -5,12 +5,13 @@ import math
 import numpy as np
 import pytest
 import sacrebleu
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rouge_score.rouge_scorer import RougeScorer
+from sacrebleu.tokenizers.tokenizer_13a import Tokenizer13a
 
 from pytest_medeval.metrics import metrics_for
-from pytest_medeval.metrics.tokens import rouge_tokens, script_of
+from pytest_medeval.metrics.tokens import bleu_tokens, rouge_tokens, script_of
 from pytest_medeval.tasks.dialogue import Dialogue, DialogueCase
 from pytest_medeval.types import Reply, Source
 
@@ -92,6 +93,16 @@ def test_chinese_against_the_references(reply: str, reference: str):
         assert score(name, reply, reference, task) == judge[name].fmeasure
 
 
+MARKS = [*"aZ19.,-'\"&;<>/()[]$%:!?\u00e9\u4e00\u2003 \t\n", "&amp;", "<skipped>"]
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from(MARKS), max_size=30).map("".join))
+def test_tokens_are_those_of_13a(text: str):
+    """Splitting word by word gives what sacrebleu's 13a gives for the whole text, whatever is in it."""
+    assert list(bleu_tokens(text, "en")) == Tokenizer13a()(text.rstrip()).split()
+
+
 @pytest.mark.parametrize("text", [text for text in CHINESE if len(text) > 1])
 @pytest.mark.parametrize("name", ["bleu", "rouge1", "rouge2", "rougeL", "length_ratio"])
 def test_a_text_against_itself_is_1(name: str, text: str):
@@ -165,6 +176,7 @@ PIECES = ["fever", "Fevers,", "cough.", "a", "39.5", "咳", "嗽。", "-", "\n"]
 WORDS = st.lists(st.sampled_from(PIECES), max_size=12).map(" ".join)
 
 
+@settings(deadline=None)
 @given(WORDS, WORDS.filter(lambda text: text.strip()))
 def test_every_score_is_in_its_range(reply: str, reference: str):
     """0 to 1, and never NaN for a case that is there."""

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, precision_recall_fscore_support
 
@@ -151,6 +151,7 @@ LABELLED = st.dictionaries(st.sampled_from(FINDINGS), st.sampled_from(LABELS))
 CASES = st.lists(st.tuples(LABELLED.filter(bool), LABELLED), min_size=1, max_size=8)
 
 
+@settings(deadline=None)
 @given(CASES)
 def test_sums_equal_scikit_learn(cases: list[tuple[dict[str, str], dict[str, str]]]):
     """Accuracy, macro-F1 and confusion on the gold findings, micro over the findings of both."""
@@ -177,6 +178,7 @@ def test_sums_equal_scikit_learn(cases: list[tuple[dict[str, str], dict[str, str
             assert np.isnan(found).all()
 
 
+@settings(deadline=None)
 @given(CASES)
 def test_pairs_equal_sets(cases: list[tuple[dict[str, str], dict[str, str]]]):
     """Pair scores are those of sets of (case, finding, label)."""
@@ -192,6 +194,7 @@ LINES = ["发热：阳性", "发热：阴性", "发烧:有", "头痛：无", "�
 REPLIES = st.lists(st.sampled_from(LINES)).map("\n".join)
 
 
+@settings(deadline=None)
 @given(st.lists(REPLIES, min_size=1, max_size=5))
 def test_ranges(replies: list[str]):
     """Shares are in 0..1, and numbers a case are not negative."""

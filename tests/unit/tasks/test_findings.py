@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_medeval.tasks.findings import Parsed, parse_findings
@@ -98,6 +98,7 @@ def test_published_targets_are_read_whole(folder: str):
 PIECES = ["咳嗽", "：", ":", "阳性", "，", "\n", "1. ", "**", "没有", "。", "fever", " no"]
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(PIECES)).map("".join))
 def test_any_text_gives_a_consistent_reading(text: str):
     """Known labels only, never more drift than lines, and plain JSON."""
@@ -112,6 +113,7 @@ def _tuples(value: object) -> object:
     return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
+@settings(deadline=None)
 @given(st.text(max_size=200))
 def test_never_crashes(text: str):
     """Any text can be read."""

@@ -1,7 +1,7 @@
 """The words for polarity labels."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_medeval.tasks.labels import LABELS, OFFICIAL, canonical_label, official_label
@@ -56,6 +56,7 @@ def test_official_words_are_a_part_of_the_known():
     assert [official_label(raw) for raw in ("阳性。", "Positive")] == ["positive", "positive"]
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_never_crashes(raw: str):
     """Any text gives one of four labels or None."""

@@ -1,7 +1,7 @@
 """Reading the one option that a reply names."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_medeval.tasks.letters import read_letter
@@ -147,6 +147,7 @@ def test_yes_no_maybe():
 OPTIONS = st.dictionaries(st.sampled_from("ABCDE"), st.text(min_size=1, max_size=9), min_size=2)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=200), OPTIONS)
 def test_never_crashes_and_names_only_what_is_offered(reply: str, options: dict[str, str]):
     """Any text over any options gives an offered letter or None."""
@@ -156,6 +157,7 @@ def test_never_crashes_and_names_only_what_is_offered(reply: str, options: dict[
 PIECES = ["A", "B", "E", "(", ")", "/", " or ", ". ", "\n", "The answer is ", "{", '"answer_choice": ', '"']
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from([*PIECES, "aspirin", "答案是"]), max_size=12).map("".join))
 def test_pieces_of_replies_never_crash(reply: str):
     """Fragments of real replies in any order give an offered letter or None."""

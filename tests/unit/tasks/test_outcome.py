@@ -5,7 +5,7 @@ import random
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_medeval.tasks.outcome import LOOP_BYTES, loops, text_outcome
@@ -88,6 +88,7 @@ def test_real_replies_made_to_loop():
         assert loops(entry["output"] + " " + unit * copies + unit[: draw.randrange(len(unit))])
 
 
+@settings(deadline=None)
 @given(st.text(min_size=1, max_size=40), st.integers(0, 39))
 def test_any_repeated_unit_is_a_loop(unit: str, cut: int):
     """Whatever is repeated often enough is a loop, unless it is nothing but list markers and blanks."""
@@ -95,6 +96,7 @@ def test_any_repeated_unit_is_a_loop(unit: str, cut: int):
     assert loops(word * (LOOP_BYTES // len(word) + 4) + word[:cut])
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 10**9), min_size=1, max_size=80, unique=True))
 def test_different_lines_are_no_loop(numbers: list[int]):
     """Lines that all differ are never a loop."""
