@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from pytest_medeval.types import FloatArray, Reply
 
 
 def confusion_of(task: Any, rows: Mapping[str, FloatArray]) -> dict[str, Any] | None:
     """Give ``labels`` and ``matrix`` (gold in rows) of a task with labels; None for any other.
 
-    A column more than labels counts cases without an answer.
+    A column more than labels counts cases without an answer. Rows of NaN (a model that could not be reached) are
+    left out.
     """
+    rows = {kind: known for kind, found in rows.items() if len(known := found[np.isfinite(found).all(axis=1)])}
     if task.name == "mcq" and "mcq" in rows:
         from pytest_medeval.metrics.choice import confusion as letters  # noqa: PLC0415 - one task's module
 

@@ -48,17 +48,17 @@ class Replay:
 
 def restore(stored: Mapping[str, Any]) -> Answer:
     """Make an answer again from what a record says of it."""
-    if stored["outcome"] == "error":
-        return Answer(stored["reply"], "error", error=stored.get("detail", "") or "the stored run had no reply", prompt_hash=stored["prompt_hash"])
     logprobs = tuple(-math.inf if value is None else value for value in stored.get("logprobs", ()))
+    failed = stored["outcome"] == "error"
     return Answer(
         text="" if logprobs else stored["reply"],
-        finish=stored.get("finish", "length" if stored["outcome"] == "truncated" else "stop"),
+        finish="error" if failed else stored.get("finish", "length" if stored["outcome"] == "truncated" else "stop"),
         logprobs=logprobs,
         choice_tokens=tuple(stored.get("choice_tokens", ())),
         prompt_hash=stored["prompt_hash"],
         prompt_tokens=stored["tokens"][0],
         reply_tokens=stored["tokens"][1],
+        error=(stored.get("detail") or "the stored run had no reply") if failed else "",
     )
 
 

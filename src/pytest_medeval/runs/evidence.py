@@ -8,6 +8,7 @@ changed value can be named; ``sha256`` covers both. Who keeps the SHA-256 elsewh
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
@@ -131,6 +132,6 @@ def is_evidence(path: Path) -> bool:
     """Tell an evidence file from a run record by its first bytes, broken or not."""
     try:
         with path.open("rb") as file:
-            return file.read(8) == b'{"body":'
+            return re.match(rb'\s*\{\s*"body"', file.read(100)) is not None
     except OSError as error:
         raise MedevalError(f"{path}: cannot be read: {error.strerror}") from None

@@ -1,0 +1,82 @@
+"""Stored replies answer again, so that today's readers and metrics score them anew."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_medeval.errors import MedevalError
+from pytest_medeval.models import Settings, open_model
+from pytest_medeval.models.replay import restore
+from pytest_medeval.models.spec import parse_model
+from pytest_medeval.runs.store import save
+
+
+def opened(storage, run="old"):
+    """Open the replay of a stored run."""
+    return open_model(parse_model(f"replay:{run}", storage), Settings(storage=storage))
+
+
+@pytest.mark.parametrize("scoring", ["letters", "texts", "reply"])
+def test_replayed_replies_score_as_they_did(quiz, storage, scoring):
+    """Rows, scores, outcomes and identity of a replay are those of the run, by likelihood or from words."""
+    old = quiz.run({1, 4}, count=12, scoring=scoring) if scoring != "texts" else quiz.run(count=12, scoring="texts")
+    save(old, storage, "old")
+    new = quiz.run(count=12, model=opened(storage), scoring=scoring)
+    for before, after in zip(old["cases"], new["cases"], strict=True):
+        assert before["candidate"] == after["candidate"]
+    assert new["models"]["candidate"]["fingerprint"] == old["models"]["candidate"]["fingerprint"]
+    assert new["models"]["candidate"]["spec"] == "replay:old"
+
+
+def test_todays_metrics_score_old_replies(quiz, storage):
+    """A metric that the run did not have is computed from its replies."""
+    save(quiz.run({1}, count=12, metrics=["accuracy"]), storage, "old")
+    new = quiz.run(count=12, model=opened(storage), metrics=["accuracy", "macro_f1", "brier"])
+    assert new["suites"]["quiz"]["metrics"]["accuracy"]["candidate"] == 11 / 12
+    assert new["suites"]["quiz"]["metrics"]["brier"]["candidate"] is not None
+
+
+def test_what_the_run_does_not_hold_is_an_error_answer(quiz, storage):
+    """A new case, and one that is asked otherwise, has no reply; it is said, and nothing is made up."""
+    save(quiz.run(count=10), storage, "old")
+    model = opened(storage)
+    new = quiz.run(count=12, model=model)
+    assert [case["candidate"]["outcome"] for case in new["cases"]] == ["answered"] * 10 + ["error"] * 2
+    assert "run 0001_old holds no reply to this request" in new["cases"][11]["candidate"]["detail"]
+    assert new["suites"]["quiz"]["complete"] is False
+    assert model.notices == ["run 0001_old gave no reply to 2 of 12 requests"]
+
+
+def test_the_baseline_of_a_run_is_asked_for_by_name(quiz, storage):
+    """RUN#baseline gives the other role's replies; a run without that role says what it has."""
+    save(quiz.run(set(), count=4, baseline={0, 1, 2, 3}), storage, "old")
+    assert quiz.run(count=4, model=opened(storage, "old#baseline"))["suites"]["quiz"]["metrics"]["accuracy"]["candidate"] == 0
+    save(quiz.run(count=4), storage, "alone")
+    with pytest.raises(MedevalError, match="run 0002_alone has no baseline; it has candidate"):
+        opened(storage, "alone#baseline")
+    with pytest.raises(MedevalError, match="unknown role 'jugde'"):
+        opened(storage, "alone#jugde")
+
+
+def test_a_record_is_found_by_its_path(quiz, storage, tmp_path):
+    """RUN may be the file of a record, relative to the project."""
+    path = save(quiz.run(count=4), storage, "old")
+    path.rename(tmp_path / "moved.json")
+    model = open_model(parse_model("replay:moved.json", tmp_path), Settings(storage=storage))
+    assert quiz.run(count=4, model=model)["suites"]["quiz"]["metrics"]["accuracy"]["candidate"] == 1
+    with pytest.raises(MedevalError, match="no run 'gone.json'"):
+        open_model(parse_model("replay:gone.json", tmp_path), Settings(storage=storage))
+
+
+@pytest.mark.parametrize(("stored", "finish", "text"), [
+    ({"outcome": "truncated", "finish": "length", "reply": "cut"}, "length", "cut"),
+    ({"outcome": "truncated", "reply": "cut"}, "length", "cut"),
+    ({"outcome": "error", "reply": "", "detail": "refused"}, "error", ""),
+    ({"outcome": "answered", "finish": "choice", "reply": "(A) yes", "logprobs": [-1.0, None], "choice_tokens": [1, 2]}, "choice", ""),
+])
+def test_an_answer_comes_back_as_it_was(stored, finish, text):
+    """Cut replies stay cut, errors errors, and an impossible choice (null in JSON) stays impossible."""
+    answer = restore({"prompt_hash": "x", "tokens": [3, 2], **stored})
+    assert (answer.finish, answer.text, answer.prompt_tokens, answer.reply_tokens) == (finish, text, 3, 2)
+    if "logprobs" in stored:
+        assert answer.logprobs == (-1.0, float("-inf"))
