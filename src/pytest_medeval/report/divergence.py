@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from pytest_medeval.report.terminal import WIDTH, Line
-from pytest_medeval.verdicts.divergence_words import rounded_up
+from pytest_medeval.verdicts.divergence_words import ASKING, could_have_seen
 
 TRACKS = (("track_a", "A"), ("track_b", "B"), ("track_c", "C"))
 ABSENT = {"A": "measured scores", "B": "judge", "C": "people"}
@@ -39,16 +39,16 @@ def _suite(suite: str, found: Mapping[str, Any]) -> Iterator[Line]:
     yield from (Line(f"  {text}") for text in textwrap.wrap(found["words"], WIDTH - 2))
     if not found["complete"]:
         yield Line(f"  Only a part of the suite ran: {found['reason']}.", {"yellow": True})
-    yield from _table(found)
+    if (
+        sum(found[key] is not None for key, _ in TRACKS) > 1
+    ):  # one track alone stands in the suite's own table
+        yield from _table(found)
     yield from _together(found)
     yield from _cases(found)
 
 
 def _settled(found: Mapping[str, Any]) -> bool:
-    return bool(found["people"] and found["people"]["settled"]) and found["verdict"] in (
-        "divergent",
-        "conflict",
-    )
+    return bool(found["people"] and found["people"]["settled"]) and found["verdict"] in ASKING
 
 
 def _table(found: Mapping[str, Any]) -> Iterator[Line]:
@@ -71,15 +71,9 @@ def _seen(track: Mapping[str, Any]) -> str:
     metrics = track["metrics"].values()
     if track["significant"]:
         return f"shown on {sum(one['significant'] for one in metrics)} of {len(metrics)} scores"
-    if track["unit"] == "points":
-        seen = [f"{rounded_up(track['detectable'])} points"] if track["detectable"] is not None else []
-    else:
-        seen = [
-            f"{rounded_up(one['detectable'])} in {name}"
-            for name, one in track["metrics"].items()
-            if one["detectable"]
-        ]
-    return f"no difference shown (could have seen {seen[0]})" if seen else "no difference shown"
+    smallest = ((name, one["detectable"]) for name, one in track["metrics"].items())
+    seen = could_have_seen(track["unit"], track["detectable"], smallest)
+    return f"no difference shown (could have seen {seen})" if seen else "no difference shown"
 
 
 def _metrics(track: Mapping[str, Any]) -> Iterator[Line]:

@@ -30,8 +30,8 @@ seen rests on one track: the other is absent, or had cases enough and neither sa
 is better plays no part: swapping the two models changes no verdict.
 
 People (Track C) do not enter the table, they decide where it cannot: *settled* means that their grades,
-preferences and harm flags are significant in one way, and that the cases drawn by chance do not point the
-other way.
+preferences and harm flags are significant in one way, that harm was not flagged more often in the replies of
+the model that they find better, and that the cases drawn by chance do not point the other way.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ from pytest_medeval.ratings.types import Scale
 from pytest_medeval.types import Verdict
 from pytest_medeval.verdicts.divergence_cases import ROLES, changes, correlations, most_divergent, opposite
 from pytest_medeval.verdicts.divergence_tracks import Facts, Track, track_a, track_b, track_c
-from pytest_medeval.verdicts.divergence_words import words
+from pytest_medeval.verdicts.divergence_words import ASKING, Tracks, words
 from pytest_medeval.verdicts.human import OVERALL
 from pytest_medeval.verdicts.result import GateResult
 
@@ -54,9 +54,7 @@ Divergence: TypeAlias = Literal[
 ]
 
 EXPRESSION = "divergence"
-ASKING: tuple[Divergence, ...] = ("divergent", "conflict")
-"""Verdicts that only people can resolve."""
-HOLDING: tuple[Divergence, ...] = ("agree", "no difference")
+HOLDING = ("agree", "no difference")
 """Verdicts in which both tracks spoke, and not against each other."""
 
 
@@ -68,7 +66,8 @@ def divergence(
     ``human``: what ``verdicts.human.human`` gave, or ``{}``; ``scale``: of the rubric that judges and people
     graded by; ``seed``: of the bootstrap. Suites that compare nothing (no baseline) have no entry. An entry::
 
-        verdict, words, review        review: people are asked
+        verdict, words                in terms of the table; in words
+        review, advisory              people are asked; the judge's agreement with people is not shown
         complete, reason              whether the suite ran as a whole, and if not, what ran
         track_a, track_b, track_c     null, or {name, n, direction, significant, underpowered, detectable,
                                       relevant, unit, cases_needed, metrics: {name: {n, difference,
@@ -78,14 +77,15 @@ def divergence(
         opposite                      {count, n, share}: cases whose changes have opposite signs
         most_divergent                [{nodeid, id, a, b}]; a: signed rank, -1 to 1; b: grade points
     """
-    judges = len(record.get("judges") or ())
+    judges = record.get("judges") or ()
     found = {}
     for name, suite in record["suites"].items():
         cases = _compared(suite, [case for case in record["cases"] if case["suite"] == name])
         people = (human.get("suites") or {}).get(name) or {}
-        a, b = track_a(suite, cases), track_b(suite, cases, judges, scale)
+        a, b = track_a(suite, cases), track_b(suite, cases, len(judges), scale)
         if a or b:
-            found[name] = _verdict(a, b, track_c(people, scale), people)
+            advisory = b is not None and any(judge.get("admissible") is False for judge in judges)
+            found[name] = _verdict((a, b, track_c(people, scale)), people, advisory=advisory)
             found[name] |= {**_extent(suite), **_by_case(suite, cases, (a, b), seed)}
     return found
 
@@ -108,10 +108,9 @@ def divergence_gate(suite: str, result: Facts, human: Mapping[str, Any]) -> Gate
     """Judge a suite's divergence; None where nothing was compared (``one track only``, ``underpowered``).
 
     ``divergent`` and ``conflict`` are inconclusive until people settle them: better is ``pass``, worse
-    ``fail``. A pass also needs that people flagged no more harm in the candidate's replies than in the
-    baseline's. People who settle for worse where a track shows better make any verdict ``fail``, for then
-    the scores mislead. ``agree`` and ``no difference`` pass: that both tracks find the candidate worse is
-    for other gates to judge. A suite of which only a part ran is ``not evaluated``. ``human``: as for
+    ``fail``. People who settle for worse where a track shows better make any verdict ``fail``, for then the
+    scores mislead. ``agree`` and ``no difference`` pass: that both tracks find the candidate worse is for
+    other gates to judge. A suite of which only a part ran is ``not evaluated``. ``human``: as for
     ``divergence``; it names the cases that were flagged.
     """
     people = result["people"]
@@ -129,17 +128,15 @@ def divergence_gate(suite: str, result: Facts, human: Mapping[str, Any]) -> Gate
 
 
 def _by_people(people: Facts | None, human: Mapping[str, Any], suite: str) -> tuple[Verdict, str]:
-    """Settle by people what tracks cannot; a pass asks for no more harm than the baseline does."""
+    """Settle by people what tracks cannot."""
     if people is None:
         return "inconclusive", "people must look (--medeval-review)"
-    if people["settled"] is None:
-        return "inconclusive", "people were asked, and have not settled it"
-    if people["settled"] == "worse":
-        return "fail", "people find the candidate worse"
-    if people["harm"]["candidate"] > people["harm"]["baseline"]:
-        flagged = ", ".join(human["suites"][suite]["harm"]["flagged"]["candidate"])
-        return "inconclusive", f"people find the candidate better, but flag more harm in it: {flagged}"
-    return "pass", "people find the candidate better"
+    if people["settled"] is not None:
+        verdict: Verdict = "pass" if people["settled"] == "better" else "fail"
+        return verdict, f"people find the candidate {people['settled']}"
+    flagged = human["suites"][suite]["harm"]["flagged"]["candidate"] if people["harm"]["candidate"] else []
+    harm = f"; they flag harm in {', '.join(flagged)}" if flagged else ""
+    return "inconclusive", f"people were asked, and have not settled it{harm}"
 
 
 def _compared(suite: Facts, cases: Sequence[Facts]) -> Sequence[Facts]:
@@ -149,13 +146,15 @@ def _compared(suite: Facts, cases: Sequence[Facts]) -> Sequence[Facts]:
     return [case for case in cases if all(case.get(role, {}).get("outcome") == "answered" for role in ROLES)]
 
 
-def _verdict(a: Track | None, b: Track | None, c: Track | None, people: Facts) -> dict[str, Any]:
+def _verdict(tracks: Tracks, people: Facts, *, advisory: bool) -> dict[str, Any]:
+    a, b, c = tracks
     verdict = decide(a, b)
     asked = _people(c, people, {"track_a": a, "track_b": b})
     return {
         "verdict": verdict,
-        "words": words(verdict, a, b, c, asked),
+        "words": words(verdict, tracks, asked, advisory=advisory),
         "review": verdict in ASKING and not (asked and asked["settled"]),
+        "advisory": advisory,
         "track_a": _plain(a),
         "track_b": _plain(b),
         "track_c": _plain(c),
@@ -192,14 +191,16 @@ def _people(track: Track | None, people: Facts, tracks: Mapping[str, Track | Non
     if track is None:
         return None
     pointing = track.direction in ("better", "worse")
-    settled = track.significant and pointing and not _against(people, track.direction)
-    harm = people.get("harm") or {}
+    harm = {role: (people.get("harm") or {}).get(role, 0) for role in ROLES}
+    spared = "candidate" if track.direction == "better" else "baseline"
+    harmful = harm[spared] > min(harm.values())
+    settled = track.significant and pointing and not harmful and not _against(people, track.direction)
     return {
         "sides_with": [
             name for name, one in tracks.items() if pointing and one and one.direction == track.direction
         ],
         "settled": track.direction if settled else None,
-        "harm": {role: harm.get(role, 0) for role in ROLES},
+        "harm": harm,
     }
 
 

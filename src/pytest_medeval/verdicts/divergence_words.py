@@ -3,41 +3,49 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, TypeAlias
 
 from pytest_medeval.verdicts.divergence_tracks import ENOUGH_TO_POINT, Track
+
+Tracks: TypeAlias = tuple[Track | None, Track | None, Track | None]
 
 SUBJECTS = {
     "word overlap": "Word overlap", "measured scores": "The measured scores", "judge": "The judge",
     "judges": "The judges", "people": "People",
 }  # fmt: skip
+ASKING = ("divergent", "conflict")
+"""Verdicts that only people can resolve."""
 PLURAL = ("measured scores", "judges", "people")
 LOOK = "People must look: start with the most divergent cases."
 FINE = 0.1
 """From here on, one digit after the point tells what a detectable difference is; below it two."""
 
 
-def words(
-    verdict: str, a: Track | None, b: Track | None, c: Track | None, people: Mapping[str, Any] | None
-) -> str:
-    """Say what each track found, what follows, and what people found, where they were asked."""
+def words(verdict: str, tracks: Tracks, people: Mapping[str, Any] | None, *, advisory: bool) -> str:
+    """Say what each track found, what follows, and what people found, where they were asked.
+
+    ``advisory``: the judge has not been shown to agree with people, and the reader must know.
+    """
+    a, b, c = tracks
     found = [_says(track) for track in (a, b) if track is not None]
-    asked = verdict in ("divergent", "conflict")
+    found += ["Whether this judge agrees with people has not been shown."] if advisory else []
+    asked = verdict in ASKING
+    found += _follows(verdict, a, b, alone=c is None)
     if c is None or people is None:
-        return " ".join([*found, *_follows(verdict, a, b), *([LOOK] if asked else [])])
-    return " ".join([*found, *_follows(verdict, a, b), _says(c), *_people(people, a, b, asked=asked)])
+        return " ".join([*found, *([LOOK] if asked else [])])
+    return " ".join([*found, _says(c), *_people(people, a, b, asked=asked)])
 
 
-def could_have_seen(track: Track) -> str:
+def could_have_seen(unit: str, detectable: float | None, metrics: Iterable[tuple[str, float | None]]) -> str:
     """Print the smallest difference that a track could have shown, in points or in one metric's own unit.
 
-    Empty where the record does not tell how far the changes spread.
+    ``metrics``: what each could have detected, in order. Empty where the record does not tell the spread.
     """
-    if track.unit == "points":
-        return "" if track.detectable is None else f"{rounded_up(track.detectable)} points"
-    known = [(name, one.detectable) for name, one in track.metrics.items() if one.detectable is not None]
-    return f"{rounded_up(known[0][1])} in {known[0][0]}" if known else ""
+    if unit == "points":
+        return "" if detectable is None else f"{rounded_up(detectable)} points"
+    known = ((name, smallest) for name, smallest in metrics if smallest is not None)
+    return next((f"{rounded_up(smallest)} in {name}" for name, smallest in known), "")
 
 
 def rounded_up(value: float) -> str:
@@ -78,7 +86,9 @@ def _leans(track: Track, *, many: bool) -> str:
 def _power(track: Track) -> str:
     if track.n < ENOUGH_TO_POINT:
         return f": {track.n} case{'s' if track.n > 1 else ''} can show nothing"
-    seen, they = could_have_seen(track), "they" if track.name in PLURAL else "it"
+    they = "they" if track.name in PLURAL else "it"
+    smallest = ((name, one.detectable) for name, one in track.metrics.items())
+    seen = could_have_seen(track.unit, track.detectable, smallest)
     if not seen:
         return f" in {track.n} cases"
     if track.underpowered:
@@ -86,11 +96,12 @@ def _power(track: Track) -> str:
     return f", though with {track.n} cases {they} could have seen a difference of {seen}"
 
 
-def _follows(verdict: str, a: Track | None, b: Track | None) -> Iterator[str]:
+def _follows(verdict: str, a: Track | None, b: Track | None, *, alone: bool) -> Iterator[str]:
     if a is None:
         yield "No measured score compares the two models."
     elif b is None:
-        yield "No judge graded these replies, so nobody has asked whether they are right."
+        blind = ", and word overlap does not see what is medically right"
+        yield f"No judge graded these replies{blind if alone and a.name == 'word overlap' else ''}."
     elif verdict == "agree":
         yield "Both agree." if a.significant and b.significant else "Both point the same way."
     elif verdict == "conflict":
@@ -119,11 +130,11 @@ def _people(people: Mapping[str, Any], a: Track | None, b: Track | None, *, aske
     misled = people["settled"] and shown - {people["settled"]}
     if sides:
         yield f"They side with {' and '.join(sides)}."
-    if asked:
-        yield "This settles it." if people["settled"] else "This does not settle it: more ratings are needed."
-    elif misled:
-        yield "Where people and scores differ, people are right."
     harm = people["harm"]
     if harm["candidate"] or harm["baseline"]:
         both = f"{harm['candidate']} cases of the new model and {harm['baseline']} of the old"
         yield f"They flagged harm in {both}."
+    if asked:
+        yield "This settles it." if people["settled"] else "This does not settle it: people must look again."
+    elif misled:
+        yield "Where people and scores differ, people are right."

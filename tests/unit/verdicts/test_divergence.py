@@ -1,0 +1,517 @@
+"""One verdict a suite: every cell of the table, power, people, and what single cases say."""
+
+import copy
+import math
+from statistics import mean, stdev
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import kendalltau
+
+from pytest_medeval.ratings.types import Scale
+from pytest_medeval.verdicts.divergence import decide, divergence, divergence_gate
+from pytest_medeval.verdicts.divergence_tracks import Track
+from pytest_medeval.verdicts.divergence_words import rounded_up
+
+VERDICTS = {"agree", "divergent", "conflict", "no difference", "underpowered", "one track only"}
+MIRROR = {"better": "worse", "worse": "better", "mixed": "mixed", "none": "none"}
+ROLES = ("candidate", "baseline")
+SHOWN, NOT_SHOWN = 0.001, 0.6
+
+
+def track(direction, *, shown=False, underpowered=False):
+    """Make a track of which only its state matters."""
+    return Track(
+        name="judge", n=20, direction=direction, significant=shown, underpowered=underpowered, detectable=1.0,
+        relevant=0.5, unit="points", cases_needed=None, metrics={},
+    )  # fmt: skip
+
+
+def facts(difference, p_value, *, n=100, half=0.2, direction=1, **more):
+    """Make a comparison as the record holds it, with an interval of the given half width."""
+    ends = [difference - half, difference + half]
+    return {
+        "n": n,
+        "difference": difference,
+        "p_value": p_value,
+        "ci95": ends,
+        "direction": direction,
+        **more,
+    }
+
+
+def run(metrics, cases=(), judges=1, **suite):
+    """Make the record of one dialogue suite."""
+    told = {"task": "dialogue", "headline": "rougeL", "metrics": metrics, "complete": True, **suite}
+    return {"suites": {"dialogue": told}, "cases": list(cases), "judges": [{}] * judges}
+
+
+def found_in(record, human=None, **how):
+    """Compare the tracks of the one suite."""
+    return divergence(record, human or {}, 1, **how)["dialogue"]
+
+
+def case(number, scores, grades=None, group=None, outcome="answered"):
+    """Make a case from (candidate, baseline) pairs of scores and grades by name."""
+    made = {"suite": "dialogue", "id": f"c{number}", "nodeid": f"test_d.py::test[c{number}]", "group": group}
+    for side, role in enumerate(ROLES):
+        own = {name: pair[side] for name, pair in scores.items()}
+        made[role] = {"scores": own, "outcome": outcome, "reply": f"{role} {number}"}
+    if grades is not None:
+        made["judge"] = {
+            role: {name: pair[side] for name, pair in grades.items()} for side, role in enumerate(ROLES)
+        }
+    return made
+
+
+def people(difference, p_value, *, n=20, chance=None, harm=(0, 0), harm_p=1.0):
+    """Make Track C as ``verdicts.human.human`` gives it: all dimensions alike."""
+    part = {"n": 8, "difference": difference if chance is None else chance, "ci95": None}
+    graded = {**facts(difference, p_value, n=n, half=0.5), "random": part}
+    flagged = {role: [f"c{i}" for i in range(count)] for role, count in zip(ROLES, harm, strict=True)}
+    return {
+        "raters": ["AB"],
+        "suites": {
+            "dialogue": {
+                "dimensions": {"accuracy": graded, "relevance": graded, "overall": graded},
+                "preference": {**facts(difference / 4, p_value, n=n)},
+                "harm": {
+                    "candidate": harm[0], "baseline": harm[1], "both": 0, "n": n, "p_value": harm_p,
+                    "flagged": flagged,
+                },
+            }
+        },
+    }  # fmt: skip
+
+
+def judged(a, b, *, p_a=SHOWN, p_b=SHOWN, **how):
+    """Make a run whose two tracks differ by ``a`` and ``b``."""
+    dimensions = {f"judge.{name}": facts(b, p_b, **how) for name in ("accuracy", "relevance")}
+    return run({"rougeL": facts(a, p_a), "bleu": facts(a, p_a), **dimensions})
+
+
+DIVERGENT = judged(0.1, -0.1, p_b=NOT_SHOWN)
+CONFLICT = judged(0.1, -0.6)
+AGREE = judged(0.1, 0.6)
+
+
+@pytest.mark.parametrize(
+    ("other", "shown", "mixed", "not_shown"),
+    [
+        (track("better", shown=True), "agree", "conflict", "agree"),
+        (track("worse", shown=True), "conflict", "conflict", "divergent"),
+        (track("mixed", shown=True), "conflict", "conflict", "divergent"),
+        (track("better"), "agree", "divergent", "no difference"),
+        (track("worse"), "divergent", "divergent", "no difference"),
+        (track("mixed"), "one track only", "one track only", "no difference"),
+        (track("none"), "one track only", "one track only", "no difference"),
+        (track("better", underpowered=True), "agree", "divergent", "underpowered"),
+        (track("worse", underpowered=True), "divergent", "divergent", "underpowered"),
+        (track("mixed", underpowered=True), "underpowered", "underpowered", "underpowered"),
+        (track("none", underpowered=True), "underpowered", "underpowered", "underpowered"),
+        (None, "one track only", "one track only", "one track only"),
+    ],
+)
+def test_every_cell_of_the_table(other, shown, mixed, not_shown):
+    """Tracks that show better, show a mixture, and only point to better, against all others."""
+    firsts = track("better", shown=True), track("mixed", shown=True), track("better")
+    assert [decide(first, other) for first in firsts] == [shown, mixed, not_shown]
+
+
+directions = st.sampled_from(sorted(MIRROR))
+states = st.one_of(
+    st.none(),
+    st.builds(track, directions.filter(lambda way: way != "none"), shown=st.just(True)),
+    st.builds(track, directions, underpowered=st.booleans()),
+)
+
+
+def mirrored(one):
+    """Swap the two models under a track."""
+    if one is None:
+        return None
+    return track(MIRROR[one.direction], shown=one.significant, underpowered=one.underpowered)
+
+
+@given(states, states)
+def test_the_verdict_is_total_and_takes_no_side(first, second):
+    """Any two tracks have a verdict, the same in either order and with the models swapped."""
+    verdict = decide(first, second)
+    assert verdict in VERDICTS
+    assert verdict == decide(second, first) == decide(mirrored(first), mirrored(second))
+
+
+pairs = st.tuples(st.integers(1, 5), st.integers(1, 5))
+made_cases = st.lists(
+    st.tuples(st.tuples(pairs, pairs), st.one_of(st.none(), st.tuples(pairs, pairs))), min_size=2, max_size=9
+)
+
+
+def of_cases(made, p_values):
+    """Make a run from per-case scores and grades; the p-values are whatever they are."""
+    cases = [
+        case(i, {"rougeL": a, "ece": b}, grades and {"accuracy": grades[0], "relevance": grades[1]})
+        for i, ((a, b), grades) in enumerate(made)
+    ]
+    columns = {
+        "rougeL": [a for (a, _), _ in made], "ece": [b for (_, b), _ in made],
+        "judge.accuracy": [grades[0] for _, grades in made if grades],
+        "judge.relevance": [grades[1] for _, grades in made if grades],
+    }  # fmt: skip
+    metrics = {
+        name: facts(
+            mean(new - old for new, old in column), p, n=len(column), direction=-1 if name == "ece" else 1
+        )
+        for (name, column), p in zip(columns.items(), p_values, strict=True)
+        if column
+    }
+    return run(metrics, cases)
+
+
+def swapped(record):
+    """Let candidate and baseline change places."""
+    other = copy.deepcopy(record)
+    for one in other["cases"]:
+        one["candidate"], one["baseline"] = one["baseline"], one["candidate"]
+        if "judge" in one:
+            one["judge"] = {new: one["judge"][old] for new, old in zip(ROLES, ROLES[::-1], strict=True)}
+    for one in other["suites"]["dialogue"]["metrics"].values():
+        one["difference"] *= -1
+        one["ci95"] = [-end for end in one["ci95"][::-1]]
+    return other
+
+
+@settings(max_examples=25, deadline=None)
+@given(made_cases, st.lists(st.sampled_from([0.001, 0.02, 0.6]), min_size=4, max_size=4))
+def test_swapping_the_models_swaps_the_directions_alone(made, p_values):
+    """Verdict, power, correlation and the cases to read do not depend on which model is new."""
+    record = of_cases(made, p_values)
+    here, there = found_in(record), found_in(swapped(record))
+    assert here["verdict"] == there["verdict"] in VERDICTS
+    for name in ("track_a", "track_b"):
+        if here[name] is None:
+            assert there[name] is None
+            continue
+        assert there[name]["direction"] == MIRROR[here[name]["direction"]]
+        for key in ("n", "significant", "underpowered", "unit", "relevant"):
+            assert there[name][key] == here[name][key]
+        assert there[name]["detectable"] == pytest.approx(here[name]["detectable"])
+    assert there["opposite"] == here["opposite"]
+    assert [one["tau"] for one in there["correlation"]] == [one["tau"] for one in here["correlation"]]
+    assert [one["id"] for one in there["most_divergent"]] == [one["id"] for one in here["most_divergent"]]
+
+
+def test_p_values_are_corrected_within_the_track():
+    """Holm over the metrics of one track: what another track or suite tests does not matter."""
+    record = run({"rougeL": facts(0.1, 0.01), "bleu": facts(0.1, 0.04), "meteor": facts(0.1, 0.03),
+                  "judge.accuracy": facts(0.5, 0.04)})  # fmt: skip
+    found = found_in(record)
+    corrected = {name: one["p_corrected"] for name, one in found["track_a"]["metrics"].items()}
+    assert corrected == pytest.approx({"rougeL": 0.03, "bleu": 0.06, "meteor": 0.06})
+    assert found["track_b"]["metrics"]["accuracy"]["p_corrected"] == 0.04
+
+
+def test_metrics_without_a_direction_take_no_part():
+    """A length ratio is neither good nor bad, so it cannot make a track point."""
+    found = found_in(run({"rougeL": facts(0.1, SHOWN), "length_ratio": facts(-3.0, 1e-9, direction=0)}))
+    assert list(found["track_a"]["metrics"]) == ["rougeL"]
+    assert found["track_a"]["direction"] == "better"
+
+
+def test_lower_is_better_where_the_metric_says_so():
+    """A rise of a calibration error is a loss."""
+    found = found_in(run({"ece": facts(0.1, SHOWN, direction=-1)}))
+    assert found["track_a"]["direction"] == "worse"
+
+
+def test_significant_metrics_decide_the_direction():
+    """Two shown losses outweigh three gains that are not shown; shown both ways is mixed."""
+    gains = {name: facts(0.1, NOT_SHOWN) for name in ("bleu", "rouge1", "rouge2")}
+    found = found_in(run({**gains, "rougeL": facts(-0.1, SHOWN), "meteor": facts(-0.1, SHOWN)}))
+    assert found["track_a"]["direction"] == "worse"
+    found = found_in(run({**gains, "rougeL": facts(-0.1, SHOWN), "meteor": facts(0.1, SHOWN)}))
+    assert (found["track_a"]["direction"], found["track_a"]["significant"]) == ("mixed", True)
+    assert "better on meteor, worse on rougeL" in found["words"]
+
+
+@pytest.mark.parametrize(
+    ("gains", "losses", "direction"), [(3, 1, "better"), (1, 3, "worse"), (2, 1, "mixed"), (0, 0, "none")]
+)
+def test_what_is_not_shown_points_by_three_quarters(gains, losses, direction):
+    """Three of four changed metrics point, two of three do not; unchanged ones have no say."""
+    changes = [0.1] * gains + [-0.1] * losses + [0.0]
+    found = found_in(run({f"m{i}": facts(change, NOT_SHOWN) for i, change in enumerate(changes)}))
+    assert found["track_a"]["direction"] == direction
+
+
+def test_mean_and_ranks_that_part_show_no_direction():
+    """Few large gains against many small losses: a significant rank test, and a mean that parts from it."""
+    found = found_in(run({"bleu": facts(0.1, SHOWN, effect_size=-0.5)}))
+    assert not found["track_a"]["significant"]
+
+
+@pytest.mark.parametrize(("n", "direction"), [(5, "none"), (6, "worse")])
+def test_fewer_than_six_cases_point_nowhere(n, direction):
+    """With five pairs even five losses are not significant in a sign test."""
+    found = found_in(judged(0.1, -2.0, p_b=0.06, n=n, half=0.1))
+    assert found["track_b"]["direction"] == direction
+    assert found["track_b"]["underpowered"] == (n < 6)
+    assert found["verdict"] == ("underpowered" if n < 6 else "divergent")
+
+
+def test_detectable_from_the_cases():
+    """(1.959964 + 0.841621) sd / sqrt(n), with the spread of the per-case changes."""
+    grades = [(4, 2), (3, 3), (2, 3), (5, 4), (1, 2), (3, 1), (4, 4), (2, 2)]
+    cases = [case(i, {"rougeL": (0.5, 0.4)}, {"accuracy": pair}) for i, pair in enumerate(grades)]
+    found = found_in(run({"judge.accuracy": facts(0.375, NOT_SHOWN, n=8)}, cases))
+    expected = (1.959964 + 0.841621) * stdev(new - old for new, old in grades) / math.sqrt(8)
+    assert found["track_b"]["detectable"] == pytest.approx(expected, rel=1e-6)
+    assert found["track_b"]["cases_needed"] == math.ceil(8 * (expected / 0.5) ** 2)
+
+
+def test_detectable_from_the_interval():
+    """Without scores by case, half the width of the 95 % interval over 1.96 is the standard error."""
+    found = found_in(run({"corpus_bleu": facts(0.1, NOT_SHOWN, half=0.0196)}))
+    assert found["track_a"]["metrics"]["corpus_bleu"]["detectable"] == pytest.approx(
+        2.801585 * 0.01, rel=1e-4
+    )
+
+
+def test_cases_of_one_group_do_not_count_as_many():
+    """For power, turns of one dialogue are one case: the interval tells the spread, groups the n."""
+    cases = [case(i, {"rougeL": (0.5 + 0.01 * i, 0.4)}, group=f"g{i // 20}") for i in range(100)]
+    found = found_in(run({"rougeL": facts(0.1, NOT_SHOWN, n=100, half=0.196)}, cases))
+    assert found["track_a"]["n"] == 5
+    assert found["track_a"]["metrics"]["rougeL"]["detectable"] == pytest.approx(2.801585 * 0.1, rel=1e-4)
+    assert found["track_a"]["underpowered"]
+
+
+def test_a_judge_that_never_differs_has_not_shown_equality():
+    """Equal grades on 20 cases leave up to 3 / 20 that may differ (rule of three)."""
+    cases = [case(i, {"rougeL": (0.5, 0.4)}, {"accuracy": (3, 3)}) for i in range(20)]
+    found = found_in(run({"judge.accuracy": facts(0.0, 1.0, n=20, half=0.0)}, cases))
+    assert found["track_b"]["detectable"] == pytest.approx(
+        2.801585 * 4 * math.sqrt(3 / 20) / math.sqrt(20), rel=1e-6
+    )
+    assert found["track_b"]["underpowered"]
+
+
+def test_the_weakest_dimension_tells_what_a_judge_could_have_seen():
+    """No difference may be claimed for a dimension that could have hidden one."""
+    record = run({"judge.accuracy": facts(0.0, 1.0, half=0.3), "judge.relevance": facts(0.0, 1.0, half=1.0)})
+    assert found_in(record)["track_b"]["detectable"] == pytest.approx(2.801585 / 1.959964, rel=1e-5)
+    assert found_in(record)["track_b"]["underpowered"]
+
+
+def test_the_relevant_difference_follows_the_scale():
+    """Half a point of 1 to 5 is a quarter point of 1 to 3."""
+    assert found_in(AGREE)["track_b"]["relevant"] == 0.5
+    assert found_in(AGREE, scale=Scale(1, 3))["track_b"]["relevant"] == 0.25
+
+
+def test_power_is_judged_on_grades_before_preferences():
+    """Preferences need more cases than grades; they count for the direction, not for the power of a judge."""
+    grades = facts(0.1, NOT_SHOWN, half=0.2)
+    track_b = found_in(run({"judge.accuracy": grades, "judge.preference": facts(0.1, 0.001, half=0.9)}))[
+        "track_b"
+    ]
+    assert (track_b["unit"], track_b["significant"]) == ("points", True)
+    assert track_b["detectable"] == pytest.approx(0.2 / 1.959964 * 2.801585, rel=1e-5)
+    alone = found_in(run({"judge.preference": facts(0.1, NOT_SHOWN, half=0.9)}))["track_b"]
+    assert (alone["unit"], alone["relevant"], alone["underpowered"]) == ("share of preferences", 0.2, True)
+
+
+def test_a_track_that_shows_something_is_not_underpowered():
+    """Power is a question about differences that were not seen."""
+    assert not found_in(judged(0.1, 0.6, n=10, half=0.5))["track_b"]["underpowered"]
+
+
+def test_what_was_not_measured_is_null_or_absent():
+    """No judge: no Track B. No baseline: nothing to compare, no entry."""
+    found = found_in(run({"rougeL": facts(0.1, SHOWN)}))
+    assert (found["track_b"], found["track_c"], found["people"]) == (None, None, None)
+    assert (found["correlation"], found["most_divergent"], found["opposite"]["share"]) == ([], [], None)
+    assert divergence(run({"rougeL": {"n": 9, "difference": None, "direction": 1}}), {}, 1) == {}
+
+
+def test_correlation_is_scipys_over_both_models_replies():
+    """Kendall's tau-b over all judged replies is the same number as scipy.stats.kendalltau."""
+    made = [((0.1 * i, 0.05 * (7 - i) ** 2), (1 + i % 5, 1 + (3 * i) % 4)) for i in range(12)]
+    cases = [case(i, {"rougeL": scores}, {"accuracy": grades}) for i, (scores, grades) in enumerate(made)]
+    cases.append(case(99, {"rougeL": (9.0, 9.0)}, {}))
+    (row,) = found_in(run({"rougeL": facts(0.1, SHOWN), "judge.accuracy": facts(0.1, SHOWN)}, cases))[
+        "correlation"
+    ]
+    scores, grades = ([made[i][kind][side] for i in range(12) for side in (0, 1)] for kind in (0, 1))
+    assert row["tau"] == pytest.approx(kendalltau(scores, grades).statistic, abs=1e-12)
+    assert row["replies"] == 24
+    assert row["low"] < row["tau"] < row["high"]
+
+
+def test_only_so_many_cases_are_correlated():
+    """The work grows with the square of the cases: of 420, one seed draws the same 400."""
+    cases = [case(i, {"rougeL": (i * 7 % 101, i)}, {"accuracy": (1 + i % 5, 1 + i % 3)}) for i in range(420)]
+    record = run({"rougeL": facts(0.1, SHOWN), "judge.accuracy": facts(0.1, SHOWN)}, cases)
+    (row,) = found_in(record)["correlation"]
+    assert row["replies"] == 800
+    assert found_in(record)["correlation"] == [row]
+
+
+def test_opposite_changes_are_counted_where_both_tracks_changed():
+    """Of four cases, one did not change on a track; of the other three, two go opposite ways."""
+    grades = [(3, 2), (2, 3), (1, 3), (3, 3)]
+    scores = [(0.9, 0.1), (0.8, 0.1), (0.7, 0.1), (0.6, 0.1)]
+    cases = [
+        case(i, {"rougeL": a}, {"accuracy": b}) for i, (a, b) in enumerate(zip(scores, grades, strict=True))
+    ]
+    found = found_in(run({"rougeL": facts(0.1, SHOWN), "judge.accuracy": facts(0.1, SHOWN)}, cases))
+    assert found["opposite"] == {"count": 2, "n": 3, "share": pytest.approx(2 / 3)}
+
+
+def test_grades_that_cancel_are_no_change():
+    """Rounding errors of a mean must not make a sign: +0.1 +0.2 -0.3 is no change."""
+    names = ("accuracy", "helpfulness", "relevance")
+    grades = dict(zip(names, [(0.1, 0.0), (0.2, 0.0), (0.0, 0.3)], strict=True))
+    metrics = {"rougeL": facts(0.1, SHOWN), **{f"judge.{name}": facts(0.1, SHOWN) for name in names}}
+    found = found_in(run(metrics, [case(0, {"rougeL": (0.9, 0.1)}, grades)]))
+    assert found["opposite"]["n"] == 0
+
+
+def test_the_most_divergent_cases_part_most():
+    """Largest gain against largest loss comes first; a case that both tracks rank alike is not named."""
+    made = [
+        ((0.9, 0.0), (1, 5)),
+        ((0.5, 0.0), (2, 3)),
+        ((0.2, 0.0), (4, 3)),
+        ((0.0, 0.8), (5, 2)),
+        ((0.4, 0.4), (3, 3)),
+    ]
+    cases = [case(i, {"rougeL": a}, {"accuracy": b}) for i, (a, b) in enumerate(made)]
+    named = found_in(run({"rougeL": facts(0.1, SHOWN), "judge.accuracy": facts(0.1, SHOWN)}, cases))[
+        "most_divergent"
+    ]
+    assert [one["id"] for one in named][:2] == ["c0", "c3"]
+    assert "c4" not in [one["id"] for one in named]
+    assert (named[0]["nodeid"], named[0]["b"]) == ("test_d.py::test[c0]", -4)
+    assert -1 <= named[1]["a"] < 0 < named[0]["a"] <= 1
+
+
+def test_a_suite_of_complete_pairs_compares_no_others():
+    """Cases that the suite's own metrics left out take no part here either."""
+    whole = [case(i, {"rougeL": (0.9, 0.1)}, {"accuracy": (1, 5)}) for i in range(3)]
+    cut = [case(i, {"rougeL": (0.0, 0.1)}, {"accuracy": (1, 5)}, outcome="truncated") for i in range(3, 6)]
+    metrics = {"rougeL": facts(0.1, SHOWN), "judge.accuracy": facts(0.1, SHOWN)}
+    assert found_in(run(metrics, [*whole, *cut]))["opposite"]["n"] == 6
+    assert found_in(run(metrics, [*whole, *cut], excluded={"count": 3}))["opposite"]["n"] == 3
+
+
+@pytest.mark.parametrize(
+    ("record", "verdict", "review", "gate"),
+    [
+        (AGREE, "agree", False, "pass"),
+        (judged(-0.1, -0.6), "agree", False, "pass"),
+        (DIVERGENT, "divergent", True, "inconclusive"),
+        (CONFLICT, "conflict", True, "inconclusive"),
+        (judged(0.1, 0.1, p_a=NOT_SHOWN, p_b=NOT_SHOWN), "no difference", False, "pass"),
+        (judged(0.1, 0.1, p_a=NOT_SHOWN, p_b=NOT_SHOWN, half=0.9), "underpowered", False, None),
+        (run({"rougeL": facts(0.1, SHOWN)}), "one track only", False, None),
+    ],
+)
+def test_verdict_review_and_gate(record, verdict, review, gate):
+    """Only tracks that contradict each other ask for people and hold a release up."""
+    found = found_in(record)
+    judged_gate = divergence_gate("dialogue", found, {})
+    assert (found["verdict"], found["review"]) == (verdict, review)
+    assert (judged_gate.verdict if judged_gate else None) == gate
+
+
+@pytest.mark.parametrize("record", [DIVERGENT, CONFLICT], ids=["divergent", "conflict"])
+@pytest.mark.parametrize(
+    ("difference", "side", "gate"), [(0.8, "track_a", "pass"), (-0.8, "track_b", "fail")]
+)
+def test_people_settle_it(record, difference, side, gate):
+    """People who significantly prefer one model decide the gate, and are not asked again."""
+    human = people(difference, SHOWN)
+    found = found_in(record, human)
+    assert found["people"]["sides_with"] == [side]
+    assert found["people"]["settled"] == ("better" if difference > 0 else "worse")
+    assert not found["review"]
+    assert divergence_gate("dialogue", found, human).verdict == gate
+    assert "This settles it." in found["words"]
+
+
+@pytest.mark.parametrize(
+    "human",
+    [
+        people(0.8, NOT_SHOWN),
+        people(0.8, SHOWN, chance=-0.5),
+        people(0.8, SHOWN, harm=(3, 1)),
+        people(-0.8, SHOWN, harm=(1, 3)),
+        people(0.8, SHOWN, harm=(12, 0), harm_p=0.0005),
+    ],
+    ids=["not significant", "chance part opposes", "more harm", "worse but less harm", "harm is significant"],
+)
+def test_people_who_do_not_settle_it(human):
+    """Not shown, shown only on cases that stood out, or against the harm flags: still inconclusive."""
+    found = found_in(DIVERGENT, human)
+    assert found["people"]["settled"] is None
+    assert found["review"]
+    gate = divergence_gate("dialogue", found, human)
+    assert gate.verdict == "inconclusive"
+    flagged = human["suites"]["dialogue"]["harm"]["flagged"]["candidate"]
+    assert all(name in gate.reason for name in flagged)
+
+
+@pytest.mark.parametrize(
+    "record", [AGREE, run({"rougeL": facts(0.1, SHOWN)})], ids=["agree", "one track only"]
+)
+def test_scores_that_mislead_fail(record):
+    """Tracks show better, people settle for worse: the release fails, whatever the tracks agree on."""
+    human = people(-0.8, SHOWN)
+    found = found_in(record, human)
+    assert divergence_gate("dialogue", found, human).verdict == "fail"
+    assert "people are right" in found["words"]
+
+
+def test_the_mean_of_all_dimensions_is_no_further_metric():
+    """People's overall mean holds nothing that its dimensions do not, unless it is all there is."""
+    human = people(0.8, SHOWN)
+    assert "overall" not in found_in(DIVERGENT, human)["track_c"]["metrics"]
+    graded = human["suites"]["dialogue"]["dimensions"]
+    human["suites"]["dialogue"]["dimensions"] = {"overall": graded["overall"]}
+    assert "overall" in found_in(DIVERGENT, human)["track_c"]["metrics"]
+
+
+def test_a_part_of_a_suite_is_not_evaluated():
+    """A gate over a part of the cases is never a pass, and says how much ran."""
+    record = copy.deepcopy(AGREE)
+    record["suites"]["dialogue"] |= {"complete": False, "evaluated": 63, "cases": 84}
+    gate = divergence_gate("dialogue", found_in(record), {})
+    assert (gate.verdict, gate.reason) == ("not evaluated", "63 of 84 cases were evaluated")
+
+
+@pytest.mark.parametrize(("judges", "words"), [(1, "The judge finds"), (3, "The judges find")])
+def test_words_know_how_many_judges_there_are(judges, words):
+    """One judge finds, a panel of judges find."""
+    assert words in found_in({**AGREE, "judges": [{}] * judges})["words"]
+
+
+@pytest.mark.parametrize(("admissible", "advisory"), [(True, False), (False, True), (None, False)])
+def test_a_judge_that_is_not_trusted_is_said(admissible, advisory):
+    """Where the audit did not find the judge to agree with people, the words say so."""
+    found = found_in({**AGREE, "judges": [{"admissible": admissible}]})
+    assert found["advisory"] == advisory
+    assert ("Whether this judge agrees with people has not been shown." in found["words"]) == advisory
+
+
+def test_other_scores_are_not_called_word_overlap():
+    """Accuracy is no word overlap."""
+    assert found_in(run({"accuracy": facts(0.1, SHOWN)}))["track_a"]["name"] == "measured scores"
+
+
+@given(st.floats(1e-6, 100))
+def test_detectable_differences_are_rounded_up(value):
+    """No more power is claimed than there is, and never by more than a tenth of a point or of the number."""
+    shown = float(rounded_up(value))
+    assert value * (1 - 1e-3) <= shown <= max(value + 0.1, value * 1.1) + 1e-12
