@@ -46,6 +46,8 @@ def _asked(record: Mapping[str, Any], manifests: Manifests, settings: Settings) 
         yield "--medeval-card", lambda: _text(_card(record), settings.card, "the model card section")
     if settings.evidence:
         yield "--medeval-evidence", lambda: _evidence(record, manifests, settings.evidence)
+    if settings.review:
+        yield "--medeval-review", lambda: _review(record, settings, settings.review)
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if summary and os.environ.get("GITHUB_ACTIONS") == "true":
         yield "GITHUB_STEP_SUMMARY", lambda: _append(_markdown(record), Path(summary))
@@ -72,6 +74,12 @@ def _json(record: Mapping[str, Any], path: Path) -> str:
 
     write(record, path)
     return ""
+
+
+def _review(record: Mapping[str, Any], settings: Settings, path: Path) -> str:
+    from pytest_medeval.report.review import page  # noqa: PLC0415 - only when asked for
+
+    return _text(page(record, settings.review_size, settings.seed, settings.rubric()), path, "the review page") or f"review page: {path}"
 
 
 def _evidence(record: Mapping[str, Any], manifests: Manifests, path: Path) -> str:

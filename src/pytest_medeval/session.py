@@ -224,9 +224,23 @@ class MedevalSession:
         from pytest_medeval.outputs import leave  # noqa: PLC0415 - files are written only now
         from pytest_medeval.runs.build import build  # noqa: PLC0415 - statistics are needed only now
 
-        self.run = build(self.journal, self.settings, self.reference, self._ask_judges(reporter))
-        self.outputs = leave(self.run.record, self.journal.suites, self.settings)
+        from pytest_medeval.runs.tracks import with_divergence  # noqa: PLC0415 - likewise
+
+        run = build(self.journal, self.settings, self.reference, self._ask_judges(reporter))
+        people, mistakes = self._people(run.record)
+        self.run = with_divergence(run, people, self.settings)
+        self.outputs = [*mistakes, *leave(self.run.record, self.journal.suites, self.settings)]
         return list(self.run.gates)
+
+    def _people(self, record: dict[str, Any]) -> tuple[dict[str, Any], list[Output]]:
+        """Read Track C; ratings that do not fit this run are said, and cost nothing else of it."""
+        from pytest_medeval.outputs import Output  # noqa: PLC0415 - see judge
+        from pytest_medeval.runs.tracks import read_people  # noqa: PLC0415 - see judge
+
+        try:
+            return read_people(record, self.settings.humans), []
+        except MedevalError as mistake:
+            return {}, [Output("--medeval-human", f"--medeval-human: {mistake}", failed=True)]
 
     def _ask_judges(self, reporter: Any) -> TrackB:
         """Let the judges grade what was replied; on the controller, so that each is asked once."""

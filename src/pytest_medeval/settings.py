@@ -84,7 +84,7 @@ OPTIONS = (
     Option("judge-coverage", "X", "least share of judged cases for a gate on a judge's metric (default: 0.95)"),
     Option("divergence", "gate|warn", "whether tracks that disagree make the run inconclusive, or are only reported (default: gate)"),
     Option("review", "FILE", "write a page on which people grade pairs of replies blind, offline"),
-    Option("review-size", "N", "cases on the review page (default: 30)"),
+    Option("review-size", "N", "pairs on the review page (default: 20)"),
     Option("human", "FILE", "ratings exported from a review page (Track C); repeat it for other raters", repeat=True),
     Option("inconclusive", "pass|fail", "whether an inconclusive gate lets the run pass (default: fail)"),
     Option("allow-not-evaluated", "SUITE", "let a gate of this suite that could not be evaluated be skipped instead "
@@ -181,7 +181,7 @@ def read_settings(get: Callable[[Option], Any], root: Path) -> Settings:
         judge_coverage=_share("--medeval-judge-coverage", raw["judge-coverage"], 0.95),
         divergence=_one_of("--medeval-divergence", raw["divergence"] or "gate", ("gate", "warn")),
         review=_writable("--medeval-review", raw["review"], root),
-        review_size=_whole("--medeval-review-size", raw["review-size"], 1) or 30,
+        review_size=_whole("--medeval-review-size", raw["review-size"], 1) or 20,
         humans=tuple(path for file in raw["human"] or () if (path := _readable("--medeval-human", file, root))),
         inconclusive=_one_of("--medeval-inconclusive", raw["inconclusive"] or "fail", ("pass", "fail")),
         allow_not_evaluated=frozenset(raw["allow-not-evaluated"] or ()),

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 WIDTH = 100
+NAME = 23
+"""Width of metric names: ``judge.comprehensiveness``."""
 WORST = 3
 ALPHA = 0.05
 """A corrected p-value below it makes a metric's change against the reference worth a line."""
@@ -36,8 +38,14 @@ def summary(record: Mapping[str, Any], *, notices: Sequence[str] = (), brief: bo
         for name, suite in record["suites"].items():
             yield Line()
             yield from _suite(name, suite, [case for case in record["cases"] if case["suite"] == name])
+        yield from _judges(record)
         yield Line()
     yield from gate_lines(record["gates"])
+    if not brief and record["divergence"]:
+        from pytest_medeval.report.divergence import lines  # noqa: PLC0415 - it builds on this module
+
+        yield Line()
+        yield from lines(record["divergence"])
 
 
 def _models(record: Mapping[str, Any]) -> Iterator[Line]:
@@ -82,16 +90,16 @@ def _counts(suite: Mapping[str, Any]) -> Iterator[Line]:
 
 def _table(metrics: Mapping[str, Mapping[str, Any]]) -> Iterator[Line]:
     paired = any(one["baseline"] is not None for one in metrics.values())
-    head = f"  {'metric':<16}"
+    head = f"  {'metric':<{NAME}}"
     head += f"{'baseline':>9}{'candidate':>11}{'difference':>12}   {'95 % interval':<19}{'p':>8}{'p (Holm)':>10}" if paired \
         else f"{'candidate':>11}   95 % interval"
     yield Line(head)
     for name, one in metrics.items():
         if paired:
-            yield Line(f"  {name:<16}{number(one['baseline']):>9}{number(one['candidate']):>11}{number(one['difference'], sign=True):>12}"
+            yield Line(f"  {name:<{NAME}}{number(one['baseline']):>9}{number(one['candidate']):>11}{number(one['difference'], sign=True):>12}"
                        f"   {interval(one['ci95'], sign=True):<19}{p_value(one['p_value']):>8}{p_value(one['p_corrected']):>10}")
         else:
-            yield Line(f"  {name:<16}{number(one['candidate']):>11}   {interval(one['candidate_ci95'])}")
+            yield Line(f"  {name:<{NAME}}{number(one['candidate']):>11}   {interval(one['candidate_ci95'])}")
 
 
 def reference_lines(suite: Mapping[str, Any], *, brief: bool = True) -> Iterator[Line]:
@@ -105,9 +113,9 @@ def reference_lines(suite: Mapping[str, Any], *, brief: bool = True) -> Iterator
     shown = {name: one for name, one in reference["metrics"].items()
              if not brief or name == suite["headline"] or (one["p_corrected"] is not None and one["p_corrected"] < ALPHA)}
     if shown:
-        yield Line(f"  {'metric':<16}{'reference':>9}{'candidate':>11}{'difference':>12}   {'95 % interval':<19}{'p':>8}{'p (Holm)':>10}")
+        yield Line(f"  {'metric':<{NAME}}{'reference':>9}{'candidate':>11}{'difference':>12}   {'95 % interval':<19}{'p':>8}{'p (Holm)':>10}")
     for name, one in shown.items():
-        yield Line(f"  {name:<16}{number(one['reference']):>9}{number(one['candidate']):>11}{number(one['difference'], sign=True):>12}"
+        yield Line(f"  {name:<{NAME}}{number(one['reference']):>9}{number(one['candidate']):>11}{number(one['difference'], sign=True):>12}"
                    f"   {interval(one['ci95'], sign=True):<19}{p_value(one['p_value']):>8}{p_value(one['p_corrected']):>10}")
     if shown and len(shown) < len(reference["metrics"]):
         yield Line(f"  metrics without a change beyond chance: {len(reference['metrics']) - len(shown)}")
@@ -115,6 +123,29 @@ def reference_lines(suite: Mapping[str, Any], *, brief: bool = True) -> Iterator
     if lost and lost["count"]:
         cases = [f"{case['id']} {number(case['reference'])} -> {number(case['candidate'])}" for case in lost["cases"][:WORST]]
         yield from _wrapped(f"  worse than the reference in {lost['metric']}: {lost['count']} of {lost['of']} cases: ", cases)
+
+
+def _judges(record: Mapping[str, Any]) -> Iterator[Line]:
+    """Say who judged, how much of it could be read, what it cost, and whether it may carry gates."""
+    judges = record["judges"]
+    if not judges and any(suite["judged"] for suite in record["suites"].values()):
+        yield Line()
+        yield Line("Track B skipped: no judge was asked; --medeval-judge=SPEC names one", {"yellow": True})
+    for judge in judges:
+        yield Line()
+        standing = "admissible: it may carry gates" if judge["admissible"] else "advisory: it carries no gate"
+        yield Line(_fit(f"judge {judge['spec']}  sha256 {judge['fingerprint'][:12]}  {standing}"))
+        covered = [f"{name} {done} of {asked}" for name, (done, asked) in judge["coverage"].items()]
+        yield from _wrapped("  judged: ", covered)
+        agreeing = [f"{name} {number(one['kappa_quadratic'][0])} {interval(one['kappa_quadratic'][1:])}"
+                    for name, one in judge["agreement"].items() if one["kappa_quadratic"][1] is not None]
+        if agreeing:
+            yield from _wrapped("  agreement with people (quadratic kappa): ", agreeing)
+        cost = f"  {judge['requests']} requests, {judge['tokens']} tokens, {judge['cached']} from the cache, {judge['seconds']:.1f} s"
+        if judge["position_consistency"] is not None:
+            cost += f"; same preference in both orders {100 * judge['position_consistency']:.0f} %"
+        yield Line(cost)
+        yield from (Line(_fit(f"  note: {notice}"), {"yellow": True}) for notice in judge["notices"])
 
 
 def _confusion(confusion: Mapping[str, Any] | None) -> Iterator[Line]:

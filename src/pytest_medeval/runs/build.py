@@ -174,6 +174,7 @@ def _suite(facts: Mapping[str, Any], journal: Journal, data: SuiteData, compared
         "signature": facts["signature"],
         "prompts": prompts_signature(cases),
         "headline": TASKS.resolve(facts["task"]).headline,
+        "judged": TASKS.resolve(facts["task"]).judged,
         "metrics": {name: _metric(one, data.metrics[name]) for name, one in compared.items() if one.candidate is not None},
         "subgroups": _subgroups(data, TASKS.resolve(facts["task"]).headline),
     }

@@ -120,6 +120,10 @@ def leave_one_out(score: Score, counts: FloatArray) -> FloatArray:
     return quiet(score, counts.sum(axis=0) - counts)
 
 
+LEAST_TAIL = 1e-12
+"""With two units the tail underflows to 0, of which there is no quantile."""
+
+
 def expanded_tail(level: float, units: int) -> float:
     """Tail probability at which a percentile interval is as wide as a t interval with ``units - 1`` degrees.
 
@@ -133,7 +137,7 @@ def expanded_tail(level: float, units: int) -> float:
         return tail
     from scipy.special import stdtrit
 
-    return NORMAL.cdf(float(stdtrit(units - 1, tail)) * (units / (units - 1)) ** 0.5)
+    return max(LEAST_TAIL, NORMAL.cdf(float(stdtrit(units - 1, tail)) * (units / (units - 1)) ** 0.5))
 
 
 def percentile(distribution: FloatArray, level: float = 0.95, *, units: int | None = None) -> Interval:

@@ -1,0 +1,31 @@
+"""The tracks of a finished run side by side: people's ratings, divergence, and the gate that follows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from pytest_medeval.ratings.review import read_reviews
+from pytest_medeval.runs.build import Run
+from pytest_medeval.settings import Settings
+from pytest_medeval.tasks import TASKS
+from pytest_medeval.verdicts.divergence import divergence, divergence_gate
+from pytest_medeval.verdicts.human import human
+
+
+def read_people(record: dict[str, Any], files: Sequence[Path]) -> dict[str, Any]:
+    """Read the ratings of this run; ``MedevalError`` for ratings of another run or of changed pairs."""
+    return human(record, read_reviews(files, record)) if files else {}
+
+
+def with_divergence(run: Run, people: dict[str, Any], settings: Settings) -> Run:
+    """Add the divergence of every suite whose replies are free text, and its gate, to a run."""
+    found = divergence(run.record, people, settings.seed, scale=settings.rubric().scale)
+    free = {name: facts for name, facts in found.items() if TASKS.resolve(run.record["suites"][name]["task"]).judged}
+    gates = list(run.gates)
+    if settings.divergence == "gate":
+        gates += [gate for name, facts in free.items() if (gate := divergence_gate(name, facts, people)) is not None]
+    told = [{**asdict(gate), "outcome": settings.gate_outcome(gate.suite, gate.verdict)} for gate in gates]
+    return Run({**run.record, "divergence": free, "human": people, "gates": told}, gates)
