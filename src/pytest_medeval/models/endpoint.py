@@ -42,6 +42,7 @@ _WRONG = (401, 403, 404)
 _GIVE_UP = 2
 """Rounds of concurrent requests that may fail, each in all its tries, before the rest is not asked."""
 
+_BROKEN = 500
 _NO_LIST = (404, 405, 501)
 _LOST = {
     "temperature": "replies may differ from run to run",
@@ -178,7 +179,7 @@ class EndpointModel:
         status = getattr(error, "status_code", None)
         if isinstance(error, openai.APIConnectionError) and not isinstance(error, openai.APITimeoutError):
             raise MedevalError(f"{self.spec.text}: {_line(error, self.traffic)}") from None
-        if status in _WRONG or (status in _REFUSED and self.spec.name in str(error)):
+        if status in _WRONG or (status in _REFUSED and self.spec.name in str(getattr(error, "body", ""))):
             served = f"; it serves {', '.join(self.served[:10])}" if self.served else ""
             raise MedevalError(
                 f"{self.spec.text}: the server refuses: {_line(error, self.traffic)}{served}"
@@ -211,7 +212,8 @@ def _served(spec: EndpointSpec, traffic: Traffic) -> list[dict[str, Any]]:
         (body,) = iterate(ask)
         return wire.listed_models(body)
     except openai.APIStatusError as error:
-        if error.status_code in _NO_LIST:
+        # ``transformers serve`` breaks here where nothing was ever downloaded; the first request will tell
+        if error.status_code in _NO_LIST or error.status_code >= _BROKEN:
             return []
         raise MedevalError(f"{spec.text}: {_line(error, traffic)}{_hint(error)}") from None
     except openai.OpenAIError as error:

@@ -41,6 +41,8 @@ class FakeServer:
     reply: Callable[[dict[str, Any]], str] = echo
     faults: Callable[[int], Fault | None] = fine
     models: Sequence[dict[str, Any]] = ({"id": "fake", "object": "model", "owned_by": "tests"},)
+    lists: bool = True
+    """Whether it can say which models it serves."""
     refuse: Collection[str] = ()
     logprob: Callable[[int, int], float] | None = None
     tokenize: bool = False
@@ -150,7 +152,8 @@ class _Handler(BaseHTTPRequestHandler):
     owner: FakeServer
 
     def do_GET(self) -> None:
-        self._send(200, json.dumps({"object": "list", "data": list(self.owner.models)}).encode())
+        listed = {"object": "list", "data": list(self.owner.models)}
+        self._send(200 if self.owner.lists else 500, json.dumps(listed).encode(), retry_after=0.01)
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))

@@ -146,6 +146,16 @@ def test_wrong_model_name_is_one_line():
     assert len(server.asked) == 1
 
 
+def test_a_refusal_that_names_the_model_is_one_line():
+    """``transformers serve`` answers 400 to a name that it does not hold."""
+    with FakeServer(refuse=["model"]) as server:
+        model = opened(server, name="'model'")
+        with pytest.raises(
+            MedevalError, match="the server refuses: HTTP 400: Unsupported parameter: 'model'"
+        ):
+            model.answer([ask("a")])
+
+
 def test_no_server_is_one_line():
     """An address where nobody listens is found out when the model is opened."""
     with FakeServer() as server:
@@ -208,6 +218,12 @@ def test_identity_follows_what_the_server_tells():
             server.models = [told]
             prints[key] = opened(server).identity.fingerprint
     assert prints["same"] == prints["later"] != prints["other"]
+
+
+def test_a_server_without_a_list_of_models_is_asked_all_the_same():
+    """``transformers serve`` cannot list models where nothing was ever downloaded."""
+    with FakeServer(lists=False) as server:
+        assert opened(server).answer([ask("a")])[0].text == "a"
 
 
 def test_pace_is_kept():
