@@ -73,7 +73,7 @@ def test_the_divergence_part_of_the_record_comes_first(make_record):
     """Cases that the divergence verdict names are the divergent ones, whatever their change."""
     record = make_record(40)
     calm = sorted(record["cases"], key=lambda case: abs(change(case)))[:3]
-    record["divergence"] = {"dialogue": {"most_divergent": [case["nodeid"] for case in calm]}}
+    record["divergence"] = {"dialogue": {"most_divergent": [{"nodeid": case["nodeid"]} for case in calm]}}
     chosen = choose(record, 20, seed=5)
     assert {case["id"] for case in calm} <= {case["id"] for case in by_stratum(chosen, "divergent")} | {
         case["id"] for case in by_stratum(chosen, "random")
