@@ -11,7 +11,7 @@ from pytest_medeval.plugin import MESSAGE, start
 
 if TYPE_CHECKING:
     from pytest_medeval.engine import Evaluation
-    from pytest_medeval.session import Asker
+    from pytest_medeval.session import Asker, Grader
 
 
 @pytest.fixture
@@ -42,6 +42,15 @@ def medeval_model(request: pytest.FixtureRequest) -> Asker:
 def medeval_baseline(request: pytest.FixtureRequest) -> Asker:
     """The baseline: by default the same weights with the adapter off."""
     return _asker(request, "baseline")
+
+
+@pytest.fixture
+def medeval_judge(request: pytest.FixtureRequest) -> Grader:
+    """The judge: ``grade(asked, reply, reference=...)``."""
+    try:
+        return start(request.config).grader()
+    except MedevalError as mistake:
+        pytest.fail(str(mistake), pytrace=False)
 
 
 def _asker(request: pytest.FixtureRequest, role: str) -> Asker:

@@ -46,10 +46,28 @@ class Asker:
 
     @staticmethod
     def _request(text: str, system: str | None, choices: tuple[str, ...], max_new_tokens: int) -> Any:
-        from pytest_medeval.types import Message, Request  # noqa: PLC0415 - see Session
+        from pytest_medeval.types import Message, Request  # noqa: PLC0415 - see MedevalSession
 
         head = (Message("system", system),) if system else ()
         return Request((*head, Message("user", text)), choices=choices, max_new_tokens=max_new_tokens)
+
+
+@dataclass(frozen=True)
+class Grader:
+    """A judge for tests of a user's own."""
+
+    judge: Model
+    plan: JudgePlan
+    seed: int
+
+    def grade(self, asked: str, reply: str, *, reference: str | None = None) -> dict[str, float]:
+        """Grade a reply on every dimension of the rubric; a dimension that could not be judged is not there."""
+        from pytest_medeval.metrics.judge import judge_cases  # noqa: PLC0415 - see MedevalSession
+        from pytest_medeval.metrics.judging_types import Judging  # noqa: PLC0415 - likewise
+
+        entry = {"suite": "", "id": "", "asked": asked, "gold": reference, "candidate": {"reply": reply, "outcome": "answered"}}
+        how = Judging(seed=self.seed, reference=self.plan.reference, preference=False, budget=self.plan.budget)
+        return dict(judge_cases(self.judge, [entry], self.plan.rubric, how).cases[0].replies["candidate"].grades)
 
 
 class MedevalSession:
@@ -214,6 +232,12 @@ class MedevalSession:
         if model is None:
             raise MedevalError(f"there is no {role}; give --medeval-{'model' if role == 'candidate' else role}=SPEC")
         return Asker(model)
+
+    def grader(self) -> Grader:
+        """Open the first judge for a test of a user's own."""
+        if not self.settings.judges:
+            raise MedevalError("no judge is named; give --medeval-judge=SPEC")
+        return Grader(self.roles.judge(self.settings.judges[0]), self.judge_plan(), self.settings.seed)
 
     # the end
 

@@ -108,6 +108,24 @@ def test_own(medeval_model, medeval_baseline):
     project.run(model="fake:1.0", baseline="fake:0.0").assert_outcomes(passed=1)
 
 
+def test_the_judge_is_a_fixture(project):
+    """``medeval_judge`` grades a reply on the rubric's dimensions; without a judge the test fails with one line."""
+    project.write("test_own.py", """
+def test_own(medeval_judge):
+    grades = medeval_judge.grade("I feel w1 today", "rest", reference="rest")
+    assert set(grades) == {"accuracy", "comprehensiveness", "helpfulness", "relevance"}
+    assert all(1 <= grade <= 5 for grade in grades.values())
+""")
+    project.write("judges.py", """
+from pytest_medeval.models.fake import FakeModel
+def open_judge(spec, settings): return FakeModel({}, default="4", name=spec.text)
+""")
+    project.pytester.makeconftest('def pytest_medeval_models(): return {"judge": "judges:open_judge"}')
+    project.run("--medeval-judge=judge:x", model=None, baseline=None).assert_outcomes(passed=1)
+    result = project.run(model=None, baseline=None)
+    result.stdout.fnmatch_lines(["*no judge is named; give --medeval-judge=SPEC*"])
+
+
 def test_scores_do_not_depend_on_what_else_is_selected(project):
     """A case has the same scores alone, in the whole suite, and on workers."""
     project.quiz(12)
