@@ -196,7 +196,7 @@ def _error(facts: Facts) -> float | None:
     if facts.get("ci95") is None:
         return None
     low, high = facts["ci95"]
-    return float(high - low) / (2 * NORMAL.inv_cdf(1 - ALPHA / 2))
+    return float(high - low) / (2 * NORMAL.inv_cdf(0.975))
 
 
 def _graded(name: str, found: Mapping[str, _Measured], scale: Scale) -> Track | None:
