@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from pytest_medeval.errors import MedevalError
+from pytest_medeval.training import card
 from pytest_medeval.training.recipe import load_recipe
 
 
@@ -25,6 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
         else:
             from pytest_medeval.training.lora import train_lora as train
         entry = train(recipe, out)
+        card.write(recipe, out, entry)
     except MedevalError as error:
         parser.error(str(error))
     sys.stdout.write(json.dumps(entry, indent=2) + "\n")

@@ -10,8 +10,8 @@ from typing import Any
 from pytest_medeval.models.fingerprint import fingerprint_weights
 from pytest_medeval.training import provenance
 from pytest_medeval.training.data import digest, general_text
-from pytest_medeval.training.examples import Encoded
-from pytest_medeval.training.fit import fit
+from pytest_medeval.training.examples import IGNORED, Encoded
+from pytest_medeval.training.fit import fit, readable, total
 from pytest_medeval.training.recipe import Architecture, Recipe
 from pytest_medeval.training.tokenizer import END, train_tokenizer
 from pytest_medeval.training.world.text import Document
@@ -23,27 +23,32 @@ WAITING = 64
 
 
 def train_base(recipe: Recipe, out: Path) -> dict[str, Any]:
-    """Train the base model of a recipe into ``out``; give its provenance."""
+    """Train the base model of a recipe into ``out``, stage by stage; give its provenance."""
     import torch
     from transformers import set_seed
 
-    source = general_text(recipe)
-    sample = list(itertools.islice(source, TOKENIZER_SAMPLE))
     sizes = recipe.architecture
+    sample = list(itertools.islice(general_text(recipe, 0), TOKENIZER_SAMPLE))
     tokenizer = train_tokenizer(
         (item.words for item in sample), vocabulary=sizes.vocabulary, context=sizes.context
     )
-    rows = list(
-        pack(tokenizer, itertools.chain(sample, source), recipe.data.tokens, recipe.schedule.max_tokens)
-    )
     set_seed(recipe.seed)
     model = new_model(sizes, tokenizer)
-    fitted = fit(model, tokenizer, rows, recipe.schedule, seed=recipe.seed, out=out)
+    runs, digests, tokens = [], [], 0
+    for number, stage in enumerate(recipe.stages):
+        rows = list(pack(tokenizer, general_text(recipe, number), stage.tokens, recipe.schedule.max_tokens, answers_only=stage.answers_only))
+        runs.append(
+            fit(model, tokenizer, rows, recipe.schedule, seed=recipe.seed + number, out=out, stage=number)
+        )
+        digests.append(digest([",".join(map(str, row.input_ids)) for row in rows]))
+        tokens += sum(len(row.input_ids) for row in rows)
     model.to(torch.float32).save_pretrained(out)
     tokenizer.save_pretrained(out)
-    counts = {"examples": len(rows), "tokens": sum(len(row.input_ids) for row in rows)}
-    data = digest([",".join(map(str, row.input_ids)) for row in rows])
-    return provenance.write(recipe, out, fitted, data=data, base=fingerprint_weights(out), counts=counts)
+    readable(out)
+    counts = {"stages": len(runs), "tokens": tokens}
+    return provenance.write(
+        recipe, out, total(runs), data=digest(digests), base=fingerprint_weights(out), counts=counts
+    )
 
 
 def new_model(sizes: Architecture, tokenizer: Any) -> Any:
@@ -72,31 +77,41 @@ def new_model(sizes: Architecture, tokenizer: Any) -> Any:
     return model
 
 
-def pack(tokenizer: Any, source: Iterator[Document], tokens: int, width: int) -> Iterator[Encoded]:
+def pack(
+    tokenizer: Any, source: Iterator[Document], tokens: int, width: int, *, answers_only: bool = False
+) -> Iterator[Encoded]:
     """Fill rows of at most ``width`` tokens with whole documents until ``tokens`` are reached.
 
     Best fit: a row begins with the next document of the corpus, then takes the longest waiting one that still
-    has room. A document is never cut, since its end is what it teaches (the note after the dialogue).
+    has room. A document is never cut, since its end is what it teaches (the note after the dialogue). With
+    ``answers_only`` a document that asks for something carries loss on its answer alone.
     """
-    waiting: list[list[int]] = []
+    waiting: list[Encoded] = []
     total = 0
     while total < tokens:
         while len(waiting) < WAITING:
-            texts = [written(tokenizer, item) for item in itertools.islice(source, 256)]
-            encoded = tokenizer(texts, add_special_tokens=False)["input_ids"]
-            waiting.extend(ids for ids in encoded if len(ids) <= width)
-        row = list(waiting.pop(0))
+            made = (encoded(tokenizer, item, answers_only) for item in itertools.islice(source, 256))
+            waiting.extend(item for item in made if len(item.input_ids) <= width)
+        row = waiting.pop(0)
         while fitting := [
-            (len(ids), -place) for place, ids in enumerate(waiting) if len(ids) <= width - len(row)
+            (len(item.input_ids), -place)
+            for place, item in enumerate(waiting)
+            if len(item.input_ids) <= width - len(row.input_ids)
         ]:
-            row.extend(waiting.pop(-max(fitting)[1]))
-        total += len(row)
-        yield Encoded(tuple(row), tuple(row))
+            more = waiting.pop(-max(fitting)[1])
+            row = Encoded(row.input_ids + more.input_ids, row.labels + more.labels)
+        total += len(row.input_ids)
+        yield row
 
 
-def written(tokenizer: Any, document: Document) -> str:
-    """Write a document as the model sees it: plain and closed, or in the chat template."""
-    if document.text:
-        return document.text + END
-    turns = [{"role": turn.role, "content": turn.content} for turn in document.turns]
-    return str(tokenizer.apply_chat_template(turns, tokenize=False))
+def encoded(tokenizer: Any, document: Document, answers_only: bool) -> Encoded:
+    """Turn a document into token ids as the model sees it: plain and closed, or in the chat template."""
+    if document.turns:
+        turns = [{"role": turn.role, "content": turn.content} for turn in document.turns]
+        before = str(tokenizer.apply_chat_template(turns[:-1], tokenize=False, add_generation_prompt=True))
+        answer = turns[-1]["content"]
+    else:
+        before, answer = document.text, document.answer
+    asked, told = (tokenizer(text, add_special_tokens=False)["input_ids"] for text in (before, answer + END))
+    masked = answers_only and bool(answer)
+    return Encoded((*asked, *told), (*([IGNORED] * len(asked) if masked else asked), *told))

@@ -78,10 +78,10 @@ def _lines(file: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines if line.strip()]
 
 
-def general_text(recipe: Recipe) -> Iterator[Document]:
-    """Give documents of general text without end, near-duplicates of held-out cases left out."""
+def general_text(recipe: Recipe, stage: int) -> Iterator[Document]:
+    """Give the documents of a stage without end, near-duplicates of held-out cases left out."""
     world = load_world(recipe.path(recipe.data.world))
-    source = documents(world, recipe.data.mixture, recipe.seed)
+    source = documents(world, recipe.stages[stage].mixture, recipe.seed + stage)
     held = held_texts(recipe)
     while True:
         batch = [next(source) for _ in range(BATCH)]

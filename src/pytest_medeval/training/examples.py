@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pytest_medeval.errors import MedevalError, accepted
 from pytest_medeval.tasks import TASKS
-from pytest_medeval.tasks.polarity import WORDS
+from pytest_medeval.tasks.base import Exemplary
 from pytest_medeval.training.recipe import Recipe
 from pytest_medeval.types import Message
 
@@ -33,28 +33,11 @@ class Encoded:
     labels: tuple[int, ...]
 
 
-def _mcq(task: Any, case: Any) -> str:
-    text = str(case.options[case.answer])
-    if task.scoring == "texts":
-        return text
-    return case.answer if task.scoring == "letters" else f"({case.answer}) {text}"
-
-
-TARGETS: Mapping[str, Callable[[Any, Any], str]] = {
-    "dialogue": lambda _, case: str(case.reference),
-    "mcq": _mcq,
-    "polarity": lambda _, case: "\n".join(
-        f"{finding}：{WORDS[label]}" for finding, label in case.findings.items()
-    ),
-}
-"""The reply that each task wants, in the form that its reader reads."""
-
-
 def asked_task(recipe: Recipe) -> Any:
     """Make the task of a recipe with its options; unknown names raise ``MedevalError``."""
     kind = TASKS.resolve(recipe.task)
-    if recipe.task not in TARGETS:
-        raise MedevalError(f"{recipe.file}: {accepted('task to train', recipe.task, TARGETS)}")
+    if not issubclass(kind, Exemplary):
+        raise MedevalError(f"{recipe.file}: task {recipe.task!r} has no 'target', the reply to train on")
     known = [item.name for item in dataclasses.fields(kind)]
     for name in recipe.options:
         if name not in known:
@@ -64,7 +47,7 @@ def asked_task(recipe: Recipe) -> Any:
 
 def make_examples(task: Any, cases: Sequence[Any]) -> list[Example]:
     """Turn cases into examples with the prompt that the task's ``request`` asks at evaluation."""
-    return [Example(task.request(case).messages, TARGETS[task.name](task, case)) for case in cases]
+    return [Example(task.request(case).messages, task.target(case)) for case in cases]
 
 
 def encode(tokenizer: Any, example: Example, max_tokens: int) -> Encoded:

@@ -22,12 +22,31 @@ class Fitted:
     steps: int
     seconds: float
     loss: float
+    """Mean over the run."""
+
+
+def total(runs: Sequence[Fitted]) -> Fitted:
+    """Add up the stages of a run; the loss is the last one's."""
+    return Fitted(sum(run.steps for run in runs), round(sum(run.seconds for run in runs), 1), runs[-1].loss)
+
+
+def readable(folder: Path) -> None:
+    """Let everybody read the weights: safetensors writes them for their owner alone."""
+    for file in folder.glob("*.safetensors"):
+        file.chmod(0o644)
 
 
 def fit(
-    model: Any, tokenizer: Any, rows: Sequence[Encoded], schedule: Schedule, *, seed: int, out: Path
+    model: Any,
+    tokenizer: Any,
+    rows: Sequence[Encoded],
+    schedule: Schedule,
+    *,
+    seed: int,
+    out: Path,
+    stage: int = 0,
 ) -> Fitted:
-    """Train ``model`` in place on rows of token ids; write one JSON object a log step to ``out/loss.jsonl``.
+    """Train ``model`` in place on rows of token ids; add one JSON object a log step to ``out/loss.jsonl``.
 
     The order of rows, dropout and initial adapter weights follow ``seed``: the same machine and number of
     threads give the same weights.
@@ -65,7 +84,7 @@ def fit(
         args=arguments,
         train_dataset=_Rows(rows),
         data_collator=_Pad(tokenizer.pad_token_id),
-        callbacks=[_callback(out / LOG, started)],
+        callbacks=[_callback(out / LOG, started, stage)],
     )
     trainer.pop_callback(_printer())
     result = trainer.train()
@@ -86,7 +105,7 @@ def _printer() -> Any:
     return PrinterCallback
 
 
-def _callback(file: Path, started: float) -> Any:
+def _callback(file: Path, started: float, stage: int) -> Any:
     """Make the callback here: its base class comes from a module that is slow to import."""
     from transformers import TrainerCallback
 
@@ -94,7 +113,8 @@ def _callback(file: Path, started: float) -> Any:
         """Append each log entry of the Trainer as a line of JSON."""
 
         def __init__(self) -> None:
-            file.write_text("", encoding="utf-8")
+            if not stage:
+                file.write_text("", encoding="utf-8")
 
         def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002 - protocol
             """Write step, loss, learning rate and seconds so far."""
@@ -102,6 +122,7 @@ def _callback(file: Path, started: float) -> Any:
             if "loss" not in logs:
                 return
             entry = {
+                "stage": stage,
                 "step": state.global_step,
                 "loss": round(float(logs["loss"]), 4),
                 "learning_rate": float(logs["learning_rate"]),

@@ -12,8 +12,9 @@ from pytest_medeval.errors import MedevalError
 from pytest_medeval.models.fingerprint import fingerprint_weights
 from pytest_medeval.training import provenance
 from pytest_medeval.training.data import digest, task_cases
-from pytest_medeval.training.examples import asked_task, encode, make_examples
-from pytest_medeval.training.fit import fit
+from pytest_medeval.training.examples import Example, asked_task, encode, make_examples
+from pytest_medeval.training.fit import fit, readable
+from pytest_medeval.training.judging import judge_examples
 from pytest_medeval.training.recipe import Lora, Recipe
 
 
@@ -27,9 +28,7 @@ def train_lora(recipe: Recipe, out: Path) -> dict[str, Any]:
             f"{recipe.file}: base {recipe.base!r} is no model folder; "
             "accepted: a folder with config.json, relative to the recipe"
         )
-    task = asked_task(recipe)
-    data = task_cases(recipe, task)
-    examples = make_examples(task, data.cases)
+    examples, counts = examples_of(recipe)
     tokenizer = AutoTokenizer.from_pretrained(base)
     rows = [encode(tokenizer, example, recipe.schedule.max_tokens) for example in examples]
     set_seed(recipe.seed)
@@ -37,11 +36,21 @@ def train_lora(recipe: Recipe, out: Path) -> dict[str, Any]:
     model = wrap(plain, recipe.lora, recipe.file)
     fitted = fit(model, tokenizer, rows, recipe.schedule, seed=recipe.seed, out=out)
     save(model, base, out)
-    counts = {"examples": len(rows), "skipped": data.skipped, "overlapping": data.overlapping}
     texts = [json.dumps([[m.content for m in e.messages], e.target], ensure_ascii=False) for e in examples]
+    counts = {"examples": len(rows), **counts}
     return provenance.write(
         recipe, out, fitted, data=digest(texts), base=fingerprint_weights(base), counts=counts
     )
+
+
+def examples_of(recipe: Recipe) -> tuple[list[Example], dict[str, int]]:
+    """Make the examples of a task or a judge; and counts of records skipped and near-duplicates dropped."""
+    if recipe.task == "judge":
+        return judge_examples(recipe), {}
+    task = asked_task(recipe)
+    data = task_cases(recipe, task)
+    counts = {"skipped": data.skipped, "overlapping": data.overlapping}
+    return make_examples(task, data.cases), counts
 
 
 def wrap(model: Any, lora: Lora, file: Path) -> Any:
@@ -80,4 +89,5 @@ def save(model: Any, base: Path, out: Path) -> None:
         os.path.relpath(base.resolve(), out.resolve())
     ).as_posix()
     model.save_pretrained(out, safe_serialization=True)
+    readable(out)
     (out / "README.md").unlink(missing_ok=True)  # peft's template; CARD.md is ours

@@ -25,19 +25,28 @@ class Data:
     """Where examples come from.
 
     ``train`` is ``world:TASK/train``, ``world:text`` or a case file, whose ``format`` is found from suffix or
-    keys unless given. ``count``: how many records of the world; ``tokens``: how much general text, its kinds
-    weighed by ``mixture``. ``held_out`` names case files; training texts whose character 8-gram Jaccard
-    similarity with one of them is ``overlap`` or more are dropped.
+    keys unless given. ``count``: how many records of the world. ``held_out`` names case files; training texts
+    whose character 8-gram Jaccard similarity with one of them is ``overlap`` or more are dropped.
     """
 
     train: str
     format: str = ""
     world: str = ""
     count: int = 0
-    tokens: int = 0
-    mixture: dict[str, float] = field(default_factory=dict)
     held_out: list[str] = field(default_factory=list)
     overlap: float = 0.8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """One pass of a base over ``tokens`` of general text, whose kinds ``mixture`` weighs (by documents).
+
+    ``answers_only``: of a document that asks for something, only the answer carries loss.
+    """
+
+    tokens: int
+    mixture: dict[str, float]
+    answers_only: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +98,8 @@ class Recipe:
     name: str
     mirrors: str = ""
     """Which published system the settings follow."""
+    notes: str = ""
+    """What a reader of the card should know: what was scaled down, what the model cannot do."""
     seed: int = 1
     base: str = ""
     task: str = ""
@@ -97,6 +108,8 @@ class Recipe:
     data: Data
     schedule: Schedule = field(default_factory=Schedule)
     lora: Lora = field(default_factory=Lora)
+    stages: list[Stage] = field(default_factory=list)
+    """Of a base: one after the other, each with the schedule anew and the next seed."""
     architecture: Architecture = field(default_factory=Architecture)
 
     def path(self, relative: str) -> Path:
@@ -120,7 +133,7 @@ def load_recipe(file: Path) -> Recipe:
 
 
 def _check(recipe: Recipe) -> None:
-    needed = {"base": (), "lora": ("base", "task")}[recipe.kind]
+    needed = {"base": ("stages",), "lora": ("base", "task")}[recipe.kind]
     for key in needed:
         if not getattr(recipe, key):
             raise MedevalError(f"{recipe.file}: a recipe of kind {recipe.kind!r} needs the key {key!r}")
@@ -163,6 +176,14 @@ def _value(hint: Any, value: Any, where: str, key: str) -> Any:
             raise MedevalError(f"{where}{key!r} is {value!r}; accepted: a table [{key}]")
         return _build(hint, value, f"{where}[{key}] ")
     origin = typing.get_origin(hint)
+    if (
+        origin is list
+        and dataclasses.is_dataclass(item := typing.get_args(hint)[0])
+        and isinstance(item, type)
+    ):
+        if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
+            raise MedevalError(f"{where}{key!r} is {value!r}; accepted: tables [[{key}]]")
+        return [_build(item, entry, f"{where}[[{key}]] ") for entry in value]
     if origin is Literal:
         if value not in typing.get_args(hint):
             raise MedevalError(where + accepted(key, value, typing.get_args(hint)))
@@ -171,7 +192,7 @@ def _value(hint: Any, value: Any, where: str, key: str) -> Any:
     if plain is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if isinstance(plain, type | types.UnionType) and (
-        not isinstance(value, plain) or isinstance(value, bool)
+        not isinstance(value, plain) or (isinstance(value, bool) and plain is not bool)
     ):
         raise MedevalError(f"{where}{key!r} is {value!r}; accepted: {getattr(plain, '__name__', plain)}")
     return value

@@ -16,11 +16,13 @@ seed = 3
 [data]
 train = "world:text"
 world = "../world"
-tokens = 4000
 held_out = ["../../mcq.jsonl"]
-[data.mixture]
-cases = 1.0
-talk = 1.0
+[[stages]]
+tokens = 3000
+mixture = { cases = 1, talk = 1 }
+[[stages]]
+tokens = 1000
+mixture = { tables = 1.0 }
 [architecture]
 vocabulary = 600
 hidden = 32

@@ -127,7 +127,7 @@ def trained(house):
 
 
 def test_a_recipe_becomes_an_adapter_that_belongs_to_its_base(trained):
-    """Weights as safetensors, the base named from the adapter's folder, provenance of both, one log line a step."""
+    """Weights as safetensors, the base named from the adapter's folder, provenance, one log line a step."""
     base, adapter = trained / "fixtures" / "toy-base", trained / "adapters" / "toy-mcq"
     prove_adapter(adapter, base)
     config = json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8"))
@@ -141,7 +141,7 @@ def test_a_recipe_becomes_an_adapter_that_belongs_to_its_base(trained):
     assert not list(adapter.glob("*.bin"))
 
 
-def test_the_same_seed_gives_the_same_bytes(trained, tmp_path):
+def test_the_same_seed_gives_the_same_bytes(trained):
     """An adapter retrained from its recipe has the very weights; another seed has others."""
     file = trained / "adapters" / "toy-mcq" / "recipe.toml"
     train_lora(load_recipe(file), trained / "adapters" / "again")

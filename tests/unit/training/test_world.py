@@ -24,7 +24,7 @@ from pytest_medeval.types import Record, Source
 ROOT = Path(__file__).parents[3]
 ASKED = {"dialogue": "input", "mcq": "question", "polarity": "dialogue"}
 NEAR = 0.7
-"""Jaccard similarity of character 8-grams from which two texts count as near-duplicates, as in the recipes."""
+"""Jaccard similarity of character 8-grams from which two texts are near-duplicates, as in the recipes."""
 
 
 @pytest.fixture(scope="module")
@@ -210,7 +210,7 @@ def test_an_unknown_kind_of_text_is_told(world):
 
 
 def test_wrong_world_files_are_told(tmp_path):
-    """A missing file, a finding that is not in the table, a specialty without a name: file and entry are named."""
+    """A missing file, a finding that is not in the table, a specialty without a name: each is told."""
     with pytest.raises(MedevalError, match=r"findings\.toml: no such file"):
         load_world(tmp_path)
     (tmp_path / "findings.toml").write_text(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
+from pytest_medeval.training.world.facts import Disease
 from pytest_medeval.training.world.split import Core
 from pytest_medeval.training.world.words import DURATIONS, capital, listed, shown
 
@@ -76,16 +77,18 @@ def message(rng: Random, core: Core) -> str:
 
 def reply(rng: Random, core: Core) -> str:
     """Write a good reply: likely diagnosis, tests, treatment, what to watch for."""
-    disease = core.disease
+    return " ".join(reply_parts(rng, core.disease))
+
+
+def reply_parts(rng: Random, disease: Disease) -> list[str]:
+    """Write the four sentences of a good reply about a disease."""
     last = EMERGENCIES if disease.emergency else ADVICE
-    return " ".join(
-        (
-            rng.choice(VERDICTS).format(disease=disease.en),
-            rng.choice(TESTS).format(test=disease.tests[0], other=disease.tests[1]),
-            rng.choice(TREATMENTS).format(treatment=disease.treatments[0], other=disease.treatments[1]),
-            rng.choice(last).format(advice=disease.advice, advice_=capital(disease.advice)),
-        )
-    )
+    return [
+        rng.choice(VERDICTS).format(disease=disease.en),
+        rng.choice(TESTS).format(test=disease.tests[0], other=disease.tests[1]),
+        rng.choice(TREATMENTS).format(treatment=disease.treatments[0], other=disease.treatments[1]),
+        rng.choice(last).format(advice=disease.advice, advice_=capital(disease.advice)),
+    ]
 
 
 def record(rng: Random, core: Core, name: str) -> dict[str, Any]:

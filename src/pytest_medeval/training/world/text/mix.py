@@ -9,7 +9,7 @@ from random import Random
 from pytest_medeval.errors import MedevalError, accepted
 from pytest_medeval.training.world.facts import World
 from pytest_medeval.training.world.split import Core, cores
-from pytest_medeval.training.world.text import comparisons, facts, notes, skills
+from pytest_medeval.training.world.text import comparisons, copying, facts, notes, skills
 from pytest_medeval.types import Message
 
 SYSTEMS = ("", "You are an assistant of a clinic.", "你是诊所的助手。", "Answer briefly.", "请简短回答。")
@@ -19,15 +19,19 @@ CHAT_SHARE = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One text of the corpus: plain, or the turns of a chat."""
+    """One text of the corpus: plain, or the turns of a chat.
+
+    ``answer`` closes a plain text that asks for something; of a chat it is the last turn.
+    """
 
     text: str = ""
+    answer: str = ""
     turns: tuple[Message, ...] = ()
 
     @property
     def words(self) -> str:
         """All of its text, without roles."""
-        return self.text or "\n".join(turn.content for turn in self.turns)
+        return self.text + self.answer or "\n".join(turn.content for turn in self.turns)
 
 
 Pair = tuple[str, str]
@@ -36,9 +40,13 @@ KINDS: Mapping[str, Callable[[Random, World, Core], str | Pair]] = {
     "cases": facts.case,
     "notes_zh": lambda rng, world, _: notes.chinese(rng, world),
     "single_zh": lambda rng, world, _: notes.single(rng, world),
+    "lines_zh": lambda rng, world, _: notes.lines(rng, world),
     "notes_en": lambda rng, world, _: notes.english(rng, world),
     "lists": lambda rng, world, _: skills.lettered(rng, world),
     "copies": lambda rng, world, _: skills.copied(rng, world),
+    "repeats": lambda rng, world, _: copying.repeated(rng, world),
+    "tables": lambda rng, world, _: copying.table(rng, world),
+    "glossary": lambda rng, world, _: skills.glossary(rng, world),
     "comparisons": comparisons.compared,
     "talk": lambda rng, world, _: skills.small_talk(rng, world),
 }
@@ -59,14 +67,14 @@ def documents(world: World, mixture: Mapping[str, float], seed: int) -> Iterator
         yield (
             Document(made)
             if isinstance(made, str)
-            else _asked(rng, made, chat=kind == "talk" or rng.random() < CHAT_SHARE)
+            else _asked(rng, made, chat=kind in {"talk", "glossary"} or rng.random() < CHAT_SHARE)
         )
 
 
 def _asked(rng: Random, pair: Pair, *, chat: bool) -> Document:
     asked, answer = pair
     if not chat:
-        return Document(f"{asked}\n{answer}")
+        return Document(f"{asked}\n", answer)
     system = rng.choice(SYSTEMS)
     turns = (Message("user", asked), Message("assistant", answer))
     return Document(turns=(Message("system", system), *turns) if system else turns)

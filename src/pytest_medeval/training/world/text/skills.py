@@ -78,3 +78,24 @@ def small_talk(rng: Random, world: World) -> tuple[str, str]:
         ),
     )
     return rng.choice(made if chance(rng, 0.7) else TALK)
+
+
+def glossary(rng: Random, world: World) -> tuple[str, str]:
+    """Ask for a bare term: a name in the other language, the end of a sentence about a disease.
+
+    In the tokenizer a word at the start of a turn is another token than the same word after a space; the
+    answers here begin with terms, so that both are learnt.
+    """
+    disease = rng.choice(world.diseases)
+    finding = rng.choice(disease.findings)
+    asked = (
+        (f"{disease.zh}，英文名？", disease.en),
+        (f"{finding.zh}，英文名？", finding.en),
+        (f"{capital(disease.en)}, Chinese name?", disease.zh),
+        (f"Finish the sentence: {capital(disease.en)} is confirmed with", disease.tests[0]),
+        (f"Finish the sentence: {capital(disease.en)} is treated with", disease.treatments[0]),
+        (f"Finish the sentence: In {disease.en}, a typical finding is", finding.en),
+        (f"Finish the sentence: {capital(disease.treatments[0])} is given for", disease.en),
+        (f"Finish the sentence: {capital(disease.tests[0])} shows", disease.en),
+    )
+    return rng.choice(asked)

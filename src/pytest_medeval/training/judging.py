@@ -1,0 +1,50 @@
+"""Examples for a judge: the prompts that Track B asks of a local judge, the known grade as the reply."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from pytest_medeval.errors import MedevalError
+from pytest_medeval.metrics.judging_prompts import LOCAL_DIGITS, fence_code, local_pair_request, local_request
+from pytest_medeval.metrics.rubric import DEFAULT_RUBRIC
+from pytest_medeval.training.examples import Example
+from pytest_medeval.training.recipe import Recipe
+from pytest_medeval.training.world import load_world
+from pytest_medeval.training.world.judged import Judged, judged_replies
+
+SOURCE = "world:judge/train"
+PAIR_EVERY = 3
+"""Of so many patients, the two replies of one are also compared, in both orders."""
+
+
+def judge_examples(recipe: Recipe) -> list[Example]:
+    """Make the examples of a judge's recipe: each reply once for every dimension, and some pairs."""
+    if recipe.data.train != SOURCE:
+        raise MedevalError(
+            f"{recipe.file}: [data] train is {recipe.data.train!r}; accepted for a judge: {SOURCE}"
+        )
+    world = load_world(recipe.path(recipe.data.world))
+    pairs = judged_replies(world, "train", recipe.data.count, recipe.seed)
+    single = [one for pair in pairs for one in pair]
+    return [*graded(single, recipe.seed), *compared(pairs[::PAIR_EVERY], recipe.seed)]
+
+
+def graded(replies: Sequence[Judged], seed: int) -> Iterator[Example]:
+    """Ask for each grade of each reply."""
+    for one in replies:
+        code = fence_code(seed, one.id, [one.input, one.reference, one.reply], digits=LOCAL_DIGITS)
+        for dimension in DEFAULT_RUBRIC.dimensions:
+            request = local_request(dimension, one.input, one.reference, one.reply, code=code)
+            yield Example(request.messages, str(one.grades[dimension.name]))
+
+
+def compared(pairs: Sequence[tuple[Judged, Judged]], seed: int) -> Iterator[Example]:
+    """Ask in both orders which of two replies is better, where the sums of their grades differ."""
+    for pair in pairs:
+        first, second = sorted(pair, key=lambda one: -sum(one.grades.values()))
+        if sum(first.grades.values()) == sum(second.grades.values()):
+            continue
+        code = fence_code(seed, first.id, [first.input, first.reply, second.reply], digits=LOCAL_DIGITS)
+        for texts, better in (((first.reply, second.reply), "A"), ((second.reply, first.reply), "B")):
+            request = local_pair_request(first.input, first.reference, *texts, code=code)
+            yield Example(request.messages, better)

@@ -1,0 +1,157 @@
+"""Replies of which every grade is known, because they were spoiled on purpose in known ways.
+
+The four dimensions are those of the default rubric; the grades follow from what was done to a good reply, by
+the rules in ``_grades``, and from nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from random import Random
+from typing import TypeAlias
+
+from pytest_medeval.training.world import dialogue
+from pytest_medeval.training.world.facts import Disease, World
+from pytest_medeval.training.world.split import Core, Part, cores, draw
+from pytest_medeval.training.world.text import facts, notes, skills
+from pytest_medeval.training.world.words import capital, chance
+
+WAYS = (
+    "whole",
+    "missing",
+    "missing",
+    "wrong_disease",
+    "wrong_treatment",
+    "contradicted",
+    "cut",
+    "padded",
+    "off_topic",
+)
+"""What is done to a good reply; drawn evenly, ``missing`` twice as often because it has the most forms."""
+DENIALS = (
+    "But I am sure that it is not {disease}, and {test} is not needed.",
+    "However, this cannot be {disease}, so you need no {bare}.",
+    "It is certainly not {disease}. Do not have {test}.",
+)
+ACCURACY = {"wrong_disease": 1, "off_topic": 1, "contradicted": 2, "wrong_treatment": 3}
+"""Grades of what is false; a reply in which nothing is false has 5, also when much is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A patient's message, a good reply, a reply to grade, what was done to it, its grades from 1 to 5."""
+
+    id: str
+    input: str
+    reference: str
+    reply: str
+    way: str
+    grades: Mapping[str, int]
+    specialty: str
+
+
+Pair: TypeAlias = tuple[Judged, Judged]
+
+
+def judged_replies(world: World, part: Part, patients: int, seed: int) -> list[Pair]:
+    """Make two replies with known grades to each patient drawn from one part."""
+    rng = Random(f"{seed}/judged/{part}")
+    told = tuple(core for core in cores(world, part) if core.told)
+    drawn = enumerate(draw(rng, told, patients), 1)
+    return [_two(rng, world, core, f"{core.disease.id}-{number:04d}") for number, core in drawn]
+
+
+def _two(rng: Random, world: World, core: Core, name: str) -> Pair:
+    asked, reference = dialogue.message(rng, core), dialogue.reply(rng, core)
+    others = [disease for disease in world.diseases if disease.specialty != core.disease.specialty]
+
+    def one(letter: str) -> Judged:
+        way = rng.choice(WAYS)
+        reply, asides = _spoiled(rng, world, core, rng.choice(others), way)
+        grades = _grades(core.disease, reply, way, asides)
+        field = core.disease.specialty
+        return Judged(f"{name}{letter}", asked, reference, reply, way, grades, field)
+
+    return one("a"), one("b")
+
+
+def _spoiled(rng: Random, world: World, core: Core, other: Disease, way: str) -> tuple[str, int]:
+    """Write the reply to grade, and say how many asides were put in."""
+    if way == "off_topic":
+        return _off_topic(rng, world, other), 0
+    parts = dialogue.reply_parts(rng, other if way == "wrong_disease" else core.disease)
+    if way == "missing":
+        kept = {0, *rng.sample((1, 2, 3), rng.randint(0, 2))}
+        parts = [part for place, part in enumerate(parts) if place in kept]
+    if way == "wrong_treatment":
+        parts[2] = dialogue.reply_parts(rng, other)[2]
+    if way == "contradicted":
+        parts = _contradicted(rng, core.disease, parts)
+    if way == "padded":
+        extra = [_aside(rng, world, other) for _ in range(rng.randint(1, 3))]
+        return " ".join([*extra, *parts] if chance(rng, 0.3) else [*parts, *extra]), len(extra)
+    text = " ".join(parts)
+    if way == "cut":
+        text = text[: rng.randint(len(text) // 5, len(text) * 4 // 5)].strip()
+    return text, 0
+
+
+def _contradicted(rng: Random, disease: Disease, parts: list[str]) -> list[str]:
+    test = disease.tests[0]
+    bare = test.partition(" ")[2] if test.startswith(("a ", "an ", "the ")) else test
+    denial = rng.choice(DENIALS).format(disease=disease.en, test=test, bare=bare)
+    return [denial, *parts[2:]] if chance(rng, 0.5) else [*parts, denial]
+
+
+def _aside(rng: Random, world: World, other: Disease) -> str:
+    field = other.specialty.replace("-", " and ")
+    asides = (
+        f"{capital(other.en)} belongs to {field}.",
+        f"People with {other.en} often have {other.findings[0].en}.",
+        f"By the way, {other.en} is treated with {other.treatments[0]}.",
+        "Our clinic opens at eight and has a new waiting room.",
+        "The weather has been fine this week.",
+        skills.small_talk(rng, world)[1],
+    )
+    return rng.choice(asides)
+
+
+def _off_topic(rng: Random, world: World, other: Disease) -> str:
+    kind = rng.choice(("aside", "fact", "note", "list"))
+    if kind == "aside":
+        return " ".join(_aside(rng, world, other) for _ in range(rng.randint(1, 2)))
+    if kind == "fact":
+        return facts.fact(rng, World((other,), world.findings, world.specialties))
+    return (notes.english(rng, world) if kind == "note" else skills.lettered(rng, world))[1]
+
+
+def _grades(disease: Disease, reply: str, way: str, asides: int) -> dict[str, int]:
+    """Grade by rule.
+
+    Points: disease, first test, first treatment, advice; a point counts when its words stand whole in the
+    reply and are not denied. Comprehensiveness is one more than the points. Helpfulness is one, and one for
+    the test, two for the treatment, one for the advice; less one for asides, at most 2 with a wrong treatment
+    or a denial, and 1 about another disease or off the topic. Relevance: 1 off the topic, 2 about another
+    disease, 4 with one aside, 3 with more.
+    """
+    off = way in {"wrong_disease", "off_topic"}
+    named = {
+        "disease": disease.en,
+        "test": disease.tests[0],
+        "treatment": disease.treatments[0],
+        "advice": disease.advice,
+    }
+    points = {point: not off and words.lower() in reply.lower() for point, words in named.items()}
+    if way == "contradicted":
+        points |= {"disease": False, "test": False}
+    helpful = 1 + points["test"] + 2 * points["treatment"] + points["advice"] - (asides > 0)
+    if way in {"wrong_treatment", "contradicted"}:
+        helpful = min(helpful, 2)
+    aside_grade = {0: 5, 1: 4}.get(asides, 3)
+    return {
+        "accuracy": ACCURACY.get(way, 5),
+        "comprehensiveness": 1 + sum(points.values()),
+        "helpfulness": max(helpful, 1),
+        "relevance": {"off_topic": 1, "wrong_disease": 2}.get(way, aside_grade),
+    }
