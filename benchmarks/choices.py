@@ -1,7 +1,8 @@
-"""MCQ by log-likelihood: shared prefixes against lm-evaluation-harness on the same model, prompts and threads.
+"""MCQ by log-likelihood: shared prefixes against lm-evaluation-harness, same model, prompts and threads.
 
-Needs ``pip install 'pytest-medeval[local]' lm-eval``. The model is random (no download); both sides score the same
-token ids in float32. Usage: ``python benchmarks/choices.py [--questions 200] [--runs 5] [--only texts-5]``.
+Needs ``pip install 'pytest-medeval[local]' lm-eval``. The model is random (no download); both sides score
+the same token ids in float32. Usage: ``python benchmarks/choices.py [--questions 200] [--runs 5] [--only
+texts-5]``.
 """
 
 from __future__ import annotations
@@ -14,13 +15,17 @@ from pathlib import Path
 from typing import Any
 
 import random_model
-
 from pytest_medeval.models import Settings, parse_spec
 from pytest_medeval.models.identity import identify
 from pytest_medeval.models.local import LocalModel, load_local
 from pytest_medeval.types import Message, Request
 
-WAYS = {"letters-0": ("letters", 0), "letters-5": ("letters", 5), "texts-0": ("texts", 0), "texts-5": ("texts", 5)}
+WAYS = {
+    "letters-0": ("letters", 0),
+    "letters-5": ("letters", 5),
+    "texts-0": ("texts", 0),
+    "texts-5": ("texts", 5),
+}
 
 
 def make_requests(items: list[dict[str, Any]], scoring: str, shots: int) -> list[Request]:
@@ -52,7 +57,11 @@ def ask_peer(model: Any, requests: list[Request]) -> list[tuple[float, ...]]:
     """Score the same requests with lm-evaluation-harness, all in one call."""
     from lm_eval.api.instance import Instance
 
-    pairs = [(request.messages[0].content + random_model.REPLY, choice) for request in requests for choice in request.choices]
+    pairs = [
+        (request.messages[0].content + random_model.REPLY, choice)
+        for request in requests
+        for choice in request.choices
+    ]
     asked = [Instance("loglikelihood", {}, pair, number) for number, pair in enumerate(pairs)]
     with contextlib.redirect_stderr(io.StringIO()):
         found = iter(model.loglikelihood(asked, disable_tqdm=True))
@@ -68,12 +77,14 @@ def compare(ours: LocalModel, theirs: Any, requests: list[Request], runs: int) -
         ours=lambda: mine.extend(answer.logprobs for answer in ours.answer(requests)),
         theirs=lambda: other.extend(ask_peer(theirs, requests)),
     )
-    worst = max(abs(a - b) for one, two in zip(mine, other, strict=True) for a, b in zip(one, two, strict=True))
+    worst = max(
+        abs(a - b) for one, two in zip(mine, other, strict=True) for a, b in zip(one, two, strict=True)
+    )
     same = sum(_best(one) == _best(two) for one, two in zip(mine[: len(requests)], other, strict=False))
     count = len(requests)
     return (
-        f"{count / seconds['theirs']:10.2f} {count / seconds['ours']:10.2f} {seconds['theirs'] / seconds['ours']:7.2f}"
-        f" {worst:12.1e} {same:6d}/{count}"
+        f"{count / seconds['theirs']:11.2f} {count / seconds['ours']:10.2f}"
+        f" {seconds['theirs'] / seconds['ours']:7.2f} {worst:12.1e} {same:6d}/{count}"
     )
 
 
@@ -94,13 +105,21 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         size = random_model.make_model(folder, options.data)
-        spec, settings = parse_spec(name, folder), Settings(device="cpu", dtype="float32", threads=options.threads)
+        spec, settings = (
+            parse_spec(name, folder),
+            Settings(device="cpu", dtype="float32", threads=options.threads),
+        )
         ours, theirs = load_local(spec, identify(spec, settings), settings), peer(folder, options.peer_batch)
         print(f"{size / 1e6:.1f} M random weights, float32, {random_model.machine(options.threads)}")
-        print(f"{'':10} {'lm-eval q/s':>10} {'ours q/s':>10} {'ratio':>7} {'worst diff':>12} {'same choice':>10}")
+        print(
+            f"{'':10} {'lm-eval q/s':>10} {'ours q/s':>10} {'ratio':>7} {'worst diff':>12} {'same':>10}"
+        )
         for way in options.only or WAYS:
             items = random_model.questions(options.questions + 5, options.data)
-            print(f"{way:10} {compare(ours, theirs, make_requests(items, *WAYS[way]), options.runs)}", flush=True)
+            print(
+                f"{way:10} {compare(ours, theirs, make_requests(items, *WAYS[way]), options.runs)}",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the model benchmarks share: a Qwen2 of 34 million random weights, a tokenizer, MedQA questions, the machine."""
+"""What the model benchmarks share: a random Qwen2, a tokenizer, MedQA questions, timing, the machine."""
 
 from __future__ import annotations
 
@@ -12,11 +12,20 @@ from pathlib import Path
 
 DATA = Path(__file__).parents[2] / "shared" / "data" / "medqa" / "phrases_no_exclude_test.jsonl"
 REPLY = "<|reply|>"
-"""Ends each prompt, so that prompt and choice fall into the same tokens whether they are encoded as one or apart."""
+"""Ends each prompt, so that prompt and choice fall into the same tokens encoded as one or apart."""
+SPECIAL = {"bos_token": "<s>", "eos_token": "</s>", "pad_token": "</s>"}
 SHAPE = {
-    "vocab_size": 16384, "hidden_size": 512, "intermediate_size": 1536, "num_hidden_layers": 8,
-    "num_attention_heads": 8, "num_key_value_heads": 4, "max_position_embeddings": 8192, "tie_word_embeddings": True,
-    "bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 1,
+    "vocab_size": 16384,
+    "hidden_size": 512,
+    "intermediate_size": 1536,
+    "num_hidden_layers": 8,
+    "num_attention_heads": 8,
+    "num_key_value_heads": 4,
+    "max_position_embeddings": 8192,
+    "tie_word_embeddings": True,
+    "bos_token_id": 0,
+    "eos_token_id": 1,
+    "pad_token_id": 1,
 }
 
 
@@ -29,7 +38,7 @@ def questions(count: int, data: Path = DATA) -> list[dict[str, object]]:
 
 
 def make_model(folder: Path, data: Path = DATA) -> int:
-    """Write the model and a byte-level BPE tokenizer, trained on the questions, into a folder; count its weights."""
+    """Write the model and a byte-level BPE tokenizer, trained on the questions; count the weights."""
     import tokenizers
     import torch
     import transformers
@@ -43,7 +52,9 @@ def make_model(folder: Path, data: Path = DATA) -> int:
     )
     inner.train_from_iterator((str(item["question"]) for item in questions(10_000, data)), trainer)
     tokenizer = transformers.PreTrainedTokenizerFast(
-        tokenizer_object=inner, bos_token="<s>", eos_token="</s>", pad_token="</s>", additional_special_tokens=[REPLY]
+        tokenizer_object=inner,
+        **SPECIAL,
+        additional_special_tokens=[REPLY],
     )
     tokenizer.chat_template = "{% for turn in messages %}{{ turn['content'] }}{% endfor %}" + REPLY
     tokenizer.save_pretrained(folder)
@@ -58,7 +69,8 @@ def machine(threads: int) -> str:
     import torch
 
     names = (line.split(":")[1].strip() for line in _cpuinfo() if line.startswith("model name"))
-    return f"{next(names, platform.machine())}, {os.cpu_count()} cores, {threads} threads, torch {torch.__version__}"
+    chip = next(names, platform.machine())
+    return f"{chip}, {os.cpu_count()} cores, {threads} threads, torch {torch.__version__}"
 
 
 def alternate(runs: int, **ways: Callable[[], object]) -> dict[str, float]:

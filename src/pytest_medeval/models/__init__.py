@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from pytest_medeval.models.base import Identity, Model, Settings
 from pytest_medeval.models.kinds import MODEL_KINDS
-from pytest_medeval.models.spec import LocalSpec, ModelSpec, Spec, baseline_of, model_for, parse_spec, parse_specs
+from pytest_medeval.models.spec import (
+    LocalSpec,
+    ModelSpec,
+    Spec,
+    baseline_of,
+    model_for,
+    parse_spec,
+    parse_specs,
+)
 
 
 def check_spec(spec: ModelSpec, settings: Settings | None = None) -> Identity:
@@ -13,12 +21,23 @@ def check_spec(spec: ModelSpec, settings: Settings | None = None) -> Identity:
 
 
 def open_model(spec: ModelSpec, settings: Settings | None = None) -> Model:
-    """Give the model that a spec means. No weight is loaded before the first request that the cache cannot answer."""
+    """Give the model that a spec means; its weights come with the first request that has no stored reply."""
     model: Model = MODEL_KINDS.resolve(spec.kind)(spec, settings or Settings())
     return model
 
 
 __all__ = [
-    "MODEL_KINDS", "Identity", "LocalSpec", "Model", "ModelSpec", "Settings", "Spec", "baseline_of", "check_spec",
-    "model_for", "open_model", "parse_spec", "parse_specs",
+    "MODEL_KINDS",
+    "Identity",
+    "LocalSpec",
+    "Model",
+    "ModelSpec",
+    "Settings",
+    "Spec",
+    "baseline_of",
+    "check_spec",
+    "model_for",
+    "open_model",
+    "parse_spec",
+    "parse_specs",
 ]

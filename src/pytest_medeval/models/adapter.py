@@ -1,7 +1,7 @@
 """Proof from the files that an adapter belongs to its base, before anything is loaded.
 
 peft only warns when a LoRA key finds no place, and a model without its adapter scores like its base: "no
-regression" would be reported. So keys, shapes, completeness, values and the base's fingerprint are checked here.
+regression" would be reported. So keys, shapes, completeness, values and the base's fingerprint are checked.
 """
 
 from __future__ import annotations
@@ -26,21 +26,25 @@ _NOT_LINEAR = re.compile(r"(^|\.)(lm_head|embed\w*|\w*embed|wte|wpe|tok_embeddin
 _TRANSPOSED = frozenset({"gpt2", "openai-gpt"})
 """Model types whose linear layers are ``Conv1D``: their weights are stored as (in, out)."""
 
+_MATRIX = 2
+"""Dimensions of what LoRA changes: norms and biases have one."""
+
 Tensors: TypeAlias = Mapping[str, Stored]
 
 
 def prove_adapter(folder: Path, base: Path, *, memory: Path | None = None) -> None:
     """Check an adapter against the folder of its base; the first thing that is wrong is a ``MedevalError``.
 
-    Every LoRA key belongs to a weight of the base and fits its shape, every target module in every layer has both
-    of its matrices, the values are finite and not all zero, and where ``provenance.json`` beside the adapter tells
-    the base's fingerprint, it is this base's. ``memory``: folder in which fingerprints are remembered.
+    Every LoRA key belongs to a weight of the base and fits its shape, every target module in every layer has
+    both of its matrices, the values are finite and not all zero, and where ``provenance.json`` beside the
+    adapter tells the base's fingerprint, it is this base's. ``memory``: where fingerprints are remembered.
     """
     _prove_base(folder, base, memory)
     config = read_json(folder / "adapter_config.json")
     tensors = read_tensors([folder / "adapter_model.safetensors"])
     weights = read_tensors(sorted(base.glob("*.safetensors")))
-    transposed = bool(config.get("fan_in_fan_out")) or read_json(base / "config.json").get("model_type") in _TRANSPOSED
+    kind = read_json(base / "config.json").get("model_type")
+    transposed = bool(config.get("fan_in_fan_out")) or kind in _TRANSPOSED
     sides = _prove_keys(folder, tensors, weights, transposed=transposed)
     _prove_complete(folder, sides, weights, config)
     _prove_values(folder, tensors)
@@ -54,7 +58,8 @@ def _prove_base(folder: Path, base: Path, memory: Path | None) -> None:
     found = fingerprint_weights(base, memory=memory)
     if found != told:
         raise MedevalError(
-            f"{folder}: trained on another base: {file.name} says base_fingerprint {told}, but {base} has {found}"
+            f"{folder}: trained on another base: {file.name} says base_fingerprint {told}, "
+            f"but {base} has {found}"
         )
 
 
@@ -95,30 +100,32 @@ def _base_weight(module: str, weights: Tensors) -> str | None:
 
 
 def _fits(side: str, stored: Stored, weight: Stored, *, transposed: bool) -> bool:
-    """Compare lora_A (r, in) or lora_B (out, r) with the weight (out, in); an embedding's weight is (in, out)."""
+    """Compare lora_A (r, in) or lora_B (out, r) with the weight (out, in), for embeddings (in, out)."""
     if not weight.dtype.startswith(("F16", "F32", "F64", "BF16")):
         return True  # quantised weights are packed: their shape is not that of the layer
-    if len(stored.shape) != len(weight.shape) or len(weight.shape) != 2:  # noqa: PLR2004 - a matrix
+    if len(stored.shape) != len(weight.shape) or len(weight.shape) != _MATRIX:
         return False
     rows, columns = reversed(weight.shape) if transposed or "embedding" in side else weight.shape
     return stored.shape[1] == columns if side[-1] == "A" else stored.shape[0] == rows
 
 
-def _prove_complete(folder: Path, sides: Mapping[str, set[str]], weights: Tensors, config: Mapping[str, Any]) -> None:
+def _prove_complete(
+    folder: Path, sides: Mapping[str, set[str]], weights: Tensors, config: Mapping[str, Any]
+) -> None:
     """Insist on both matrices for each target module in each layer that the adapter's config names."""
     for name, stored in weights.items():
         module = name.removesuffix(".weight")
-        if name == module or len(stored.shape) < 2 or not _is_target(module, config):  # noqa: PLR2004 - a matrix
+        if name == module or len(stored.shape) < _MATRIX or not _is_target(module, config):
             continue
         for side in ("A", "B"):
             if side not in sides.get(module, ()):
                 raise MedevalError(
-                    f"{folder}: lora_{side} of {module!r} is missing, though adapter_config.json targets that module"
+                    f"{folder}: lora_{side} of {module!r} is missing, though adapter_config.json targets it"
                 )
 
 
 def _is_target(module: str, config: Mapping[str, Any]) -> bool:
-    """Say whether peft would put LoRA matrices into a module (as ``check_target_module_exists`` of peft 0.21)."""
+    """Say whether peft would change a module, by the rules of its ``check_target_module_exists`` (0.21)."""
     targets = config.get("target_modules") or []
     excluded = [*_names(config.get("exclude_modules")), *_names(config.get("modules_to_save"))]
     if any(module == name or module.endswith(f".{name}") for name in excluded):
@@ -141,7 +148,7 @@ def _names(value: object) -> list[str]:
 
 
 def _prove_values(folder: Path, tensors: Tensors) -> None:
-    """Refuse values that are not finite, and an adapter whose every lora_B is zero: it adds nothing to its base."""
+    """Refuse values that are not finite, and an adapter whose every lora_B is zero: it adds nothing."""
     changes = False
     for key, stored in tensors.items():
         match = _KEY.fullmatch(key)
@@ -152,4 +159,6 @@ def _prove_values(folder: Path, tensors: Tensors) -> None:
             raise MedevalError(f"{folder}: key {key!r} holds values that are not finite")
         changes = changes or (match["side"].endswith("B") and bool(values.any()))
     if not changes:
-        raise MedevalError(f"{folder}: every lora_B of the adapter is zero, so it changes nothing: it was never trained")
+        raise MedevalError(
+            f"{folder}: every lora_B of the adapter is zero, so it changes nothing: not trained?"
+        )

@@ -21,9 +21,10 @@ def silent(_answered: int) -> None:
 class Identity:
     """Who answered, for the cache and the run record.
 
-    ``fingerprint`` is a SHA-256 over weight bytes (base, adapter), tokenizer files and chat template: never a name.
-    ``base`` and ``adapter`` are the SHA-256 of the weights of each, ``tokenizer`` and ``chat_template`` those of
-    the tokenizer's files and of the template's text; ``None`` where there is no such part.
+    ``fingerprint`` is a SHA-256 over weight bytes (base, adapter), tokenizer files and chat template: never
+    a name. ``base`` and ``adapter`` are the SHA-256 of the weights of each, ``tokenizer`` and
+    ``chat_template`` those of the tokenizer's files and of the template's text; ``None`` where there is no
+    such part.
     """
 
     spec: str
@@ -40,8 +41,8 @@ class Identity:
 class Traffic:
     """How hard a server may be asked.
 
-    ``concurrency``: requests at once; ``timeout``: seconds that one try may take; ``retries``: further tries after
-    a failed one; ``per_minute``: requests begun in a minute, ``None`` for no limit.
+    ``concurrency``: requests at once; ``timeout``: seconds that one try may take; ``retries``: further tries
+    after a failed one; ``per_minute``: requests begun in a minute, ``None`` for no limit.
     """
 
     concurrency: int = 32
@@ -54,9 +55,9 @@ class Traffic:
 class Settings:
     """How to compute. ``auto`` is resolved when a model is opened.
 
-    ``threads``: of one process, for a model on the CPU; ``None`` leaves torch's own choice. ``batch_size``: rows of
-    one forward pass. ``cache``: folder of stored replies, ``None`` for none. ``traffic``: for models behind a server.
-    ``storage``: folder of stored runs, for ``replay:RUN``.
+    ``threads``: of one process, for a model on the CPU; ``None`` leaves torch's own choice. ``batch_size``:
+    rows of one forward pass. ``cache``: folder of stored replies, ``None`` for none. ``traffic``: for models
+    behind a server. ``storage``: folder of stored runs, for ``replay:RUN``.
     """
 
     device: str = "auto"
@@ -85,7 +86,7 @@ class Model(Protocol):
 
 @runtime_checkable
 class Streaming(Protocol):
-    """A model that gives answers as its batches finish, so that they can be kept before the last one is done."""
+    """A model that gives answers as its batches finish, so that they are kept before the last is done."""
 
     def stream(self, requests: Sequence[Request]) -> Iterator[tuple[int, Answer]]:
         """Give the index of a request with its answer, in any order, each index once."""

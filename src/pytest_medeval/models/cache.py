@@ -46,7 +46,7 @@ class CacheInfo:
 
 
 class Store:
-    """Answers by key in ``folder``. Whatever is wrong with the file ends up in ``notices``, never in an error."""
+    """Answers by key in ``folder``. What is wrong with the file ends up in ``notices``, never in an error."""
 
     def __init__(self, folder: Path, *, limit: int = LIMIT) -> None:
         self.path = folder / FILE
@@ -60,7 +60,7 @@ class Store:
             for start in range(0, len(keys), _AT_ONCE):
                 some = keys[start : start + _AT_ONCE]
                 marks = ",".join("?" * len(some))
-                query = f"SELECT key, answer, sum, used FROM answers WHERE key IN ({marks})"  # noqa: S608 - marks only
+                query = f"SELECT key, answer, sum, used FROM answers WHERE key IN ({marks})"  # noqa: S608 - nothing but question marks
                 rows += base.execute(query, some)
             now = int(time.time())
             old = [(now, key) for key, _, _, used in rows if used < now - _DAY]
@@ -68,7 +68,7 @@ class Store:
                 base.executemany("UPDATE answers SET used = ? WHERE key = ?", old)
         found = {key: answer for key, text, total, _ in rows if (answer := _read(text, total)) is not None}
         if len(found) < len(rows):
-            self._once(f"{self.path}: {len(rows) - len(found)} stored replies are corrupt and are computed again")
+            self._once(f"{self.path}: {len(rows) - len(found)} corrupt replies are computed again")
         return found
 
     def put(self, model: str, answers: Mapping[str, Answer]) -> None:
@@ -85,7 +85,9 @@ class Store:
         """Drop the answers used longest ago until the rest keeps the size bound."""
         with self._open() as base:
             (total,) = base.execute("SELECT coalesce(sum(length(answer)), 0) FROM answers").fetchone()
-            for key, size in base.execute("SELECT key, length(answer) FROM answers ORDER BY used, key").fetchall():
+            for key, size in base.execute(
+                "SELECT key, length(answer) FROM answers ORDER BY used, key"
+            ).fetchall():
                 if total <= self._limit:
                     break
                 base.execute("DELETE FROM answers WHERE key = ?", (key,))
@@ -94,9 +96,10 @@ class Store:
     def info(self) -> CacheInfo:
         """Count what is stored."""
         query = "SELECT count(*), coalesce(sum(length(answer)), 0), count(DISTINCT model) FROM answers"
+        found = (0, 0, 0)
         with self._open() as base:
-            return CacheInfo(*base.execute(query).fetchone())
-        return CacheInfo(0, 0, 0)
+            found = base.execute(query).fetchone()
+        return CacheInfo(*found)
 
     def clear(self) -> None:
         """Forget every answer."""
@@ -129,7 +132,9 @@ class Store:
                 raise
         aside = self.path.with_suffix(".corrupt")
         self.path.replace(aside)
-        self._once(f"{self.path}: not a cache of this version; put aside as {aside.name}, replies are computed again")
+        self._once(
+            f"{self.path}: no cache of this version; put aside as {aside.name}, replies are computed again"
+        )
         return self._ready()
 
     def _ready(self) -> sqlite3.Connection:
@@ -154,7 +159,7 @@ class Store:
 
 
 class CachedModel:
-    """A model that is loaded only when a request has no stored answer; every distinct request is asked once."""
+    """A model that is loaded only when a request has no stored answer; equal requests are asked once."""
 
     def __init__(
         self, identity: Identity, load: Callable[[], Model], store: Store | None = None, *, version: str = ""
@@ -219,7 +224,12 @@ class CachedModel:
         fresh.clear()
 
     def _key(self, request: Request) -> str:
-        who = (self.identity.fingerprint, self.identity.dtype or "", self.identity.device or "", self._version)
+        who = (
+            self.identity.fingerprint,
+            self.identity.dtype or "",
+            self.identity.device or "",
+            self._version,
+        )
         what = json.dumps(asdict(request), ensure_ascii=False, sort_keys=True)
         return fingerprint_text(*who, what)
 
@@ -243,7 +253,10 @@ def _read(text: str, total: int) -> Answer | None:
         if zlib.crc32(text.encode()) != total:
             return None
         fields = json.loads(text)
-        fields["logprobs"], fields["choice_tokens"] = tuple(fields["logprobs"]), tuple(fields["choice_tokens"])
+        fields["logprobs"], fields["choice_tokens"] = (
+            tuple(fields["logprobs"]),
+            tuple(fields["choice_tokens"]),
+        )
         return Answer(**fields)
     except (ValueError, TypeError, KeyError, AttributeError):
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from pytest_medeval.models.base import Identity, Tick, silent
 from pytest_medeval.models.fingerprint import fingerprint_text
@@ -14,8 +15,9 @@ from pytest_medeval.types import Answer, Request
 class FakeModel:
     """Reply to the last message of a request from ``script``, and to anything else with ``default``.
 
-    A script is a mapping from the message's text to the reply's, or a function from request to answer. A request
-    with choices gets log-probability -1 for the choice that equals the scripted reply and -2 for the others.
+    A script is a mapping from the message's text to the reply's, or a function from request to answer. A
+    request with choices gets log-probability -1 for the choice that equals the scripted reply and -2 for the
+    others.
 
     >>> from pytest_medeval.types import Message
     >>> model = FakeModel({"2 + 2?": "4"})
@@ -37,14 +39,14 @@ class FakeModel:
     def answer(self, requests: Sequence[Request], tick: Tick = silent) -> list[Answer]:
         """Answer by the script."""
         self.asked += requests
-        answers = [self.script(request) if callable(self.script) else self._scripted(request) for request in requests]
+        script = self.script if callable(self.script) else partial(self._scripted, self.script)
+        answers = [script(request) for request in requests]
         tick(len(answers))
         return answers
 
-    def _scripted(self, request: Request) -> Answer:
-        assert not callable(self.script)  # noqa: S101 - narrows the type; answer() has looked
+    def _scripted(self, script: Mapping[str, str], request: Request) -> Answer:
         prompt = request.messages[-1].content
-        text, digest = self.script.get(prompt, self.default), fingerprint_text(prompt)
+        text, digest = script.get(prompt, self.default), fingerprint_text(prompt)
         tokens = len(prompt.split())
         if not request.choices:
             return Answer(text, prompt_hash=digest, prompt_tokens=tokens, reply_tokens=len(text.split()))

@@ -19,6 +19,9 @@ from pytest_medeval.errors import MedevalError
 REMEMBERED = "fingerprints.json"
 """Name of the file, in the cache folder, that remembers the digests of large files."""
 
+_DIGITS = 64
+"""Hexadecimal digits of a SHA-256."""
+
 _LARGE = 1 << 20
 """Files under this many bytes are hashed each time: looking them up costs as much."""
 
@@ -26,8 +29,8 @@ _LARGE = 1 << 20
 def fingerprint_weights(folder: Path, *, memory: Path | None = None) -> str:
     """Give the SHA-256 (hex) over names and contents of a folder's ``*.safetensors`` files, sorted by name.
 
-    ``memory`` is a cache folder in which digests of large files are remembered. A folder without such a file is
-    a ``MedevalError``.
+    ``memory`` is a cache folder in which digests of large files are remembered. A folder without such a file
+    is a ``MedevalError``.
     """
     files = sorted(folder.glob("*.safetensors"))
     if not files:
@@ -78,7 +81,7 @@ def _recall(memory: Path) -> dict[str, str]:
         return {}
     if not isinstance(known, dict):
         return {}
-    return {key: value for key, value in known.items() if isinstance(value, str) and len(value) == 64}  # noqa: PLR2004 - hex digits of SHA-256
+    return {key: value for key, value in known.items() if isinstance(value, str) and len(value) == _DIGITS}
 
 
 def _remember(memory: Path, known: dict[str, str]) -> None:

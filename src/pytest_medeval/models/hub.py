@@ -48,8 +48,8 @@ def _download(spec: HubSpec) -> Path:
 
     try:
         return Path(snapshot_download(spec.name, allow_patterns=_FILES))
-    except Exception as error:  # noqa: BLE001 - the client raises errors of four libraries
+    except Exception as error:  # noqa: BLE001 - the client raises the errors of four libraries
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise MedevalError(
-            f"model {spec.name!r}: no such folder, not in the hub's cache, and the hub does not give it: {reason}"
+            f"model {spec.name!r}: no such folder, not in the hub's cache, nor given by the hub: {reason}"
         ) from None

@@ -14,14 +14,21 @@ from pytest_medeval.models.hub import model_folder
 from pytest_medeval.models.spec import AdapterSpec, LocalSpec, read_json
 
 _TOKENIZER_FILES = (
-    "added_tokens.json", "merges.txt", "special_tokens_map.json", "spiece.model", "tokenizer.json", "tokenizer.model",
-    "tokenizer_config.json", "vocab.json", "vocab.txt",
+    "added_tokens.json",
+    "merges.txt",
+    "special_tokens_map.json",
+    "spiece.model",
+    "tokenizer.json",
+    "tokenizer.model",
+    "tokenizer_config.json",
+    "vocab.json",
+    "vocab.txt",
 )
 _DTYPES = ("float32", "bfloat16", "float16")
 
 
 def identify(spec: LocalSpec, settings: Settings) -> Identity:
-    """Compute the identity of a local model; hashing of large files is remembered under ``settings.cache``."""
+    """Compute the identity of a local model; digests of large files are kept under ``settings.cache``."""
     folder = model_folder(spec)
     base = fingerprint_weights(folder, memory=settings.cache)
     config = fingerprint_text((folder / "config.json").read_text(encoding="utf-8"))
@@ -50,7 +57,7 @@ def tokenizer_folder(spec: LocalSpec) -> Path:
 
 
 def chat_template(folder: Path) -> str | None:
-    """Read the chat template's text from ``chat_template.jinja`` or ``tokenizer_config.json``, where there is one."""
+    """Read the chat template's text from ``chat_template.jinja`` or ``tokenizer_config.json``, if any."""
     if (folder / "chat_template.jinja").is_file():
         return (folder / "chat_template.jinja").read_text(encoding="utf-8")
     config = folder / "tokenizer_config.json"
@@ -59,7 +66,7 @@ def chat_template(folder: Path) -> str | None:
 
 
 def resolve_device(device: str) -> str:
-    """Turn ``auto`` into ``cuda`` where this machine shows an NVIDIA device and torch was built for it, else ``cpu``.
+    """Turn ``auto`` into ``cuda`` where there is an NVIDIA device and torch was built for it, else ``cpu``.
 
     Asking torch would cost seconds, and a run whose replies are all in the cache needs no torch.
     """
@@ -84,7 +91,9 @@ def backend_version() -> str:
     """Hash the code that turns a prompt into a reply: ours, and the versions of the libraries below it."""
     here = Path(__file__).parent
     ours = fingerprint_files(sorted([*here.glob("local*.py"), here / "plan.py"]))
-    return fingerprint_text(ours, *(_version(name) for name in ("torch", "transformers", "peft", "tokenizers")))
+    return fingerprint_text(
+        ours, *(_version(name) for name in ("torch", "transformers", "peft", "tokenizers"))
+    )
 
 
 def _tokenizer(folder: Path) -> str:

@@ -23,9 +23,10 @@ Found: TypeAlias = list[tuple[int, Answer]]
 
 
 def load_local(spec: LocalSpec, identity: Identity, settings: Settings) -> LocalModel:
-    """Load weights (once a process for each base), tokenizer and adapter, and prove that the adapter is applied.
+    """Load weights (once a process for each base), tokenizer and adapter; prove the adapter is applied.
 
-    ``settings.threads`` sets torch's threads for the whole process. ``MedevalError`` where anything is missing.
+    ``settings.threads`` sets torch's threads for the whole process. ``MedevalError`` where anything is
+    missing.
     """
     if settings.threads is not None and identity.device == "cpu":
         torch.set_num_threads(settings.threads)
@@ -98,7 +99,11 @@ class LocalModel:
 
     def _score(self, model: Any, scored: list[int], prompts: list[Prompt]) -> Iterator[Found]:
         chosen = [prompts[index] for index in scored]
-        found = score_plain(model, chosen, self._budget) if self._base.plain else Scorer(model, self._budget).score(chosen)
+        found = (
+            score_plain(model, chosen, self._budget)
+            if self._base.plain
+            else Scorer(model, self._budget).score(chosen)
+        )
         for batch in found:
             yield [
                 (scored[place], _answer(chosen[place], finish="choice", logprobs=logprobs,
@@ -114,7 +119,10 @@ class LocalModel:
         rows = self._budget.rows_of(max(lengths, default=1))
         for batch in batches(lengths, tokens=self._budget.kept, rows=rows):
             for done in halving([tasks[place] for place in batch], lambda some: self._reply_to(model, some)):
-                yield [(task.index, self._reply(task, requests[task.index], prompts[task.index])) for task in done]
+                yield [
+                    (task.index, self._reply(task, requests[task.index], prompts[task.index]))
+                    for task in done
+                ]
 
     def _reply_to(self, model: Any, tasks: Sequence[Task]) -> list[Task]:
         for task in tasks:

@@ -6,7 +6,6 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface
@@ -16,12 +15,13 @@ TREE = "medeval_tree"
 
 
 def tree_attention(
-    module: Any, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, **options: Any
+    _module: Any, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, **options: Any
 ) -> tuple[Tensor, None]:
     """Attend under a 4-D mask without copying keys for the query heads that share them.
 
-    query (B, H, L, D), key and value (B, K, T, D), mask (B, 1, L, T) -> (B, L, H, D). The H / K query heads of one
-    key head are laid behind each other as if they were more queries; Transformers would repeat the keys instead.
+    query (B, H, L, D), key and value (B, K, T, D), mask (B, 1, L, T) -> (B, L, H, D). The H / K query heads
+    of one key head are laid behind each other as if they were more queries; Transformers repeats the keys
+    instead.
     """
     batch, heads, length, width = query.shape
     shared = heads // key.shape[1]
@@ -29,8 +29,8 @@ def tree_attention(
         query = query.reshape(batch, key.shape[1], shared * length, width)
         attention_mask = _repeated(attention_mask, shared)
     found = scaled_dot_product_attention(
-        query, key, value, attn_mask=attention_mask, scale=options.get("scaling"), is_causal=attention_mask is None,
-        enable_gqa=shared > 1 and attention_mask is None,
+        query, key, value, attn_mask=attention_mask, scale=options.get("scaling"),
+        is_causal=attention_mask is None, enable_gqa=shared > 1 and attention_mask is None,
     )
     return found.reshape(batch, heads, length, -1).transpose(1, 2).contiguous(), None
 
@@ -51,27 +51,29 @@ AttentionInterface.register(TREE, tree_attention)
 def attending(model: Any, kind: str) -> Iterator[None]:
     """Let a model compute its attention by the function of that name, for a while."""
     configs = {id(config): config for config in (model.config, model.config.get_text_config())}.values()
-    before = [config._attn_implementation for config in configs]  # noqa: SLF001 - Transformers has no other switch
+    before = [config._attn_implementation for config in configs]  # noqa: SLF001 - there is no public switch
     try:
         for config in configs:
-            config._attn_implementation = kind  # noqa: SLF001 - as above
+            config._attn_implementation = kind  # noqa: SLF001 - there is no public switch
         yield
     finally:
         for config, name in zip(configs, before, strict=True):
-            config._attn_implementation = name  # noqa: SLF001 - as above
+            config._attn_implementation = name  # noqa: SLF001 - there is no public switch
 
 
-class Slots(CacheLayerMixin):
+class Slots(CacheLayerMixin):  # type: ignore[no-untyped-call]
     """Keys and values of one layer in memory laid out beforehand: (rows, heads, columns, width).
 
-    New ones are written where ``BufferCache`` says, and what is returned is a view of the columns in use: nothing is
-    copied but what is new.
+    New ones are written where ``BufferCache`` says, and what is returned is a view of the columns in use:
+    nothing is copied but what is new.
     """
 
     is_sliding = False
 
     def __init__(self, owner: BufferCache) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.keys: Any = None
+        self.values: Any = None
         self._owner = owner
 
     def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
@@ -112,31 +114,32 @@ class Slots(CacheLayerMixin):
 class BufferCache(Cache):
     """A cache of ``rows`` rows and ``columns`` columns, in use from column ``start`` up to column ``at``.
 
-    A forward pass of n rows writes to the rows from ``row`` on and to the columns from ``at`` on. Its caller moves
-    these marks, so the same beginning can be continued again and again.
+    A forward pass of n rows writes to the rows from ``row`` on and to the columns from ``at`` on. Its caller
+    moves these marks, so the same beginning can be continued again and again.
     """
 
     def __init__(self, layers: int, rows: int, columns: int) -> None:
         self.rows, self.columns, self.row, self.start, self.at = rows, columns, 0, 0, 0
-        super().__init__(layers=[Slots(self) for _ in range(layers)])
+        self._slots = [Slots(self) for _ in range(layers)]
+        super().__init__(layers=[*self._slots])
 
     def spread(self) -> None:
         """Copy the first row's columns in use to all other rows."""
         used = slice(self.start, self.at)
-        for layer in self.layers:
+        for layer in self._slots:
             layer.keys[1:, :, used] = layer.keys[:1, :, used]
             layer.values[1:, :, used] = layer.values[:1, :, used]
 
     def keep(self, rows: Tensor) -> None:
         """Keep these rows alone, in this order."""
         self.rows = len(rows)
-        for layer in self.layers:
+        for layer in self._slots:
             layer.keep(rows)
 
 
 @contextlib.contextmanager
 def scored_positions(model: Any, places: Tensor) -> Iterator[None]:
-    """Let the output layer see only the hidden states (B, L, width) at ``places`` of B x L: logits (1, N, V)."""
+    """Show the output layer only the hidden states (B, L, width) at N ``places``: logits (1, N, V)."""
 
     def pick(_module: Any, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
         return (inputs[0].flatten(0, 1)[places][None], *inputs[1:])

@@ -1,4 +1,4 @@
-"""One copy of base weights a process, shared by its adapters and by the baseline; proof that an adapter is applied."""
+"""One copy of base weights a process, shared by adapters and baseline; proof that an adapter is applied."""
 
 from __future__ import annotations
 
@@ -10,15 +10,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import peft
 import torch
 import transformers
-from peft import PeftConfig, PeftModel
 from transformers.utils import logging as transformers_logging
 
 from pytest_medeval.errors import MedevalError
 from pytest_medeval.models.base import Identity
 from pytest_medeval.models.hub import model_folder
 from pytest_medeval.models.spec import AdapterSpec, LocalSpec
+
+_LOGS: Any = transformers_logging
+_CAUSAL: Any = transformers.AutoModelForCausalLM
+_PEFT: Any = peft
 
 PROBE = 16
 """Tokens of the prompt on which an adapter must change the logits."""
@@ -28,7 +32,8 @@ PROBE = 16
 class Base:
     """A loaded full model and the adapters that have been put into it.
 
-    peft builds its layers into ``model`` itself, so calling ``model`` is calling whatever ``using`` has switched on.
+    peft builds its layers into ``model`` itself, so calling ``model`` is calling whatever ``using`` has
+    switched on.
     """
 
     model: Any
@@ -59,66 +64,77 @@ def forget_bases() -> None:
 
 
 def open_base(spec: LocalSpec, identity: Identity) -> Base:
-    """Load a full model, or find it loaded already; put the adapter of ``spec`` in and prove that it works."""
+    """Load a full model, or find it loaded; put the adapter of ``spec`` in and prove that it works."""
     key = (identity.base, identity.dtype, identity.device)
     folder = model_folder(spec)
     if key not in _BASES:
         _BASES[key] = Base(_load(folder, identity))
     base = _BASES[key]
-    if isinstance(spec, AdapterSpec) and identity.adapter is not None and identity.adapter not in base.adapters:
+    if (
+        isinstance(spec, AdapterSpec)
+        and identity.adapter is not None
+        and identity.adapter not in base.adapters
+    ):
         _attach(base, spec.folder, identity.adapter)
     return base
 
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Keep progress bars, warnings and log lines of the libraries below from the terminal and from pytest's filters."""
-    bars = transformers_logging.is_progress_bar_enabled()
-    level = transformers_logging.get_verbosity()
-    transformers_logging.set_verbosity(logging.CRITICAL)
-    transformers_logging.disable_progress_bar()
+    """Keep the libraries' bars, warnings and log lines from the terminal and from pytest's filters."""
+    bars, level = _LOGS.is_progress_bar_enabled(), _LOGS.get_verbosity()
+    _LOGS.set_verbosity(logging.CRITICAL)
+    _LOGS.disable_progress_bar()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        transformers_logging.set_verbosity(level)
+        _LOGS.set_verbosity(level)
         if bars:
-            transformers_logging.enable_progress_bar()
+            _LOGS.enable_progress_bar()
 
 
 def _load(folder: Path, identity: Identity) -> Any:
-    """Load weights in the dtype and on the device of ``identity``; a weight that is missing would be random."""
+    """Load weights in the dtype and on the device of ``identity``; a missing weight would be random."""
     try:
-        model, info = transformers.AutoModelForCausalLM.from_pretrained(
-            folder, dtype=getattr(torch, str(identity.dtype)), local_files_only=True, output_loading_info=True,
-            use_safetensors=True,
+        model, info = _CAUSAL.from_pretrained(
+            folder, dtype=getattr(torch, str(identity.dtype)), local_files_only=True, use_safetensors=True,
+            output_loading_info=True,
         )
         model = model.to(identity.device)
     except Exception as error:
-        raise MedevalError(f"{folder}: cannot be loaded as a causal language model: {_first_line(error)}") from error
+        raise MedevalError(f"{folder}: cannot be loaded as a causal model: {_first_line(error)}") from error
     broken = sorted([*info["missing_keys"], *(str(key[0]) for key in info["mismatched_keys"])])
     if broken:
-        raise MedevalError(f"{folder}: {len(broken)} weights are missing or have the wrong shape, the first is {broken[0]!r}")
-    return model.eval().requires_grad_(False)  # noqa: FBT003 - torch's own signature
+        raise MedevalError(
+            f"{folder}: {len(broken)} weights are missing or have the wrong shape, the first is {broken[0]!r}"
+        )
+    return model.eval().requires_grad_(False)
 
 
 def _attach(base: Base, folder: Path, digest: str) -> None:
-    """Put an adapter into a loaded base: all of its keys must find their place, and the logits must change."""
+    """Put an adapter into a loaded base: all of its keys must find a place, and the logits must change."""
     name = f"adapter{len(base.adapters)}"
     try:
-        config = PeftConfig.from_pretrained(folder)
+        config = _PEFT.PeftConfig.from_pretrained(folder)
         config.inference_mode = True
         if base.wrapped is None:
-            base.wrapped = PeftModel(base.model, config, adapter_name=name, autocast_adapter_dtype=False)
-        result = base.wrapped.load_adapter(folder, name, is_trainable=False, autocast_adapter_dtype=False)
+            base.wrapped = _PEFT.PeftModel(
+                base.model, config, adapter_name=name, autocast_adapter_dtype=False
+            )
+        result = base.wrapped.load_adapter(
+            str(folder), name, is_trainable=False, autocast_adapter_dtype=False
+        )
     except Exception as error:
-        raise MedevalError(f"{folder}: the adapter cannot be put into its base: {_first_line(error)}") from error
+        raise MedevalError(
+            f"{folder}: the adapter does not go into its base: {_first_line(error)}"
+        ) from error
     for what, keys in (("missing", result.missing_keys), ("unexpected", result.unexpected_keys)):
         if keys:
-            raise MedevalError(f"{folder}: {len(keys)} LoRA keys are {what}, the first is {sorted(keys)[0]!r}")
+            raise MedevalError(f"{folder}: {len(keys)} LoRA keys are {what}, the first is {min(keys)!r}")
     base.adapters[digest] = name
-    base.wrapped.requires_grad_(False)  # noqa: FBT003 - torch's own signature
+    base.wrapped.requires_grad_(False)
     _prove(base, folder, digest)
 
 
@@ -134,7 +150,7 @@ def _prove(base: Base, folder: Path, digest: str) -> None:
     if not bool(tuned.isfinite().all()):
         raise MedevalError(f"{folder}: with this adapter the model gives logits that are not finite")
     if torch.equal(tuned, plain):
-        raise MedevalError(f"{folder}: the adapter changes nothing: the logits of a probe prompt equal its base's")
+        raise MedevalError(f"{folder}: the adapter changes nothing: its logits on a probe equal its base's")
 
 
 def _first_line(error: Exception) -> str:

@@ -1,8 +1,8 @@
 """Log-likelihoods of choices as replies: every token once.
 
-All requests are known beforehand. What they share at the beginning (system prompt, few-shot examples) is computed
-once and kept as keys and values; the rest of each prompt with all of its choices is one tree in one row. The last
-token of a choice is predicted, never fed, so that one-letter choices cost no token at all.
+All requests are known beforehand. What they share at the beginning (system prompt, few-shot examples) is
+computed once and kept as keys and values; the rest of each prompt with all of its choices is one tree in one
+row. The last token of a choice is predicted, never fed, so that one-letter choices cost no token at all.
 """
 
 from __future__ import annotations
@@ -23,13 +23,14 @@ from pytest_medeval.models.plan import batches
 from pytest_medeval.models.tree import Numbers, Tree, pack, shared_prefixes
 
 GROUP_COST = 512
-"""Tokens that a shared beginning must save before it is computed apart: about one forward pass of a small batch."""
+"""Tokens that a shared beginning must save before it is computed apart: about one forward pass."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A request (by index) with its choices as a tree; ``target[i]``, a token of choice ``owner[i]``, is predicted at
-    node ``node[i]``.
+    """A request (by index) and its choices as a tree.
+
+    Token ``target[i]``, which belongs to choice ``owner[i]``, is predicted at node ``node[i]``.
     """
 
     request: int
@@ -65,9 +66,13 @@ class Scorer:
         """Give, a batch at a time, the index of each prompt with the log-likelihoods of its choices."""
         for group in shared_prefixes([prompt.ids[:-1] for prompt in prompts], cost=self.cost):
             prefix = prompts[group.members[0]].ids[: group.shared]
-            yield from self._group(prefix, [make_row(index, prompts[index], group.shared) for index in group.members])
+            yield from self._group(
+                prefix, [make_row(index, prompts[index], group.shared) for index in group.members]
+            )
 
-    def _group(self, prefix: tuple[int, ...], rows: list[Row]) -> Iterator[list[tuple[int, tuple[float, ...]]]]:
+    def _group(
+        self, prefix: tuple[int, ...], rows: list[Row]
+    ) -> Iterator[list[tuple[int, tuple[float, ...]]]]:
         lengths = [len(row.tree.tokens) for row in rows]
         fitting = self.budget.rows_of(len(prefix) + max(lengths))
         plan = list(batches(lengths, tokens=self.budget.tokens, rows=fitting))
@@ -106,7 +111,8 @@ class Scorer:
         found = log_likelihoods(logits, torch.from_numpy(back).to(device), targets).cpu().double().numpy()
         parts = np.split(found, np.cumsum([len(row.node) for row in rows])[:-1])
         return [
-            (row.request, tuple(np.bincount(row.owner, part).tolist())) for row, part in zip(rows, parts, strict=True)
+            (row.request, tuple(np.bincount(row.owner, part).tolist()))
+            for row, part in zip(rows, parts, strict=True)
         ]
 
 
@@ -116,12 +122,16 @@ def _padded(rows: Sequence[Row]) -> tuple[Numbers, Numbers, Numbers]:
     tokens, depths, ends = np.zeros(shape, np.int64), np.zeros(shape, np.int64), np.zeros(shape, np.int64)
     for place, row in enumerate(rows):
         size = len(row.tree.tokens)
-        tokens[place, :size], depths[place, :size], ends[place, :size] = row.tree.tokens, row.tree.depths, row.tree.ends
+        tokens[place, :size], depths[place, :size], ends[place, :size] = (
+            row.tree.tokens,
+            row.tree.depths,
+            row.tree.ends,
+        )
     return tokens, depths, ends
 
 
 def log_likelihoods(logits: Tensor, places: Tensor, targets: Tensor) -> Tensor:
-    """Give the log-probability, in float32, of each target at its place: logits (N, V), places and targets (M,)."""
+    """Give the log-probability, in float32, of targets (M,) at places (M,) of logits (N, V)."""
     logits = logits.float()
     return logits[places, targets] - logits.logsumexp(-1)[places]
 
@@ -129,8 +139,8 @@ def log_likelihoods(logits: Tensor, places: Tensor, targets: Tensor) -> Tensor:
 def tree_mask(ends: Tensor, past: int, dtype: torch.dtype) -> Tensor:
     """Give the additive mask (B, 1, L, past + L) of trees: ``ends`` (B, L), 0 where a row is padding.
 
-    Node i sees the whole past and each node j with ``j <= i < ends[j]``; padding sees the past and itself, since a row
-    of a softmax must see something.
+    Node i sees the whole past and each node j with ``j <= i < ends[j]``; padding sees the past and itself,
+    since a row of a softmax must see something.
     """
     nodes = torch.arange(ends.shape[1], device=ends.device)
     seen = (nodes[None, None, :] <= nodes[None, :, None]) & (nodes[None, :, None] < ends[:, None, :])
@@ -143,20 +153,25 @@ def tree_mask(ends: Tensor, past: int, dtype: torch.dtype) -> Tensor:
 def score_plain(
     model: Any, prompts: Sequence[Prompt], budget: Budget
 ) -> Iterator[list[tuple[int, tuple[float, ...]]]]:
-    """Score choices on the plain path, one prompt with all its choices at a time, in the order of the prompts."""
+    """Score choices on the plain path, one prompt with all its choices at a time."""
     for index, prompt in enumerate(prompts):
         rows = [(prompt, choice) for choice in range(len(prompt.choices))]
         fitting = budget.rows_of(len(prompt.ids) + max(map(len, prompt.choices)))
         parts = [rows[start : start + fitting] for start in range(0, len(rows), fitting)]
-        found = [value for part in parts for half in halving(part, lambda some: score_rows(model, some)) for value in half]
+        found = [
+            value
+            for part in parts
+            for half in halving(part, lambda some: score_rows(model, some))
+            for value in half
+        ]
         yield [(index, tuple(found))]
 
 
 def score_rows(model: Any, rows: Sequence[tuple[Prompt, int]]) -> list[float]:
     """Give the log-likelihood of one choice of each prompt, each as a row of its own.
 
-    The plain path, which every causal model can go and by which the faster one is checked: rows are right-padded,
-    log-softmax is taken in float32, and the last token of a choice is predicted but not fed.
+    The plain path, which every causal model can go and by which the faster one is checked: rows are
+    right-padded, log-softmax is taken in float32, and the last token of a choice is predicted but not fed.
     """
     sequences = [prompt.ids + prompt.choices[choice] for prompt, choice in rows]
     longest = max(map(len, sequences)) - 1

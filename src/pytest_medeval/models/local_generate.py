@@ -1,7 +1,8 @@
 """Greedy replies, many at a time.
 
-The lean path keeps one cache whose memory is laid out beforehand: every prompt is read without padding into its own
-row, aligned at the right, so that each step writes one column and copies nothing. Rows that have ended leave.
+The lean path keeps one cache whose memory is laid out beforehand: every prompt is read without padding into
+its own row, aligned at the right, so that each step writes one column and copies nothing. Rows that have
+ended leave.
 """
 
 from __future__ import annotations
@@ -16,12 +17,12 @@ from torch import Tensor
 from pytest_medeval.models.local_attention import BufferCache, scored_positions
 
 _LEAVE = 0.2
-"""Share of a batch's rows that must have ended before the others are moved together, which copies their cache."""
+"""Share of a batch's rows that must have ended before the rest is moved together, which copies its cache."""
 
 
 @dataclass
 class Task:
-    """A prompt being answered: its ids, how many may follow, when else to stop, and what has followed so far."""
+    """A prompt being answered: its ids, how many may follow, when else to stop, what has followed so far."""
 
     index: int
     prompt: tuple[int, ...]
@@ -69,31 +70,35 @@ def _read_prompts(model: Any, rows: Sequence[Task], cache: BufferCache, tokens: 
     longest, place = len(rows[0].prompt), 0
     while place < len(rows):
         length = len(rows[place].prompt)
-        together = [task.prompt for task in rows[place : place + max(1, tokens // length)] if len(task.prompt) == length]
+        some = rows[place : place + max(1, tokens // length)]
+        together = [task.prompt for task in some if len(task.prompt) == length]
         cache.row, cache.start, cache.at = place, longest - length, longest - length
         last = torch.arange(1, len(together) + 1, device=model.device) * length - 1
         with scored_positions(model, last):
-            logits = model(
-                input_ids=torch.tensor(together, device=model.device), past_key_values=cache, use_cache=True
-            ).logits
+            ids = torch.tensor(together, device=model.device)
+            logits = model(input_ids=ids, past_key_values=cache, use_cache=True).logits
         first.append(logits[0].argmax(-1))
         place += len(together)
     return torch.cat(first)
 
 
 def _step(model: Any, cache: BufferCache, newest: Tensor, positions: Tensor, starts: Tensor) -> Tensor:
-    """Feed the newest token of each row (B,) and give the next; row r sees the columns from ``starts[r]`` on."""
+    """Feed the newest token of each row (B,) and give the next; row r sees columns from ``starts[r]`` on."""
     mask = None
     if bool((starts != cache.start).any()):
         columns = torch.arange(cache.start, cache.at + 1, device=newest.device)
         mask = torch.zeros(len(newest), 1, 1, len(columns), dtype=model.dtype, device=newest.device)
         mask.masked_fill_((columns < starts[:, None])[:, None, None], torch.finfo(model.dtype).min)
     logits = model(
-        input_ids=newest[:, None], attention_mask=mask, position_ids=positions[:, None], past_key_values=cache,
+        input_ids=newest[:, None],
+        attention_mask=mask,
+        position_ids=positions[:, None],
+        past_key_values=cache,
         use_cache=True,
     ).logits
     cache.at += 1
-    return logits[:, -1].argmax(-1)
+    newer: Tensor = logits[:, -1].argmax(-1)
+    return newer
 
 
 def generate_plain(model: Any, tasks: Sequence[Task], ends: set[int]) -> list[Task]:

@@ -17,8 +17,8 @@ R = TypeVar("R")
 
 _CPU = (1024, 64)
 _ELSEWHERE = (16384, 256)
-"""Tokens of a forward pass, rows of a generating batch. On a CPU more tokens only push activations out of its caches;
-an accelerator wants enough of them to be busy."""
+"""Tokens of a forward pass, rows of a generating batch. On a CPU more tokens only push activations out of its
+caches; an accelerator wants enough of them to be busy."""
 _SHARE = 0.4
 """Part of the free memory that keys and values may take: activations and other processes need the rest."""
 
@@ -38,27 +38,36 @@ class Budget:
 
 def find_budget(model: Any, batch_size: int | Literal["auto"]) -> Budget:
     """Find the bounds for a model on its device; a ``batch_size`` given by the user bounds the rows."""
-    config = model.config.get_text_config()
-    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
-    width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    token = 2 * int(config.num_hidden_layers) * int(heads) * int(width) * model.dtype.itemsize
-    kept = int(_free(model.device) * _SHARE) // token
+    kept = int(_free(model.device) * _SHARE) // _bytes_a_token(model)
     tokens, rows = _CPU if model.device.type == "cpu" else _ELSEWHERE
     if batch_size != "auto":
         return Budget(1 << 30, batch_size, kept)
     return Budget(tokens, rows, kept)
 
 
+def _bytes_a_token(model: Any) -> int:
+    """Give the bytes of one token's keys and values in all layers."""
+    config = model.config.get_text_config()
+    heads = getattr(config, "num_attention_heads", None) or 1
+    shared = getattr(config, "num_key_value_heads", None) or heads
+    width = getattr(config, "head_dim", None) or config.hidden_size // heads
+    return 2 * int(config.num_hidden_layers) * int(shared) * int(width) * int(model.dtype.itemsize)
+
+
 def halving(batch: Sequence[T], run: Callable[[Sequence[T]], R]) -> Iterator[R]:
     """Run a batch; where memory is short, run its halves. A single member that does not fit is an error."""
     try:
-        yield run(batch)
-        return
+        done = run(batch)
     except (RuntimeError, MemoryError) as error:
         if not _is_shortage(error):
             raise
         if len(batch) == 1:
-            raise MedevalError("memory is short for a single prompt: choose a smaller model or dtype") from None
+            raise MedevalError(
+                "memory is short for one prompt alone: choose a smaller model or dtype"
+            ) from None
+    else:
+        yield done
+        return
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
     middle = (len(batch) + 1) // 2
@@ -67,8 +76,8 @@ def halving(batch: Sequence[T], run: Callable[[Sequence[T]], R]) -> Iterator[R]:
 
 
 def _is_shortage(error: Exception) -> bool:
-    kinds = (MemoryError, torch.OutOfMemoryError)
-    return isinstance(error, kinds) or "can't allocate memory" in str(error) or "not enough memory" in str(error)
+    told = ("can't allocate memory", "not enough memory")  # torch's allocator for the CPU raises RuntimeError
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(text in str(error) for text in told)
 
 
 def _free(device: torch.device) -> int:

@@ -13,7 +13,7 @@ from pytest_medeval.models.local_prompts import Prompt
 
 _EXACT = 1e-3
 _ROUGH = 0.1
-"""Agreement asked for in float32, and in 16-bit dtypes, where another order of sums shows; a wrong mask is worse."""
+"""Agreement asked for in float32 and in 16 bits, where the order of sums shows; a wrong mask is worse."""
 
 
 def why_plain(model: Any) -> str:
@@ -27,7 +27,7 @@ def why_plain(model: Any) -> str:
     try:
         with torch.inference_mode():
             return _compare(model)
-    except Exception as error:  # noqa: BLE001 - whatever an architecture does not take, the plain paths do
+    except Exception as error:  # noqa: BLE001 - what an architecture does not take, the plain paths do
         lines = str(error).strip().splitlines() or [""]
         return f"trying it failed: {type(error).__name__}: {lines[0]}"
 
@@ -43,7 +43,9 @@ def _compare(model: Any) -> str:
         for index, found in batch:
             prompt = prompts[index]
             plain = score_rows(model, [(prompt, choice) for choice in range(len(prompt.choices))])
-            if any(abs(one - two) > slack * max(1.0, abs(two)) for one, two in zip(found, plain, strict=True)):
+            if any(
+                abs(one - two) > slack * max(1.0, abs(two)) for one, two in zip(found, plain, strict=True)
+            ):
                 return f"a probe's log-likelihoods differ: {found[0]:.5f} against {plain[0]:.5f}"
     tasks = [Task(place, prompt.ids, 3, lambda _: False) for place, prompt in enumerate(prompts)]
     for task in generate_lean(model, tasks, set(), tokens=64):

@@ -1,9 +1,9 @@
 """Messages to token ids, by the model's own chat template where it has one.
 
-With a template the reply starts right behind the generation prompt, so a choice is tokenised on its own. Without one
-the messages are joined by blank lines and the reply is the next such part; prompt and choice are then tokenised
-together and split at the prompt's length, as lm-evaluation-harness does (``encode_pair``), since a token may reach
-over the border.
+With a template the reply starts right behind the generation prompt, so a choice is tokenised on its own.
+Without one the messages are joined by blank lines and the reply is the next such part; prompt and choice are
+then tokenised together and split at the prompt's length, as lm-evaluation-harness does (``encode_pair``),
+since a token may reach over the border.
 """
 
 from __future__ import annotations
@@ -43,7 +43,9 @@ class Prompter:
         try:
             self.tokenizer: Any = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
         except Exception as error:
-            raise MedevalError(f"{folder}: its tokenizer cannot be loaded: {str(error).strip().splitlines()[0]}") from error
+            raise MedevalError(
+                f"{folder}: its tokenizer cannot be loaded: {str(error).strip().splitlines()[0]}"
+            ) from error
         self.templated = bool(self.tokenizer.chat_template)
         self._takes_system = self.templated and self._system_shows()
 
@@ -60,7 +62,7 @@ class Prompter:
         return text
 
     def end_tokens(self) -> set[int]:
-        """Give the ids that end a reply: end of text, and what the template puts behind an assistant's turn."""
+        """Give the ids that end a reply: end of text, and what the template puts behind a reply."""
         ends = {self.tokenizer.eos_token_id} - {None}
         if self.templated:
             turns = [Message("user", _MARK), Message("assistant", _MARK)]
@@ -77,7 +79,9 @@ class Prompter:
         if not self._takes_system:
             turns = _merged(turns)
         try:
-            text: str = self.tokenizer.apply_chat_template(turns, add_generation_prompt=prompt, tokenize=False)
+            text: str = self.tokenizer.apply_chat_template(
+                turns, add_generation_prompt=prompt, tokenize=False
+            )
         except TemplateError as error:
             roles = ", ".join(turn["role"] for turn in turns)
             raise MedevalError(f"the model's chat template refuses the turns {roles}: {error}") from None
@@ -87,7 +91,9 @@ class Prompter:
         """Try whether the template takes a system turn; some raise, others leave it out silently."""
         turns = [{"role": "system", "content": _MARK}, {"role": "user", "content": "?"}]
         try:
-            return _MARK in self.tokenizer.apply_chat_template(turns, add_generation_prompt=True, tokenize=False)
+            return _MARK in self.tokenizer.apply_chat_template(
+                turns, add_generation_prompt=True, tokenize=False
+            )
         except TemplateError:
             return False
 

@@ -21,7 +21,7 @@ def check_local(spec: LocalSpec, settings: Settings) -> None:
 
 
 def open_local(spec: LocalSpec, settings: Settings) -> Model:
-    """Check and identify a model by its files; weights come with the first request that has no stored reply."""
+    """Check and identify a model by its files; weights come with the first request without stored reply."""
     check_local(spec, settings)
     identity = identify(spec, settings)
     store = None if settings.cache is None else Store(settings.cache)

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 def batches(lengths: Sequence[int], *, tokens: int, rows: int) -> Iterator[list[int]]:
     """Group indices of ``lengths`` into batches of similar length, the longest first.
 
-    A batch padded to its longest member holds at most ``tokens`` tokens and ``rows`` rows; a row that is longer
-    than ``tokens`` makes a batch of its own. Every index comes exactly once; equal lengths keep their order.
-    Longest first, so that memory that does not suffice shows at once and not after hours.
+    A batch padded to its longest member holds at most ``tokens`` tokens and ``rows`` rows; a row that is
+    longer than ``tokens`` makes a batch of its own. Every index comes exactly once; equal lengths keep their
+    order. Longest first, so that memory that does not suffice shows at once and not after hours.
     """
     order = sorted(range(len(lengths)), key=lambda index: -lengths[index])
     batch: list[int] = []

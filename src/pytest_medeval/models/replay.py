@@ -81,5 +81,7 @@ def open_replay(spec: ReplaySpec, settings: Settings) -> Replay:
 
 def _replies(record: Mapping[str, Any], role: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for case in record["cases"]:
-        if role in case and "request" in case:
+        for part in case.get(role, {}).get("parts", ()):
+            yield part["request"], part
+        if role in case and "request" in case and "parts" not in case[role]:
             yield case["request"], case[role]

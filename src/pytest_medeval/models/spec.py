@@ -219,7 +219,8 @@ def _adapter(text: str, folder: Path, root: Path) -> AdapterSpec:
     name = config.get("base_model_name_or_path")
     if not isinstance(name, str) or not name.strip():
         raise MedevalError(
-            f"{folder / 'adapter_config.json'}: base_model_name_or_path is {name!r}; accepted: a folder or hub name"
+            f"{folder / 'adapter_config.json'}: base_model_name_or_path is {name!r}; "
+            "accepted: a folder or hub name"
         )
     return AdapterSpec(text, folder, _base(folder, name, root))
 
@@ -251,7 +252,7 @@ def _require_weights(text: str, folder: Path, pattern: str) -> None:
     new = pickles[0].with_suffix(".safetensors").name
     raise MedevalError(
         f"model {text!r}: {pickles[0]} is a pickle and may run code; accepted: safetensors only; "
-        f"convert it with safetensors.torch.save_file(torch.load({pickles[0].name!r}, weights_only=True), {new!r})"
+        f"convert: safetensors.torch.save_file(torch.load({pickles[0].name!r}, weights_only=True), {new!r})"
     )
 
 

@@ -1,7 +1,8 @@
 """Token sequences that share beginnings, as a tree: every token is computed once. No torch here.
 
-A tree lies in a row in depth-first order, so the descendants of a node are the nodes right behind it, up to its
-``end``. One number a node then tells who may attend to whom: node i sees node j when ``j <= i < end[j]``.
+A tree lies in a row in depth-first order, so the descendants of a node are the nodes right behind it, up to
+its ``end``. One number a node then tells who may attend to whom: node i sees node j when ``j <= i <
+end[j]``.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ Numbers = NDArray[np.int64]
 class Tree:
     """Sequences packed into one row, in the order in which they were given.
 
-    ``tokens``, ``depths`` (place of a token in its sequence) and ``ends`` have one entry a node; ``paths[i]`` lists
-    the nodes of sequence i from its first token to its last.
+    ``tokens``, ``depths`` (place of a token in its sequence) and ``ends`` have one entry a node;
+    ``paths[i]`` lists the nodes of sequence i from its first token to its last.
     """
 
     tokens: Numbers
@@ -87,9 +88,10 @@ def common(one: Sequence[int], two: Sequence[int]) -> int:
 def shared_prefixes(sequences: Sequence[Ids], *, cost: int) -> list[Group]:
     """Group sequences by their beginnings so that the most tokens are saved; every index is in one group.
 
-    A group of n sequences that share s tokens saves (n - 1) s - ``cost``, where ``cost`` is what a group loses by
-    being computed apart from the others. Candidates are the nodes of the sequences' prefix tree: each is taken
-    whole or as the best of its parts. Sequences for which no group pays stay together in one that shares nothing.
+    A group of n sequences that share s tokens saves (n - 1) s - ``cost``, where ``cost`` is what a group
+    loses by being computed apart from the others. Candidates are the nodes of the sequences' prefix tree:
+    each is taken whole or as the best of its parts. Sequences for which no group pays stay together in one
+    that shares nothing.
     """
     order = sorted(range(len(sequences)), key=lambda number: sequences[number])
     alone: list[int] = []
@@ -103,7 +105,7 @@ def shared_prefixes(sequences: Sequence[Ids], *, cost: int) -> list[Group]:
 
 
 def _best(order: list[int], shared: list[int], cost: int) -> list[Group]:
-    """Walk over the nodes of the prefix tree from the leaves up; ``shared[i]`` links ``order[i]`` and the next."""
+    """Walk over the prefix tree from the leaves up; ``shared[i]`` links ``order[i]`` and the next."""
     if not order:
         return []
     open_nodes: list[tuple[int, list[_Node]]] = []

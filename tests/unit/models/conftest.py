@@ -1,5 +1,6 @@
 """Tiny models with seeded random weights, made on the spot: no network, nothing shipped."""
 
+import importlib.util
 import json
 import warnings
 from collections.abc import Callable
@@ -7,9 +8,20 @@ from pathlib import Path
 
 import pytest
 
+collect_ignore_glob = [] if importlib.util.find_spec("torch") else ["test_local*.py"]
+"""Without the extra ``local`` its tests cannot even be imported."""
+
+SPECIAL = {"bos_token": "<s>", "eos_token": "</s>", "pad_token": "</s>"}
 SHAPE = {
-    "vocab_size": 320, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4,
-    "max_position_embeddings": 512, "bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 1,
+    "vocab_size": 320,
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "max_position_embeddings": 512,
+    "bos_token_id": 0,
+    "eos_token_id": 1,
+    "pad_token_id": 1,
 }
 GROUPED = {**SHAPE, "num_key_value_heads": 2}
 SHAPES = {
@@ -50,7 +62,7 @@ def _tokenizer(folder: Path, template: str | None) -> None:
     )
     inner.train_from_iterator(SENTENCES * 20, trainer)
     tokenizer = transformers.PreTrainedTokenizerFast(
-        tokenizer_object=inner, bos_token="<s>", eos_token="</s>", pad_token="</s>",
+        tokenizer_object=inner, **SPECIAL,
         additional_special_tokens=["<|im_start|>", "<|im_end|>"],
     )
     tokenizer.chat_template = template
@@ -86,9 +98,11 @@ def make_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
 
 @pytest.fixture(scope="session")
 def make_adapter(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """Give a function (base folder, seed, targets) -> folder of a LoRA adapter with random weights on that base."""
+    """Give a function (base folder, seed, targets) -> folder of a random LoRA adapter on that base."""
 
-    def make(base: Path, *, seed: int = 1, targets: list[str] | str = "all-linear", provenance: str | None = None) -> Path:
+    def make(
+        base: Path, *, seed: int = 1, targets: list[str] | str = "all-linear", provenance: str | None = None
+    ) -> Path:
         import peft
         import torch
         import transformers

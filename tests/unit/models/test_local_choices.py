@@ -2,15 +2,14 @@
 
 import numpy as np
 import pytest
+import torch
 
-torch = pytest.importorskip("torch", reason="torch is not installed (extra: local)")
-
-from pytest_medeval.models import Settings, parse_spec  # noqa: E402 - after the check for torch
-from pytest_medeval.models.identity import identify  # noqa: E402 - after the check for torch
-from pytest_medeval.models.local import load_local  # noqa: E402 - after the check for torch
-from pytest_medeval.models.local_choices import Scorer, score_rows  # noqa: E402 - after the check for torch
-from pytest_medeval.models.local_memory import Budget  # noqa: E402 - after the check for torch
-from pytest_medeval.types import Message, Request  # noqa: E402 - after the check for torch
+from pytest_medeval.models import Settings, parse_spec
+from pytest_medeval.models.identity import identify
+from pytest_medeval.models.local import load_local
+from pytest_medeval.models.local_choices import Scorer, score_rows
+from pytest_medeval.models.local_memory import Budget
+from pytest_medeval.types import Message, Request
 
 
 def _load(folder):
@@ -22,7 +21,10 @@ def _requests():
     shots = "The doctor finds cough and rash. " * 6
     texts = ("aspirin", "aspirin and rash", "fever, then a cough that lasts", "A")
     return [
-        Request((Message("system", shots), Message("user", "Which drug?" + " fever" * (i % 4) + "!" * i)), choices=texts[: 2 + i % 3])
+        Request(
+            (Message("system", shots), Message("user", "Which drug?" + " fever" * (i % 4) + "!" * i)),
+            choices=texts[: 2 + i % 3],
+        )
         for i in range(9)
     ]
 

@@ -1,0 +1,166 @@
+"""Stored answers: hit, missed, corrupt, foreign, bounded, shared by processes."""
+
+import multiprocessing
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from pytest_medeval.models.base import Identity
+from pytest_medeval.models.cache import FILE, CachedModel, Store
+from pytest_medeval.models.fake import FakeModel
+from pytest_medeval.types import Answer, Message, Request
+
+
+def _request(text: str, **fields) -> Request:
+    return Request((Message("user", text),), **fields)
+
+
+def _model(folder: Path, fingerprint: str = "f" * 64, version: str = "1", **script) -> CachedModel:
+    fake = FakeModel(script, default="?")
+    return CachedModel(Identity("fake", fingerprint), lambda: fake, Store(folder), version=version)
+
+
+def test_second_run_loads_nothing(tmp_path):
+    """The same requests are answered from disk, without the model."""
+    requests = [_request("a"), _request("b", choices=("x", "y"))]
+    first = _model(tmp_path, a="1", b="y").answer(requests)
+    again = _model(tmp_path)
+    assert again.answer(requests) == first
+    assert not again.loaded
+    assert (again.hits, again.misses, again.notices) == (2, 0, [])
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"fingerprint": "e" * 64},
+        {"version": "2"},
+    ],
+)
+def test_other_weights_or_code_miss(tmp_path, other):
+    """Replies of other weights, or of other code, never pass as this model's."""
+    _model(tmp_path, a="old").answer([_request("a")])
+    assert _model(tmp_path, **other, a="new").answer([_request("a")])[0].text == "new"
+
+
+@pytest.mark.parametrize("fields", [{"max_new_tokens": 7}, {"stop": ("x",)}, {"choices": ("x",)}])
+def test_every_field_of_a_request_counts(tmp_path, fields):
+    """Another token limit, stop string or choice is another request."""
+    _model(tmp_path, a="old").answer([_request("a")])
+    model = _model(tmp_path, a="new")
+    model.answer([_request("a", **fields)])
+    assert model.misses == 1
+
+
+def test_equal_requests_are_asked_once():
+    """Two cases with the same prompt cost one reply, and both get it; every request ticks."""
+    fake, ticks = FakeModel({"a": "1"}), []
+    model = CachedModel(Identity("fake", "f"), lambda: fake, None)
+    answers = model.answer([_request("a"), _request("b"), _request("a")], ticks.append)
+    assert [answer.text for answer in answers] == ["1", "", "1"]
+    assert len(fake.asked) == 2
+    assert sum(ticks) == 3
+
+
+def test_corrupt_entry_is_computed_again_and_reported(tmp_path):
+    """A changed byte in a stored reply is noticed, said, and mended."""
+    _model(tmp_path, a="good").answer([_request("a")])
+    base = sqlite3.connect(tmp_path / FILE)
+    with base:
+        base.execute("UPDATE answers SET answer = replace(answer, 'good', 'evil')")
+    base.close()
+    model = _model(tmp_path, a="good")
+    assert model.answer([_request("a")])[0].text == "good"
+    assert "1 corrupt replies are computed again" in model.notices[0]
+    assert _model(tmp_path).answer([_request("a")])[0].text == "good"
+
+
+def test_foreign_file_is_put_aside(tmp_path):
+    """A file that is no cache is kept under another name, and a new one begun."""
+    content = b"this is no database at all" * 100
+    (tmp_path / FILE).write_bytes(content)
+    model = _model(tmp_path, a="1")
+    assert model.answer([_request("a")])[0].text == "1"
+    assert "put aside as replies.corrupt" in model.notices[0]
+    assert (tmp_path / "replies.corrupt").read_bytes() == content
+    assert _model(tmp_path).answer([_request("a")])[0].text == "1"
+
+
+def test_database_of_another_program_is_put_aside(tmp_path):
+    """An SQLite file with other tables is not written to."""
+    base = sqlite3.connect(tmp_path / FILE)
+    base.execute("CREATE TABLE other (x)")
+    base.close()
+    model = _model(tmp_path, a="1")
+    model.answer([_request("a")])
+    assert "put aside" in model.notices[0]
+
+
+def test_folder_that_cannot_be_written(tmp_path):
+    """A cache that cannot be used costs time, not the run, and is said once."""
+    (tmp_path / "file").write_text("")
+    model = CachedModel(Identity("fake", "f"), lambda: FakeModel({"a": "1"}), Store(tmp_path / "file"))
+    assert model.answer([_request("a")])[0].text == "1"
+    assert len(model.notices) == 1
+    assert "replies are not cached" in model.notices[0]
+
+
+def test_errors_are_not_kept(tmp_path):
+    """A model that could not be reached is asked again the next time."""
+    failing = FakeModel(lambda _: Answer(finish="error", error="down"))
+    CachedModel(Identity("m", "f"), lambda: failing, Store(tmp_path)).answer([_request("a")])
+    assert Store(tmp_path).info().answers == 0
+
+
+def test_interrupted_run_keeps_what_it_has(tmp_path):
+    """Answers that came before an interruption are there afterwards."""
+
+    class Breaking(FakeModel):
+        def stream(self, requests):
+            yield 0, self.answer(requests[:1])[0]
+            raise KeyboardInterrupt
+
+    model = CachedModel(Identity("m", "f"), lambda: Breaking({"a": "1"}), Store(tmp_path))
+    with pytest.raises(KeyboardInterrupt):
+        model.answer([_request("a"), _request("b")])
+    assert Store(tmp_path).info().answers == 1
+
+
+def test_size_is_bounded_by_last_use(tmp_path):
+    """The answers used longest ago make room."""
+    store = Store(tmp_path, limit=400)
+    store.put("m", {"old": Answer("x" * 100)})
+    with store._open() as base:
+        base.execute("UPDATE answers SET used = 5")
+    store.put("m", {"new": Answer("y" * 100)})
+    store.trim()
+    assert list(store.get(["old", "new"])) == ["new"]
+
+
+def test_info_and_clear(tmp_path):
+    """The counts are those of what is stored; clearing leaves nothing."""
+    store = Store(tmp_path)
+    store.put("one", {"a": Answer("1"), "b": Answer("2")})
+    store.put("two", {"c": Answer("3")})
+    assert (store.info().answers, store.info().models) == (3, 2)
+    store.clear()
+    assert store.info().answers == 0
+    assert store.notices == []
+
+
+def _write(folder: Path, worker: int) -> None:
+    for number in range(20):
+        Store(folder).put("m", {f"{worker}-{number}": Answer(str(number))})
+
+
+def test_many_processes_write_at_once(tmp_path):
+    """Two processes that write at the same time lose nothing."""
+    context = multiprocessing.get_context("spawn")
+    workers = [context.Process(target=_write, args=(tmp_path, worker)) for worker in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+    assert [worker.exitcode for worker in workers] == [0] * 2
+    assert Store(tmp_path).info().answers == 40
