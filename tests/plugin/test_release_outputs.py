@@ -1,0 +1,94 @@
+"""What a run leaves for a release process; one output that cannot be written costs no other, and no verdict."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import xml.etree.ElementTree as ET
+
+import pytest
+
+from pytest_medeval.runs import files
+from pytest_medeval.runs.evidence import verify
+
+
+def test_all_outputs_of_one_run(project, monkeypatch):
+    """Markdown, card, evidence, record and stored run say the same numbers; no annotation outside GitHub."""
+    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(project.pytester.path / "step.md"))
+    project.quiz(count=24, gates='["accuracy >= 0.99"]')
+    result = project.run("--medeval-markdown=a.md", "--medeval-card=b.md", "--medeval-evidence=c.json", "--medeval-json=run.json", "--medeval-save=one", baseline=None)
+    assert result.ret == 1
+    record = project.record()
+    score = f"{record['suites']['quiz']['metrics']['accuracy']['candidate']:.4f}"
+    assert f"| `accuracy` | {score} | [" in (project.pytester.path / "a.md").read_text(encoding="utf-8")
+    assert f"| quiz | accuracy | {score} | [" in (project.pytester.path / "b.md").read_text(encoding="utf-8")
+    evidence = (project.pytester.path / "c.json").read_bytes()
+    assert verify(evidence) == []
+    assert json.loads(evidence)["body"]["record"]["cases"] == record["cases"]
+    assert json.loads(evidence)["body"]["verdicts"]["passed"] is False
+    result.stdout.fnmatch_lines([f"evidence: *c.json  sha256 {json.loads(evidence)['sha256']}"])
+    result.stdout.no_fnmatch_line("::*")
+    assert not (project.pytester.path / "step.md").exists()
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "n2"])
+def test_a_full_disk_loses_neither_verdicts_nor_the_run(project, monkeypatch, tmp_path_factory, workers):
+    """When the store fills up after the last test, gates are still told, the run is kept elsewhere, the job fails."""
+    project.quiz(count=24, gates='["accuracy >= 0.1"]')
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    monkeypatch.setattr(tempfile, "tempdir", str(elsewhere))
+    link = files.os.link
+
+    def full(source, target):
+        if ".medeval" in str(target):
+            raise OSError(28, "No space left on device")
+        link(source, target)
+
+    monkeypatch.setattr(files.os, "link", full)
+    result = project.run("--medeval-save=one", "--medeval-json=run.json", "--junitxml=out.xml", *workers, baseline=None)
+    result.assert_outcomes(passed=25, failed=1)
+    result.stdout.fnmatch_lines(["*PASS*quiz: accuracy >= 0.1*", "FAILED medeval::--medeval-save*"])
+    assert result.ret == 1
+    assert list((project.pytester.path / ".medeval" / "runs").iterdir()) == []
+    kept = json.loads(next(elsewhere.glob("medeval-*/0001_one.json")).read_text())
+    assert kept["cases"] == project.record()["cases"]
+    failed = [case.get("name") for case in ET.parse(project.pytester.path / "out.xml").iter("testcase") if case.find("failure") is not None]  # noqa: S314 - our own file
+    assert failed == ["--medeval-save"]
+
+
+@pytest.mark.parametrize(("arguments", "told"), [
+    (("--medeval-compare",), "ERROR: no run is stored in *runs yet; --medeval-save stores one"),
+    (("--medeval-compare=gone",), "ERROR: no run 'gone' in *; stored: none is stored yet*"),
+    (("--medeval-compare=cut.json",), "ERROR: *cut.json: is no run record: *"),
+    (("--medeval-compare=newer.json",), "ERROR: *newer.json: schema is 'medeval-run/9'; accepted: *a newer pytest-medeval wrote it*"),
+    (("--medeval-save", "suites/"), "ERROR: --medeval-save=suites/: accepted: *"),
+    (("--medeval-save=one", "--medeval-storage=cut.json"), "ERROR: --medeval-storage: *cut.json cannot be written: File exists"),
+    (("--medeval-markdown=nowhere/a.md",), "ERROR: --medeval-markdown=nowhere/a.md: no folder *"),
+    (("--medeval-gate=quiz:accuracy not worse than reference by",), "ERROR: --medeval-gate=*: the margin is missing; *"),
+    (("--medeval-gate=quiz:acuracy better than reference",), "ERROR: --medeval-gate=*: unknown metric 'acuracy' (did you mean 'accuracy'?)*"),
+    (("--medeval-model=replay:gone",), "ERROR: no run 'gone' in *"),
+])
+def test_bad_input_is_one_line_before_a_model_is_asked(project, arguments, told):
+    """Exit code 4, one line that says what was found and what is accepted, and nothing written."""
+    project.quiz(count=4)
+    project.write("cut.json", '{"schema": "medeval-run/1", "cas')
+    project.write("newer.json", '{"schema": "medeval-run/9"}')
+    model = None if "--medeval-model" in arguments[0] else "fake:0.9"
+    result = project.run(*arguments, model=model, baseline=None)
+    assert result.ret == 4
+    errors = [line for line in result.errlines + result.outlines if line.startswith("ERROR")]
+    assert len(errors) == 1
+    (result.stderr if result.errlines else result.stdout).fnmatch_lines([told])
+    result.stdout.no_fnmatch_line("*candidate answers*")
+    assert not list(project.pytester.path.glob("**/0*.json"))
+
+
+def test_bad_input_is_one_line_with_workers_too(project):
+    """With -n 2 the missing reference is told once, and no gate is judged on nothing."""
+    project.quiz(count=4, gates='["accuracy >= 0.1"]')
+    result = project.run("--medeval-compare=gone", "--medeval-save=one", "-n", "2", baseline=None)
+    assert result.ret == 4
+    (result.stderr if result.errlines else result.stdout).fnmatch_lines(["ERROR: no run 'gone' in *"])
+    result.stdout.no_fnmatch_line("*INTERNALERROR*")
+    assert not list(project.pytester.path.glob("**/0*.json"))
