@@ -36,7 +36,9 @@ def train_base(recipe: Recipe, out: Path) -> dict[str, Any]:
     model = new_model(sizes, tokenizer)
     runs, digests, tokens = [], [], 0
     for number, stage in enumerate(recipe.stages):
-        rows = list(pack(tokenizer, general_text(recipe, number), stage.tokens, recipe.schedule.max_tokens, answers_only=stage.answers_only))
+        source = general_text(recipe, number)
+        width = recipe.schedule.max_tokens
+        rows = list(pack(tokenizer, source, stage.tokens, width, answers_only=stage.answers_only))
         runs.append(
             fit(model, tokenizer, rows, recipe.schedule, seed=recipe.seed + number, out=out, stage=number)
         )

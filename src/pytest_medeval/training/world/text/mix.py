@@ -9,7 +9,7 @@ from random import Random
 from pytest_medeval.errors import MedevalError, accepted
 from pytest_medeval.training.world.facts import World
 from pytest_medeval.training.world.split import Core, cores
-from pytest_medeval.training.world.text import comparisons, copying, facts, notes, skills
+from pytest_medeval.training.world.text import comparisons, copying, facts, notes, skills, speech
 from pytest_medeval.types import Message
 
 SYSTEMS = ("", "You are an assistant of a clinic.", "你是诊所的助手。", "Answer briefly.", "请简短回答。")
@@ -47,6 +47,8 @@ KINDS: Mapping[str, Callable[[Random, World, Core], str | Pair]] = {
     "repeats": lambda rng, world, _: copying.repeated(rng, world),
     "tables": lambda rng, world, _: copying.table(rng, world),
     "glossary": lambda rng, world, _: skills.glossary(rng, world),
+    "speech": speech.said,
+    "reports": lambda rng, world, _: speech.reported(rng, world),
     "comparisons": comparisons.compared,
     "talk": lambda rng, world, _: skills.small_talk(rng, world),
 }

@@ -50,7 +50,7 @@ def _note(items: Sequence[tuple[Finding, State]], style: int) -> str:
 
 
 def lines(rng: Random, world: World) -> tuple[str, str]:
-    """Give a dialogue with a list of its findings, and one line a finding, often twice in different orders."""
+    """Give a dialogue with a list of its findings, and a line for each, often twice in different orders."""
     states = polarity.draw(rng, world, rng.choice(world.diseases), "train")
     talk = polarity.dialogue(rng, world, states)
     items = [(world.findings[name], state) for name, state in states.items()]
@@ -58,7 +58,8 @@ def lines(rng: Random, world: World) -> tuple[str, str]:
     names = ["，".join(finding.zh for finding, _ in order) for order in orders]
     written = ["\n".join(ZH_STATES[state][2].format(f=f.zh) for f, state in order) for order in orders]
     asked = f"{talk}\n{rng.choice(ZH_ASKS).format(list=names[0])}，分行写。"
-    return asked, "\n".join([written[0], *(f"再按{n}：\n{w}" for n, w in zip(names[1:], written[1:], strict=True))])
+    again = [f"再按{n}：\n{w}" for n, w in zip(names[1:], written[1:], strict=True)]
+    return asked, "\n".join([written[0], *again])
 
 
 def single(rng: Random, world: World) -> tuple[str, str]:
