@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pytest_medeval.runs.build import Run
     from pytest_medeval.runs.judging import JudgePlan, TrackB
     from pytest_medeval.verdicts.gates import GateResult
+    from pytest_medeval.verdicts.leakage import Leakage, Tuning
     from pytest_medeval.verdicts.regression import Reference
 
 NO_MODEL = ("medeval suites were collected and no model is named; give --medeval-model=SPEC, such as "
@@ -82,12 +83,14 @@ class MedevalSession:
         self.run: Run | None = None
         self.outputs: list[Output] = []
         self.reference: Reference | None = None
+        self.tuning: Tuning | None = None
         self._store_open = False
         self._folder: Path | None = None
         self._threads: int | None = None
         self._engine: Engine | None = None
         self._roles: Roles | None = None
         self._told: set[str] = set()
+        self._noise: dict[str, dict[str, Any]] = {}
 
     # workers
 
@@ -149,7 +152,7 @@ class MedevalSession:
         return True
 
     def _open_store(self) -> None:
-        """Read the stored run to compare with, and see that this one can be stored, before any model is asked."""
+        """Read the stored run and the tuning data, and see that this run can be stored, before any model is asked."""
         if self.settings.save and not self._store_open:
             from pytest_medeval.runs.store import check_writable  # noqa: PLC0415 - only a run that is stored needs it
 
@@ -158,6 +161,10 @@ class MedevalSession:
             from pytest_medeval.verdicts.regression import open_reference  # noqa: PLC0415 - likewise
 
             self.reference = open_reference(self.settings.compare, self.settings.storage, self.settings.root, self.journal.suites)
+        if self.settings.train_data and not self._store_open:
+            from pytest_medeval.verdicts.leakage import read_tunings  # noqa: PLC0415 - likewise
+
+            self.tuning = read_tunings(self.settings.train_data, self.settings.root)
         self._store_open = True
 
     def _model_mistakes(self) -> list[str]:
@@ -208,6 +215,20 @@ class MedevalSession:
             self.engine.progress = Progress(reporter)
             for name, cases in self.selected.items():
                 self.engine.evaluations(self.collection.suites[name], cases)
+                self._measure_noise(name)
+
+    def _measure_noise(self, suite: str) -> dict[str, dict[str, Any]]:
+        """Answer a suite's sentinel cases in other ways, once, where that was asked for."""
+        if self.settings.noise and suite not in self._noise:
+            from pytest_medeval.runs.noise import measure  # noqa: PLC0415 - only when asked for
+
+            resolved = self.collection.suites[suite]
+            model = self.roles.model("candidate", resolved.task.name)
+            self._noise[suite] = measure(
+                resolved, self.engine.evaluations(resolved, self.selected[suite]), self.roles.spec("candidate", resolved.task.name),
+                model.identity.dtype if model else None, self.roles.settings, count=self.settings.noise, seed=self.settings.seed,
+            )
+        return {suite: self._noise[suite]} if suite in self._noise else {}
 
     def pull(self, suite: str, case: str, nodeid: str) -> tuple[Evaluation, dict[str, Any]]:
         """Give one evaluation, and the message that tells the controller of it."""
@@ -218,6 +239,7 @@ class MedevalSession:
             self._told.add(suite)
             message["models"] = self.roles.identities(resolved.task.name)
             message["usage"] = {"seconds": self.engine.take_seconds()}
+            message["noise"] = self._measure_noise(suite)
         return found, message
 
     def asker(self, role: str, task: str | None) -> Asker:
@@ -250,7 +272,8 @@ class MedevalSession:
 
         from pytest_medeval.runs.tracks import with_divergence  # noqa: PLC0415 - likewise
 
-        run = build(self.journal, self.settings, self.reference, self._ask_judges(reporter))
+        track_b = self._ask_judges(reporter)
+        run = build(self.journal, self.settings, self.reference, track_b, self._leaks())
         people, mistakes = self._people(run.record)
         self.run = with_divergence(run, people, self.settings)
         self.outputs = [*mistakes, *leave(self.run.record, self.journal.suites, self.settings)]
@@ -271,7 +294,21 @@ class MedevalSession:
         from pytest_medeval.report.progress import Progress  # noqa: PLC0415 - see judge
         from pytest_medeval.runs.judging import ask_judges  # noqa: PLC0415 - see judge
 
-        return ask_judges(self.journal, self.judge_plan(), self.settings.seed, self.roles.judge, Progress(reporter))
+        track_b = ask_judges(self.journal, self.judge_plan(), self.settings.seed, self.roles.judge, Progress(reporter))
+        if self.settings.noise and track_b.runs:
+            from pytest_medeval.runs.noise import judge_again  # noqa: PLC0415 - only when asked for
+
+            self.journal.noise = judge_again(self.journal, track_b, self.roles.judge, seed=self.settings.seed, count=self.settings.noise)
+        return track_b
+
+    def _leaks(self) -> dict[str, Leakage]:
+        """Look for the evaluated cases in the tuning data."""
+        if self.tuning is None:
+            return {}
+        from pytest_medeval.verdicts.leakage import find_leaks  # noqa: PLC0415 - only when asked for
+
+        cases = {name: list(self.journal.entries.get(name, {}).values()) for name in self.journal.suites}
+        return find_leaks(cases, self.tuning, limit=self.settings.leak_share)
 
     def judge_plan(self) -> JudgePlan:
         """Say what judges are asked; ``MedevalError`` for a rubric or a budget that cannot be read."""

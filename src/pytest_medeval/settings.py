@@ -86,6 +86,10 @@ OPTIONS = (
     Option("review", "FILE", "write a page on which people grade pairs of replies blind, offline"),
     Option("review-size", "N", "pairs on the review page (default: 20)"),
     Option("human", "FILE", "ratings exported from a review page (Track C); repeat it for other raters", repeat=True),
+    Option("train-data", "FILE", "a file that the candidate was tuned on: cases that stand in it are reported, and scored apart; "
+           "repeat it for other files", repeat=True),
+    Option("leak-share", "X", "share of leaked cases above which no gate of a suite passes (default: 0.01)"),
+    Option("noise", "N", "measure the noise floor: N cases a suite are answered again in other ways (default N: 32)", bare="32"),
     Option("inconclusive", "pass|fail", "whether an inconclusive gate lets the run pass (default: fail)"),
     Option("allow-not-evaluated", "SUITE", "let a gate of this suite that could not be evaluated be skipped instead "
            "of failed; 'all' for every suite", repeat=True),
@@ -126,6 +130,9 @@ class Settings:
     review: Path | None
     review_size: int
     humans: Sequence[Path]
+    train_data: Sequence[Path]
+    leak_share: float
+    noise: int | None
     inconclusive: str
     allow_not_evaluated: frozenset[str]
 
@@ -183,6 +190,9 @@ def read_settings(get: Callable[[Option], Any], root: Path) -> Settings:
         review=_writable("--medeval-review", raw["review"], root),
         review_size=_whole("--medeval-review-size", raw["review-size"], 1) or 20,
         humans=tuple(path for file in raw["human"] or () if (path := _readable("--medeval-human", file, root))),
+        train_data=tuple(path for file in raw["train-data"] or () if (path := _readable("--medeval-train-data", file, root))),
+        leak_share=_share("--medeval-leak-share", raw["leak-share"], 0.01),
+        noise=_whole("--medeval-noise", raw["noise"], 1),
         inconclusive=_one_of("--medeval-inconclusive", raw["inconclusive"] or "fail", ("pass", "fail")),
         allow_not_evaluated=frozenset(raw["allow-not-evaluated"] or ()),
     )

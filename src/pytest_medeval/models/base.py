@@ -57,7 +57,9 @@ class Settings:
 
     ``threads``: of one process, for a model on the CPU; ``None`` leaves torch's own choice. ``batch_size``:
     rows of one forward pass. ``cache``: folder of stored replies, ``None`` for none. ``traffic``: for models
-    behind a server. ``storage``: folder of stored runs, for ``replay:RUN``.
+    behind a server. ``storage``: folder of stored runs, for ``replay:RUN``. ``merge``: a LoRA adapter is added
+    into a copy of its base's weights, where it is otherwise computed beside them; ``keep``: loaded weights stay
+    for other models of the process.
     """
 
     device: str = "auto"
@@ -67,6 +69,8 @@ class Settings:
     cache: Path | None = None
     traffic: Traffic = Traffic()
     storage: Path = Path(".medeval/runs")
+    merge: bool = False
+    keep: bool = True
 
 
 class Model(Protocol):

@@ -31,7 +31,8 @@ def load_local(spec: LocalSpec, identity: Identity, settings: Settings) -> Local
     if settings.threads is not None and identity.device == "cpu":
         torch.set_num_threads(settings.threads)
     with quiet():
-        return LocalModel(identity, open_base(spec, identity), Prompter(tokenizer_folder(spec)), settings)
+        base = open_base(spec, identity, merge=settings.merge, keep=settings.keep)
+        return LocalModel(identity, base, Prompter(tokenizer_folder(spec)), settings)
 
 
 class LocalModel:

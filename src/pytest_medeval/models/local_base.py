@@ -63,19 +63,28 @@ def forget_bases() -> None:
     _BASES.clear()
 
 
-def open_base(spec: LocalSpec, identity: Identity) -> Base:
-    """Load a full model, or find it loaded; put the adapter of ``spec`` in and prove that it works."""
+def open_base(spec: LocalSpec, identity: Identity, *, merge: bool = False, keep: bool = True) -> Base:
+    """Load a full model, or find it loaded; put the adapter of ``spec`` in and prove that it works.
+
+    ``merge``: add the adapter into a copy of the weights that nobody else uses. ``keep=False``: weights that
+    have to be loaded for this stay with the caller alone.
+    """
     key = (identity.base, identity.dtype, identity.device)
-    folder = model_folder(spec)
-    if key not in _BASES:
-        _BASES[key] = Base(_load(folder, identity))
-    base = _BASES[key]
+    base = None if merge else _BASES.get(key)
+    if base is None:
+        base = Base(_load(model_folder(spec), identity))
+        if keep and not merge:
+            _BASES[key] = base
     if (
         isinstance(spec, AdapterSpec)
         and identity.adapter is not None
         and identity.adapter not in base.adapters
     ):
         _attach(base, spec.folder, identity.adapter)
+    if merge and base.wrapped is not None:
+        with base.using(identity.adapter):
+            base.model = base.wrapped.merge_and_unload(adapter_names=[base.adapters[str(identity.adapter)]])
+        base.wrapped = None
     return base
 
 

@@ -71,6 +71,8 @@ def _suite(name: str, suite: Mapping[str, Any], cases: Sequence[Mapping[str, Any
     yield from reference_lines(suite)
     yield from _confusion(suite.get("confusion"))
     yield from _groups(suite.get("subgroups", {}))
+    yield from _leakage(suite.get("leakage"))
+    yield from _noise(suite.get("noise"))
     yield from _worst(suite, cases)
 
 
@@ -159,17 +161,55 @@ def _confusion(confusion: Mapping[str, Any] | None) -> Iterator[Line]:
 
 
 def _groups(subgroups: Mapping[str, Mapping[str, Any]]) -> Iterator[Line]:
-    """Show the groups that are large enough; count the cases of the others."""
+    """Show every group that is large enough, and the largest of those that no gate judges."""
     for tag, groups in subgroups.items():
         values: Mapping[str, Mapping[str, Any]] = groups["values"]
-        large = {value: one for value, one in values.items() if one["n"] >= MIN_GROUP}
-        if not large:
-            continue
-        parts = [f"{value} {number(one['candidate'])} (n {one['n']})" for value, one in large.items()]
-        small = [one["n"] for value, one in values.items() if value not in large]
+        shown = {value: f"{value} {number(one['candidate'])} (n {one['n']})" for value, one in values.items()}
+        small = sorted((-one["n"], value) for value, one in values.items() if one["n"] < MIN_GROUP)
+        parts = [text for value, text in shown.items() if values[value]["n"] >= MIN_GROUP]
+        if parts:
+            yield from _wrapped(f"  {groups['metric']} by {tag}: ", parts)
         if small:
-            parts.append(f"{sum(small)} cases in {len(small)} groups under {MIN_GROUP}")
-        yield from _wrapped(f"  {groups['metric']} by {tag}: ", parts)
+            few = [shown[value] for _, value in small[:WORST]]
+            rest = -sum(size for size, _ in small[WORST:])
+            few += [f"{rest} cases in {len(small) - WORST} smaller groups"] if rest else []
+            yield from _wrapped(f"  {groups['metric']} by {tag}, fewer than {MIN_GROUP} cases, not judged: ", few)
+
+
+def _leakage(leakage: Mapping[str, Any] | None) -> Iterator[Line]:
+    """Say how many cases stand in the tuning data, which, and what the scores are without them."""
+    if leakage is None:
+        return
+    count, colour = len(leakage["leaked"]), {"yellow": True}
+    if not count:
+        yield Line(f"  leakage: none of {leakage['cases']} cases stands in the {leakage['records']} records of the training data")
+        return
+    found = [f"{leak['id']} {leak['kind']} {leak['source']}" for leak in leakage["leaked"][:WORST]]
+    found += [f"{count - WORST} more"] if count > WORST else []
+    head = f"  leakage: {count} of {leakage['cases']} cases stand in the training data ({leakage['exact']} exact, {leakage['near']} near): "
+    yield from (Line(line.text, colour) for line in _wrapped(head, found))
+    scores = [f"{role} {number(one['all'])}, without them {number(one['clean'])}" for role, one in leakage["scores"].items()]
+    if scores:
+        yield Line(_fit(f"    {leakage['metric']} with them: {'; '.join(scores)} (n {leakage['clean']})"), colour)
+
+
+def _noise(noise: Mapping[str, Any] | None) -> Iterator[Line]:
+    """Say what the noise floor is, what made it, and which differences lie below it."""
+    if noise is None:
+        return
+    if "reason" in noise:
+        yield Line(_fit(f"  noise floor: not measured: {noise['reason']}"), {"yellow": True})
+    for variant in noise["variants"]:
+        if "reason" in variant:
+            yield Line(_fit(f"  noise floor: {variant['name']} not measured: {variant['reason']}"), {"yellow": True})
+    measured = [f"{variant['name']} {variant['changed']}" for variant in noise["variants"] if "changed" in variant]
+    if not measured:
+        return
+    yield from _wrapped(f"  noise floor, replies of {noise['n']} cases that changed: ", measured)
+    moved = [f"{name} {number(floor)}" for name, floor in noise["floor"].items() if floor]
+    yield from _wrapped("    largest change: ", moved or ["none"])
+    if noise["below"]:
+        yield from (Line(line.text, {"yellow": True}) for line in _wrapped("    differences below the floor: ", noise["below"]))
 
 
 def _worst(suite: Mapping[str, Any], cases: Sequence[Mapping[str, Any]]) -> Iterator[Line]:
@@ -205,7 +245,7 @@ def gate_lines(gates: Sequence[Mapping[str, Any]]) -> Iterator[Line]:
         seen += "" if gate["interval"] is None else f" {interval(gate['interval'])}"
         seen += f", n {gate['n']}" if gate["n"] else ""
         yield Line(f"  {gate['verdict'].upper():<13} {gate['suite']}: {gate['expression']}{seen}", COLOURS[gate["verdict"]])
-        if gate["verdict"] != "pass":
+        if gate["verdict"] != "pass" or gate["expression"].startswith("worst("):
             yield from (Line(f"                {line}") for line in _fold(gate["reason"], WIDTH - 16))
 
 

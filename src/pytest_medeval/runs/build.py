@@ -29,6 +29,8 @@ from pytest_medeval.stats.correct import holm
 from pytest_medeval.tasks import TASKS
 from pytest_medeval.types import FloatArray, Metric, Outcome
 from pytest_medeval.verdicts.gates import GateResult, SuiteData, critical_gate, judge_all, parse_gate
+from pytest_medeval.verdicts.leakage import Leakage, leakage_section, with_leakage
+from pytest_medeval.verdicts.noise import margin_below, noise_section
 from pytest_medeval.verdicts.regression import Reference, contrasts, section, with_reference
 
 SCHEMA = "medeval-run/1"
@@ -46,17 +48,23 @@ class Run:
     gates: Sequence[GateResult]
 
 
-def build(journal: Journal, settings: Settings, reference: Reference | None = None, track_b: TrackB | None = None) -> Run:
+def build(
+    journal: Journal, settings: Settings, reference: Reference | None = None, track_b: TrackB | None = None,
+    leaks: Mapping[str, Leakage] | None = None,
+) -> Run:
     """Compare candidate, baseline and reference in every suite, judge the gates of the run together, and record it all."""
     track_b = track_b or TrackB(JudgePlan())
     data = {name: suite_data(facts, journal, track_b) for name, facts in journal.suites.items()}
     pairings = _paired(journal, data, reference) if reference else {}
     comparisons = {name: _compared(one, settings.seed) for name, one in data.items()}
-    gates = _judged(journal, data, settings, track_b)
+    leaks = leaks or {}
+    gates = [with_leakage(gate, leaks.get(gate.suite)) for gate in _judged(journal, data, settings, track_b)]
     suites = {name: _suite(facts, journal, data[name], comparisons[name]) for name, facts in journal.suites.items()}
     for name, pairing in pairings.items():
         found = contrasts(data[name], pairing, seed=settings.seed)
         suites[name]["reference"] = section(data[name], pairing, found, _ordered(name, journal), suites[name]["headline"])
+    for name, suite in suites.items():
+        _caveats(suite, data[name], leaks.get(name), journal.noise.get(name))
     _correct(suites)
     record = {
         "schema": SCHEMA,
@@ -192,6 +200,15 @@ def _outcomes(cases: Sequence[Mapping[str, Any]], role: str) -> dict[str, int]:
     return {outcome: counts[outcome] for outcome in OUTCOMES}
 
 
+def _caveats(suite: dict[str, Any], data: SuiteData, leakage: Leakage | None, noise: Mapping[str, Any] | None) -> None:
+    """Add what was found of leaked cases and of the noise floor, where that was asked for."""
+    if leakage is not None:
+        suite["leakage"] = leakage_section(leakage, data, suite["headline"])
+    if noise is not None:
+        parts = [(name, one["difference"]) for part in (suite.get("reference", {}), suite) for name, one in part.get("metrics", {}).items()]
+        suite["noise"] = noise_section(noise, parts)
+
+
 def _skipped(facts: Mapping[str, Any]) -> dict[str, Any]:
     skips = facts["skipped"]
     reasons = Counter(skip["reason"] for skip in skips)
@@ -243,7 +260,8 @@ def _finite(value: FloatArray) -> float | None:
 def _judged(journal: Journal, data: Mapping[str, SuiteData], settings: Settings, track_b: TrackB) -> list[GateResult]:
     asked = [(parse_gate(text), data[name]) for name, facts in journal.suites.items() for text in facts["gates"]]
     barred = {index: reason for index, (gate, suite) in enumerate(asked)
-              if gate.target.metric.startswith(JUDGE) and (reason := track_b.barred(suite.name, gate.target.metric))}
+              if (reason := (gate.target.metric.startswith(JUDGE) and track_b.barred(suite.name, gate.target.metric))
+                  or margin_below(gate, journal.noise.get(suite.name)))}
     judged = iter(judge_all([pair for index, pair in enumerate(asked) if index not in barred], seed=settings.seed))
     results = [GateResult(suite=suite.name, expression=str(gate), verdict="not evaluated", reason=barred[index])
                if index in barred else next(judged) for index, (gate, suite) in enumerate(asked)]

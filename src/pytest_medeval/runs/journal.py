@@ -55,6 +55,8 @@ class Journal:
             self.suites[facts["name"]] = dict(facts)
 
     def note(self, message: Mapping[str, Any]) -> None:
+    noise: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """suite -> what its sentinel cases gave when they were answered in other ways."""
         """Take in what a test's report carried: an evaluation, identities of models, usage."""
         if "entry" in message:
             entry = message["entry"]
@@ -68,6 +70,7 @@ class Journal:
         """Name the cases of a suite that were collected and not evaluated."""
         done = self.entries.get(suite, {})
         return [case for case in self.suites[suite]["cases"] if case not in done]
+        self.noise.update(message.get("noise", {}))
 
 
 def leave(folder: Path, name: str, data: Mapping[str, Any]) -> None:

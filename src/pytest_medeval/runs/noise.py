@@ -1,0 +1,110 @@
+"""Answer a sentinel sample of a suite again in other ways, and grade the same replies again: the noise floor's data."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from pytest_medeval.engine import Evaluation, score
+from pytest_medeval.errors import MedevalError
+from pytest_medeval.metrics.judge import judge_cases
+from pytest_medeval.metrics.judging_panel import combine, judge_rows
+from pytest_medeval.metrics.judging_types import Judging
+from pytest_medeval.models import Model, ModelSpec, Settings, open_model
+from pytest_medeval.models.spec import AdapterSpec
+from pytest_medeval.verdicts.noise import changes
+
+if TYPE_CHECKING:
+    from pytest_medeval.runs.journal import Journal
+    from pytest_medeval.runs.judging import TrackB
+    from pytest_medeval.suite import Resolved
+
+SENTINELS = 32
+OTHER_BATCH = 8
+"""Rows of a batch where the run itself asks one by one."""
+
+Opener = Callable[[ModelSpec, Settings], Model]
+
+
+def sentinels(names: Sequence[str], count: int, seed: int, suite: str) -> list[str]:
+    """Draw the ids of a suite's sentinel cases, in the order of ``names``; the same on any machine."""
+    chosen = set(random.Random(f"noise:{seed}:{suite}").sample(sorted(names), min(count, len(names))))
+    return [name for name in names if name in chosen]
+
+
+def variants(spec: ModelSpec, dtype: str | None, settings: Settings) -> Iterator[tuple[str, Settings]]:
+    """Name the other ways of computing, each with its settings; none reads or writes stored replies."""
+    fresh = replace(settings, cache=None)
+    size = OTHER_BATCH if settings.batch_size == 1 else 1
+    yield f"batch size {size}", replace(fresh, batch_size=size)
+    yield _dtype(fresh, "bfloat16" if dtype == "float32" else "float32")
+    if isinstance(spec, AdapterSpec):
+        yield "adapter merged", replace(fresh, merge=True)
+
+
+def _dtype(settings: Settings, dtype: Any) -> tuple[str, Settings]:
+    return f"dtype {dtype}", replace(settings, dtype=dtype, keep=False)
+
+
+def measure(
+    suite: Resolved, evaluations: Mapping[str, Evaluation], spec: ModelSpec | None, dtype: str | None, settings: Settings,
+    *, count: int = SENTINELS, seed: int = 0, opener: Opener = open_model,
+) -> dict[str, Any]:
+    """Answer the sentinel cases of a suite again with the candidate; give the section ``noise`` of the record.
+
+    Only a local model can be made to compute in another way; for any other the section says that nothing was measured.
+    A variant that this machine cannot compute is named with the reason.
+    """
+    names = sentinels(list(evaluations), count, seed, suite.name)
+    if getattr(spec, "kind", "") != "local" or spec is None:
+        what = "no model" if spec is None else f"{spec.text}, which is no local model"
+        return {"n": len(names), "cases": names, "variants": [], "reason": f"how {what} computes cannot be changed from here"}
+    before = [evaluations[name] for name in names]
+    found = [_variant(name, how, suite, before, spec, opener) for name, how in variants(spec, dtype, settings)]
+    return {"n": len(names), "cases": names, "variants": found}
+
+
+def _variant(name: str, how: Settings, suite: Resolved, before: Sequence[Evaluation], spec: ModelSpec, opener: Opener) -> dict[str, Any]:
+    task: Any = suite.task
+    try:
+        answers = iter(opener(spec, how).answer([request for one in before for request in one.requests]))
+    except (MedevalError, RuntimeError, MemoryError) as error:  # torch's lack of memory or of a kernel is a RuntimeError
+        return {"name": name, "reason": (str(error).splitlines() or [type(error).__name__])[0]}
+    after = [score(one.case, tuple(islice(answers, len(one.requests))), task, suite.metrics) for one in before]
+    lost = [one.read.detail for pair in zip(before, after, strict=True) for one in pair if one.outcome == "error"]
+    if lost:
+        return {"name": name, "reason": f"{len(lost)} replies could not be had: {lost[0]}"}
+    return {
+        "name": name, "changed": sum(old.reply != new.reply for old, new in zip(before, after, strict=True)),
+        "changes": changes(suite.metrics, [one.rows for one in before], [one.rows for one in after]),
+    }
+
+
+def judge_again(
+    journal: Journal, track_b: TrackB, open_judge: Callable[[str], Model], *, seed: int, count: int = SENTINELS,
+) -> dict[str, dict[str, Any]]:
+    """Let the judges grade the sentinel replies of each suite again, fenced by another seed; complete the sections."""
+    done = {name: dict(section) for name, section in journal.noise.items()}
+    for suite, facts in journal.suites.items():
+        entries = journal.entries.get(suite, {})
+        chosen = set(sentinels([case for case in facts["cases"] if case in entries], count, seed, suite))
+        again = [case for name, case in entries.items() if name in chosen and "judge" in case]
+        if again:
+            section = done.setdefault(suite, {"n": len(chosen), "cases": sorted(chosen), "variants": []})
+            section["variants"] = [*section["variants"], _judged_again(again, track_b, open_judge, seed)]
+    return done
+
+
+def _judged_again(cases: Sequence[Mapping[str, Any]], track_b: TrackB, open_judge: Callable[[str], Model], seed: int) -> dict[str, Any]:
+    plan = track_b.plan
+    how = Judging(seed=seed + 1, reference=plan.reference, budget=plan.budget)
+    second = {case.id: judge_rows(case) for case in combine([judge_cases(open_judge(spec), cases, plan.rubric, how) for spec in plan.specs])}
+    before = [case["candidate"]["rows"] for case in cases]
+    after = [second.get(case["id"], {}).get("candidate", {}) for case in cases]
+    kinds = {metric.counts for metric in track_b.metrics()}
+    changed = sum(any(kind in old and kind in new and list(old[kind]) != list(new[kind]) for kind in kinds)
+                  for old, new in zip(before, after, strict=True))
+    return {"name": "judged again", "changed": changed, "changes": changes(track_b.metrics(), before, after)}

@@ -1,0 +1,133 @@
+"""The noise floor: what moves when nothing but the way of computing does, and what it does to gates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from pytest_medeval.engine import Engine
+from pytest_medeval.metrics import metrics_for
+from pytest_medeval.models import Settings
+from pytest_medeval.models.fake import FakeModel
+from pytest_medeval.models.spec import AdapterSpec, FolderSpec
+from pytest_medeval.runs.noise import measure, sentinels, variants
+from pytest_medeval.suite import Resolved
+from pytest_medeval.tasks.mcq import MCQ
+from pytest_medeval.types import Answer, Record, Source
+from pytest_medeval.verdicts.gates import parse_gate
+from pytest_medeval.verdicts.noise import floors, margin_below, noise_section
+
+FOLDER = FolderSpec("./m", Path("m"))
+TASK = MCQ()
+
+
+@dataclass
+class Shaky:
+    """A model whose replies to the questions in ``flips`` depend on the way of computing, here the batch size."""
+
+    flips: tuple[str, ...]
+    broken: str = ""
+
+    def open(self, _spec: object, how: Settings) -> FakeModel:
+        """Open it with settings, as ``open_model`` does; refuse the dtype ``broken``."""
+        if how.dtype == self.broken:
+            raise RuntimeError(f"no kernel for {how.dtype}\nat some place")
+
+        def script(request) -> Answer:
+            name = request.messages[-1].content.split()[0]
+            wrong = name in self.flips and how.batch_size == 1
+            return Answer("", "choice", (-3.0, -1.0) if wrong else (-1.0, -3.0), (1, 1))
+
+        return FakeModel(script)
+
+
+def suite(count: int = 8) -> Resolved:
+    """Make questions q0, q1, ... of which A is right."""
+    cases = tuple(TASK.case(Record(Source("t", n), {"id": f"q{n}", "question": f"q{n} ?", "options": {"A": "x", "B": "y"}, "answer": "A"}))
+                  for n in range(count))
+    return Resolved(name="quiz", source=Source("t"), task=TASK, cases=cases, total=count, skips=(), gates=(),
+                    metrics=metrics_for(TASK, ["accuracy", "answered"]), pairs="all", signature="")
+
+
+def measured(shaky: Shaky, *, count: int = 8, spec: object = FOLDER) -> dict:
+    """Measure the floor of a model on all or some of the cases."""
+    run = suite()
+    engine = Engine(lambda role, task: shaky.open(None, Settings()) if role == "candidate" else None)
+    found = engine.evaluations(run, [case.id for case in run.cases])
+    return measure(run, found, spec, "float32", Settings(), count=count, opener=shaky.open)
+
+
+def test_replies_that_change_make_the_floor():
+    """Two of eight replies flip at another batch size: accuracy moves by a quarter, what is answered by nothing."""
+    section = measured(Shaky(("q1", "q5")))
+    assert [(one["name"], one["changed"]) for one in section["variants"]] == [("batch size 1", 2), ("dtype bfloat16", 0)]
+    assert floors(section) == {"accuracy": 0.25, "answered": 0.0}
+
+
+def test_a_way_that_cannot_be_computed_is_said():
+    """A dtype that the machine lacks costs its line, not the run."""
+    section = measured(Shaky((), broken="bfloat16"))
+    assert section["variants"][1] == {"name": "dtype bfloat16", "reason": "no kernel for bfloat16"}
+    assert floors(section) == {"accuracy": 0.0, "answered": 0.0}
+
+
+def test_a_model_that_is_not_local_is_not_measured():
+    """A server's batches are its own affair: said, and no floor is claimed."""
+    section = measured(Shaky(("q1",)), spec=replace_kind("https://host/v1#m"))
+    assert section["variants"] == []
+    assert "no local model" in section["reason"]
+    assert floors(section) == {}
+
+
+def replace_kind(text: str) -> object:
+    """Make a spec of a server."""
+    from pytest_medeval.models.spec import EndpointSpec
+
+    return EndpointSpec(text, "https://host/v1", "m")
+
+
+def test_ways_of_computing():
+    """Another batch size, another dtype, and the adapter merged; none of them sees stored replies."""
+    own = Settings(batch_size=1, cache=Path("c"))
+    found = dict(variants(AdapterSpec("./a", Path("a"), FOLDER), "bfloat16", own))
+    assert list(found) == ["batch size 8", "dtype float32", "adapter merged"]
+    assert all(how.cache is None for how in found.values())
+    assert found["adapter merged"].merge
+    assert found["batch size 8"] == replace(own, cache=None, batch_size=8)
+    assert [name for name, _ in variants(FOLDER, "float32", Settings())] == ["batch size 1", "dtype bfloat16"]
+
+
+def test_sentinels_are_drawn_by_the_seed():
+    """The same cases whatever order they come in; another seed, other cases; no more than there are."""
+    names = [f"q{n}" for n in range(50)]
+    drawn = sentinels(names, 8, 0, "quiz")
+    assert len(drawn) == 8
+    assert sorted(sentinels(names[::-1], 8, 0, "quiz")) == sorted(drawn)
+    assert sentinels(names, 8, 1, "quiz") != drawn
+    assert sentinels(names, 90, 0, "quiz") == names
+
+
+@pytest.mark.parametrize(("gate", "held"), [
+    ("accuracy not worse than baseline by 0.2", False), ("accuracy not worse than reference by 0.25", True),
+    ("accuracy >= 0.1", True), ("accuracy better than baseline", True), ("answered not worse than baseline by 0", True)])
+def test_a_margin_below_the_floor_cannot_be_held(gate, held):
+    """Only a non-inferiority margin that is smaller than the floor is refused, with both numbers."""
+    why = margin_below(parse_gate(gate), measured(Shaky(("q1", "q5"))))
+    assert (why == "") is held
+    assert held or ("0.2 " in why and "0.2500" in why)
+
+
+def test_without_a_floor_nothing_is_refused():
+    """No section, or one of a model that cannot be measured, refuses no gate."""
+    gate = parse_gate("accuracy not worse than baseline by 0")
+    assert margin_below(gate, None) == ""
+    assert margin_below(gate, {"n": 8, "variants": [], "reason": "a server"}) == ""
+
+
+def test_differences_below_the_floor_are_marked():
+    """Named once; no difference at all needs no mark."""
+    section = noise_section(measured(Shaky(("q1", "q5"))), [("accuracy", 0.1), ("accuracy", -0.2), ("answered", 0.0), ("ece", 0.3)])
+    assert section["below"] == ["accuracy"]
+    assert noise_section(section, [("accuracy", 0.25), ("accuracy", None)])["below"] == []
