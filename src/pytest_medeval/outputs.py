@@ -1,4 +1,4 @@
-"""What a run leaves behind: each output that was asked for, written on its own, so that one failure costs no other."""
+"""What a run leaves behind: each output is written on its own, so that one failure costs no other."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,26 +36,28 @@ def leave(record: Mapping[str, Any], manifests: Manifests, settings: Settings) -
     return [output for output in done if output.told]
 
 
-def _asked(record: Mapping[str, Any], manifests: Manifests, settings: Settings) -> Iterator[tuple[str, Callable[[], str]]]:
+def _asked(
+    record: Mapping[str, Any], manifests: Manifests, settings: Settings
+) -> Iterator[tuple[str, Callable[[], str]]]:
     if settings.save:
-        yield "--medeval-save", lambda: _save(record, settings)
+        yield "--medeval-save", partial(_save, record, settings)
     if settings.json:
-        yield "--medeval-json", lambda: _json(record, settings.json)
+        yield "--medeval-json", partial(_json, record, settings.json)
     if settings.markdown:
-        yield "--medeval-markdown", lambda: _text(_markdown(record), settings.markdown, "the Markdown summary")
+        yield "--medeval-markdown", partial(_made, _markdown, record, settings.markdown, "the summary")
     if settings.card:
-        yield "--medeval-card", lambda: _text(_card(record), settings.card, "the model card section")
+        yield "--medeval-card", partial(_made, _card, record, settings.card, "the model card")
     if settings.evidence:
-        yield "--medeval-evidence", lambda: _evidence(record, manifests, settings.evidence)
+        yield "--medeval-evidence", partial(_evidence, record, manifests, settings.evidence)
     if settings.review:
-        yield "--medeval-review", lambda: _review(record, settings, settings.review)
+        yield "--medeval-review", partial(_review, record, settings, settings.review)
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if summary and os.environ.get("GITHUB_ACTIONS") == "true":
-        yield "GITHUB_STEP_SUMMARY", lambda: _append(_markdown(record), Path(summary))
+        yield "GITHUB_STEP_SUMMARY", partial(_append, record, Path(summary))
 
 
 def _save(record: Mapping[str, Any], settings: Settings) -> str:
-    from pytest_medeval.runs.store import automatic_name, rescue, save  # noqa: PLC0415 - only a run that is stored needs it
+    from pytest_medeval.runs.store import automatic_name, rescue, save
 
     if not record["cases"]:
         raise MedevalError("the run is not stored: no case was evaluated")
@@ -66,52 +69,61 @@ def _save(record: Mapping[str, Any], settings: Settings) -> str:
         return f"stored as {path.relative_to(settings.root) if path.is_relative_to(settings.root) else path}"
     except MedevalError as mistake:
         kept = rescue(record, name)
-        raise MedevalError(f"{mistake}; {f'kept at {kept} instead' if kept else 'it could be kept nowhere else'}") from None
+        raise MedevalError(
+            f"{mistake}; {f'kept at {kept} instead' if kept else 'it could be kept nowhere else'}"
+        ) from None
 
 
 def _json(record: Mapping[str, Any], path: Path) -> str:
-    from pytest_medeval.runs.record import write  # noqa: PLC0415 - only when asked for
+    from pytest_medeval.runs.record import write
 
     write(record, path)
     return ""
 
 
 def _review(record: Mapping[str, Any], settings: Settings, path: Path) -> str:
-    from pytest_medeval.report.review import page  # noqa: PLC0415 - only when asked for
+    from pytest_medeval.report.review import page
 
-    return _text(page(record, settings.review_size, settings.seed, settings.rubric()), path, "the review page") or f"review page: {path}"
+    return (
+        _text(page(record, settings.review_size, settings.seed, settings.rubric()), path, "the review page")
+        or f"review page: {path}"
+    )
 
 
 def _evidence(record: Mapping[str, Any], manifests: Manifests, path: Path) -> str:
-    from pytest_medeval.runs.evidence import write_evidence  # noqa: PLC0415 - only when asked for
+    from pytest_medeval.runs.evidence import write_evidence
 
     return f"evidence: {path}  sha256 {write_evidence(record, manifests, path)}"
 
 
 def _markdown(record: Mapping[str, Any]) -> str:
-    from pytest_medeval.report.markdown import markdown  # noqa: PLC0415 - only when asked for
+    from pytest_medeval.report.markdown import markdown
 
     return markdown(record)
 
 
 def _card(record: Mapping[str, Any]) -> str:
-    from pytest_medeval.report.card import card  # noqa: PLC0415 - only when asked for
+    from pytest_medeval.report.card import card
 
     return card(record)
 
 
+def _made(make: Callable[[Mapping[str, Any]], str], record: Mapping[str, Any], path: Path, what: str) -> str:
+    return _text(make(record), path, what)
+
+
 def _text(text: str, path: Path, what: str) -> str:
-    from pytest_medeval.runs.files import write_whole  # noqa: PLC0415 - only when asked for
+    from pytest_medeval.runs.files import write_whole
 
     write_whole(path, text.encode("utf-8", "replace"), what)
     return ""
 
 
-def _append(text: str, path: Path) -> str:
+def _append(record: Mapping[str, Any], path: Path) -> str:
     """Add to GitHub's file; other steps write to it too."""
     try:
         with path.open("a", encoding="utf-8", errors="replace") as file:
-            file.write(text)
+            file.write(_markdown(record))
     except OSError as error:
         raise MedevalError(f"{path}: the summary cannot be written: {error.strerror}") from None
     return ""

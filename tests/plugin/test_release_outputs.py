@@ -1,4 +1,4 @@
-"""What a run leaves for a release process; one output that cannot be written costs no other, and no verdict."""
+"""What a run leaves for a release process; one output that cannot be written costs no other."""
 
 from __future__ import annotations
 
@@ -17,7 +17,14 @@ def test_all_outputs_of_one_run(project, monkeypatch):
     monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(project.pytester.path / "step.md"))
     project.quiz(count=24, gates='["accuracy >= 0.99"]')
-    result = project.run("--medeval-markdown=a.md", "--medeval-card=b.md", "--medeval-evidence=c.json", "--medeval-json=run.json", "--medeval-save=one", baseline=None)
+    result = project.run(
+        "--medeval-markdown=a.md",
+        "--medeval-card=b.md",
+        "--medeval-evidence=c.json",
+        "--medeval-json=run.json",
+        "--medeval-save=one",
+        baseline=None,
+    )
     assert result.ret == 1
     record = project.record()
     score = f"{record['suites']['quiz']['metrics']['accuracy']['candidate']:.4f}"
@@ -34,7 +41,7 @@ def test_all_outputs_of_one_run(project, monkeypatch):
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "n2"])
 def test_a_full_disk_loses_neither_verdicts_nor_the_run(project, monkeypatch, tmp_path_factory, workers):
-    """When the store fills up after the last test, gates are still told, the run is kept elsewhere, the job fails."""
+    """When the store fills up at the end, gates are still told, the run is kept elsewhere, the job fails."""
     project.quiz(count=24, gates='["accuracy >= 0.1"]')
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     monkeypatch.setattr(tempfile, "tempdir", str(elsewhere))
@@ -46,29 +53,47 @@ def test_a_full_disk_loses_neither_verdicts_nor_the_run(project, monkeypatch, tm
         link(source, target)
 
     monkeypatch.setattr(files.os, "link", full)
-    result = project.run("--medeval-save=one", "--medeval-json=run.json", "--junitxml=out.xml", *workers, baseline=None)
+    result = project.run(
+        "--medeval-save=one", "--medeval-json=run.json", "--junitxml=out.xml", *workers, baseline=None
+    )
     result.assert_outcomes(passed=25, failed=1)
     result.stdout.fnmatch_lines(["*PASS*quiz: accuracy >= 0.1*", "FAILED medeval::--medeval-save*"])
     assert result.ret == 1
     assert list((project.pytester.path / ".medeval" / "runs").iterdir()) == []
     kept = json.loads(next(elsewhere.glob("medeval-*/0001_one.json")).read_text())
     assert kept["cases"] == project.record()["cases"]
-    failed = [case.get("name") for case in ET.parse(project.pytester.path / "out.xml").iter("testcase") if case.find("failure") is not None]  # noqa: S314 - our own file
+    cases = ET.parse(project.pytester.path / "out.xml").iter("testcase")  # noqa: S314 - our own file
+    failed = [case.get("name") for case in cases if case.find("failure") is not None]
     assert failed == ["--medeval-save"]
 
 
-@pytest.mark.parametrize(("arguments", "told"), [
-    (("--medeval-compare",), "ERROR: no run is stored in *runs yet; --medeval-save stores one"),
-    (("--medeval-compare=gone",), "ERROR: no run 'gone' in *; stored: none is stored yet*"),
-    (("--medeval-compare=cut.json",), "ERROR: *cut.json: is no run record: *"),
-    (("--medeval-compare=newer.json",), "ERROR: *newer.json: schema is 'medeval-run/9'; accepted: *a newer pytest-medeval wrote it*"),
-    (("--medeval-save", "suites/"), "ERROR: --medeval-save=suites/: accepted: *"),
-    (("--medeval-save=one", "--medeval-storage=cut.json"), "ERROR: --medeval-storage: *cut.json cannot be written: File exists"),
-    (("--medeval-markdown=nowhere/a.md",), "ERROR: --medeval-markdown=nowhere/a.md: no folder *"),
-    (("--medeval-gate=quiz:accuracy not worse than reference by",), "ERROR: --medeval-gate=*: the margin is missing; *"),
-    (("--medeval-gate=quiz:acuracy better than reference",), "ERROR: --medeval-gate=*: unknown metric 'acuracy' (did you mean 'accuracy'?)*"),
-    (("--medeval-model=replay:gone",), "ERROR: no run 'gone' in *"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--medeval-compare",), "ERROR: no run is stored in *runs yet; --medeval-save stores one"),
+        (("--medeval-compare=gone",), "ERROR: no run 'gone' in *; stored: none is stored yet*"),
+        (("--medeval-compare=cut.json",), "ERROR: *cut.json: is no run record: *"),
+        (
+            ("--medeval-compare=newer.json",),
+            "ERROR: *newer.json: schema is 'medeval-run/9'; accepted: *a newer pytest-medeval wrote it*",
+        ),
+        (("--medeval-save", "suites/"), "ERROR: --medeval-save=suites/: accepted: *"),
+        (
+            ("--medeval-save=one", "--medeval-storage=cut.json"),
+            "ERROR: --medeval-storage: *cut.json cannot be written: File exists",
+        ),
+        (("--medeval-markdown=nowhere/a.md",), "ERROR: --medeval-markdown=nowhere/a.md: no folder *"),
+        (
+            ("--medeval-gate=quiz:accuracy not worse than reference by",),
+            "ERROR: --medeval-gate=*: the margin is missing; *",
+        ),
+        (
+            ("--medeval-gate=quiz:acuracy better than reference",),
+            "ERROR: --medeval-gate=*: unknown metric 'acuracy' (did you mean 'accuracy'?)*",
+        ),
+        (("--medeval-model=replay:gone",), "ERROR: no run 'gone' in *"),
+    ],
+)
 def test_bad_input_is_one_line_before_a_model_is_asked(project, arguments, told):
     """Exit code 4, one line that says what was found and what is accepted, and nothing written."""
     project.quiz(count=4)

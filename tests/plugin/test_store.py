@@ -11,21 +11,31 @@ def runs(project):
 
 
 def test_three_releases_with_exit_codes_0_0_1(project):
-    """The first release is stored, an equal second one passes against it, a worse third one is caught and says why."""
+    """The first release is stored, an equal second one passes, a worse third one is caught and says why."""
     project.quiz(count=80, gates='["accuracy >= 0.2"]')
     first = project.run("--medeval-save=release-1", baseline=None)
     second = project.run("--medeval-save=release-2", "--medeval-compare", NOT_WORSE, baseline=None)
-    third = project.run("--medeval-save=release-3", "--medeval-compare=latest", NOT_WORSE, model="fake:0.5", baseline=None)
+    third = project.run(
+        "--medeval-save=release-3", "--medeval-compare=latest", NOT_WORSE, model="fake:0.5", baseline=None
+    )
     assert (first.ret, second.ret, third.ret) == (0, 0, 1)
     assert runs(project) == ["0001_release-1.json", "0002_release-2.json", "0003_release-3.json"]
-    second.stdout.fnmatch_lines([
-        "reference  0001_release-1 of *", "  reference 0001_release-1: 80 of its 80 cases are the same",
-        "*PASS*quiz: accuracy not worse than reference by 0.1*", "stored as *0002_release-2.json",
-    ])
-    third.stdout.fnmatch_lines([
-        "reference  0002_release-2 of *", "  accuracy*-0.*", "  worse than the reference in accuracy: * of 80 cases: q*",
-        "*FAIL*quiz: accuracy not worse than reference by 0.1*",
-    ])
+    second.stdout.fnmatch_lines(
+        [
+            "reference  0001_release-1 of *",
+            "  reference 0001_release-1: 80 of its 80 cases are the same",
+            "*PASS*quiz: accuracy not worse than reference by 0.1*",
+            "stored as *0002_release-2.json",
+        ]
+    )
+    third.stdout.fnmatch_lines(
+        [
+            "reference  0002_release-2 of *",
+            "  accuracy*-0.*",
+            "  worse than the reference in accuracy: * of 80 cases: q*",
+            "*FAIL*quiz: accuracy not worse than reference by 0.1*",
+        ]
+    )
 
 
 def test_the_stored_run_names_commit_and_prompts(project):
@@ -39,7 +49,11 @@ def test_the_stored_run_names_commit_and_prompts(project):
     clean = record["environment"]["repository"]
     assert clean["dirty"] is False
     assert runs(project)[0].startswith(f"0001_{clean['commit'][:12]}_")
-    assert len({case["request"] for case in record["cases"]}) == len({case["content"] for case in record["cases"]}) == 4
+    assert (
+        len({case["request"] for case in record["cases"]})
+        == len({case["content"] for case in record["cases"]})
+        == 4
+    )
     project.quiz(count=4, question="Changed w0 ?")
     project.run("--medeval-save", "--medeval-json=run.json", baseline=None)
     assert project.record()["environment"]["repository"]["dirty"] is True
@@ -48,15 +62,19 @@ def test_the_stored_run_names_commit_and_prompts(project):
 
 
 def test_a_changed_case_is_named_and_never_mixed_in(project):
-    """A reference that was measured on another question is compared without it, and its gate is not evaluated."""
+    """A case with another question is left out of the comparison, and the gate is not evaluated."""
     project.quiz(count=24)
     project.run("--medeval-save=old", baseline=None)
     project.quiz(count=24, question="Another w0 ?")
     result = project.run("--medeval-compare", NOT_WORSE, "--medeval-json=run.json", baseline=None)
-    result.stdout.fnmatch_lines([
-        "*23 of its 24 cases are the same", "*1 case with another question, options or answer in 0001_old: q0",
-        "*NOT EVALUATED quiz: accuracy not worse than reference*", "*of its cases 1 changed (q0)*",
-    ])
+    result.stdout.fnmatch_lines(
+        [
+            "*23 of its 24 cases are the same",
+            "*1 case with another question, options or answer in 0001_old: q0",
+            "*NOT EVALUATED quiz: accuracy not worse than reference*",
+            "*of its cases 1 changed (q0)*",
+        ]
+    )
     assert result.ret == 1
     reference = project.record()["suites"]["quiz"]["reference"]
     assert (reference["same"], reference["metrics"]["accuracy"]["n"]) == (23, 23)
@@ -66,6 +84,12 @@ def test_workers_store_and_compare_alike(project):
     """With -n 2 the same run is stored and the same verdict reached."""
     project.quiz(count=60)
     project.run("--medeval-save=old", "-n", "2", baseline=None)
-    result = project.run("--medeval-compare", "--medeval-gate=accuracy not worse than reference by 0.2", "-n", "2", baseline=None)
+    result = project.run(
+        "--medeval-compare",
+        "--medeval-gate=accuracy not worse than reference by 0.2",
+        "-n",
+        "2",
+        baseline=None,
+    )
     result.stdout.fnmatch_lines(["*60 of its 60 cases are the same", "*PASS*"])
     assert result.ret == 0

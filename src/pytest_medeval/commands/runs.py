@@ -18,8 +18,9 @@ from pytest_medeval.runs.store import Stored, find, load, passed, prune, stored
 
 FAILED = 1
 _EPILOG = """\
-RUN is a number, a name, both (0001_NAME), latest (the newest whole run that passed its gates), or the path of a
-record. Exit codes: 0 all is well; 1 a comparison failed or a file was changed; 2 the command could not be carried out.
+RUN is a number, a name, both (0001_NAME), latest (the newest whole run that passed its gates), or the path of
+a record. Exit codes: 0 all is well; 1 a comparison failed or a file was changed; 2 the command could not be
+carried out.
 Docs: docs/ci.md
 """
 
@@ -32,10 +33,17 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = Parser(prog="python -m pytest_medeval runs", description=__doc__, epilog=_EPILOG,
-                    formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--storage", type=Path, default=Path(".medeval/runs"), metavar="DIR", help="default: .medeval/runs")
+    parser = Parser(
+        prog="python -m pytest_medeval runs",
+        description=__doc__,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    common = Parser(add_help=False)
+    common.add_argument(
+        "--storage", type=Path, default=Path(".medeval/runs"), metavar="DIR", help="default: .medeval/runs"
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def add(name: str, function: Any, told: str) -> argparse.ArgumentParser:
@@ -51,8 +59,13 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("reference", metavar="A")
     compare.add_argument("run", metavar="B")
     compare.add_argument("--json", action="store_true")
-    compare.add_argument("--gate", action="append", default=[], metavar="[SUITE:]EXPR",
-                         help="a condition on B; repeatable; without one no headline metric may drop beyond chance")
+    compare.add_argument(
+        "--gate",
+        action="append",
+        default=[],
+        metavar="[SUITE:]EXPR",
+        help="a condition on B; repeatable; without one no headline metric may drop beyond chance",
+    )
     compare.add_argument("--inconclusive", choices=("pass", "fail"), default="fail", help="default: fail")
     clear = add("prune", _prune, "remove all but the newest runs, and never the one that 'latest' means")
     clear.add_argument("--keep", type=_whole, default=20, metavar="N", help="default: 20")
@@ -82,12 +95,27 @@ def _row(run: Stored) -> dict[str, Any]:
         return {"run": run.run, "path": str(run.path), "error": str(mistake)}
     repository = record["environment"].get("repository") or {}
     return {
-        "run": run.run, "path": str(run.path), "created": record["created"], "passed": passed(record),
-        "model": record["models"].get("candidate", {}).get("spec"), "commit": repository.get("commit"), "dirty": repository.get("dirty"),
-        "suites": {name: {"cases": suite["evaluated"], "complete": suite["complete"], "headline": suite["headline"],
-                          "value": suite["metrics"].get(suite["headline"], {}).get("candidate")} for name, suite in record["suites"].items()},
-        "gates": {verdict: count for verdict in ("pass", "fail", "inconclusive", "not evaluated")
-                  if (count := sum(gate["verdict"] == verdict for gate in record["gates"]))},
+        "run": run.run,
+        "path": str(run.path),
+        "created": record["created"],
+        "passed": passed(record),
+        "model": record["models"].get("candidate", {}).get("spec"),
+        "commit": repository.get("commit"),
+        "dirty": repository.get("dirty"),
+        "suites": {
+            name: {
+                "cases": suite["evaluated"],
+                "complete": suite["complete"],
+                "headline": suite["headline"],
+                "value": suite["metrics"].get(suite["headline"], {}).get("candidate"),
+            }
+            for name, suite in record["suites"].items()
+        },
+        "gates": {
+            verdict: count
+            for verdict in ("pass", "fail", "inconclusive", "not evaluated")
+            if (count := sum(gate["verdict"] == verdict for gate in record["gates"]))
+        },
     }
 
 
@@ -101,9 +129,14 @@ def _listing(rows: Sequence[Mapping[str, Any]], storage: Path) -> Iterator[str]:
             yield f"{row['run']:<{width}}  cannot be read: {row['error']}"
             continue
         gates = ", ".join(f"{count} {verdict}" for verdict, count in row["gates"].items()) or "no gates"
-        scores = ", ".join(f"{name} {one['headline']} {number(one['value'])} (n {one['cases']})" for name, one in row["suites"].items())
+        scores = ", ".join(
+            f"{name} {one['headline']} {number(one['value'])} (n {one['cases']})"
+            for name, one in row["suites"].items()
+        )
         commit = f"  {row['commit'][:12]}{'+' if row['dirty'] else ''}" if row["commit"] else ""
-        yield f"{row['run']:<{width}}  {row['created'][:16]}  {'passed' if row['passed'] else 'refused':<7}  {gates}  {scores}  {row['model']}{commit}"
+        verdict = "passed" if row["passed"] else "refused"
+        told = f"{row['created'][:16]}  {verdict:<7}  {gates}  {scores}  {row['model']}{commit}"
+        yield f"{row['run']:<{width}}  {told}"
 
 
 def _show(options: argparse.Namespace) -> int:
@@ -116,14 +149,22 @@ def _show(options: argparse.Namespace) -> int:
 
 
 def _compare(options: argparse.Namespace) -> int:
-    from pytest_medeval.runs.contest import contest  # statistics are slow to import, and only this command needs them
+    from pytest_medeval.runs.contest import (
+        contest,  # statistics are slow to import, and only this command needs them
+    )
     from pytest_medeval.verdicts.regression import Reference
 
-    reference, (name, record) = Reference(*load(options.storage, options.reference)), load(options.storage, options.run)
+    reference, (name, record) = (
+        Reference(*load(options.storage, options.reference)),
+        load(options.storage, options.run),
+    )
     for run, one in ((reference.run, reference.record), (name, record)):
         if "candidate" not in one["models"]:
             raise MedevalError(f"run {run} has no evaluated case; accepted: a run of at least one suite")
-    found = {"run": name, **contest(reference, record, options.gate, inconclusive=options.inconclusive == "pass")}
+    found = {
+        "run": name,
+        **contest(reference, record, options.gate, inconclusive=options.inconclusive == "pass"),
+    }
     _print_json(found) if options.json else _print(_comparison(found))
     return 0 if found["passed"] else FAILED
 
@@ -168,9 +209,17 @@ def _verify_run(path: Path, noted: str | None) -> int:
         _print([str(mistake)])
         return FAILED
     if carried is None:
-        raise MedevalError(f"{path}: carries no SHA-256; accepted: a file of --medeval-evidence, or a stored run")
+        raise MedevalError(
+            f"{path}: carries no SHA-256; accepted: a file of --medeval-evidence, or a stored run"
+        )
     same = noted in (None, carried)
-    _print([f"{path}: unchanged, sha256 {carried}" if same else f"{path}: its SHA-256 is {carried}, noted was {noted}"])
+    _print(
+        [
+            f"{path}: unchanged, sha256 {carried}"
+            if same
+            else f"{path}: its SHA-256 is {carried}, noted was {noted}"
+        ]
+    )
     return 0 if same else FAILED
 
 

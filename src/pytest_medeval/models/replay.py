@@ -1,6 +1,7 @@
-"""``replay:RUN``: the replies of a stored run, given again, so that today's readers and metrics score them anew.
+"""``replay:RUN``: replies of a stored run, given again, so that today's readers and metrics score them.
 
-A reply belongs to a request (messages, choices, limits), not to a case: what was asked otherwise has no reply here.
+A reply belongs to a request (messages, choices, limits), not to a case: what was asked otherwise has no reply
+here.
 ``RUN`` is a stored run or the path of a record; ``RUN#baseline`` gives the replies of that run's baseline.
 """
 
@@ -42,7 +43,10 @@ class Replay:
     def _one(self, request: Request) -> Answer:
         stored = self.replies.get(request_signature(request))
         if stored is None:
-            return Answer(finish="error", error=f"run {self.run} holds no reply to this request; the case is new or was asked otherwise")
+            return Answer(
+                finish="error",
+                error=f"run {self.run} has no reply to this request: the case is new or asked otherwise",
+            )
         return restore(stored)
 
 
@@ -52,7 +56,9 @@ def restore(stored: Mapping[str, Any]) -> Answer:
     failed = stored["outcome"] == "error"
     return Answer(
         text="" if logprobs else stored["reply"],
-        finish="error" if failed else stored.get("finish", "length" if stored["outcome"] == "truncated" else "stop"),
+        finish="error"
+        if failed
+        else stored.get("finish", "length" if stored["outcome"] == "truncated" else "stop"),
         logprobs=logprobs,
         choice_tokens=tuple(stored.get("choice_tokens", ())),
         prompt_hash=stored["prompt_hash"],
@@ -73,7 +79,10 @@ def open_replay(spec: ReplaySpec, settings: Settings) -> Replay:
     name, record = load(settings.storage, run)
     model = record["models"].get(role)
     if model is None:
-        raise MedevalError(f"model {spec.text!r}: run {name} has no {role}; it has {', '.join(record['models']) or 'no model'}")
+        raise MedevalError(
+            f"model {spec.text!r}: run {name} has no {role}; "
+            f"it has {', '.join(record['models']) or 'no model'}"
+        )
     known = {one.name for one in fields(Identity)}
     identity = Identity(**{**{key: value for key, value in model.items() if key in known}, "spec": spec.text})
     return Replay(name, identity, dict(_replies(record, role)))

@@ -11,20 +11,24 @@ from typing import Any
 
 from pytest_medeval.report.terminal import interval, number
 
-TASK_TYPES: Mapping[str, str] = {"dialogue": "text-generation", "mcq": "multiple-choice", "polarity": "token-classification"}
+TASK_TYPES: Mapping[str, str] = {
+    "dialogue": "text-generation",
+    "mcq": "multiple-choice",
+    "polarity": "token-classification",
+}
 """Our tasks in the words of the hub; another plugin's task keeps its name."""
 
 
 def card(record: Mapping[str, Any]) -> str:
     """Give YAML front matter with a ``model-index``, and the same numbers as a table."""
-    import yaml  # noqa: PLC0415 - only a run that writes a card needs it
+    import yaml
 
     front = yaml.safe_dump(model_index(record), sort_keys=False, allow_unicode=True, width=10_000)
     return f"---\n{front}---\n\n" + "\n".join(_table(record)) + "\n"
 
 
 def model_index(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the ``model-index``: one result a suite, one entry a metric with interval, number of cases and signature."""
+    """Give the ``model-index``: a result a suite, an entry a metric with interval, n and signature."""
     name = record["models"].get("candidate", {}).get("spec", "unknown")
     results = [_result(suite, facts) for suite, facts in record["suites"].items() if facts["metrics"]]
     return {"model-index": [{"name": re.sub(r".*[/#]", "", name.rstrip("/")) or name, "results": results}]}
@@ -33,8 +37,12 @@ def model_index(record: Mapping[str, Any]) -> dict[str, Any]:
 def _result(suite: str, facts: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "task": {"type": TASK_TYPES.get(facts["task"], facts["task"]), "name": facts["task"]},
-        "dataset": {"type": suite, "name": suite, "revision": facts["signature"],
-                    "args": {"cases": facts["evaluated"], "of": facts["total"], "complete": facts["complete"]}},
+        "dataset": {
+            "type": suite,
+            "name": suite,
+            "revision": facts["signature"],
+            "args": {"cases": facts["evaluated"], "of": facts["total"], "complete": facts["complete"]},
+        },
         "metrics": [_metric(name, one) for name, one in facts["metrics"].items()],
     }
 
@@ -47,11 +55,13 @@ def _metric(name: str, one: Mapping[str, Any]) -> dict[str, Any]:
 def _table(record: Mapping[str, Any]) -> Iterator[str]:
     yield "## Evaluation"
     yield ""
-    yield f"Measured by pytest-medeval {record['version']} on {record['created'][:10]}, seed {record['seed']}."
+    day = record["created"][:10]
+    yield f"Measured by pytest-medeval {record['version']} on {day}, seed {record['seed']}."
     yield ""
     yield "| suite | metric | value | 95 % interval | n | signature |"
     yield "| --- | --- | --- | --- | --- | --- |"
     for suite, facts in record["suites"].items():
         for name, one in facts["metrics"].items():
             signature = one["signature"].replace("|", "\\|")
-            yield f"| {suite} | {name} | {number(one['candidate'])} | {interval(one['candidate_ci95'])} | {one['n']} | {signature} |"
+            value = f"{number(one['candidate'])} | {interval(one['candidate_ci95'])}"
+            yield f"| {suite} | {name} | {value} | {one['n']} | {signature} |"

@@ -21,7 +21,9 @@ def workflow_commands(record: Mapping[str, Any], environment: Mapping[str, str])
             continue
         level = "error" if gate.get("outcome", "failed") == "failed" else "warning"
         file, _, line = record["suites"][gate["suite"]]["source"].rpartition(":")
-        place = {"file": file, "line": line} if line.isdigit() else {"file": f"{file}:{line}" if file else line}
+        place = (
+            {"file": file, "line": line} if line.isdigit() else {"file": f"{file}:{line}" if file else line}
+        )
         told = {**place, "title": f"{gate['suite']}: {gate['expression']}"}
         properties = ",".join(f"{key}={_escape(value, PROPERTY)}" for key, value in told.items())
         message = _escape(f"{gate['verdict']}: {gate['reason']}", MESSAGE)

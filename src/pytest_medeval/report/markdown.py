@@ -7,13 +7,18 @@ from typing import Any
 
 from pytest_medeval.report.terminal import interval, number, p_value
 
-MARKS: Mapping[str, str] = {"pass": "✅ pass", "fail": "❌ fail", "inconclusive": "⚠️ inconclusive", "not evaluated": "⚠️ not evaluated"}
+MARKS: Mapping[str, str] = {
+    "pass": "✅ pass",
+    "fail": "❌ fail",
+    "inconclusive": "⚠️ inconclusive",
+    "not evaluated": "⚠️ not evaluated",
+}
 LOST = 5
 """Cases that are named where a suite lost against the reference."""
 
 
 def markdown(record: Mapping[str, Any]) -> str:
-    """Give the whole summary: verdict, gates with their reasons, metrics, comparison with the reference, provenance."""
+    """Give the whole summary: verdict, gates with reasons, metrics, the reference, provenance."""
     lines = [f"## Medical evaluation: {headline(record)}", "", *_gates(record["gates"])]
     for name, suite in record["suites"].items():
         lines += ["", *_suite(name, suite)]
@@ -34,9 +39,20 @@ def headline(record: Mapping[str, Any]) -> str:
 def _gates(gates: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     if not gates:
         return
-    yield from _table(("verdict", "suite", "gate", "observed", "n", "reason"), (
-        (MARKS[gate["verdict"]], _text(gate["suite"]), _code(gate["expression"]), _observed(gate), gate["n"], _text(gate["reason"]))
-        for gate in gates))
+    yield from _table(
+        ("verdict", "suite", "gate", "observed", "n", "reason"),
+        (
+            (
+                MARKS[gate["verdict"]],
+                _text(gate["suite"]),
+                _code(gate["expression"]),
+                _observed(gate),
+                gate["n"],
+                _text(gate["reason"]),
+            )
+            for gate in gates
+        ),
+    )
 
 
 def _observed(gate: Mapping[str, Any]) -> str:
@@ -52,7 +68,11 @@ def _suite(name: str, suite: Mapping[str, Any]) -> Iterator[str]:
     yield f"### {_text(name)} ({suite['task']}): {suite['evaluated']} of {suite['cases']} cases{whole}"
     yield ""
     for role, outcomes in suite["outcomes"].items():
-        unusual = ", ".join(f"{count} {outcome.replace('_', ' ')}" for outcome, count in outcomes.items() if count and outcome != "answered")
+        unusual = ", ".join(
+            f"{count} {outcome.replace('_', ' ')}"
+            for outcome, count in outcomes.items()
+            if count and outcome != "answered"
+        )
         if unusual:
             yield f"{role} replies: {outcomes['answered']} answered, {unusual}"
             yield ""
@@ -63,29 +83,66 @@ def _suite(name: str, suite: Mapping[str, Any]) -> Iterator[str]:
 def _metrics(metrics: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     paired = any(one["baseline"] is not None for one in metrics.values())
     if not paired:
-        yield from _table(("metric", "candidate", "95 % interval", "n"), (
-            (_code(name), number(one["candidate"]), interval(one["candidate_ci95"]), one["n"]) for name, one in metrics.items()))
+        yield from _table(
+            ("metric", "candidate", "95 % interval", "n"),
+            (
+                (_code(name), number(one["candidate"]), interval(one["candidate_ci95"]), one["n"])
+                for name, one in metrics.items()
+            ),
+        )
         return
-    yield from _table(("metric", "baseline", "candidate", "difference", "95 % interval", "p", "p (Holm)"), (
-        (_code(name), number(one["baseline"]), number(one["candidate"]), number(one["difference"], sign=True),
-         interval(one["ci95"], sign=True), p_value(one["p_value"]), p_value(one["p_corrected"])) for name, one in metrics.items()))
+    yield from _table(
+        ("metric", "baseline", "candidate", "difference", "95 % interval", "p", "p (Holm)"),
+        (
+            (
+                _code(name),
+                number(one["baseline"]),
+                number(one["candidate"]),
+                number(one["difference"], sign=True),
+                interval(one["ci95"], sign=True),
+                p_value(one["p_value"]),
+                p_value(one["p_corrected"]),
+            )
+            for name, one in metrics.items()
+        ),
+    )
 
 
 def _reference(reference: Mapping[str, Any] | None) -> Iterator[str]:
     if not reference:
         return
-    yield from ("", f"Against reference {_code(reference['run'])}: {reference['same']} of its {reference['cases']} cases are the same.", "")
+    same = f"{reference['same']} of its {reference['cases']}"
+    yield from (
+        "",
+        f"Against reference {_code(reference['run'])}: {same} cases are the same.",
+        "",
+    )
     yield from (f"- {_text(line)}" for line in reference["differences"])
     if reference["differences"]:
         yield ""
-    yield from _table(("metric", "reference", "candidate", "difference", "95 % interval", "p", "p (Holm)"), (
-        (_code(name), number(one["reference"]), number(one["candidate"]), number(one["difference"], sign=True),
-         interval(one["ci95"], sign=True), p_value(one["p_value"]), p_value(one["p_corrected"]))
-        for name, one in reference["metrics"].items()))
+    yield from _table(
+        ("metric", "reference", "candidate", "difference", "95 % interval", "p", "p (Holm)"),
+        (
+            (
+                _code(name),
+                number(one["reference"]),
+                number(one["candidate"]),
+                number(one["difference"], sign=True),
+                interval(one["ci95"], sign=True),
+                p_value(one["p_value"]),
+                p_value(one["p_corrected"]),
+            )
+            for name, one in reference["metrics"].items()
+        ),
+    )
     lost = reference.get("lost")
     if lost and lost["count"]:
-        cases = ", ".join(f"{_code(case['id'])} {number(case['reference'])} → {number(case['candidate'])}" for case in lost["cases"][:LOST])
-        yield from ("", f"Worse than the reference in {_code(lost['metric'])}: {lost['count']} of {lost['of']} cases: {cases}")
+        cases = ", ".join(
+            f"{_code(case['id'])} {number(case['reference'])} → {number(case['candidate'])}"
+            for case in lost["cases"][:LOST]
+        )
+        share = f"{lost['count']} of {lost['of']}"
+        yield from ("", f"Worse than the reference in {_code(lost['metric'])}: {share} cases: {cases}")
 
 
 def _provenance(record: Mapping[str, Any]) -> Iterator[str]:
@@ -94,7 +151,8 @@ def _provenance(record: Mapping[str, Any]) -> Iterator[str]:
     reference = record.get("reference")
     if reference:
         model = reference["model"]
-        yield f"- reference: {_code(reference['run'])} of {reference['created']}, {_code(model['spec'])} sha256 {_code(model['fingerprint'][:12])}"
+        weights = f"{_code(model['spec'])} sha256 {_code(model['fingerprint'][:12])}"
+        yield f"- reference: {_code(reference['run'])} of {reference['created']}, {weights}"
     found = record["environment"].get("repository")
     if found:
         yield f"- commit {_code(found['commit'][:12])}{' with uncommitted changes' if found['dirty'] else ''}"

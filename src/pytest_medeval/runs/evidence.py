@@ -1,8 +1,8 @@
 """The evidence file of a release: what was decided and on what, in a form that shows every later change.
 
 One JSON object in canonical form (sorted keys, no blanks, one line): ``body`` holds record, suite manifests,
-verdicts and environment; ``prints`` has the shape of ``body`` with a short hash in place of every value, so that a
-changed value can be named; ``sha256`` covers both. Who keeps the SHA-256 elsewhere can prove the file.
+verdicts and environment; ``prints`` has the shape of ``body`` with a short hash in place of every value, so
+that a changed value can be named; ``sha256`` covers both. Who keeps the SHA-256 elsewhere can prove the file.
 """
 
 from __future__ import annotations
@@ -27,12 +27,17 @@ NAMED = 5
 
 def evidence(record: Mapping[str, Any], manifests: Mapping[str, Any]) -> dict[str, Any]:
     """Make the evidence of a run from its record and the manifests of its suites."""
-    body = finite({
-        "record": record,
-        "suites": manifests,
-        "verdicts": {"passed": all(gate["outcome"] == "passed" for gate in record["gates"]), "gates": record["gates"]},
-        "environment": {**record["environment"], "packages": _packages()},
-    })
+    body = finite(
+        {
+            "record": record,
+            "suites": manifests,
+            "verdicts": {
+                "passed": all(gate["outcome"] == "passed" for gate in record["gates"]),
+                "gates": record["gates"],
+            },
+            "environment": {**record["environment"], "packages": _packages()},
+        }
+    )
     content = {"schema": SCHEMA, "body": body, "body_sha256": sha256(canonical(body)), "prints": prints(body)}
     return {**content, "sha256": sha256(canonical(content))}
 
@@ -54,7 +59,7 @@ def prints(value: Any) -> Any:
 
 
 def verify(data: bytes) -> list[str]:
-    """List what differs from the evidence as it was written, by JSON path; an empty list when nothing does."""
+    """List what differs from the evidence as it was written, by JSON path; empty when nothing does."""
     try:
         found = json.loads(data, parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
@@ -63,16 +68,26 @@ def verify(data: bytes) -> list[str]:
         told = found.get("schema") if isinstance(found, dict) else type(found).__name__
         return [f"$.schema: is {told!r}; accepted: {SCHEMA!r}"]
     whole = sha256(canonical(found.get("body"))) == found.get("body_sha256")
-    changed = list(_changed(found.get("body"), found.get("prints"), "$.prints, the hash of $.body" if whole else "$.body"))
+    changed = list(
+        _changed(
+            found.get("body"), found.get("prints"), "$.prints, the hash of $.body" if whole else "$.body"
+        )
+    )
     if changed:
         more = [f"and {len(changed) - NAMED} more"] if len(changed) > NAMED else []
         return changed[:NAMED] + more
     content = {key: value for key, value in found.items() if key != "sha256"}
     if sha256(canonical(content)) != found.get("sha256"):
-        extra = [f"$.{key}: was added" for key in sorted(set(content) - {"schema", "body", "body_sha256", "prints"})]
-        return extra or ["$.sha256: is not that of the file" if whole else "$.body_sha256: is not that of $.body"]
+        extra = [
+            f"$.{key}: was added"
+            for key in sorted(set(content) - {"schema", "body", "body_sha256", "prints"})
+        ]
+        return extra or [
+            "$.sha256: is not that of the file" if whole else "$.body_sha256: is not that of $.body"
+        ]
     if _bytes(found) != data:
-        return [f"byte {_first_difference(_bytes(found), data)}: the values are the same, but not in canonical form"]
+        place = _first_difference(_bytes(found), data)
+        return [f"byte {place}: the values are the same, but not in canonical form"]
     return []
 
 
@@ -124,7 +139,9 @@ def _first_difference(one: bytes, other: bytes) -> int:
 
 def _packages() -> dict[str, str]:
     """List every installed package: an evidence file outlives the environment that made it."""
-    found = {str(one.metadata["Name"]): one.version for one in metadata.distributions() if one.metadata["Name"]}
+    found = {
+        str(one.metadata["Name"]): one.version for one in metadata.distributions() if one.metadata["Name"]
+    }
     return dict(sorted(found.items()))
 
 

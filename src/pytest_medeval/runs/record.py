@@ -25,7 +25,7 @@ def schema() -> dict[str, Any]:
 
 def problems(record: Mapping[str, Any]) -> list[str]:
     """List where a record does not fit the schema, as ``path: message``."""
-    from jsonschema import Draft202012Validator  # noqa: PLC0415 - only records that are read or written need it
+    from jsonschema import Draft202012Validator
 
     errors = Draft202012Validator(schema()).iter_errors(record)
     return [f"{error.json_path}: {error.message[:200]}" for error in errors]
@@ -51,7 +51,10 @@ def read(path: Path) -> dict[str, Any]:
     if "sha256" in record:
         found = digest(record)
         if found != record["sha256"]:
-            raise MedevalError(f"{path}: was changed after it was saved: its SHA-256 is {found[:12]}, it was {str(record['sha256'])[:12]}")
+            raise MedevalError(
+                f"{path}: was changed after it was saved: its SHA-256 is {found[:12]}, "
+                f"it was {str(record['sha256'])[:12]}"
+            )
         return dict(record)
     wrong = problems(record)
     if wrong:

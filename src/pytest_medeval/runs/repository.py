@@ -12,7 +12,7 @@ TIMEOUT = 5.0
 
 
 def repository(root: Path) -> dict[str, Any] | None:
-    """Give the commit, and whether tracked files differ from it; None without git, a repository or a commit."""
+    """Give the commit, and whether tracked files differ from it; None without git, repository or commit."""
     commit = _git(root, "rev-parse", "HEAD")
     if not commit:
         return None
@@ -24,8 +24,16 @@ def _git(root: Path, *arguments: str) -> str | None:
     command = ["git", "-C", str(root), *arguments]
     environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT, check=False,  # noqa: S603 - fixed words
-                              env=environment, stdin=subprocess.DEVNULL, errors="replace")
+        done = subprocess.run(  # noqa: S603 - fixed words
+            command,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT,
+            check=False,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            errors="replace",
+        )
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip() if done.returncode == 0 else None

@@ -1,7 +1,8 @@
 """The store: a folder of run records, numbered as pytest-benchmark numbers its own: ``0001_NAME.json``.
 
-A file of the store is a whole run or is not there: it is written aside, forced to the disk and then given its name.
-Its ``sha256`` covers everything else in it, so that a run which was edited later does not pass for what was saved.
+A file of the store is a whole run or is not there: it is written aside, forced to the disk and then given
+its name. Its ``sha256`` covers everything else in it, so that a run which was edited later does not pass for
+what was saved.
 """
 
 from __future__ import annotations
@@ -60,9 +61,9 @@ def stored(storage: Path) -> list[Stored]:
 
 
 def find(storage: Path, run: str, root: Path | None = None) -> Path:
-    """Find a run by its number, its name (the newest of that name), both, ``latest``, or the path of a record.
+    """Find a run by number, name (the newest of that name), both, ``latest``, or the path of a record.
 
-    ``latest`` is the newest whole run that its own gates let pass: a release that was refused is no reference.
+    ``latest`` is the newest whole run that its own gates let pass: a refused release is no reference.
     """
     runs = stored(storage)
     if run == LATEST:
@@ -91,7 +92,10 @@ def load(storage: Path, run: str, root: Path | None = None) -> tuple[str, dict[s
 def passed(record: Mapping[str, Any]) -> bool:
     """Tell whether a run is whole and its gates let it pass."""
     whole = all(suite["complete"] for suite in record["suites"].values())
-    return whole and all(gate.get("outcome", "passed" if gate["verdict"] == "pass" else "failed") != "failed" for gate in record["gates"])
+    return whole and all(
+        gate.get("outcome", "passed" if gate["verdict"] == "pass" else "failed") != "failed"
+        for gate in record["gates"]
+    )
 
 
 def check_writable(storage: Path) -> None:
@@ -105,7 +109,7 @@ def check_writable(storage: Path) -> None:
 
 
 def save(record: Mapping[str, Any], storage: Path, name: str) -> Path:
-    """Store a run under the next number; ``MedevalError`` when the disk refuses, and then nothing is left behind."""
+    """Store a run under the next number; ``MedevalError`` when the disk refuses, with nothing left behind."""
     content = finite(record)
     content["sha256"] = digest(content)
     data = json_bytes(content)
@@ -141,11 +145,18 @@ def automatic_name(repository: Mapping[str, Any] | None, now: datetime) -> str:
 
 
 def prune(storage: Path, keep: int) -> Iterator[Path]:
-    """Remove all but the newest ``keep`` runs, never the one that ``latest`` means, and what killed writers left."""
+    """Remove all but the newest ``keep`` runs and the one that ``latest`` means; also abandoned parts."""
     runs = stored(storage)
     spared = next((run for run in reversed(runs) if _readable_and_passed(run)), None)
     old = [run.path for run in runs[: max(0, len(runs) - keep)] if run != spared]
-    for path in [*old, *(part for part in sorted(storage.glob(f".*{PART}")) if time.time() - part.stat().st_mtime > ABANDONED)]:
+    for path in [
+        *old,
+        *(
+            part
+            for part in sorted(storage.glob(f".*{PART}"))
+            if time.time() - part.stat().st_mtime > ABANDONED
+        ),
+    ]:
         try:
             path.unlink()
         except OSError as error:
@@ -166,7 +177,9 @@ def _latest(storage: Path, runs: list[Stored]) -> Stored:
     for run in reversed(runs):
         if passed(read(run.path)):
             return run
-    raise MedevalError(f"no run in {storage} is whole and passed its gates: {_names(runs)}; name the one to compare with")
+    raise MedevalError(
+        f"no run in {storage} is whole and passed its gates: {_names(runs)}; name the one to compare with"
+    )
 
 
 def _names(runs: list[Stored]) -> str:

@@ -25,11 +25,31 @@ class Quiz:
         self.folder = folder
         self.manifests: dict[str, Any] = {}
 
-    def run(self, wrong: set[int] = frozenset(), *, count: int = 40, reference=None, gates=(), edit=None, metrics=("accuracy", "brier"),
-            limit: int | None = None, baseline: set[int] | None = None, model=None, **options: Any) -> dict[str, Any]:
+    def run(
+        self,
+        wrong: set[int] = frozenset(),
+        *,
+        count: int = 40,
+        reference=None,
+        gates=(),
+        edit=None,
+        metrics=("accuracy", "brier"),
+        limit: int | None = None,
+        baseline: set[int] | None = None,
+        model=None,
+        **options: Any,
+    ) -> dict[str, Any]:
         """Evaluate ``count`` questions; ``edit`` changes their records, ``options`` are the suite's."""
-        records = [{"id": f"q{i}", "question": f"Question {i} ?", "answer": "AB"[i % 2], "options": {"A": "yes", "B": "no"},
-                    "tags": {"half": str(i % 2)}} for i in range(count)]
+        records = [
+            {
+                "id": f"q{i}",
+                "question": f"Question {i} ?",
+                "answer": "AB"[i % 2],
+                "options": {"A": "yes", "B": "no"},
+                "tags": {"half": str(i % 2)},
+            }
+            for i in range(count)
+        ]
         for record in records:
             if edit:
                 edit(record)
@@ -37,26 +57,43 @@ class Quiz:
         path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
         given = {"limit": limit}
         settings = read_settings(lambda option: given.get(option.name), self.folder)
-        suite = resolve(Suite("mcq", str(path), name="quiz", metrics=list(metrics), gates=list(gates), **options), settings)
-        models = {"candidate": model or scripted(wrong), "baseline": None if baseline is None else scripted(baseline)}
+        suite = resolve(
+            Suite("mcq", str(path), name="quiz", metrics=list(metrics), gates=list(gates), **options),
+            settings,
+        )
+        models = {
+            "candidate": model or scripted(wrong),
+            "baseline": None if baseline is None else scripted(baseline),
+        }
         journal = Journal()
         journal.collected([manifest(suite, self.folder)])
         self.manifests = journal.suites
-        for evaluation in Engine(lambda role, task: models[role]).evaluations(suite, [case.id for case in suite.cases]).values():
+        for evaluation in (
+            Engine(lambda role, _task: models[role])
+            .evaluations(suite, [case.id for case in suite.cases])
+            .values()
+        ):
             journal.note({"entry": entry("quiz", f"quiz::{evaluation.case.id}", evaluation)})
         journal.note({"models": {role: {"mcq": asdict(one.identity)} for role, one in models.items() if one}})
         return json.loads(json.dumps(build(journal, settings, reference).record))
 
 
 def scripted(wrong: set[int]) -> FakeModel:
-    """Answer every question but the ``wrong`` ones rightly; by likelihood where it is asked so, else in words."""
+    """Answer all but the ``wrong`` questions rightly; by likelihood where asked so, else in words."""
+
     def answer(request):
         number = int(request.messages[-1].content.split()[1])
         right = "AB"[number % 2]
         letter = right if number not in wrong else "BA"[number % 2]
         if not request.choices:
             return Answer(f"The answer is ({letter}).", prompt_hash=f"{number:064}")
-        return Answer("", "choice", tuple(-0.5 if choice == letter else -2.5 for choice in request.choices), (1, 1), prompt_hash=f"{number:064}")
+        return Answer(
+            "",
+            "choice",
+            tuple(-0.5 if choice == letter else -2.5 for choice in request.choices),
+            (1, 1),
+            prompt_hash=f"{number:064}",
+        )
 
     return FakeModel(answer, name=f"fake:{len(wrong)}")
 

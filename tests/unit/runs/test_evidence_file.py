@@ -21,7 +21,7 @@ def written(quiz, tmp_path):
 
 
 def test_unchanged_evidence_is_proved(written, capsys):
-    """The file verifies, states the SHA-256 that was printed, and holds record, manifests, verdicts and environment."""
+    """The file verifies, states its SHA-256, and holds record, manifests, verdicts and environment."""
     path, digest = written
     assert verify(path.read_bytes()) == []
     assert main(["runs", "verify", str(path), "--sha256", digest]) == 0
@@ -33,15 +33,26 @@ def test_unchanged_evidence_is_proved(written, capsys):
     assert body["record"]["schema"] == "medeval-run/1"
 
 
-@pytest.mark.parametrize(("old", "new", "told"), [
-    ('"reply":"(B) no"', '"reply":"(A) no"', '$.body.record.cases['),
-    ('"verdict":"pass"', '"verdict":"fail"', "$.body.record.gates[0].verdict: was changed, is now \"fail\""),
-    ('"passed":true', '"passed":false', "$.body.verdicts.passed: was changed, is now false"),
-    ('"seed":0', '"sead":0', "$.body.record.sead: was added"),
-    ('"schema":"medeval-evidence/1"', '"schema":"medeval-evidence/2"', "$.schema: is 'medeval-evidence/2'"),
-    ('{"body"', '{"body" ', "byte 7: the values are the same, but not in canonical form"),
-    ('"prints":{', '"prints":[', "$: no longer JSON"),
-])
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ('"reply":"(B) no"', '"reply":"(A) no"', "$.body.record.cases["),
+        (
+            '"verdict":"pass"',
+            '"verdict":"fail"',
+            '$.body.record.gates[0].verdict: was changed, is now "fail"',
+        ),
+        ('"passed":true', '"passed":false', "$.body.verdicts.passed: was changed, is now false"),
+        ('"seed":0', '"sead":0', "$.body.record.sead: was added"),
+        (
+            '"schema":"medeval-evidence/1"',
+            '"schema":"medeval-evidence/2"',
+            "$.schema: is 'medeval-evidence/2'",
+        ),
+        ('{"body"', '{"body" ', "byte 7: the values are the same, but not in canonical form"),
+        ('"prints":{', '"prints":[', "$: no longer JSON"),
+    ],
+)
 def test_a_changed_byte_is_named(written, capsys, old, new, told):
     """The JSON path of the value that differs is said, and the exit code is 1."""
     path, _ = written
@@ -77,13 +88,17 @@ def test_changed_hashes_are_told_from_changed_values(written):
     text = path.read_text(encoding="utf-8")
     found = json.loads(text)
     short = found["prints"]["record"]["seed"]
-    assert verify(text.replace(f'"seed":"{short}"', '"seed":"00000000"', 1).encode())[0].startswith("$.prints, the hash of $.body.record.seed")
+    assert verify(text.replace(f'"seed":"{short}"', '"seed":"00000000"', 1).encode())[0].startswith(
+        "$.prints, the hash of $.body.record.seed"
+    )
     assert verify(text.replace(digest, "0" * 64).encode()) == ["$.sha256: is not that of the file"]
-    assert verify(text.replace(found["body_sha256"], "0" * 64).encode()) == ["$.body_sha256: is not that of $.body"]
+    assert verify(text.replace(found["body_sha256"], "0" * 64).encode()) == [
+        "$.body_sha256: is not that of $.body"
+    ]
 
 
 def test_a_stored_run_is_proved_by_the_hash_it_carries(quiz, storage, tmp_path, capsys):
-    """verify takes stored runs too; a plain record has no hash, and a missing file is one line."""
+    """Verify takes stored runs too; a plain record has no hash, and a missing file is one line."""
     record = quiz.run(count=2)
     path = save(record, storage, "one")
     where = ["--storage", str(storage)]

@@ -13,7 +13,12 @@ from pytest_medeval.verdicts.regression import Reference
 def regressed(quiz):
     """Make a run that lost against its reference and fails a gate."""
     old = quiz.run({0}, baseline={1, 2})
-    return quiz.run(set(range(20)), baseline={1, 2}, reference=Reference("0001_old", old), gates=["accuracy not worse than reference by 0.1", "accuracy >= 0.1"])
+    return quiz.run(
+        set(range(20)),
+        baseline={1, 2},
+        reference=Reference("0001_old", old),
+        gates=["accuracy not worse than reference by 0.1", "accuracy >= 0.1"],
+    )
 
 
 def test_markdown_says_what_to_do_and_why(quiz):
@@ -47,7 +52,10 @@ def test_annotations_only_under_github_actions(quiz):
     record["gates"][0]["reason"] = "100 %\nsecond line"
     assert list(workflow_commands(record, {})) == []
     assert list(workflow_commands(record, {"GITHUB_ACTIONS": "true"})) == [
-        "::error file=suites/test_quiz.py,line=7,title=quiz%3A accuracy not worse than reference by 0.1::fail: 100 %25%0Asecond line",
+        (
+            "::error file=suites/test_quiz.py,line=7,title=quiz%3A accuracy not worse than reference by 0.1"
+            "::fail: 100 %25%0Asecond line"
+        )
     ]
     record["gates"][0] |= {"verdict": "inconclusive", "outcome": "passed"}
     assert next(workflow_commands(record, {"GITHUB_ACTIONS": "true"})).startswith("::warning ")
@@ -61,7 +69,12 @@ def test_the_hub_reads_the_card(quiz):
     found = hub.ModelCard(card(record))
     accuracy, brier = found.data.eval_results
     assert found.data.model_name == "tiny-mcq"
-    assert (accuracy.task_type, accuracy.dataset_name, accuracy.metric_type, accuracy.metric_value) == ("multiple-choice", "quiz", "accuracy", 39 / 40)
+    assert (accuracy.task_type, accuracy.dataset_name, accuracy.metric_type, accuracy.metric_value) == (
+        "multiple-choice",
+        "quiz",
+        "accuracy",
+        39 / 40,
+    )
     assert accuracy.dataset_revision == record["suites"]["quiz"]["signature"]
     assert accuracy.metric_args["ci95"] == record["suites"]["quiz"]["metrics"]["accuracy"]["candidate_ci95"]
     assert brier.metric_args["signature"] == record["suites"]["quiz"]["metrics"]["brier"]["signature"]
@@ -71,5 +84,9 @@ def test_the_card_is_yaml_between_dashes_and_a_table(quiz):
     """A README may begin with it as it stands."""
     text = card(quiz.run({1}))
     front, table = text.removeprefix("---\n").split("---\n", maxsplit=1)
-    assert yaml.safe_load(front)["model-index"][0]["results"][0]["dataset"]["args"] == {"cases": 40, "of": 40, "complete": True}
+    assert yaml.safe_load(front)["model-index"][0]["results"][0]["dataset"]["args"] == {
+        "cases": 40,
+        "of": 40,
+        "complete": True,
+    }
     assert "| quiz | accuracy | 0.9750 | [" in table

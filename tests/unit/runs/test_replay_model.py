@@ -19,7 +19,11 @@ def opened(storage, run="old"):
 @pytest.mark.parametrize("scoring", ["letters", "texts", "reply"])
 def test_replayed_replies_score_as_they_did(quiz, storage, scoring):
     """Rows, scores, outcomes and identity of a replay are those of the run, by likelihood or from words."""
-    old = quiz.run({1, 4}, count=12, scoring=scoring) if scoring != "texts" else quiz.run(count=12, scoring="texts")
+    old = (
+        quiz.run({1, 4}, count=12, scoring=scoring)
+        if scoring != "texts"
+        else quiz.run(count=12, scoring="texts")
+    )
     save(old, storage, "old")
     new = quiz.run(count=12, model=opened(storage), scoring=scoring)
     for before, after in zip(old["cases"], new["cases"], strict=True):
@@ -42,7 +46,7 @@ def test_what_the_run_does_not_hold_is_an_error_answer(quiz, storage):
     model = opened(storage)
     new = quiz.run(count=12, model=model)
     assert [case["candidate"]["outcome"] for case in new["cases"]] == ["answered"] * 10 + ["error"] * 2
-    assert "run 0001_old holds no reply to this request" in new["cases"][11]["candidate"]["detail"]
+    assert "run 0001_old has no reply to this request" in new["cases"][11]["candidate"]["detail"]
     assert new["suites"]["quiz"]["complete"] is False
     assert model.notices == ["run 0001_old gave no reply to 2 of 12 requests"]
 
@@ -50,7 +54,12 @@ def test_what_the_run_does_not_hold_is_an_error_answer(quiz, storage):
 def test_the_baseline_of_a_run_is_asked_for_by_name(quiz, storage):
     """RUN#baseline gives the other role's replies; a run without that role says what it has."""
     save(quiz.run(set(), count=4, baseline={0, 1, 2, 3}), storage, "old")
-    assert quiz.run(count=4, model=opened(storage, "old#baseline"))["suites"]["quiz"]["metrics"]["accuracy"]["candidate"] == 0
+    assert (
+        quiz.run(count=4, model=opened(storage, "old#baseline"))["suites"]["quiz"]["metrics"]["accuracy"][
+            "candidate"
+        ]
+        == 0
+    )
     save(quiz.run(count=4), storage, "alone")
     with pytest.raises(MedevalError, match="run 0002_alone has no baseline; it has candidate"):
         opened(storage, "alone#baseline")
@@ -64,16 +73,29 @@ def test_a_record_is_found_by_its_path(quiz, storage, tmp_path):
     path.rename(tmp_path / "moved.json")
     model = open_model(parse_model("replay:moved.json", tmp_path), Settings(storage=storage))
     assert quiz.run(count=4, model=model)["suites"]["quiz"]["metrics"]["accuracy"]["candidate"] == 1
-    with pytest.raises(MedevalError, match="no run 'gone.json'"):
+    with pytest.raises(MedevalError, match=r"no run 'gone\.json'"):
         open_model(parse_model("replay:gone.json", tmp_path), Settings(storage=storage))
 
 
-@pytest.mark.parametrize(("stored", "finish", "text"), [
-    ({"outcome": "truncated", "finish": "length", "reply": "cut"}, "length", "cut"),
-    ({"outcome": "truncated", "reply": "cut"}, "length", "cut"),
-    ({"outcome": "error", "reply": "", "detail": "refused"}, "error", ""),
-    ({"outcome": "answered", "finish": "choice", "reply": "(A) yes", "logprobs": [-1.0, None], "choice_tokens": [1, 2]}, "choice", ""),
-])
+@pytest.mark.parametrize(
+    ("stored", "finish", "text"),
+    [
+        ({"outcome": "truncated", "finish": "length", "reply": "cut"}, "length", "cut"),
+        ({"outcome": "truncated", "reply": "cut"}, "length", "cut"),
+        ({"outcome": "error", "reply": "", "detail": "refused"}, "error", ""),
+        (
+            {
+                "outcome": "answered",
+                "finish": "choice",
+                "reply": "(A) yes",
+                "logprobs": [-1.0, None],
+                "choice_tokens": [1, 2],
+            },
+            "choice",
+            "",
+        ),
+    ],
+)
 def test_an_answer_comes_back_as_it_was(stored, finish, text):
     """Cut replies stay cut, errors errors, and an impossible choice (null in JSON) stays impossible."""
     answer = restore({"prompt_hash": "x", "tokens": [3, 2], **stored})

@@ -35,16 +35,22 @@ def test_the_same_cases_are_compared_pairwise(quiz):
 
 def test_equal_runs_pass_and_say_no_difference(quiz):
     """The same weights twice never differ."""
-    found = contest(Reference("old", quiz.run({1, 2})), quiz.run({1, 2}), ["accuracy not worse than reference by 0.2"])
+    found = contest(
+        Reference("old", quiz.run({1, 2})), quiz.run({1, 2}), ["accuracy not worse than reference by 0.2"]
+    )
     assert found["passed"]
     assert found["suites"]["quiz"]["reference"]["differences"] == []
     assert found["suites"]["quiz"]["reference"]["metrics"]["accuracy"]["difference"] == 0
 
 
 def test_the_record_with_a_reference_fits_the_schema(quiz):
-    """What the comparison adds to a record is described by the schema, and gates on the reference are judged."""
+    """What the comparison adds to a record fits the schema, and gates on the reference are judged."""
     old = quiz.run({0})
-    record = quiz.run(set(range(30)), reference=Reference("0001_old", old), gates=["accuracy not worse than reference by 0.1"])
+    record = quiz.run(
+        set(range(30)),
+        reference=Reference("0001_old", old),
+        gates=["accuracy not worse than reference by 0.1"],
+    )
     assert problems(record) == []
     assert [gate["verdict"] for gate in record["gates"]] == ["fail"]
     assert record["reference"]["run"] == "0001_old"
@@ -52,18 +58,28 @@ def test_the_record_with_a_reference_fits_the_schema(quiz):
     assert corrected["p_corrected"] >= corrected["p_value"]
 
 
-@pytest.mark.parametrize(("changes", "same", "told", "verdict"), [
-    ({"count": 44}, 40, "4 cases not in old: q40, q41, q42 and 1 more", "pass"),
-    ({"count": 36}, 36, "4 cases in old only: q36, q37, q38 and 1 more", "not evaluated"),
-    ({"edit": rephrase}, 39, "1 case with another question, options or answer in old: q3", "not evaluated"),
-    ({"scoring": "reply"}, 0, "40 cases asked otherwise in old: q0, q1, q2 and 37 more", "not evaluated"),
-    ({"limit": 30}, 30, "10 cases in old only (this run is a sample): ", "pass"),
-    ({"metrics": ("accuracy", "ece")}, 40, "ece was not measured in old: not compared", "pass"),
-])
+@pytest.mark.parametrize(
+    ("changes", "same", "told", "verdict"),
+    [
+        ({"count": 44}, 40, "4 cases not in old: q40, q41, q42 and 1 more", "pass"),
+        ({"count": 36}, 36, "4 cases in old only: q36, q37, q38 and 1 more", "not evaluated"),
+        (
+            {"edit": rephrase},
+            39,
+            "1 case with another question, options or answer in old: q3",
+            "not evaluated",
+        ),
+        ({"scoring": "reply"}, 0, "40 cases asked otherwise in old: q0, q1, q2 and 37 more", "not evaluated"),
+        ({"limit": 30}, 30, "10 cases in old only (this run is a sample): ", "pass"),
+        ({"metrics": ("accuracy", "ece")}, 40, "ece was not measured in old: not compared", "pass"),
+    ],
+)
 def test_what_differs_is_said_and_never_mixed_in(quiz, changes, same, told, verdict):
     """Each kind of difference has its line; gates are judged where no regression can hide behind it."""
     old = quiz.run()
-    record = quiz.run(reference=Reference("old", old), gates=["accuracy not worse than reference by 0.2"], **changes)
+    record = quiz.run(
+        reference=Reference("old", old), gates=["accuracy not worse than reference by 0.2"], **changes
+    )
     reference = record["suites"]["quiz"]["reference"]
     assert (reference["same"], reference["cases"]) == (same, 40)
     assert any(line.startswith(told) for line in reference["differences"]), reference["differences"]
@@ -98,8 +114,10 @@ def test_other_chat_templates_are_said(quiz):
         case["candidate"]["prompt_hash"] = "0" * 63 + "x"
     found = contest(Reference("old", old), quiz.run(), [])
     assert found["suites"]["quiz"]["reference"]["same"] == 40
-    assert "5 cases with the same request that the two models' chat templates turned into different tokens: compared" in \
-        found["suites"]["quiz"]["reference"]["differences"]
+    assert (
+        "5 cases with the same request that the two models' chat templates turned "
+        "into different tokens: compared" in found["suites"]["quiz"]["reference"]["differences"]
+    )
 
 
 def test_no_common_case_is_one_line(quiz, storage):
@@ -110,7 +128,10 @@ def test_no_common_case_is_one_line(quiz, storage):
         record["question"] = record["question"].replace("Question", "Item")
 
     new = quiz.run(edit=other)
-    with pytest.raises(MedevalError, match=r"run 0001_old has no case in common with this one: it holds quiz \(40 cases\), here are quiz"):
+    with pytest.raises(
+        MedevalError,
+        match=r"run 0001_old has no case in common with this one: it holds quiz \(40 cases\), here are quiz",
+    ):
         open_reference("old", storage, storage, quiz.manifests)
     with pytest.raises(MedevalError, match="the runs have no case in common"):
         contest(Reference("old", quiz.run()), new, [])
@@ -142,7 +163,12 @@ def test_the_command_compares_with_exit_codes_0_1_2(quiz, storage, capsys):
     capsys.readouterr()
     assert main(["runs", "compare", "one", "two", "--json", *where]) == 0
     assert json.loads(capsys.readouterr().out)["passed"] is True
-    for bad in (["one", "four"], ["one"], ["one", "two", "--gate", "acuracy >= 1"], ["one", "two", "--gate", "quizz:accuracy >= 1"]):
+    for bad in (
+        ["one", "four"],
+        ["one"],
+        ["one", "two", "--gate", "acuracy >= 1"],
+        ["one", "two", "--gate", "quizz:accuracy >= 1"],
+    ):
         assert main(["runs", "compare", *bad, *where]) == 2
         assert capsys.readouterr().err.count("\n") == 1
 
@@ -151,7 +177,16 @@ def test_inconclusive_can_be_let_through(quiz, storage):
     """As in a run, a comparison that the cases cannot settle fails unless that is allowed."""
     for name, wrong in (("one", {1, 2}), ("two", {2, 3})):
         save(quiz.run(wrong), storage, name)
-    asked = ["runs", "compare", "one", "two", "--storage", str(storage), "--gate", "accuracy better than reference"]
+    asked = [
+        "runs",
+        "compare",
+        "one",
+        "two",
+        "--storage",
+        str(storage),
+        "--gate",
+        "accuracy better than reference",
+    ]
     assert main(asked) == 1
     assert main([*asked, "--inconclusive=pass"]) == 0
 

@@ -68,9 +68,14 @@ def test_latest_passes_over_refused_and_partial_runs(quiz, storage):
     assert find(storage, "latest") == good
 
 
-@pytest.mark.parametrize(("word", "told"), [
-    ("thr33", "no run 'thr33' in .*; stored: 0001_one, 0002_two"), ("9", "no run '9'"), ("missing.json", "no run"),
-])
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        ("thr33", "no run 'thr33' in .*; stored: 0001_one, 0002_two"),
+        ("9", "no run '9'"),
+        ("missing.json", "no run"),
+    ],
+)
 def test_a_missing_run_names_those_that_are_there(quiz, storage, word, told):
     """Whoever mistypes a run sees what is stored."""
     record = quiz.run(count=2)
@@ -82,7 +87,7 @@ def test_a_missing_run_names_those_that_are_there(quiz, storage, word, told):
 
 def test_an_empty_store_says_how_to_fill_it(storage):
     """The first release has no reference yet."""
-    with pytest.raises(MedevalError, match="no run is stored in .* yet; --medeval-save stores one"):
+    with pytest.raises(MedevalError, match=r"no run is stored in .* yet; --medeval-save stores one"):
         find(storage, "latest")
 
 
@@ -91,18 +96,24 @@ def test_a_store_that_is_a_file_is_refused(tmp_path):
     (tmp_path / "runs").write_text("")
     with pytest.raises(MedevalError, match="is a file"):
         stored(tmp_path / "runs")
-    with pytest.raises(MedevalError, match="--medeval-storage: .* cannot be written"):
+    with pytest.raises(MedevalError, match=r"--medeval-storage: .* cannot be written"):
         check_writable(tmp_path / "runs" / "below")
 
 
-@pytest.mark.parametrize(("damage", "told"), [
-    (lambda text: text[: len(text) // 2], "is no run record"),
-    (lambda text: "", "is no run record"),
-    (lambda text: "[" * 100_000, "is no run record"),
-    (lambda text: "{}", "schema is None"),
-    (lambda text: text.replace("medeval-run/1", "medeval-run/2"), "schema is 'medeval-run/2'; accepted: 'medeval-run/1'; a newer pytest-medeval wrote it"),
-    (lambda text: text.replace('"answered": 40', '"answered": 41'), "was changed after it was saved"),
-])
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        (lambda text: text[: len(text) // 2], "is no run record"),
+        (lambda _: "", "is no run record"),
+        (lambda _: "[" * 100_000, "is no run record"),
+        (lambda _: "{}", "schema is None"),
+        (
+            lambda text: text.replace("medeval-run/1", "medeval-run/2"),
+            "schema is 'medeval-run/2'; accepted: 'medeval-run/1'; a newer pytest-medeval wrote it",
+        ),
+        (lambda text: text.replace('"answered": 40', '"answered": 41'), "was changed after it was saved"),
+    ],
+)
 def test_a_damaged_run_is_one_line(quiz, storage, damage, told):
     """Cut, emptied, of a newer schema, edited by hand: said with the file, never taken."""
     path = save(quiz.run(), storage, "one")
@@ -120,7 +131,7 @@ def test_a_disk_that_refuses_leaves_nothing_behind(quiz, storage, monkeypatch, c
     first = save(record, storage, "one")
     before = first.read_bytes()
 
-    def refuse(handle):
+    def refuse(_handle):
         raise OSError(code, os.strerror(code))
 
     monkeypatch.setattr(files.os, "fsync", refuse)
@@ -135,7 +146,7 @@ def test_a_really_full_device_is_one_line(tmp_path):
     if not os.path.exists("/dev/full"):  # noqa: PTH110 - a device
         pytest.skip("this system has no /dev/full")
     path = tmp_path / "out.json"
-    os.symlink("/dev/full", tmp_path / f".out.json.{os.getpid()}.part")
+    (tmp_path / f".out.json.{os.getpid()}.part").symlink_to("/dev/full")
     with pytest.raises(MedevalError, match="the run record cannot be written: No space left on device"):
         files.write_whole(path, b"x" * 100_000, "the run record")
     assert list(tmp_path.iterdir()) == []
@@ -143,7 +154,7 @@ def test_a_really_full_device_is_one_line(tmp_path):
 
 def test_a_refused_run_is_kept_elsewhere(quiz, monkeypatch, tmp_path):
     """Hours of replies are not lost because the store is full."""
-    monkeypatch.setattr(store.tempfile, "mkdtemp", lambda prefix: str(tmp_path))
+    monkeypatch.setattr(store.tempfile, "mkdtemp", lambda **_: str(tmp_path))
     record = quiz.run(count=2)
     assert read(rescue(record, "one"))["cases"] == record["cases"]
 
@@ -168,7 +179,11 @@ def test_prune_keeps_the_newest_and_the_reference(quiz, storage):
     leftover = storage / ".0009_x.json.1.part"
     leftover.write_text("half")
     os.utime(leftover, (0, 0))
-    assert [path.name for path in prune(storage, 2)] == ["0001_old.json", "0003_a.json", ".0009_x.json.1.part"]
+    assert [path.name for path in prune(storage, 2)] == [
+        "0001_old.json",
+        "0003_a.json",
+        ".0009_x.json.1.part",
+    ]
     assert [run.run for run in stored(storage)] == ["0002_reference", "0004_b", "0005_c"]
 
 
@@ -205,5 +220,8 @@ def test_a_text_that_utf8_cannot_hold_is_stored_all_the_same(quiz, storage):
     """A lone surrogate in a reply costs no run."""
     record = quiz.run(count=2)
     record["cases"][0]["candidate"]["reply"] = "half \ud83d a sign"
-    assert json.loads(save(record, storage, "one").read_text())["cases"][0]["candidate"]["reply"] == "half \ud83d a sign"
+    assert (
+        json.loads(save(record, storage, "one").read_text())["cases"][0]["candidate"]["reply"]
+        == "half \ud83d a sign"
+    )
     assert load(storage, "one")[1]["cases"] == record["cases"]
