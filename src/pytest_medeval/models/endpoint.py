@@ -127,7 +127,7 @@ class EndpointModel:
         try:
             async with asyncio.timeout(limit):
                 answer = await self._asked(client, request)
-        except (openai.OpenAIError, ValueError, TimeoutError) as error:
+        except Exception as error:  # noqa: BLE001 - transports raise errors of their own; no one may lose the others
             if not self._proven:
                 self._raise_if_fatal(error)
             self._failures += _lost(error)
@@ -270,8 +270,10 @@ def _line(error: Exception, traffic: Traffic) -> str:
         text = f"HTTP {error.status_code}: {wire.complaint(error.body)}"
     elif isinstance(error, wire.MalformedError):
         text = str(error)
-    else:
+    elif isinstance(error, ValueError):
         text = f"the server's answer cannot be read: {error}"
+    else:
+        text = f"{type(error).__name__}: {error}"
     key = os.environ.get(KEY)
     line = " ".join(text.split())
     return line.replace(key, "***") if key else line

@@ -1,0 +1,135 @@
+"""A judge behind a server that fails now and then: every case is judged or listed, none is asked twice."""
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+
+from pytest_medeval.metrics.rubric import DEFAULT_RUBRIC
+from pytest_medeval.models import open_model, parse_spec
+from pytest_medeval.models.fake_server import FakeServer
+from pytest_medeval.types import Message, Request
+
+pytest.importorskip("openai", reason="pip install 'pytest-medeval[endpoint]' brings openai")
+COUNT = 12
+SUITE = """
+import pytest
+from pytest_medeval import Suite
+
+suite = Suite(task="dialogue", cases="talk.jsonl", name="talk", gates=["length_ratio >= 0.1"])
+
+@pytest.mark.medeval(suite)
+def test_talk(evaluation):
+    assert evaluation.outcome == "answered"
+"""
+
+
+def judge(body: dict) -> str:
+    """Grade every reply 4, and prefer the first: a judge with a position bias."""
+    if "reply-A" in body["messages"][-1]["content"]:
+        return '{"preference": "A"}'
+    return json.dumps(dict.fromkeys(DEFAULT_RUBRIC.names, 4))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _loaded() -> None:
+    """Load the client's libraries here: they cannot be imported twice in a process, as inner runs would."""
+    with FakeServer() as server:
+        open_model(parse_spec(f"{server.url}#fake", Path())).answer([Request((Message("user", "?"),))])
+
+
+@pytest.fixture
+def talk(pytester: pytest.Pytester) -> pytest.Pytester:
+    """Write a suite of a few dialogues."""
+    cases = [
+        {"id": f"c{n}", "input": f"I cough since day {n}.", "reference": "Rest and drink."}
+        for n in range(COUNT)
+    ]
+    pytester.makefile(".jsonl", talk="".join(json.dumps(case) + "\n" for case in cases))
+    pytester.makepyfile(test_talk=SUITE)
+    return pytester
+
+
+def run(pytester: pytest.Pytester, server: FakeServer, *args: str) -> tuple[pytest.RunResult, dict]:
+    """Run with the server as model, baseline and judge."""
+    result = pytester.runpytest(
+        "-p",
+        "no:randomly",
+        f"--medeval-model={server.url}#tuned",
+        f"--medeval-baseline={server.url}#base",
+        f"--medeval-judge={server.url}#judge",
+        "--medeval-json=run.json",
+        "--medeval-divergence=warn",
+        *args,
+    )
+    return result, json.loads((pytester.path / "run.json").read_text(encoding="utf-8"))
+
+
+def reply(body: dict) -> str:
+    """Answer as the model that is named."""
+    asked = body["messages"][-1]["content"]
+    return judge(body) if body["model"] == "judge" else f"Rest and drink, says {body['model']}: {asked}"
+
+
+MODELS = [{"id": name} for name in ("tuned", "base", "judge")]
+
+
+def test_every_case_is_judged_although_the_server_fails(talk: pytest.Pytester):
+    """With 30 % injected faults the grades and the exit code are those of a run without faults."""
+    drawn = random.Random(11)
+    plan = [
+        drawn.choice(["429", "500", "cut", "drop"]) if drawn.random() < 0.3 else None for _ in range(5000)
+    ]
+    results, records = [], []
+    for faults in (lambda _: None, lambda number: plan[number]):
+        with FakeServer(reply=reply, models=MODELS, faults=faults, retry_after=0.01) as server:
+            result, record = run(talk, server, "--medeval-cache=off")
+            results.append(result.ret)
+            records.append([case["judge"]["candidate"] for case in record["cases"]])
+            assert record["judges"][0]["coverage"]["accuracy"] == [COUNT, COUNT]
+            assert record["judges"][0]["position_consistency"] == 0.0
+    assert results[0] == results[1]
+    assert records[0] == records[1] == [dict.fromkeys(DEFAULT_RUBRIC.names, 4.0)] * COUNT
+
+
+def test_a_judge_that_stays_away_is_listed(talk: pytest.Pytester):
+    """What the judge never answered is unjudged with the reason, in the record."""
+
+    def lost(body: dict) -> str:
+        return "I cannot say." if body["model"] == "judge" else reply(body)
+
+    with FakeServer(reply=lost, models=MODELS) as server:
+        _, record = run(talk, server)
+    assert record["judges"][0]["coverage"]["accuracy"] == [0, COUNT]
+    said = next(iter(record["cases"][0]["judge"]["judges"].values()))["unjudged"]
+    assert said["candidate"]["accuracy"]["raw"] == "I cannot say."
+    assert set(said) == {"candidate", "baseline", "preference"}
+
+
+def test_a_second_run_asks_no_judge(talk: pytest.Pytester):
+    """All judgements are stored: an unchanged run makes no request."""
+    with FakeServer(reply=reply, models=MODELS) as server:
+        _, cold = run(talk, server)
+        asked = len(server.asked)
+        _, warm = run(talk, server)
+        assert len(server.asked) == asked
+    assert warm["judges"][0]["requests"] == 0
+    assert [case["judge"] for case in warm["cases"]] == [case["judge"] for case in cold["cases"]]
+
+
+def test_a_wrong_judge_is_one_line(talk: pytest.Pytester):
+    """A name that the server does not hold ends in one line that names it, and in no traceback."""
+    with FakeServer(reply=reply, models=MODELS[:2]) as server:
+        result = talk.runpytest(
+            f"--medeval-model={server.url}#tuned",
+            "--medeval-baseline=none",
+            f"--medeval-judge={server.url}#judge",
+        )
+    output = "\n".join(result.outlines + result.errlines)
+    assert (
+        "#judge: the server refuses: HTTP 404: The model 'judge' does not exist; it serves tuned, base"
+        in output
+    )
+    assert result.ret != 0
+    assert "Traceback" not in output
