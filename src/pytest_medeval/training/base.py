@@ -44,6 +44,7 @@ def train_base(recipe: Recipe, out: Path) -> dict[str, Any]:
         )
         digests.append(digest([",".join(map(str, row.input_ids)) for row in rows]))
         tokens += sum(len(row.input_ids) for row in rows)
+    model.config.use_cache = True  # the Trainer turns it off; who generates with the saved model wants it
     model.to(torch.float32).save_pretrained(out)
     tokenizer.save_pretrained(out)
     readable(out)
@@ -92,7 +93,9 @@ def pack(
     total = 0
     while total < tokens:
         while len(waiting) < WAITING:
-            made = (encoded(tokenizer, item, answers_only) for item in itertools.islice(source, 256))
+            made = (
+                encoded(tokenizer, item, answers_only=answers_only) for item in itertools.islice(source, 256)
+            )
             waiting.extend(item for item in made if len(item.input_ids) <= width)
         row = waiting.pop(0)
         while fitting := [
@@ -106,7 +109,7 @@ def pack(
         yield row
 
 
-def encoded(tokenizer: Any, document: Document, answers_only: bool) -> Encoded:
+def encoded(tokenizer: Any, document: Document, *, answers_only: bool) -> Encoded:
     """Turn a document into token ids as the model sees it: plain and closed, or in the chat template."""
     if document.turns:
         turns = [{"role": turn.role, "content": turn.content} for turn in document.turns]

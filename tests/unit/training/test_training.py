@@ -16,7 +16,7 @@ from pytest_medeval.errors import MedevalError
 from pytest_medeval.models.adapter import prove_adapter
 from pytest_medeval.models.fingerprint import fingerprint_weights
 from pytest_medeval.tasks import TASKS
-from pytest_medeval.training.base import pack, written
+from pytest_medeval.training.base import encoded, pack
 from pytest_medeval.training.data import asked_text, held_texts, task_cases
 from pytest_medeval.training.examples import IGNORED, asked_task, encode, make_examples
 from pytest_medeval.training.lora import train_lora
@@ -103,17 +103,29 @@ def test_rows_hold_whole_documents(tokenizer):
     """Packing cuts no document, and wastes little."""
     rng = Random(1)
     made = [Document(f"{number} " + "chest pain " * rng.randint(1, 12)) for number in range(400)]
-    chat = Document(turns=(Message("user", "fever"), Message("assistant", "pain")))
-    rows = list(pack(tokenizer, itertools.cycle([*made, chat]), 3000, 100))
-    whole = {written(tokenizer, item) for item in [*made, chat]}
-    parts = {
-        part
-        for row in rows
-        for part in re.findall(r".*?<\|end\|>(?!<\|assistant)", tokenizer.decode(row.input_ids))
-    }
-    assert parts <= whole
+    made.append(Document(turns=(Message("user", "fever"), Message("assistant", "pain"))))
+    rows = list(pack(tokenizer, itertools.cycle(made), 3000, 100))
+    whole = {tokenizer.decode(encoded(tokenizer, item, answers_only=False).input_ids) for item in made}
+    for row in rows:
+        text = tokenizer.decode(row.input_ids)
+        parts = [part for part in re.split(rf"(?<={re.escape(END)})(?!<\|assistant)", text) if part]
+        assert set(parts) <= whole
     assert max(len(row.input_ids) for row in rows) <= 100
     assert sum(len(row.input_ids) for row in rows) > 90 * len(rows)
+    assert all(row.labels == row.input_ids for row in rows)
+
+
+def test_a_stage_may_learn_answers_only(tokenizer):
+    """Then the question carries no loss, in a chat as in plain text; other text is learnt whole."""
+    chat = Document(turns=(Message("user", "fever"), Message("assistant", "pain")))
+    for document, learnt in (
+        (chat, "pain"),
+        (Document("fever\n", "pain"), "pain"),
+        (Document("cough"), "cough"),
+    ):
+        row = encoded(tokenizer, document, answers_only=True)
+        assert tokenizer.decode([label for label in row.labels if label != IGNORED]) == learnt + END
+        assert len(row.labels) == len(row.input_ids)
 
 
 @pytest.fixture(scope="module")
