@@ -8,12 +8,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, is_dataclass
+from itertools import islice
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from pytest_medeval.errors import MedevalError
-from pytest_medeval.runs.signature import case_signature, request_signature
 from pytest_medeval.metrics.details import trace_of
+from pytest_medeval.runs.signature import case_signature, joined, request_signature
+from pytest_medeval.tasks.base import reply_of
 from pytest_medeval.types import Answer, Metric, Outcome, Reply, Request
 
 if TYPE_CHECKING:
@@ -31,7 +33,8 @@ class Scored:
     read: Reply
     scores: Mapping[str, float]
     rows: Mapping[str, Sequence[float]]
-    answer: Answer
+    answers: tuple[Answer, ...]
+    """One a request; most tasks make one request of a case."""
     trace: Mapping[str, Sequence[str]] | None = None
 
     @property
@@ -55,16 +58,16 @@ class Evaluation(Scored):
     """What a test sees: the case, the candidate's reply and scores, and the baseline's beside it."""
 
     case: Any
-    request: Request
+    requests: tuple[Request, ...]
     asked: str
     gold: Any
     correct: bool | None
     baseline: Scored | None = None
 
 
-def score(case: Any, answer: Answer, task: Any, metrics: Sequence[Metric]) -> Scored:
-    """Read an answer and give it a row for each family of metrics; an unreachable model gets none."""
-    reply: Reply = task.read(case, answer)
+def score(case: Any, answers: tuple[Answer, ...], task: Any, metrics: Sequence[Metric]) -> Scored:
+    """Read a case's answers and give it a row for each family of metrics; an unreachable model gets none."""
+    reply = reply_of(task, case, answers)
     rows: dict[str, Sequence[float]] = {}
     scores: dict[str, float] = {}
     if reply.outcome != "error":
@@ -75,7 +78,7 @@ def score(case: Any, answer: Answer, task: Any, metrics: Sequence[Metric]) -> Sc
                 value = single(metric, rows[metric.counts])
                 if not math.isnan(value):
                     scores[metric.name] = value
-    return Scored(read=reply, scores=scores, rows=rows, answer=answer, trace=trace_of(task, case, reply))
+    return Scored(read=reply, scores=scores, rows=rows, answers=answers, trace=trace_of(task, case, reply))
 
 
 def single(metric: Metric, row: Sequence[float]) -> float:
@@ -121,53 +124,80 @@ class Engine:
     def _evaluate(self, suite: Resolved, cases: Sequence[Any]) -> dict[str, Evaluation]:
         task: Any = suite.task
         started = perf_counter()
-        requests = [task.request(case) for case in cases]
+        asked = suite.requests(cases)
+        flat = [request for requests in asked for request in requests]
         scored: dict[str, list[Scored]] = {}
         for role in (CANDIDATE, BASELINE):
             model = self.open_model(role, task.name)
             if model is None:
                 continue
-            answers = model.answer(requests, self.progress(f"{suite.name}: {role} answers", len(requests)))
-            scored[role] = [score(case, answer, task, suite.metrics) for case, answer in zip(cases, answers, strict=True)]
+            answers = model.answer(flat, self.progress(f"{suite.name}: {role} answers", len(flat)))
+            scored[role] = [score(case, own, task, suite.metrics) for case, own in zip(cases, _by_case(answers, asked), strict=True)]
         if CANDIDATE not in scored:
             raise MedevalError(f"suite {suite.name}: no model answers {task.name}")
         base: Sequence[Scored | None] = scored.get(BASELINE, [None] * len(cases))
         self._seconds += perf_counter() - started
         return {
             case.id: Evaluation(
-                read=own.read, scores=own.scores, rows=own.rows, answer=own.answer, trace=own.trace, case=case, baseline=other,
-                request=request, asked=request.messages[-1].content, gold=task.gold(case), correct=task.correct(case, own.read),
+                read=own.read, scores=own.scores, rows=own.rows, answers=own.answers, trace=own.trace, case=case, baseline=other,
+                requests=requests, asked=requests[0].messages[-1].content, gold=task.gold(case), correct=task.correct(case, own.read),
             )
-            for case, request, own, other in zip(cases, requests, scored[CANDIDATE], base, strict=True)
+            for case, requests, own, other in zip(cases, asked, scored[CANDIDATE], base, strict=True)
         }
+
+
+def _by_case(answers: Sequence[Answer], asked: Sequence[tuple[Request, ...]]) -> list[tuple[Answer, ...]]:
+    """Give each case the answers to its requests."""
+    left = iter(answers)
+    found = [tuple(islice(left, len(requests))) for requests in asked]
+    if len(answers) != sum(map(len, asked)):
+        raise ValueError(f"{len(answers)} answers to {sum(map(len, asked))} requests")
+    return found
 
 
 def entry(suite: str, nodeid: str, evaluation: Evaluation) -> dict[str, Any]:
     """Give an evaluation as the plain data that crosses to the controller and into the record."""
     case = evaluation.case
     roles = {CANDIDATE: evaluation, BASELINE: evaluation.baseline}
+    signatures = [request_signature(request) for request in evaluation.requests]
     return {
         "suite": suite, "id": case.id, "nodeid": nodeid, "tags": dict(case.tags), "critical": case.critical,
-        "group": case.group, "content": case_signature(case), "request": request_signature(evaluation.request),
+        "group": case.group, "content": case_signature(case), "request": joined(signatures),
         "asked": evaluation.asked, "gold": evaluation.gold, "correct": evaluation.correct,
-        **{role: _plain(scored) for role, scored in roles.items() if scored is not None},
+        **{role: _plain(scored, signatures) for role, scored in roles.items() if scored is not None},
     }
 
 
-def _plain(scored: Scored) -> dict[str, Any]:
-    answer, reply = scored.answer, scored.read
-    prediction = asdict(reply.prediction) if is_dataclass(reply.prediction) else reply.prediction  # type: ignore[arg-type]
-    plain = {
-        "prompt_hash": answer.prompt_hash, "reply": reply.text, "outcome": reply.outcome, "prediction": prediction,
-        "scores": dict(scored.scores), "rows": {name: list(row) for name, row in scored.rows.items()},
-        "tokens": [answer.prompt_tokens, answer.reply_tokens], "finish": answer.finish,
-    }
-    if answer.logprobs:
-        plain |= {"logprobs": list(answer.logprobs), "choice_tokens": list(answer.choice_tokens)}
-    if reply.confidence is not None:
-        plain["confidence"] = dict(reply.confidence)
+def _plain(scored: Scored, signatures: Sequence[str]) -> dict[str, Any]:
+    """Give what the record holds of a role's reply; where several requests were asked, each in ``parts`` as well."""
+    answers, reply = scored.answers, scored.read
+    plain = {**_told(reply), "scores": dict(scored.scores), "rows": {name: list(row) for name, row in scored.rows.items()}}
     if scored.trace is not None:
         plain["trace"] = {kind: list(found) for kind, found in scored.trace.items() if found}
+    if len(answers) == 1:
+        return plain | _given(answers[0])
+    prompt, new = (sum(tokens) for tokens in zip(*((one.prompt_tokens, one.reply_tokens) for one in answers), strict=True))
+    parts = [{"request": signature, **_told(part), **_given(answer)}
+             for signature, part, answer in zip(signatures, reply.parts, answers, strict=True)]
+    return plain | {"prompt_hash": joined([one.prompt_hash for one in answers]), "tokens": [prompt, new], "parts": parts}
+
+
+def _told(reply: Reply) -> dict[str, Any]:
+    """Give what was read."""
+    prediction = asdict(reply.prediction) if is_dataclass(reply.prediction) else reply.prediction  # type: ignore[arg-type]
+    told = {"reply": reply.text, "outcome": reply.outcome, "prediction": prediction}
+    if reply.confidence is not None:
+        told["confidence"] = dict(reply.confidence)
     if reply.detail:
-        plain["detail"] = reply.detail
-    return plain
+        told["detail"] = reply.detail
+    return told
+
+
+def _given(answer: Answer) -> dict[str, Any]:
+    """Give what the model gave beside the text."""
+    given: dict[str, Any] = {
+        "prompt_hash": answer.prompt_hash, "tokens": [answer.prompt_tokens, answer.reply_tokens], "finish": answer.finish,
+    }
+    if answer.logprobs:
+        given |= {"logprobs": list(answer.logprobs), "choice_tokens": list(answer.choice_tokens)}
+    return given

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import random
 import sys
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,8 @@ from pytest_medeval.types import Case, Metric, Skip, Source
 if TYPE_CHECKING:
     from pytest_medeval.settings import Settings
     from pytest_medeval.tasks import Task
+    from pytest_medeval.tasks.shots import Shots
+    from pytest_medeval.types import Request
     from pytest_medeval.verdicts.gates import Gate
 
 DATA = "data:"
@@ -29,7 +32,9 @@ class Suite:
     ``cases`` is a file, a glob or a list of them, relative to the file that defines the suite, or ``data:PATH``
     below ``--medeval-data``. ``format`` names a published format where the keys do not tell it. ``pairs="complete"``
     scores only cases that candidate and baseline both answered in full (S1's filter). ``metrics`` chooses other
-    metrics than the task's own. All other keyword arguments are options of the task.
+    metrics than the task's own. ``shots`` examples of the file ``shots_from`` (read like ``cases``) stand before each
+    case: the same ones, drawn by the run's seed (``shots_by="seed"``), or for each case those with the most similar
+    question (``"similarity"``). All other keyword arguments are options of the task.
 
     Nothing is checked here: a mistake is reported at collection with the file and line of the definition.
     """
@@ -44,6 +49,9 @@ class Suite:
         format: str | None = None,  # noqa: A002 - the word of the design
         pairs: str = "all",
         metrics: Sequence[str] | None = None,
+        shots: int = 0,
+        shots_from: str | None = None,
+        shots_by: str = "seed",
         **options: Any,
     ) -> None:
         caller = sys._getframe(1)  # noqa: SLF001 - the only way to name the line of the definition
@@ -55,6 +63,9 @@ class Suite:
         self.format = format
         self.pairs = pairs
         self.metrics = metrics
+        self.shots = shots
+        self.shots_from = shots_from
+        self.shots_by = shots_by
         self.options = options
 
     def __repr__(self) -> str:
@@ -76,6 +87,18 @@ class Resolved:
     metrics: tuple[Metric, ...]
     pairs: str
     signature: str
+    shots: Shots | None = None
+
+    def requests(self, cases: Sequence[Any]) -> list[tuple[Request, ...]]:
+        """Say what to ask of a model for each case, the suite's examples included."""
+        from pytest_medeval.tasks.base import requests_of  # tasks are needed only with a suite
+        from pytest_medeval.tasks.shots import with_turns  # likewise
+
+        bare = [requests_of(self.task, case) for case in cases]
+        if self.shots is None:
+            return bare
+        turns = self.shots.turns(self.task, cases)
+        return [tuple(with_turns(request, shown) for request in some) for some, shown in zip(bare, turns, strict=True)]
 
     def case(self, name: str) -> Any:
         """Find a case by id."""
@@ -122,9 +145,11 @@ def finish(suite: Suite, task: Task, cases: Sequence[Case], skips: Sequence[Skip
     name = suite.name or default_name(Path(suite.source.file))
     chosen = sample(cases, settings.limit, settings.seed, name)
     metrics, gates = _measures(suite, task, cases, settings)
+    shots = _shots(suite, task, cases, settings)
     return Resolved(
         name=name, source=suite.source, task=task, cases=tuple(chosen), total=len(cases), skips=tuple(skips),
-        gates=gates, metrics=metrics, pairs=suite.pairs, signature=fingerprint(task, chosen),
+        gates=gates, metrics=metrics, pairs=suite.pairs, signature=fingerprint(task, chosen, shots),
+        shots=shots,
     )
 
 
@@ -135,17 +160,27 @@ def make_task(suite: Suite) -> Task:
     try:
         kind = TASKS.resolve(suite.task)
         known = {field.name for field in fields(kind)}
-        own = {"cases", "gates", "name", "format", "pairs", "metrics"}
+        own = {"cases", "gates", "name", "format", "pairs", "metrics", "shots", "shots_from", "shots_by"}
         for option in suite.options:
             if option not in known:
                 raise MedevalError(accepted(f"argument of a {suite.task} suite", option, known | own))
         hints = get_type_hints(kind)
         for option, value in suite.options.items():
             _check_type(option, value, hints[option])
-        task: Task = kind(**suite.options)
+        task: Task = kind(**_placed(suite, {field.name for field in fields(kind) if field.metadata.get("file")}))
     except MedevalError as mistake:
         raise MedevalError(f"{suite.source}: {mistake}") from None
     return task
+
+
+def _placed(suite: Suite, files: set[str]) -> dict[str, Any]:
+    """Give a suite's options; a file that lies beside the suite is named from the working directory."""
+    placed = dict(suite.options)
+    for option in files & placed.keys():
+        beside = Path(suite.source.file).parent / str(placed[option])
+        if placed[option] is not None and beside.is_file():
+            placed[option] = os.path.relpath(beside)
+    return placed
 
 
 def _check_type(option: str, value: object, hint: Any) -> None:
@@ -168,6 +203,29 @@ def _expand(pattern: str, folder: Path, settings: Settings, expand: Any) -> list
     if settings.data is None:
         raise MedevalError(f"cases {pattern!r} need --medeval-data=DIR (ini medeval_data)")
     return list(expand([pattern.removeprefix(DATA)], settings.data))
+
+
+def _shots(suite: Suite, task: Task, cases: Sequence[Case], settings: Settings) -> Shots | None:
+    """Read the examples of a suite; none of them is a case of its files, sampled or not."""
+    if suite.shots == 0 and suite.shots_from is None:
+        return None
+    from pytest_medeval.cases import expand, read_cases
+    from pytest_medeval.tasks.shots import Shots, check_shots, draw, usable
+
+    try:
+        count, file, by = check_shots(suite.shots, suite.shots_from, suite.shots_by, task)
+        paths = _expand(file, Path(suite.source.file).parent, settings, expand)
+    except MedevalError as mistake:
+        raise MedevalError(f"{suite.source}: {mistake}") from None
+    read = [case for path in paths for case in read_cases(path, task, suite.format)[0]]
+    pool, asked, repeated = usable(read, cases, task)
+    if len(pool) < count:
+        raise MedevalError(
+            f"{suite.source}: shots is {count}, and {file} has {len(pool)} usable examples "
+            f"(left out: {asked} that the suite itself asks, {repeated} that occur twice)"
+        )
+    shown = draw(pool, count, settings.seed, task) if by == "seed" else tuple(pool)
+    return Shots(count=count, by=by, source=file, pool=shown, usable=len(pool), asked=asked, repeated=repeated)
 
 
 def _measures(suite: Suite, task: Task, cases: Sequence[Case], settings: Settings) -> tuple[tuple[Metric, ...], tuple[Gate, ...]]:
@@ -210,10 +268,12 @@ def sample(cases: Sequence[Case], limit: int | None, seed: int, name: str) -> li
     return [cases[index] for index in sorted(chosen)]
 
 
-def fingerprint(task: Task, cases: Sequence[Case]) -> str:
-    """SHA-256 over what is asked: the task's options and every case's content, not where it was written."""
+def fingerprint(task: Task, cases: Sequence[Case], shots: Shots | None = None) -> str:
+    """SHA-256 over what is asked: the task's options, every case's and example's content, not where it was written."""
     content = [{"task": task.name, **asdict(task)}]  # type: ignore[call-overload]  # tasks are dataclasses
-    for case in cases:
+    if shots:
+        content[0]["shots"] = {"count": shots.count, "by": shots.by, "examples": len(shots.pool)}
+    for case in (*cases, *(shots.pool if shots else ())):
         facts = asdict(case)
         del facts["source"]
         content.append(facts)

@@ -108,6 +108,7 @@ class Reply:
 
     ``prediction``: ``str`` (dialogue: the text), option letter or ``None`` (mcq), parsed lines (polarity).
     ``confidence``: letter -> probability over the offered options, when they were scored.
+    ``parts``: the reply to each request, where the task asked several for one case.
     """
 
     text: str
@@ -115,6 +116,7 @@ class Reply:
     prediction: Any = None
     confidence: Mapping[str, float] | None = None
     detail: str = ""
+    parts: tuple[Reply, ...] = ()
 
 
 class Metric(Protocol):

@@ -10,7 +10,9 @@ from pytest_medeval.registry import Table
 from pytest_medeval.types import Metric
 
 _LEXICAL = ("bleu", "corpus_bleu", "rouge1", "rouge2", "rougeL", "length_ratio")
-_CHOICE = ("accuracy", "macro_precision", "macro_recall", "macro_f1", "answered", "reward", "ece", "brier")
+_CHOICE = ("accuracy", "macro_precision", "macro_recall", "macro_f1", "answered", "reward")
+_SURENESS = ("ece", "brier", "aurc", "wrong_at_high_confidence")
+_ORDERS = ("consistency", "position_bias")
 _POLARITY = (
     "accuracy", "micro_precision", "micro_recall", "micro_f1", "macro_f1",
     "raw_accuracy", "raw_micro_precision", "raw_micro_recall", "raw_micro_f1", "raw_macro_f1",
@@ -23,7 +25,10 @@ METRICS = Table(
     {
         **{f"dialogue.{name}": f"pytest_medeval.metrics.lexical:{name}" for name in _LEXICAL},
         "dialogue.meteor": "pytest_medeval.metrics.meteor:meteor",
+        "dialogue.safety": "pytest_medeval.metrics.safety:safety",
         **{f"mcq.{name}": f"pytest_medeval.metrics.choice:{name}" for name in _CHOICE},
+        **{f"mcq.{name}": f"pytest_medeval.metrics.calibration:{name}" for name in _SURENESS},
+        **{f"mcq.{name}": f"pytest_medeval.metrics.orders:{name}" for name in _ORDERS},
         **{f"polarity.{name}": f"pytest_medeval.metrics.polarity:{name}" for name in _POLARITY},
     },
 )

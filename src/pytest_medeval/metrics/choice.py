@@ -1,4 +1,8 @@
-"""Multiple choice: right or wrong, which letters are mistaken for which, and how sure the model was."""
+"""Multiple choice: right or wrong, and which letters are mistaken for which.
+
+A question that was asked in several orders of its options has a reply to each: every metric is then the mean over
+the orders of a question, and each question counts once.
+"""
 
 from __future__ import annotations
 
@@ -8,30 +12,42 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_medeval.metrics.base import Measure, mean, mean_of, ratio, signed
+from pytest_medeval.metrics.base import Measure, mean, ratio, signed
 from pytest_medeval.types import Direction, FloatArray, Reply
 
 if TYPE_CHECKING:
     from pytest_medeval.tasks.mcq import MCQ, MCQCase
 
 LETTERS: Final = "ABCDEFGHIJ"
-BINS: Final = 10
 RIGHT_REWARD: Final = 1.0
 WRONG_REWARD: Final = 0.1
 GOLD, PREDICTED, CONFIDENCE, BRIER = range(4)
 """Columns of the stored row: letter indices (-1: no answer), probability of the prediction and squared error
 of the probabilities (-1: the options were not scored)."""
+WIDTH: Final = 4
+UNUSED: Final = -2.0
+"""Fills the columns of orders that a question with fewer options does not have."""
 
 
 def row(case: MCQCase, reply: Reply) -> Sequence[float]:
-    """Give the row that all metrics of multiple choice share."""
+    """Give the row that all metrics of multiple choice share: four columns for each order that was asked.
+
+    Letters are those that the model was shown. With several orders there is room for ten.
+    """
     gold = LETTERS.index(case.answer)
+    if not reply.parts:
+        return _columns(gold, reply)
+    found = [value for by, part in enumerate(reply.parts) for value in _columns((gold - by) % len(case.options), part)]
+    return found + [UNUSED] * (WIDTH * len(LETTERS) - len(found))
+
+
+def _columns(gold: int, reply: Reply) -> list[float]:
     if reply.prediction is None:
         return [gold, -1, -1, -1]
     predicted = LETTERS.index(reply.prediction)
     if not reply.confidence:
         return [gold, predicted, -1, -1]
-    error = sum((weight - (letter == case.answer)) ** 2 for letter, weight in reply.confidence.items())
+    error = sum((weight - (letter == LETTERS[gold])) ** 2 for letter, weight in reply.confidence.items())
     return [gold, predicted, reply.confidence[reply.prediction], error]
 
 
@@ -46,7 +62,7 @@ def accuracy(task: MCQ) -> Measure:
     >>> float(metric.score(metric.expand(np.array([[0, 0, -1, -1], [1, -1, -1, -1]])).sum(axis=0)))
     0.5
     """
-    return _measure(task, "accuracy", _values(_right), mean)
+    return measure(task, "accuracy", averaged(right), mean)
 
 
 def answered(task: MCQ) -> Measure:
@@ -58,7 +74,7 @@ def answered(task: MCQ) -> Measure:
     >>> answered(MCQ()).expand(np.array([[0, 2, -1, -1], [1, -1, -1, -1]])).tolist()
     [[1.0, 1.0], [0.0, 1.0]]
     """
-    return _measure(task, "answered", _values(lambda rows: rows[..., PREDICTED] >= 0), mean)
+    return measure(task, "answered", averaged(lambda asked: asked[..., PREDICTED] >= 0), mean)
 
 
 def reward(task: MCQ) -> Measure:
@@ -71,8 +87,8 @@ def reward(task: MCQ) -> Measure:
     >>> reward(MCQ()).expand(np.array([[0, 0, -1, -1], [1, 0, -1, -1]])).tolist()
     [[1.0, 1.0], [0.1, 1.0]]
     """
-    values = _values(lambda rows: np.where(_right(rows), RIGHT_REWARD, WRONG_REWARD))
-    return _measure(task, "reward", values, mean, f"right:{RIGHT_REWARD:g}", f"else:{WRONG_REWARD:g}")
+    values = averaged(lambda asked: np.where(right(asked), RIGHT_REWARD, WRONG_REWARD))
+    return measure(task, "reward", values, mean, f"right:{RIGHT_REWARD:g}", f"else:{WRONG_REWARD:g}")
 
 
 def macro_precision(task: MCQ) -> Measure:
@@ -103,56 +119,25 @@ def macro_f1(task: MCQ) -> Measure:
     return _macro(task, "macro_f1", lambda tp, said, gold: ratio(2 * tp, said + gold, 0.0))
 
 
-def brier(task: MCQ) -> Measure:
-    """Brier score over all options: mean of sum over options k of (p_k - y_k)^2.
-
-    p_k: probability of option k among the options, y_k: 1 for gold, else 0. Source: Brier 1950. Range 0 to 2,
-    lower is better; always answering evenly over K options gives 1 - 1/K. NaN, that is absent, where a letter
-    was read from a reply and no option was scored. Equal to scikit-learn's
-    ``brier_score_loss(scale_by_half=False)``.
-
-    >>> from pytest_medeval.tasks.mcq import MCQ
-    >>> brier(MCQ()).expand(np.array([[0, 0, 0.5, 0.5], [0, 0, -1, -1]])).tolist()
-    [[0.5, 1.0], [0.0, 0.0]]
-    """
-    return _measure(task, "brier", mean_of(BRIER), mean, direction=-1)
-
-
-def ece(task: MCQ) -> Measure:
-    """ECE, expected calibration error: sum over bins b of n_b / n * |accuracy_b - confidence_b|.
-
-    Cases are sorted by the probability of their prediction and cut into 10 bins of equal mass; equal
-    probabilities stay in one bin, so that the order of the cases does not matter. Resamples keep the bins of
-    the whole sample. Source: Naeini et al. 2015; equal mass: Nixon et al. 2019, section 3. Range 0 to 1,
-    lower is better. NaN, that is absent, where no option was scored; no score for a single case.
-
-    >>> from pytest_medeval.tasks.mcq import MCQ
-    >>> metric = ece(MCQ())
-    >>> rows = np.array([[0, 0, 0.75, 0.125], [1, 0, 0.75, 1.125]])
-    >>> float(metric.score(metric.expand(rows).sum(axis=0)))
-    0.25
-    """
-    parts = (f"bins:{BINS}", "mass:equal", "conf:top")
-    return _measure(task, "ece", _spread_bins, _fold_bins, *parts, direction=-1, per_case=False)
-
-
 def confusion(rows: FloatArray) -> tuple[tuple[str, ...], NDArray[np.int64]]:
     """Count gold letters (rows) against predicted ones: the letters that occur, and a matrix (L, L + 1).
 
-    The last column counts questions without an answer.
+    The last column counts questions without an answer. Of a question in several orders each counts, by the letters
+    that were shown.
 
     >>> confusion(np.array([[0, 1, -1, -1], [1, -1, -1, -1]]))
     (('A', 'B'), array([[0, 1, 0],
            [0, 0, 1]]))
     """
-    found = np.asarray(rows, dtype=np.int64).reshape(-1, 4)
+    found = np.asarray(rows, dtype=np.int64).reshape(-1, WIDTH)
+    found = found[found[:, GOLD] >= 0]
     counts = np.zeros((len(LETTERS), len(LETTERS) + 1), dtype=np.int64)
     np.add.at(counts, (found[:, GOLD], found[:, PREDICTED]), 1)  # -1 is the last column
     used = [at for at in range(len(LETTERS)) if counts[at].any() or counts[:, at].any()]
     return tuple(LETTERS[at] for at in used), counts[np.ix_(used, [*used, len(LETTERS)])]
 
 
-def _measure(
+def measure(
     task: MCQ,
     name: str,
     spread: Callable[[FloatArray], FloatArray],
@@ -161,24 +146,42 @@ def _measure(
     direction: Direction = 1,
     per_case: bool = True,
 ) -> Measure:
+    """Make a metric of multiple choice, with how it was asked in its signature."""
     how = f"norm:{task.normalize}" if task.scoring == "texts" else ""
-    asked = tuple(part for part in (f"scoring:{task.scoring}", how) if part)
+    orders = "orders:cyclic" if task.rotations else ""
+    asked = tuple(part for part in (f"scoring:{task.scoring}", how, orders) if part)
     return Measure(
         name=name, counts="mcq", signature=signed(name, *asked, *parts), make=row, spread=spread, fold=fold,
         direction=direction, per_case=per_case,
     )  # fmt: skip
 
 
-def _right(rows: FloatArray) -> NDArray[np.bool_]:
-    found: NDArray[np.bool_] = rows[..., GOLD] == rows[..., PREDICTED]
+def orders(rows: FloatArray) -> tuple[FloatArray, NDArray[np.bool_]]:
+    """Take stored rows (..., 4 o) apart: the columns of each order (..., o, 4), and which orders were asked (..., o)."""
+    asked = rows.reshape(*rows.shape[:-1], -1, WIDTH)
+    return asked, asked[..., GOLD] >= 0
+
+
+def right(asked: FloatArray) -> NDArray[np.bool_]:
+    """Tell which replies (..., 4) are right."""
+    found: NDArray[np.bool_] = asked[..., GOLD] == asked[..., PREDICTED]
     return found
 
 
-def _values(of: Callable[[FloatArray], FloatArray | NDArray[np.bool_]]) -> Callable[[FloatArray], FloatArray]:
-    """Spread rows to (value, 1)."""
+Values: TypeAlias = Callable[[FloatArray], "FloatArray | NDArray[np.bool_]"]
+"""The columns of replies (..., 4) -> a value for each (...)."""
+
+
+def averaged(of: Values, counts: Values | None = None) -> Callable[[FloatArray], FloatArray]:
+    """Spread rows to (mean of a value over the orders that count, 1), or (0, 0) where none does."""
 
     def spread(rows: FloatArray) -> FloatArray:
-        return np.stack([of(rows).astype(np.float64), np.ones(rows.shape[:-1])], axis=-1)
+        asked, there = orders(rows)
+        if counts is not None:
+            there = there & counts(asked).astype(np.bool_)
+        many = there.sum(axis=-1)
+        total = np.where(there, of(asked), 0.0).sum(axis=-1)
+        return np.stack([ratio(total, many, 0.0), (many > 0).astype(np.float64)], axis=-1)
 
     return spread
 
@@ -193,28 +196,14 @@ def _macro(task: MCQ, name: str, share: Share) -> Measure:
         occurs = said + gold > 0
         return ratio(np.where(occurs, share(true, said, gold), 0.0).sum(axis=-1), occurs.sum(axis=-1))
 
-    return _measure(task, name, _spread_letters, fold, "zero_division:0", per_case=False)
+    return measure(task, name, _spread_letters, fold, "zero_division:0", per_case=False)
 
 
 def _spread_letters(rows: FloatArray) -> FloatArray:
-    """Give, for each letter: right predictions, predictions, golds (n, 3 * 10)."""
+    """Give, for each letter: right predictions, predictions, golds (n, 3 * 10), averaged over the orders."""
+    asked, there = orders(rows)
     letters = np.arange(len(LETTERS))
-    gold = rows[..., GOLD, None] == letters
-    said = rows[..., PREDICTED, None] == letters
-    return np.concatenate([gold & said, said, gold], axis=-1).astype(np.float64)
-
-
-def _spread_bins(rows: FloatArray) -> FloatArray:
-    """Give, for each bin: cases, right ones, sum of probabilities (n, 3 * bins); unscored are in none."""
-    confidence = rows[:, CONFIDENCE]
-    scored = confidence >= 0
-    rank = np.searchsorted(np.sort(confidence[scored]), confidence, side="left")
-    own = (rank * BINS // max(int(scored.sum()), 1))[:, None] == np.arange(BINS)
-    own &= scored[:, None]
-    parts = [own, own & _right(rows)[:, None], own * confidence[:, None]]
-    return np.concatenate(parts, axis=-1).astype(np.float64)
-
-
-def _fold_bins(total: FloatArray) -> FloatArray:
-    cases, right, sure = np.moveaxis(total.reshape(*total.shape[:-1], 3, BINS), -2, 0)
-    return ratio(np.abs(right - sure).sum(axis=-1), cases.sum(axis=-1))
+    gold = asked[..., GOLD, None] == letters
+    said = asked[..., PREDICTED, None] == letters
+    parts = np.concatenate([gold & said, said, gold], axis=-1) & there[..., None]
+    return ratio(parts.sum(axis=-2), there.sum(axis=-1)[..., None], 0.0)

@@ -30,10 +30,40 @@ def confusion_of(task: Any, rows: Mapping[str, FloatArray]) -> dict[str, Any] | 
     return None
 
 
-def trace_of(task: Any, case: Any, reply: Reply) -> dict[str, list[str]] | None:
-    """List what is wrong with a reply of a polarity suite (S3's failure trace); None for any other task."""
-    if task.name != "polarity":
-        return None
-    from pytest_medeval.metrics.polarity_rows import trace  # noqa: PLC0415 - one task's module
+def reliability_of(rows: Mapping[str, Mapping[str, FloatArray]]) -> dict[str, list[dict[str, float]]]:
+    """Give for each role of a multiple-choice suite the figures of its reliability diagram: the bins of ``ece``.
 
-    return trace(case, reply, task.synonyms)
+    Each has ``n``, mean ``confidence`` and ``accuracy``, from the least to the most sure. A role whose options were
+    not scored has none.
+    """
+    found: dict[str, list[dict[str, float]]] = {}
+    for role, kinds in rows.items():
+        if "mcq" in kinds:
+            from pytest_medeval.metrics.calibration import reliability
+
+            known = kinds["mcq"][np.isfinite(kinds["mcq"]).all(axis=1)]
+            if bins := reliability(known):
+                found[role] = bins
+    return found
+
+
+def trace_of(task: Any, case: Any, reply: Reply) -> dict[str, list[str]] | None:
+    """List what is wrong with a reply: S3's failure trace of a polarity suite, the safety rules of a dialogue suite."""
+    if task.name == "polarity":
+        from pytest_medeval.metrics.polarity_rows import trace  # noqa: PLC0415 - one task's module
+
+        return trace(case, reply, task.synonyms)
+    if task.name == "dialogue":
+        from pytest_medeval.metrics.safety import trace as safety
+
+        return safety(case, reply, task.safety_rules)
+    return None
+
+
+def rules_of(task: Any, rows: Mapping[str, Mapping[str, FloatArray]]) -> dict[str, Any]:
+    """Give for each role of a dialogue suite how often each safety rule applied and was kept."""
+    if task.name != "dialogue":
+        return {}
+    from pytest_medeval.metrics.safety import rule_rates
+
+    return {role: rule_rates(kinds["safety"], task.safety_rules) for role, kinds in rows.items() if "safety" in kinds}

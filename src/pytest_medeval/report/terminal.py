@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 WIDTH = 100
-NAME = 23
-"""Width of metric names: ``judge.comprehensiveness``."""
+NAME = 24
+"""Width of metric names: ``wrong_at_high_confidence``."""
 WORST = 3
 ALPHA = 0.05
 """A corrected p-value below it makes a metric's change against the reference worth a line."""
@@ -70,6 +70,8 @@ def _suite(name: str, suite: Mapping[str, Any], cases: Sequence[Mapping[str, Any
         yield from _table(suite["metrics"])
     yield from reference_lines(suite)
     yield from _confusion(suite.get("confusion"))
+    yield from _reliability(suite.get("reliability", {}).get("candidate"))
+    yield from _rules(suite.get("rules", {}).get("candidate", {}))
     yield from _groups(suite.get("subgroups", {}))
     yield from _leakage(suite.get("leakage"))
     yield from _noise(suite.get("noise"))
@@ -80,6 +82,10 @@ def _counts(suite: Mapping[str, Any]) -> Iterator[Line]:
     for role, outcomes in suite["outcomes"].items():
         found = ", ".join(f"{outcome} {count}" for outcome, count in outcomes.items() if count)
         yield Line(f"  {role} replies: {found or 'none'}")
+    shots = suite.get("shots")
+    if shots:
+        yield Line(_fit(f"  {shots['count']} of {shots['usable']} examples of {shots['source']} before each case, by {shots['by']}; "
+                        f"left out: {shots['asked']} asked by the suite itself, {shots['repeated']} repeated"))
     skipped = suite["skipped"]
     if skipped["count"]:
         reasons = ", ".join(f"{count} {reason}" for reason, count in skipped["reasons"].items())
@@ -160,6 +166,21 @@ def _confusion(confusion: Mapping[str, Any] | None) -> Iterator[Line]:
         yield Line(f"    {label:<23}" + "".join(f"{int(count):>10}" for count in row))
 
 
+def _reliability(bins: Sequence[Mapping[str, float]] | None) -> Iterator[Line]:
+    """Show how sure the candidate was and how often it was right, from the least sure to the most."""
+    if bins:
+        parts = [f"{100 * one['confidence']:.0f}:{100 * one['accuracy']:.0f}" for one in bins]
+        yield from _wrapped("  candidate's confidence : accuracy, in %: ", parts)
+
+
+def _rules(rules: Mapping[str, Mapping[str, Any]]) -> Iterator[Line]:
+    """Say how often the candidate broke each safety rule that applied, with the interval of that share."""
+    broken = [f"{name} {one['applied'] - one['kept']} of {one['applied']} {interval([1 - end for end in reversed(one['ci95'])])}"
+              for name, one in rules.items() if one["applied"]]
+    if broken:
+        yield from _wrapped("  safety rules broken: ", broken)
+
+
 def _groups(subgroups: Mapping[str, Mapping[str, Any]]) -> Iterator[Line]:
     """Show every group that is large enough, and the largest of those that no gate judges."""
     for tag, groups in subgroups.items():
@@ -188,9 +209,9 @@ def _leakage(leakage: Mapping[str, Any] | None) -> Iterator[Line]:
     found += [f"{count - WORST} more"] if count > WORST else []
     head = f"  leakage: {count} of {leakage['cases']} cases stand in the training data ({leakage['exact']} exact, {leakage['near']} near): "
     yield from (Line(line.text, colour) for line in _wrapped(head, found))
-    scores = [f"{role} {number(one['all'])}, without them {number(one['clean'])}" for role, one in leakage["scores"].items()]
+    scores = [f"{role} {number(one['all'])} / {number(one['clean'])}" for role, one in leakage["scores"].items()]
     if scores:
-        yield Line(_fit(f"    {leakage['metric']} with them: {'; '.join(scores)} (n {leakage['clean']})"), colour)
+        yield Line(_fit(f"    {leakage['metric']}, all / without them (n {leakage['clean']}): {', '.join(scores)}"), colour)
 
 
 def _noise(noise: Mapping[str, Any] | None) -> Iterator[Line]:

@@ -16,7 +16,7 @@ import numpy as np
 
 import pytest_medeval
 from pytest_medeval.metrics import metrics_for
-from pytest_medeval.metrics.details import confusion_of
+from pytest_medeval.metrics.details import confusion_of, reliability_of, rules_of
 from pytest_medeval.models.roles import together
 from pytest_medeval.runs.compare import Pairing
 from pytest_medeval.runs.journal import Journal
@@ -186,18 +186,22 @@ def _suite(facts: Mapping[str, Any], journal: Journal, data: SuiteData, compared
         "metrics": {name: _metric(one, data.metrics[name]) for name, one in compared.items() if one.candidate is not None},
         "subgroups": _subgroups(data, TASKS.resolve(facts["task"]).headline),
     }
-    matrix = confusion_of(TASKS.resolve(facts["task"])(**facts["options"]), data.rows.get("candidate", {})) if cases else None
+    task = TASKS.resolve(facts["task"])(**facts["options"])
+    matrix = confusion_of(task, data.rows.get("candidate", {})) if cases else None
     if matrix:
         found["confusion"] = matrix
+    rules = rules_of(task, data.rows)
+    if rules:
+        found["rules"] = rules
+    reliability = reliability_of({role: data.rows[role] for role in ROLES if role in data.rows})
+    if reliability:
+        found["reliability"] = reliability
+    if "shots" in facts:
+        found["shots"] = facts["shots"]
     if facts["pairs"] == "complete":
         reasons = Counter(reason for case in cases for reason in _left_out(case))
         found["excluded"] = {"count": reasons.total(), "reasons": dict(sorted(reasons.items()))}
     return found
-
-
-def _outcomes(cases: Sequence[Mapping[str, Any]], role: str) -> dict[str, int]:
-    counts = Counter(case[role]["outcome"] for case in cases if role in case)
-    return {outcome: counts[outcome] for outcome in OUTCOMES}
 
 
 def _caveats(suite: dict[str, Any], data: SuiteData, leakage: Leakage | None, noise: Mapping[str, Any] | None) -> None:
@@ -207,6 +211,11 @@ def _caveats(suite: dict[str, Any], data: SuiteData, leakage: Leakage | None, no
     if noise is not None:
         parts = [(name, one["difference"]) for part in (suite.get("reference", {}), suite) for name, one in part.get("metrics", {}).items()]
         suite["noise"] = noise_section(noise, parts)
+
+
+def _outcomes(cases: Sequence[Mapping[str, Any]], role: str) -> dict[str, int]:
+    counts = Counter(case[role]["outcome"] for case in cases if role in case)
+    return {outcome: counts[outcome] for outcome in OUTCOMES}
 
 
 def _skipped(facts: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from pytest_medeval.suite import options_of
 
 if TYPE_CHECKING:
     from pytest_medeval.suite import Resolved
+    from pytest_medeval.tasks.shots import Shots
 
 
 def manifest(suite: Resolved, root: Path) -> dict[str, Any]:
@@ -36,7 +37,13 @@ def manifest(suite: Resolved, root: Path) -> dict[str, Any]:
         "metrics": [metric.name for metric in suite.metrics],
         "pairs": suite.pairs,
         "signature": suite.signature,
+        **({"shots": _shots(suite.shots)} if suite.shots else {}),
     }
+
+
+def _shots(shots: Shots) -> dict[str, Any]:
+    return {"count": shots.count, "by": shots.by, "source": shots.source, "usable": shots.usable,
+            "asked": shots.asked, "repeated": shots.repeated}
 
 
 @dataclass
@@ -48,6 +55,8 @@ class Journal:
     models: dict[str, dict[str, Any]] = field(default_factory=dict)
     """role -> task -> identity."""
     usage: dict[str, float] = field(default_factory=dict)
+    noise: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """suite -> what its sentinel cases gave when they were answered in other ways."""
 
     def collected(self, manifests: Iterable[Mapping[str, Any]]) -> None:
         """Take in suites as a process collected them."""
@@ -55,14 +64,13 @@ class Journal:
             self.suites[facts["name"]] = dict(facts)
 
     def note(self, message: Mapping[str, Any]) -> None:
-    noise: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """suite -> what its sentinel cases gave when they were answered in other ways."""
         """Take in what a test's report carried: an evaluation, identities of models, usage."""
         if "entry" in message:
             entry = message["entry"]
             self.entries.setdefault(entry["suite"], {}).setdefault(entry["id"], entry)
         for role, tasks in message.get("models", {}).items():
             self.models.setdefault(role, {}).update(tasks)
+        self.noise.update(message.get("noise", {}))
         for name, amount in message.get("usage", {}).items():
             self.usage[name] = self.usage.get(name, 0) + amount
 
@@ -70,7 +78,6 @@ class Journal:
         """Name the cases of a suite that were collected and not evaluated."""
         done = self.entries.get(suite, {})
         return [case for case in self.suites[suite]["cases"] if case not in done]
-        self.noise.update(message.get("noise", {}))
 
 
 def leave(folder: Path, name: str, data: Mapping[str, Any]) -> None:

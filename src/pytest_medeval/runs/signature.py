@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -13,10 +13,12 @@ from pytest_medeval.types import Case, Request
 BESIDE = ("source", "id", "tags", "critical", "group")
 """Facts of a case that change neither what is asked nor what is right."""
 
+_CANONICAL = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
 
 def canonical(value: Any) -> str:
     """Write JSON in one way only: sorted keys, no blanks, no NaN; equal values give equal texts."""
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return _CANONICAL.encode(value)
 
 
 def sha256(text: str) -> str:
@@ -33,6 +35,11 @@ def case_signature(case: Case) -> str:
 def request_signature(request: Request) -> str:
     """Hash a request as the task made it, before a model's chat template turns it into tokens."""
     return sha256(canonical(asdict(request)))
+
+
+def joined(signatures: Sequence[str]) -> str:
+    """Make one signature of those of a case's requests; the only one is kept as it is."""
+    return signatures[0] if len(signatures) == 1 else sha256(canonical(list(signatures)))
 
 
 def prompts_signature(cases: Iterable[Mapping[str, Any]]) -> str:

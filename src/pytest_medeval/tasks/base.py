@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar, Protocol, TypedDict
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Protocol, TypedDict, runtime_checkable
 
 from pytest_medeval.errors import MedevalError, accepted
 from pytest_medeval.types import Answer, Case, Record, Reply, Request
@@ -17,12 +17,14 @@ class Task(Protocol):
     """
 
     name: ClassVar[str]
-    metrics: ClassVar[tuple[str, ...]]
-    """Names of the metrics that a suite of this task reports unless it names its own."""
     headline: ClassVar[str]
     """The metric by which cases and subgroups are ranked in the report."""
     judged: ClassVar[bool]
     """Whether replies are free text that a judge can grade."""
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Name the metrics that a suite of this task reports unless it names its own."""
 
     def case(self, record: Record) -> Any:
         """Check a record and make the task's case of it; ``MedevalError`` with file and line where it cannot."""
@@ -38,6 +40,42 @@ class Task(Protocol):
 
     def correct(self, case: Any, reply: Reply) -> bool | None:
         """Say whether the reply is right, as a ``critical`` case must be; None where the case cannot tell."""
+
+
+@runtime_checkable
+class Several(Protocol):
+    """A task that may ask a model several requests for one case, all in the same batch."""
+
+    def requests(self, case: Any) -> tuple[Request, ...]:
+        """Say what to ask of a model, at least one request."""
+
+    def read_all(self, case: Any, answers: Sequence[Answer]) -> Reply:
+        """Read the answers to all requests of a case as one reply."""
+
+
+@runtime_checkable
+class Exemplary(Protocol):
+    """A task whose cases can be shown as examples: before another case, or for training."""
+
+    def question(self, case: Any) -> str:
+        """Give the text that makes two cases the same question, or similar ones."""
+
+    def target(self, case: Any) -> str:
+        """Give the reply that is wanted, in the form that ``read`` reads."""
+
+
+def requests_of(task: Any, case: Any) -> tuple[Request, ...]:
+    """List what a task asks for a case."""
+    return task.requests(case) if isinstance(task, Several) else (task.request(case),)
+
+
+def reply_of(task: Any, case: Any, answers: Sequence[Answer]) -> Reply:
+    """Read the answers to what ``requests_of`` lists."""
+    if isinstance(task, Several):
+        return task.read_all(case, answers)
+    (answer,) = answers
+    reply: Reply = task.read(case, answer)
+    return reply
 
 
 class Common(TypedDict):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from pytest_medeval.errors import MedevalError
@@ -33,18 +33,20 @@ class Dialogue:
     """Options of a dialogue suite.
 
     ``language`` chooses the tokenizer of word-overlap metrics (``auto``: by the script of the reference);
-    ``rouge_beta`` weighs recall in ROUGE-L (S1: 1.2; 1 is F1); ``max_new_tokens`` bounds a reply.
+    ``rouge_beta`` weighs recall in ROUGE-L (S1: 1.2; 1 is F1); ``max_new_tokens`` bounds a reply;
+    ``safety_rules`` is a TOML file that replaces the shipped rules of ``safety``, beside the suite's file or as given.
     """
 
     name: ClassVar[str] = "dialogue"
     judged: ClassVar[bool] = True
     headline: ClassVar[str] = "rougeL"
     metrics: ClassVar[tuple[str, ...]] = (
-        "bleu", "rouge1", "rouge2", "rougeL", "meteor", "corpus_bleu", "length_ratio",
+        "bleu", "rouge1", "rouge2", "rougeL", "meteor", "corpus_bleu", "length_ratio", "safety",
     )
     language: Literal["auto", "en", "zh"] = "auto"
     rouge_beta: float = 1.0
     max_new_tokens: int = 256
+    safety_rules: str | None = field(default=None, metadata={"file": True})
 
     def case(self, record: Record) -> DialogueCase:
         """Make a case of ``input``, ``reference`` and optional ``instruction`` and ``must_mention``."""
@@ -70,6 +72,14 @@ class Dialogue:
         """Take the whole text as the prediction."""
         text = answer.text.strip()
         return Reply(text, text_outcome(answer), prediction=text, detail=answer.error)
+
+    def question(self, case: DialogueCase) -> str:
+        """Give what the patient wrote."""
+        return case.input
+
+    def target(self, case: DialogueCase) -> str:
+        """Give the reference reply."""
+        return case.reference
 
     def gold(self, case: DialogueCase) -> str:
         """Give the reference reply."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from pytest_medeval.errors import MedevalError
 from pytest_medeval.tasks.base import take
 from pytest_medeval.tasks.letters import read_letter
+from pytest_medeval.tasks.orders import combined, turned
 from pytest_medeval.tasks.outcome import text_outcome
 from pytest_medeval.types import Answer, Case, Message, Record, Reply, Request
 
@@ -17,6 +18,11 @@ SYSTEM = "You are a knowledgeable medical AI assistant."
 """The system message of S2."""
 
 LETTERS = "ABCDEFGHIJ"
+METRICS = (
+    "accuracy", "macro_precision", "macro_recall", "macro_f1", "answered", "reward",
+    "ece", "brier", "aurc", "wrong_at_high_confidence",
+)
+ORDER_METRICS = ("consistency", "position_bias")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,17 +42,31 @@ class MCQ:
     ``scoring``: ``letters`` and ``texts`` compare the log-likelihoods of the option letters or of the option texts
     as the reply; ``reply`` generates a reply and reads the letter from it. ``normalize`` divides the log-likelihood
     of an option text by its length (``characters`` is lm-evaluation-harness's ``acc_norm``).
+
+    ``rotations`` asks each question in all cyclic orders of its options (Zheng et al. 2024, ICLR, section 3): metrics
+    are then over all orders, each question counting once, ``consistency`` and ``position_bias`` are added, and a
+    critical question must be right in every order.
     """
 
     name: ClassVar[str] = "mcq"
     judged: ClassVar[bool] = False
     headline: ClassVar[str] = "accuracy"
-    metrics: ClassVar[tuple[str, ...]] = (
-        "accuracy", "macro_precision", "macro_recall", "macro_f1", "answered", "reward", "ece", "brier",
-    )
     scoring: Literal["letters", "texts", "reply"] = "letters"
     normalize: Literal["characters", "tokens", "none"] = "characters"
     max_new_tokens: int = 256
+    rotations: bool = False
+
+    def __post_init__(self) -> None:
+        if self.rotations and self.scoring == "texts":
+            raise MedevalError(
+                "rotations=True changes nothing with scoring='texts', where the question does not list the options; "
+                "accepted: scoring='letters' or 'reply'"
+            )
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Name the metrics; those of the order of options only where several orders are asked."""
+        return METRICS + ORDER_METRICS if self.rotations else METRICS
 
     def case(self, record: Record) -> MCQCase:
         """Make a case of ``question``, ``options`` (letter -> text), ``answer`` (letter) and an optional ``context``."""
@@ -77,6 +97,15 @@ class MCQ:
             return Request(messages, max_new_tokens=self.max_new_tokens)
         return Request(messages, choices=tuple(case.options.values() if self.scoring == "texts" else case.options))
 
+    def requests(self, case: MCQCase) -> tuple[Request, ...]:
+        """Ask once, or in all cyclic orders of the options."""
+        return tuple(self.request(turned(case, by)) for by in range(len(case.options) if self.rotations else 1))
+
+    def read_all(self, case: MCQCase, answers: Sequence[Answer]) -> Reply:
+        """Read each order with the letters that it showed, and one reply from them all."""
+        parts = tuple(self.read(turned(case, by), answer) for by, answer in enumerate(answers))
+        return combined(case, parts) if self.rotations else parts[0]
+
     def read(self, case: MCQCase, answer: Answer) -> Reply:
         """Take the likeliest option, or the one option that a generated reply names; never guess."""
         if answer.finish == "error":
@@ -91,12 +120,23 @@ class MCQ:
         letter = max(confidence, key=lambda key: confidence[key])
         return Reply(f"({letter}) {case.options[letter]}", "answered", prediction=letter, confidence=confidence)
 
+    def question(self, case: MCQCase) -> str:
+        """Give the question without its options."""
+        return case.question
+
+    def target(self, case: MCQCase) -> str:
+        """Write the right option as it is scored: its letter, its text, or both."""
+        text = case.options[case.answer]
+        return {"letters": case.answer, "texts": text, "reply": f"({case.answer}) {text}"}[self.scoring]
+
     def gold(self, case: MCQCase) -> str:
         """Give the letter of the right option."""
         return case.answer
 
     def correct(self, case: MCQCase, reply: Reply) -> bool:
-        """Compare the letters; no answer is not right."""
+        """Compare the letters, in every order that was asked; no answer is not right."""
+        if reply.parts:
+            return all(part.prediction == turned(case, by).answer for by, part in enumerate(reply.parts))
         return bool(reply.prediction == case.answer)
 
     def _probabilities(self, case: MCQCase, answer: Answer) -> dict[str, float]:

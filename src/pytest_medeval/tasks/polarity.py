@@ -40,7 +40,11 @@ class PolarityCase(Case):
 
 @dataclass(frozen=True, kw_only=True)
 class Polarity:
-    """Options of a polarity suite; ``synonyms`` is a TOML file that replaces the shipped table of finding groups."""
+    """Options of a polarity suite.
+
+    ``synonyms``: a TOML file that replaces the shipped table of finding groups; ``costs``: a TOML file that replaces
+    the costs of wrong labels in the metric ``cost``. Both are found from the folder in which pytest runs.
+    """
 
     name: ClassVar[str] = "polarity"
     judged: ClassVar[bool] = False
@@ -52,6 +56,7 @@ class Polarity:
         "format_rate", "conflicts", "duplicates", "hallucinations", "missing", "cost",
     )
     synonyms: str | None = None
+    costs: str | None = None
     max_new_tokens: int = 256
 
     def case(self, record: Record) -> PolarityCase:
@@ -86,6 +91,14 @@ class Polarity:
         if not parsed.pairs and outcome == "answered":
             outcome = "no_answer"
         return Reply(answer.text.strip(), outcome, prediction=parsed, detail=answer.error)
+
+    def question(self, case: PolarityCase) -> str:
+        """Give the dialogue."""
+        return case.dialogue
+
+    def target(self, case: PolarityCase) -> str:
+        """Write one ``finding: label`` a line, in the words of the prompt."""
+        return "\n".join(f"{finding}：{WORDS[label]}" for finding, label in case.findings.items())
 
     def gold(self, case: PolarityCase) -> dict[str, Label]:
         """Give the label of each finding."""

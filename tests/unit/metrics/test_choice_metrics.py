@@ -9,11 +9,14 @@ from hypothesis import strategies as st
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import accuracy_score, brier_score_loss, precision_recall_fscore_support
 
-from pytest_medeval.metrics import choice, metrics_for
+from pytest_medeval.metrics import calibration, choice, metrics_for
 from pytest_medeval.tasks.mcq import MCQ, MCQCase
 from pytest_medeval.types import Reply, Source
 
-NAMES = ("accuracy", "macro_precision", "macro_recall", "macro_f1", "answered", "reward", "ece", "brier")
+NAMES = (
+    "accuracy", "macro_precision", "macro_recall", "macro_f1", "answered", "reward",
+    "ece", "brier", "aurc", "wrong_at_high_confidence",
+)
 METRICS = {metric.name: metric for metric in metrics_for(MCQ())}
 
 
@@ -112,7 +115,7 @@ def test_ece_is_that_of_scikit_learns_calibration_curve():
     """With n divisible by the bins and no ties: the mean gap of calibration_curve(strategy="quantile")."""
     gold, weights = sure(np.random.default_rng(2), 400)
     right = weights.argmax(axis=1) == gold
-    true, sure_of = calibration_curve(right, weights.max(axis=1), n_bins=choice.BINS, strategy="quantile")
+    true, sure_of = calibration_curve(right, weights.max(axis=1), n_bins=calibration.BINS, strategy="quantile")
     expected = np.abs(true - sure_of).mean()
     assert score("ece", scored_rows(gold, weights)) == pytest.approx(expected, abs=1e-12)
 

@@ -1,0 +1,142 @@
+"""Few-shot examples: which ones stand before a case, and as which turns of its prompt."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any, Literal, TypeAlias, get_args
+
+from pytest_medeval.errors import MedevalError, accepted
+from pytest_medeval.tasks.base import Exemplary
+from pytest_medeval.types import FloatArray, Message, Request
+
+By: TypeAlias = Literal["seed", "similarity"]
+
+_CELLS = 2_000_000
+"""Similarities that are held in memory at once."""
+_DIGITS = 9
+"""Similarities that agree so far are ties: their last bits hang on the order of summation."""
+_WORD = re.compile(r"[\u4e00-\u9fff]|[^\W\u4e00-\u9fff]+")
+"""A run of letters and digits, or one Chinese character."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shots:
+    """Examples of a suite, each shown as a turn of the user and the reply that is wanted.
+
+    ``by="seed"``: ``pool`` holds the ``count`` examples that stand before every case, in their order.
+    ``by="similarity"``: it holds all usable ones in the order of the file, and each case gets its nearest.
+    ``usable``, ``asked``, ``repeated``: records of ``source`` that could be drawn, that were left out because the
+    suite asks them, and that were left out because an earlier one asks the same.
+    """
+
+    count: int
+    by: By
+    source: str
+    pool: tuple[Any, ...]
+    usable: int
+    asked: int = 0
+    repeated: int = 0
+
+    def turns(self, task: Any, cases: Sequence[Any]) -> list[tuple[Message, ...]]:
+        """Give the turns that stand before each case.
+
+        Nearest examples stand in the order of the file and not of their similarity: cases that share examples then
+        share the beginning of their prompts, which is computed once.
+        """
+        shown = [example(task, case) for case in self.pool]
+        if self.by == "seed":
+            return [tuple(turn for pair in shown for turn in pair)] * len(cases)
+        texts = [task.question(case) for case in self.pool]
+        near = nearest(texts, [task.question(case) for case in cases], self.count)
+        return [tuple(turn for index in chosen for turn in shown[index]) for chosen in near]
+
+
+def check_shots(count: object, file: object, by: Any, task: Any) -> tuple[int, str, By]:
+    """Check what a suite says of its examples; ``MedevalError`` names what is accepted."""
+    if not isinstance(count, int) or isinstance(count, bool) or count < 1 or not isinstance(file, str):
+        raise MedevalError(
+            f"shots is {count!r} and shots_from is {file!r}; accepted: a whole number, 1 or more, and a file"
+        )
+    if by not in get_args(By):
+        raise MedevalError(accepted("shots_by", by, get_args(By)))
+    if not isinstance(task, Exemplary):
+        raise MedevalError(f"task {task.name!r} has no 'question' and 'target', of which examples are made")
+    return count, file, by
+
+
+def usable(candidates: Sequence[Any], cases: Sequence[Any], task: Exemplary) -> tuple[list[Any], int, int]:
+    """Leave out what the suite itself asks, and what an earlier candidate asks; give the rest and both counts.
+
+    Judged by the question's normalised text (NFKC, letter case, punctuation and blanks do not count), never by id:
+    the same question with its options in another order is the same question.
+    """
+    asked = {plain(task.question(case)) for case in cases}
+    first: dict[str, Any] = {}
+    for case in candidates:
+        first.setdefault(plain(task.question(case)), case)
+    kept = [case for text, case in first.items() if text not in asked]
+    overlapping = sum(plain(task.question(case)) in asked for case in candidates)
+    return kept, overlapping, len(candidates) - overlapping - len(kept)
+
+
+def draw(pool: Sequence[Any], count: int, seed: int, task: Exemplary) -> tuple[Any, ...]:
+    """Draw ``count`` examples by seed and content: a record more in the file replaces one of them at the most."""
+
+    def place(case: Any) -> str:
+        return hashlib.sha256(f"{seed}:{plain(task.question(case))}".encode("utf-8", "surrogatepass")).hexdigest()
+
+    return tuple(sorted(pool, key=place)[:count])
+
+
+def example(task: Any, case: Any) -> tuple[Message, Message]:
+    """Give an example's turns: the question as it is asked, the reply that is wanted."""
+    return Message("user", task.request(case).messages[-1].content), Message("assistant", task.target(case))
+
+
+def with_turns(request: Request, turns: tuple[Message, ...]) -> Request:
+    """Put examples before the last turn of a request."""
+    return replace(request, messages=(*request.messages[:-1], *turns, request.messages[-1]))
+
+
+def plain(text: str) -> str:
+    """Reduce a text to its words.
+
+    >>> plain("Which  drug, FIRST?") == plain("which drug first")
+    True
+    """
+    return " ".join(_WORD.findall(unicodedata.normalize("NFKC", text).casefold()))
+
+
+def nearest(pool: Sequence[str], texts: Sequence[str], count: int) -> list[list[int]]:
+    """Give, for each text, the indices of its ``count`` nearest in ``pool``, in ascending order.
+
+    Cosine similarity of TF-IDF vectors (scikit-learn, sublinear term frequency, document frequencies of the pool)
+    over words and pairs of words; Chinese by characters. Of equally near ones the earlier is taken.
+    """
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    vectorizer = TfidfVectorizer(analyzer=_terms, sublinear_tf=True)
+    kept = vectorizer.fit_transform(pool)
+    step = max(1, _CELLS // len(pool))
+    found: list[list[int]] = []
+    for start in range(0, len(texts), step):
+        similar = (vectorizer.transform(texts[start : start + step]) @ kept.T).toarray().round(_DIGITS)
+        found += [_highest(row, count) for row in similar]
+    return found
+
+
+def _terms(text: str) -> list[str]:
+    words = plain(text).split() or [text]
+    return words + [f"{one} {two}" for one, two in pairwise(words)]
+
+
+def _highest(row: FloatArray, count: int) -> list[int]:
+    import numpy as np
+
+    near = np.flatnonzero(row >= np.partition(row, -count)[-count])
+    return sorted(near[np.argsort(-row[near], kind="stable")[:count]].tolist())

@@ -1,0 +1,115 @@
+"""Risk-coverage, sure mistakes and reliability figures: by hand, from scikit-learn, and from their definitions."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.calibration import calibration_curve
+
+from pytest_medeval.metrics import calibration, metrics_for
+from pytest_medeval.metrics.details import reliability_of
+from pytest_medeval.tasks.mcq import MCQ
+
+METRICS = {metric.name: metric for metric in metrics_for(MCQ())}
+
+
+def rows_of(confidence, right) -> np.ndarray:
+    """Give stored rows: gold A, predicted A or B, a confidence, no matter which Brier score."""
+    right = np.asarray(right, dtype=float)
+    return np.stack([np.zeros_like(right), 1 - right, np.asarray(confidence, dtype=float), np.zeros_like(right)], axis=-1)
+
+
+def score(name: str, rows: np.ndarray) -> float:
+    """Score the sum of rows."""
+    metric = METRICS[name]
+    return float(metric.score(metric.expand(rows).sum(axis=0)))
+
+
+def area(confidence, right) -> float:
+    """Compute AURC as it is defined: the mean over i of the error rate among the i surest."""
+    wrong = 1 - np.asarray(right, dtype=float)[np.argsort(-np.asarray(confidence), kind="stable")]
+    return float(np.mean(np.cumsum(wrong) / np.arange(1, len(wrong) + 1)))
+
+
+def test_aurc_by_hand():
+    """Right, wrong, right, wrong in descending confidence: (0 + 1/2 + 1/3 + 2/4) / 4."""
+    rows = rows_of([0.9, 0.8, 0.7, 0.6], [1, 0, 1, 0])
+    assert score("aurc", rows) == pytest.approx((0 + 1 / 2 + 1 / 3 + 1 / 2) / 4, abs=1e-12)
+    assert score("aurc", rows_of([0.6, 0.7, 0.8, 0.9], [1, 1, 0, 0])) == pytest.approx((1 + 1 + 2 / 3 + 1 / 2) / 4, abs=1e-12)
+
+
+@settings(deadline=None)
+@given(st.lists(st.booleans(), min_size=1, max_size=20))
+def test_aurc_is_its_definition_up_to_twenty_questions(right: list[bool]):
+    """With a bin for each question the closed form is the sum of the definition."""
+    confidence = np.linspace(0.99, 0.3, len(right))
+    assert score("aurc", rows_of(confidence, right)) == pytest.approx(area(confidence, right), abs=1e-12)
+
+
+def test_aurc_of_many_questions_is_near_its_definition():
+    """Twenty bins of 100 questions each: within 0.005 of the definition, for informed confidence."""
+    rng = np.random.default_rng(1)
+    confidence = rng.uniform(0.25, 1, 2000)
+    right = rng.uniform(size=2000) < confidence
+    assert score("aurc", rows_of(confidence, right)) == pytest.approx(area(confidence, right), abs=0.005)
+    assert area(confidence, right) < 0.8 * np.mean(~right)
+
+
+def test_aurc_of_equal_confidence_is_the_error_rate():
+    """Ties are in random order: the expected error rate is the same at every coverage, whatever the file's order."""
+    rows = rows_of([0.5] * 40, [1] * 30 + [0] * 10)
+    assert score("aurc", rows) == pytest.approx(0.25, abs=1e-12)
+    assert score("aurc", rows[::-1]) == pytest.approx(0.25, abs=1e-12)
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=60), st.randoms())
+def test_aurc_is_a_share_and_does_not_hang_on_the_order(answers, shuffle):
+    """Between 0 and 1, and the same for any order of the cases."""
+    rows = rows_of(*zip(*answers, strict=True))
+    found = score("aurc", rows)
+    assert -1e-12 <= found <= 1 + 1e-12
+    shuffle.shuffle(answers)
+    assert score("aurc", rows_of(*zip(*answers, strict=True))) == pytest.approx(found, abs=1e-12)
+
+
+def test_sure_mistakes():
+    """Only wrong answers at 0.9 or more count, over all questions whose options were scored."""
+    rows = rows_of([0.9, 0.95, 0.89, 1.0, -1], [0, 1, 0, 0, 0])
+    assert score("wrong_at_high_confidence", rows) == 2 / 4
+    assert np.isnan(score("wrong_at_high_confidence", rows_of([-1], [0])))
+    assert np.isnan(score("aurc", rows_of([-1], [0])))
+
+
+def test_reliability_figures_are_scikit_learns():
+    """Mean confidence and accuracy of each bin: calibration_curve(strategy="quantile") of scikit-learn 1.9."""
+    rng = np.random.default_rng(2)
+    confidence = rng.uniform(0.25, 1, 400)
+    right = rng.uniform(size=400) < confidence
+    found = calibration.reliability(rows_of(confidence, right))
+    true, sure = calibration_curve(right, confidence, n_bins=calibration.BINS, strategy="quantile")
+    assert [one["n"] for one in found] == [40] * 10
+    assert [one["accuracy"] for one in found] == pytest.approx(true.tolist(), abs=1e-12)
+    assert [one["confidence"] for one in found] == pytest.approx(sure.tolist(), abs=1e-12)
+
+
+def test_reliability_figures_give_ece_again():
+    """ECE is the mean gap of the figures, weighted by their n; with several orders too."""
+    rng = np.random.default_rng(3)
+    confidence, right = rng.uniform(0.25, 1, 240), rng.uniform(size=240) < 0.6
+    for rows in (rows_of(confidence, right), rows_of(confidence, right).reshape(60, 16)):
+        bins = calibration.reliability(rows)
+        total = sum(one["n"] for one in bins)
+        gaps = sum(one["n"] * abs(one["accuracy"] - one["confidence"]) for one in bins)
+        assert total == pytest.approx(len(rows))
+        assert gaps / total == pytest.approx(score("ece", rows), abs=1e-12)
+
+
+def test_only_scored_replies_have_figures():
+    """A model that could not be reached, letters read from replies, and other tasks give none."""
+    unread = rows_of([-1, -1], [1, 0])
+    assert reliability_of({"candidate": {"mcq": unread}, "baseline": {"polarity": np.zeros((2, 3))}}) == {}
+    mixed = np.concatenate([rows_of([0.5], [1]), np.full((1, 4), np.nan)])
+    assert reliability_of({"candidate": {"mcq": mixed}}) == {"candidate": [{"n": 1.0, "confidence": 0.5, "accuracy": 1.0}]}
