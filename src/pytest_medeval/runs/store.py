@@ -112,7 +112,7 @@ def save(record: Mapping[str, Any], storage: Path, name: str) -> Path:
     """Store a run under the next number; ``MedevalError`` when the disk refuses, with nothing left behind."""
     content = finite(record)
     content["sha256"] = digest(content)
-    data = json_bytes(content)
+    data = json_bytes(content, indent=None)  # an indent of any kind makes Python's writer slower many times
     try:
         storage.mkdir(parents=True, exist_ok=True)
     except OSError as error:
