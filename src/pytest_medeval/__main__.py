@@ -13,6 +13,7 @@ COMMANDS = Table(
     "command",
     {
         "agreement": "pytest_medeval.commands.agreement:main",
+        "cache": "pytest_medeval.commands.cache:main",
         "runs": "pytest_medeval.commands.runs:main",
     },
 )

@@ -13,9 +13,10 @@ import sqlite3
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+from pytest_medeval.errors import MedevalError
 from pytest_medeval.models.base import Identity, Model, Streaming, Tick, silent
 from pytest_medeval.models.fingerprint import fingerprint_text
 from pytest_medeval.types import Answer, Request
@@ -29,6 +30,7 @@ _DAY = 86_400
 _WAIT = 30.0
 """Seconds that a process waits for another one's writing."""
 _AT_ONCE = 500
+_ASIDE = ".corrupt"
 _NEW = f"""
     CREATE TABLE IF NOT EXISTS answers
         (key TEXT PRIMARY KEY, model TEXT, answer TEXT, sum INTEGER, used INTEGER) WITHOUT ROWID;
@@ -38,11 +40,15 @@ _NEW = f"""
 
 @dataclass(frozen=True, slots=True)
 class CacheInfo:
-    """What a cache holds: stored answers, their bytes, and how many models gave them."""
+    """What a cache holds: stored answers, their size, how many each model (by fingerprint) gave, and the Unix times at
+    which the answers used longest ago and last were used; a day is as exact as these are.
+    """
 
-    answers: int
-    bytes: int
-    models: int
+    answers: int = 0
+    size: int = 0
+    models: Mapping[str, int] = field(default_factory=dict)
+    oldest: int | None = None
+    newest: int | None = None
 
 
 class Store:
@@ -50,6 +56,7 @@ class Store:
 
     def __init__(self, folder: Path, *, limit: int = LIMIT) -> None:
         self.path = folder / FILE
+        self.aside = self.path.with_suffix(_ASIDE)
         self.notices: list[str] = []
         self._limit = limit
 
@@ -94,17 +101,29 @@ class Store:
                 total -= size
 
     def info(self) -> CacheInfo:
-        """Count what is stored."""
-        query = "SELECT count(*), coalesce(sum(length(answer)), 0), count(DISTINCT model) FROM answers"
-        found = (0, 0, 0)
-        with self._open() as base:
-            found = base.execute(query).fetchone()
-        return CacheInfo(*found)
+        """Count what is stored and change nothing; ``MedevalError`` for a file that is no cache of this version."""
+        if not self.path.is_file():
+            return CacheInfo()
+        query = "SELECT model, count(*), sum(length(answer)), min(used), max(used) FROM answers GROUP BY model"
+        try:
+            where = f"{self.path.absolute().as_uri()}?mode=ro"
+            with contextlib.closing(sqlite3.connect(where, uri=True, timeout=_WAIT)) as base:
+                (schema,) = base.execute("PRAGMA user_version").fetchone()
+                if schema != _SCHEMA:
+                    raise _ForeignError(f"schema {schema}")
+                rows = base.execute(query).fetchall()
+        except sqlite3.Error as error:
+            raise MedevalError(f"{self.path}: no cache of this version: {error}; 'cache clear' removes it") from None
+        if not rows:
+            return CacheInfo()
+        models, counts, sizes, oldest, newest = zip(*rows, strict=True)
+        return CacheInfo(sum(counts), sum(sizes), dict(zip(models, counts, strict=True)), min(oldest), max(newest))
 
     def clear(self) -> None:
-        """Forget every answer."""
-        for end in ("", "-wal", "-shm"):
-            self.path.with_name(self.path.name + end).unlink(missing_ok=True)
+        """Forget every answer, those put aside too."""
+        for path in (self.path, self.aside):
+            for end in ("", "-wal", "-shm"):
+                path.with_name(path.name + end).unlink(missing_ok=True)
 
     @contextlib.contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
@@ -130,10 +149,9 @@ class Store:
         except sqlite3.Error as error:
             if not _is_corrupt(error):
                 raise
-        aside = self.path.with_suffix(".corrupt")
-        self.path.replace(aside)
+        self.path.replace(self.aside)
         self._once(
-            f"{self.path}: no cache of this version; put aside as {aside.name}, replies are computed again"
+            f"{self.path}: no cache of this version; put aside as {self.aside.name}, replies are computed again"
         )
         return self._ready()
 

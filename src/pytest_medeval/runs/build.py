@@ -246,18 +246,23 @@ def _correct(suites: Mapping[str, Mapping[str, Any]]) -> None:
 
 
 def _subgroups(data: SuiteData, headline: str) -> dict[str, Any]:
-    """Score the headline metric in every group of every tag that splits the suite."""
+    """Score the headline metric in every group of every tag that splits the suite's scored cases."""
     if headline not in data.metrics or "candidate" not in data.rows:
         return {}
     metric = data.metrics[headline]
-    counts = metric.expand(data.rows["candidate"][metric.counts])
+    rows = data.rows["candidate"][metric.counts]
+    known = np.isfinite(rows).all(axis=1)
+    if not known.any():
+        return {}
+    counts = metric.expand(rows[known])
+    scored = [tags for tags, there in zip(data.tags, known, strict=True) if there]
     found: dict[str, Any] = {}
-    for tag in sorted({tag for tags in data.tags for tag in tags}):
-        values = [tags.get(tag) for tags in data.tags]
+    for tag in sorted({tag for tags in scored for tag in tags}):
+        values = [tags.get(tag) for tags in scored]
         groups = {str(value): np.array([own == value for own in values]) for value in sorted({v for v in values if v is not None})}
         if 1 < len(groups) < len(values):
             found[tag] = {"metric": headline, "values": {
-                value: {"n": int(mask.sum()), "candidate": _finite(metric.score(np.nansum(counts[mask], axis=0)))}
+                value: {"n": int(mask.sum()), "candidate": _finite(metric.score(counts[mask].sum(axis=0)))}
                 for value, mask in groups.items()}}
     return found
 

@@ -2,12 +2,14 @@
 
 import multiprocessing
 import sqlite3
+import time
 from pathlib import Path
 
 import pytest
 
+from pytest_medeval.errors import MedevalError
 from pytest_medeval.models.base import Identity
-from pytest_medeval.models.cache import FILE, CachedModel, Store
+from pytest_medeval.models.cache import FILE, CachedModel, CacheInfo, Store
 from pytest_medeval.models.fake import FakeModel
 from pytest_medeval.types import Answer, Message, Request
 
@@ -143,10 +145,23 @@ def test_info_and_clear(tmp_path):
     store = Store(tmp_path)
     store.put("one", {"a": Answer("1"), "b": Answer("2")})
     store.put("two", {"c": Answer("3")})
-    assert (store.info().answers, store.info().models) == (3, 2)
+    assert store.info() == CacheInfo(3, store.info().size, {"one": 2, "two": 1}, store.info().oldest, store.info().newest)
+    assert store.info().size > 3 * len('{"text": "1"}')
+    assert abs(store.info().newest - time.time()) < 60
     store.clear()
-    assert store.info().answers == 0
+    assert store.info() == CacheInfo()
     assert store.notices == []
+
+
+def test_info_changes_nothing(tmp_path):
+    """A folder without a cache stays empty; a foreign file stays where it is and is said to be one."""
+    assert Store(tmp_path / "none").info() == CacheInfo()
+    assert not (tmp_path / "none").exists()
+    for content in (b"no database" * 100, b""):
+        (tmp_path / FILE).write_bytes(content)
+        with pytest.raises(MedevalError, match="no cache of this version"):
+            Store(tmp_path).info()
+        assert (tmp_path / FILE).read_bytes() == content
 
 
 def _write(folder: Path, worker: int) -> None:

@@ -8,6 +8,7 @@ from pytest_medeval.errors import MedevalError
 from pytest_medeval.models import Settings, open_model
 from pytest_medeval.models.replay import restore
 from pytest_medeval.models.spec import parse_model
+from pytest_medeval.runs.record import problems
 from pytest_medeval.runs.store import save
 
 
@@ -30,6 +31,40 @@ def test_replayed_replies_score_as_they_did(quiz, storage, scoring):
         assert before["candidate"] == after["candidate"]
     assert new["models"]["candidate"]["fingerprint"] == old["models"]["candidate"]["fingerprint"]
     assert new["models"]["candidate"]["spec"] == "replay:old"
+
+
+@pytest.mark.parametrize("scoring", ["letters", "reply"])
+def test_replies_to_all_orders_are_replayed(quiz, storage, scoring):
+    """Each order's reply is stored under its own request, and gives the same scores and the same record again."""
+    metrics = ["accuracy", "consistency", "position_bias", "answered"]
+    old = quiz.run({1, 4}, count=12, scoring=scoring, rotations=True, metrics=metrics)
+    assert problems(old) == []
+    case = old["cases"][1]
+    assert [part["prediction"] for part in case["candidate"]["parts"]] == ["A", "A"]
+    assert case["candidate"]["scores"] == {"accuracy": 0.5, "consistency": 0.0, "answered": 1.0}
+    save(old, storage, "old")
+    new = quiz.run(count=12, model=opened(storage), scoring=scoring, rotations=True, metrics=metrics)
+    for before, after in zip(old["cases"], new["cases"], strict=True):
+        assert before["candidate"] == after["candidate"]
+    once = quiz.run(count=12, model=opened(storage), scoring=scoring)
+    assert once["suites"]["quiz"]["metrics"]["accuracy"]["candidate"] == 10 / 12
+
+
+def test_examples_make_another_request(quiz, storage):
+    """A run with other examples before its cases holds no replies for this one."""
+    (quiz.folder / "train.jsonl").write_text("".join(
+        f'{{"id": "{i}", "question": "Example {i} ?", "options": {{"A": "yes", "B": "no"}}, "answer": "A"}}\n' for i in range(9)))
+    old = quiz.run({1}, count=4, shots=3, shots_from=str(quiz.folder / "train.jsonl"))
+    assert problems(old) == []
+    assert {key: old["suites"]["quiz"]["shots"][key] for key in ("count", "by", "usable", "asked")} == {
+        "count": 3, "by": "seed", "usable": 9, "asked": 0}
+    save(old, storage, "old")
+    same = quiz.run(count=4, model=opened(storage), shots=3, shots_from=str(quiz.folder / "train.jsonl"))
+    assert same["suites"]["quiz"]["metrics"]["accuracy"]["candidate"] == 3 / 4
+    assert same["suites"]["quiz"]["prompts"] == old["suites"]["quiz"]["prompts"]
+    other = quiz.run(count=4, model=opened(storage), shots=2, shots_from=str(quiz.folder / "train.jsonl"))
+    assert {case["candidate"]["outcome"] for case in other["cases"]} == {"error"}
+    assert other["suites"]["quiz"]["signature"] != old["suites"]["quiz"]["signature"]
 
 
 def test_todays_metrics_score_old_replies(quiz, storage):
