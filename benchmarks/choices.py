@@ -35,8 +35,10 @@ def make_requests(items: list[dict[str, Any]], scoring: str, shots: int) -> list
     answers = [item["answer_idx"] if scoring == "letters" else item["answer"] for item in examples]
     shown = "".join(f"{prompt} {answer}\n\n" for prompt, answer in zip(prompts, answers, strict=True))
     return [
-        Request((Message("user", shown + _prompt(item, scoring)),),
-                choices=tuple(item["options"] if scoring == "letters" else item["options"].values()))
+        Request(
+            (Message("user", shown + _prompt(item, scoring)),),
+            choices=tuple(item["options"] if scoring == "letters" else item["options"].values()),
+        )
         for item in asked
     ]
 
@@ -111,9 +113,7 @@ def main() -> None:
         )
         ours, theirs = load_local(spec, identify(spec, settings), settings), peer(folder, options.peer_batch)
         print(f"{size / 1e6:.1f} M random weights, float32, {random_model.machine(options.threads)}")
-        print(
-            f"{'':10} {'lm-eval q/s':>10} {'ours q/s':>10} {'ratio':>7} {'worst diff':>12} {'same':>10}"
-        )
+        print(f"{'':10} {'lm-eval q/s':>10} {'ours q/s':>10} {'ratio':>7} {'worst diff':>12} {'same':>10}")
         for way in options.only or WAYS:
             items = random_model.questions(options.questions + 5, options.data)
             print(

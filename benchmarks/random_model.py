@@ -47,7 +47,9 @@ def make_model(folder: Path, data: Path = DATA) -> int:
     inner.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
     inner.decoder = tokenizers.decoders.ByteLevel()
     trainer = tokenizers.trainers.BpeTrainer(
-        vocab_size=SHAPE["vocab_size"], special_tokens=["<s>", "</s>", REPLY], show_progress=False,
+        vocab_size=SHAPE["vocab_size"],
+        special_tokens=["<s>", "</s>", REPLY],
+        show_progress=False,
         initial_alphabet=tokenizers.pre_tokenizers.ByteLevel.alphabet(),
     )
     inner.train_from_iterator((str(item["question"]) for item in questions(10_000, data)), trainer)

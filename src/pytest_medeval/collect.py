@@ -43,10 +43,16 @@ class Collection:
 
     def _resolve(self, suite: Suite) -> Resolved | None:
         try:
-            found = read_yaml(suite, self.settings) if isinstance(suite, YamlSuite) else resolve(suite, self.settings)
+            found = (
+                read_yaml(suite, self.settings)
+                if isinstance(suite, YamlSuite)
+                else resolve(suite, self.settings)
+            )
             if found.name in self.suites:
-                raise MedevalError(f"{suite.source}: suite {found.name!r} is already defined at {self.suites[found.name].source}; "
-                                   "give one of them another name=")
+                raise MedevalError(
+                    f"{suite.source}: suite {found.name!r} is already defined at {self.suites[found.name].source}; "
+                    "give one of them another name="
+                )
             self.suites[found.name] = found
         except MedevalError as mistake:
             self.mistakes.append(str(mistake))
@@ -55,7 +61,7 @@ class Collection:
 
     def close(self) -> None:
         """Hand out the gates of the command line, now that all suites are known."""
-        from pytest_medeval.verdicts.gates import parse_gate  # noqa: PLC0415 - only when suites exist
+        from pytest_medeval.verdicts.gates import parse_gate
 
         for text in self.settings.gates:
             name, sep, expression = text.partition(":")
@@ -78,14 +84,23 @@ def parametrize(metafunc: pytest.Metafunc, collection: Collection) -> None:
     where = f"{metafunc.definition.path}:{metafunc.function.__code__.co_firstlineno}"
     suite = mark.args[0] if len(mark.args) == 1 and not mark.kwargs else None
     if not isinstance(suite, Suite):
-        collection.mistakes.append(f"{where}: mark medeval takes one Suite, as in @pytest.mark.medeval(suite)")
+        collection.mistakes.append(
+            f"{where}: mark medeval takes one Suite, as in @pytest.mark.medeval(suite)"
+        )
     elif "evaluation" not in metafunc.fixturenames:
-        collection.mistakes.append(f"{where}: {metafunc.function.__name__} is marked medeval and does not ask for the fixture 'evaluation'")
+        collection.mistakes.append(
+            f"{where}: {metafunc.function.__name__} is marked medeval and does not ask for the fixture 'evaluation'"
+        )
     else:
         resolved = collection.add(suite)
         cases = resolved.cases if resolved else ()
         name = resolved.name if resolved else ""
-        metafunc.parametrize("evaluation", [Ask(name, case.id) for case in cases], indirect=True, ids=[case.id for case in cases])
+        metafunc.parametrize(
+            "evaluation",
+            [Ask(name, case.id) for case in cases],
+            indirect=True,
+            ids=[case.id for case in cases],
+        )
 
 
 def asked(item: pytest.Item) -> Ask | None:
@@ -115,7 +130,7 @@ class YamlSuite(Suite):
 
 def read_yaml(suite: Suite, settings: Settings) -> Resolved:
     """Read and check a YAML suite: its options, then its cases."""
-    from pytest_medeval.cases import check_records, read_yaml_suite  # noqa: PLC0415 - only when such a file exists
+    from pytest_medeval.cases import check_records, read_yaml_suite
 
     path = Path(suite.source.file)
     file = read_yaml_suite(path)
@@ -131,7 +146,7 @@ def read_yaml(suite: Suite, settings: Settings) -> Resolved:
 
 
 class YamlModule(pytest.Module):
-    """A ``*.medeval.yaml`` file as a test module with one parametrized test, so that its items behave like any others."""
+    """A ``*.medeval.yaml`` file as a module with one parametrized test, so that its items behave like any others."""
 
     def _getobj(self) -> types.ModuleType:
         module = types.ModuleType(self.path.name)
@@ -152,4 +167,6 @@ class YamlModule(pytest.Module):
 
 def _case(evaluation: Any) -> None:
     if evaluation.outcome != "answered":
-        pytest.fail(f"{evaluation.case.source}: {evaluation.outcome}: {evaluation.reply[:200]!r}", pytrace=False)
+        pytest.fail(
+            f"{evaluation.case.source}: {evaluation.outcome}: {evaluation.reply[:200]!r}", pytrace=False
+        )

@@ -83,7 +83,7 @@ def score(case: Any, answers: tuple[Answer, ...], task: Any, metrics: Sequence[M
 
 def single(metric: Metric, row: Sequence[float]) -> float:
     """Score one case's row."""
-    import numpy as np  # noqa: PLC0415 - kept out of pytest's start-up
+    import numpy as np
 
     return float(metric.score(metric.expand(np.asarray([row], dtype=np.float64)).sum(axis=0)))
 
@@ -132,15 +132,27 @@ class Engine:
             if model is None:
                 continue
             answers = model.answer(flat, self.progress(f"{suite.name}: {role} answers", len(flat)))
-            scored[role] = [score(case, own, task, suite.metrics) for case, own in zip(cases, _by_case(answers, asked), strict=True)]
+            scored[role] = [
+                score(case, own, task, suite.metrics)
+                for case, own in zip(cases, _by_case(answers, asked), strict=True)
+            ]
         if CANDIDATE not in scored:
             raise MedevalError(f"suite {suite.name}: no model answers {task.name}")
         base: Sequence[Scored | None] = scored.get(BASELINE, [None] * len(cases))
         self._seconds += perf_counter() - started
         return {
             case.id: Evaluation(
-                read=own.read, scores=own.scores, rows=own.rows, answers=own.answers, trace=own.trace, case=case, baseline=other,
-                requests=requests, asked=requests[0].messages[-1].content, gold=task.gold(case), correct=task.correct(case, own.read),
+                read=own.read,
+                scores=own.scores,
+                rows=own.rows,
+                answers=own.answers,
+                trace=own.trace,
+                case=case,
+                baseline=other,
+                requests=requests,
+                asked=requests[0].messages[-1].content,
+                gold=task.gold(case),
+                correct=task.correct(case, own.read),
             )
             for case, requests, own, other in zip(cases, asked, scored[CANDIDATE], base, strict=True)
         }
@@ -161,9 +173,17 @@ def entry(suite: str, nodeid: str, evaluation: Evaluation) -> dict[str, Any]:
     roles = {CANDIDATE: evaluation, BASELINE: evaluation.baseline}
     signatures = [request_signature(request) for request in evaluation.requests]
     return {
-        "suite": suite, "id": case.id, "nodeid": nodeid, "tags": dict(case.tags), "critical": case.critical,
-        "group": case.group, "content": case_signature(case), "request": joined(signatures),
-        "asked": evaluation.asked, "gold": evaluation.gold, "correct": evaluation.correct,
+        "suite": suite,
+        "id": case.id,
+        "nodeid": nodeid,
+        "tags": dict(case.tags),
+        "critical": case.critical,
+        "group": case.group,
+        "content": case_signature(case),
+        "request": joined(signatures),
+        "asked": evaluation.asked,
+        "gold": evaluation.gold,
+        "correct": evaluation.correct,
         **{role: _plain(scored, signatures) for role, scored in roles.items() if scored is not None},
     }
 
@@ -171,15 +191,28 @@ def entry(suite: str, nodeid: str, evaluation: Evaluation) -> dict[str, Any]:
 def _plain(scored: Scored, signatures: Sequence[str]) -> dict[str, Any]:
     """Give what the record holds of a role's reply; where several requests were asked, each in ``parts`` as well."""
     answers, reply = scored.answers, scored.read
-    plain = {**_told(reply), "scores": dict(scored.scores), "rows": {name: list(row) for name, row in scored.rows.items()}}
+    plain = {
+        **_told(reply),
+        "scores": dict(scored.scores),
+        "rows": {name: list(row) for name, row in scored.rows.items()},
+    }
     if scored.trace is not None:
         plain["trace"] = {kind: list(found) for kind, found in scored.trace.items() if found}
     if len(answers) == 1:
         return plain | _given(answers[0])
-    prompt, new = (sum(tokens) for tokens in zip(*((one.prompt_tokens, one.reply_tokens) for one in answers), strict=True))
-    parts = [{"request": signature, **_told(part), **_given(answer)}
-             for signature, part, answer in zip(signatures, reply.parts, answers, strict=True)]
-    return plain | {"prompt_hash": joined([one.prompt_hash for one in answers]), "tokens": [prompt, new], "parts": parts}
+    prompt, new = (
+        sum(tokens)
+        for tokens in zip(*((one.prompt_tokens, one.reply_tokens) for one in answers), strict=True)
+    )
+    parts = [
+        {"request": signature, **_told(part), **_given(answer)}
+        for signature, part, answer in zip(signatures, reply.parts, answers, strict=True)
+    ]
+    return plain | {
+        "prompt_hash": joined([one.prompt_hash for one in answers]),
+        "tokens": [prompt, new],
+        "parts": parts,
+    }
 
 
 def _told(reply: Reply) -> dict[str, Any]:
@@ -196,7 +229,9 @@ def _told(reply: Reply) -> dict[str, Any]:
 def _given(answer: Answer) -> dict[str, Any]:
     """Give what the model gave beside the text."""
     given: dict[str, Any] = {
-        "prompt_hash": answer.prompt_hash, "tokens": [answer.prompt_tokens, answer.reply_tokens], "finish": answer.finish,
+        "prompt_hash": answer.prompt_hash,
+        "tokens": [answer.prompt_tokens, answer.reply_tokens],
+        "finish": answer.finish,
     }
     if answer.logprobs:
         given |= {"logprobs": list(answer.logprobs), "choice_tokens": list(answer.choice_tokens)}

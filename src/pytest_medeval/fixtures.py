@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def evaluation(request: pytest.FixtureRequest) -> Evaluation:
-    """One case with the candidate's reply, prediction, outcome and scores, and the baseline's beside them."""
-    from pytest_medeval.collect import Ask  # noqa: PLC0415 - keeps the plugin's import light
+    """Give one case with the candidate's reply, prediction, outcome and scores, and the baseline's beside them."""
+    from pytest_medeval.collect import Ask
 
     ask = getattr(request, "param", None)
     if not isinstance(ask, Ask):
@@ -34,19 +34,19 @@ def evaluation(request: pytest.FixtureRequest) -> Evaluation:
 
 @pytest.fixture
 def medeval_model(request: pytest.FixtureRequest) -> Asker:
-    """The candidate, loaded once a session: ``reply(text)`` and ``logprobs(text, choices)``."""
+    """Give the candidate, loaded once a session: ``reply(text)`` and ``logprobs(text, choices)``."""
     return _asker(request, "candidate")
 
 
 @pytest.fixture
 def medeval_baseline(request: pytest.FixtureRequest) -> Asker:
-    """The baseline: by default the same weights with the adapter off."""
+    """Give the baseline: by default the same weights with the adapter off."""
     return _asker(request, "baseline")
 
 
 @pytest.fixture
 def medeval_judge(request: pytest.FixtureRequest) -> Grader:
-    """The judge: ``grade(asked, reply, reference=...)``."""
+    """Give the judge: ``grade(asked, reply, reference=...)``."""
     try:
         return start(request.config).grader()
     except MedevalError as mistake:

@@ -22,7 +22,7 @@ def pytest_medeval_formats() -> Mapping[str, str]:  # type: ignore[empty-body]  
 
 @pytest.hookspec
 def pytest_medeval_metrics() -> Mapping[str, str]:  # type: ignore[empty-body]  # a specification
-    """Add metrics: ``TASK.name`` -> ``module:factory``, a function from the task to a ``pytest_medeval.types.Metric``."""
+    """Add metrics: ``TASK.name`` -> ``module:factory``, from the task to a ``pytest_medeval.types.Metric``."""
 
 
 @pytest.hookspec

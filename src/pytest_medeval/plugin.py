@@ -10,7 +10,7 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
@@ -30,20 +30,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("medeval", "medical model evaluation")
     for option in OPTIONS:
         group.addoption(option.flag, dest=option.key, default=None, help=option.help, **option.shape)
-        parser.addini(option.key, option.help, type="linelist" if option.repeat else "string", default=None)
+        kind: Literal["linelist", "string"] = "linelist" if option.repeat else "string"
+        parser.addini(option.key, option.help, type=kind, default=None)
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
     """Offer the hooks through which third parties add names to the tables."""
-    from pytest_medeval import newhooks  # noqa: PLC0415 - imported when hooks are declared, not before
+    from pytest_medeval import newhooks
 
     pluginmanager.add_hookspecs(newhooks)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the mark and the fixtures; check the options at once when there are any."""
-    config.addinivalue_line("markers", "medeval(suite): evaluate the cases of a pytest_medeval.Suite, one test a case")
-    from pytest_medeval import fixtures  # noqa: PLC0415 - light, and not before pytest is configured
+    config.addinivalue_line(
+        "markers", "medeval(suite): evaluate the cases of a pytest_medeval.Suite, one test a case"
+    )
+    from pytest_medeval import fixtures
 
     config.pluginmanager.register(fixtures, "medeval-fixtures")
     if any(_given(config, option) for option in OPTIONS):
@@ -54,7 +57,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     """Collect ``*.medeval.yaml``."""
     if not file_path.name.endswith((".medeval.yaml", ".medeval.yml")):
         return None
-    from pytest_medeval.collect import YamlModule  # noqa: PLC0415 - only when such a file exists
+    from pytest_medeval.collect import YamlModule
 
     return YamlModule.from_parent(parent, path=file_path)
 
@@ -62,7 +65,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Turn a marked function into one test a case."""
     if metafunc.definition.get_closest_marker("medeval") is not None:
-        from pytest_medeval.collect import parametrize  # noqa: PLC0415 - only with a marked test
+        from pytest_medeval.collect import parametrize
 
         parametrize(metafunc, start(metafunc.config).collection)
 
@@ -76,11 +79,13 @@ def pytest_configure_node(node: Any) -> None:
 def start(config: pytest.Config) -> MedevalSession:
     """Give the machinery; start it on first use."""
     if STATE not in config.stash:
-        from pytest_medeval.session import MedevalSession  # noqa: PLC0415 - only a session that uses it pays for it
+        from pytest_medeval.session import MedevalSession
 
         with usage():
             _extend(config.hook)
-            state = MedevalSession(read_settings(lambda option: _given(config, option), Path(config.rootpath)))
+            state = MedevalSession(
+                read_settings(lambda option: _given(config, option), Path(config.rootpath))
+            )
         worker = getattr(config, "workerinput", None)
         if worker is not None:
             state.work_for(worker[NODE_FOLDER], worker["workerid"], worker["workercount"])
@@ -91,13 +96,17 @@ def start(config: pytest.Config) -> MedevalSession:
 
 def _extend(hook: Any) -> None:
     """Take the names of third parties into the tables."""
-    from pytest_medeval.cases.formats import FORMATS  # noqa: PLC0415 - keeps the plugin's import light
-    from pytest_medeval.metrics import METRICS  # noqa: PLC0415 - likewise
-    from pytest_medeval.models.kinds import MODEL_KINDS  # noqa: PLC0415 - likewise
-    from pytest_medeval.tasks import TASKS  # noqa: PLC0415 - likewise
+    from pytest_medeval.cases.formats import FORMATS
+    from pytest_medeval.metrics import METRICS
+    from pytest_medeval.models.kinds import MODEL_KINDS
+    from pytest_medeval.tasks import TASKS
 
-    tables = ((TASKS, hook.pytest_medeval_tasks), (FORMATS, hook.pytest_medeval_formats),
-              (METRICS, hook.pytest_medeval_metrics), (MODEL_KINDS, hook.pytest_medeval_models))
+    tables = (
+        (TASKS, hook.pytest_medeval_tasks),
+        (FORMATS, hook.pytest_medeval_formats),
+        (METRICS, hook.pytest_medeval_metrics),
+        (MODEL_KINDS, hook.pytest_medeval_models),
+    )
     for table, names in tables:
         for entries in names():
             table.add(entries)
@@ -132,7 +141,7 @@ class Running:
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Report all mistakes of collection together; a worker leaves them to the controller."""
-        from pytest_medeval.collect import selection  # noqa: PLC0415 - keeps the plugin's import light
+        from pytest_medeval.collect import selection
 
         with usage():
             evaluating = bool(selection(items)) and not self.config.option.collectonly
@@ -141,7 +150,7 @@ class Running:
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Keep what is selected; from here on all requests of the run are known."""
-        from pytest_medeval.collect import selection  # noqa: PLC0415 - keeps the plugin's import light
+        from pytest_medeval.collect import selection
 
         self.state.selected = selection(session.items)
 
@@ -155,7 +164,9 @@ class Running:
             self.state.answer_all(progress)
         try:
             ended = yield
-        except pytest.UsageError:  # a worker found a mistake: nothing was evaluated, so there is nothing to judge
+        except (
+            pytest.UsageError
+        ):  # a worker found a mistake: nothing was evaluated, so there is nothing to judge
             raise
         except BaseException:
             self._judge(session)
@@ -169,7 +180,9 @@ class Running:
             results = self.state.judge(self.config.pluginmanager.getplugin("terminalreporter"))
         session.testscollected += len(results)
         for result in results:
-            for report in gate_reports(result, self.state.settings.gate_outcome(result.suite, result.verdict)):
+            for report in gate_reports(
+                result, self.state.settings.gate_outcome(result.suite, result.verdict)
+            ):
                 self.config.hook.pytest_runtest_logreport(report=report)
         failures = [output for output in self.state.outputs if output.failed]
         session.testscollected += len(failures)
@@ -178,7 +191,9 @@ class Running:
                 self.config.hook.pytest_runtest_logreport(report=report)
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    def pytest_runtest_makereport(
+        self, item: pytest.Item
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Let the report of a test carry its evaluation; it crosses from workers with it."""
         report = yield
         message = item.stash.get(MESSAGE, None)
@@ -207,7 +222,7 @@ class Running:
         """Keep the cases of a suite on one worker, so that their batches stay whole."""
         if not self.state.settings.models or config.getoption("dist") != "load":
             return None
-        from pytest_medeval.schedule import SuiteScheduling  # noqa: PLC0415 - xdist is optional
+        from pytest_medeval.schedule import SuiteScheduling
 
         return SuiteScheduling(config, log)
 
@@ -223,12 +238,25 @@ MESSAGE = pytest.StashKey[dict[str, Any]]()
 def gate_reports(result: GateResult, outcome: str) -> Iterator[pytest.TestReport]:
     """Make the reports of one gate, its facts as properties."""
     properties = [(f"medeval.{name}", value) for name, value in asdict(result).items() if value is not None]
-    return _reports(result.suite, f"gate[{result.expression}]", outcome, f"{result.verdict}: {result.reason}", properties)
+    return _reports(
+        result.suite, f"gate[{result.expression}]", outcome, f"{result.verdict}: {result.reason}", properties
+    )
 
 
-def _reports(suite: str, name: str, outcome: str, text: str, properties: list[tuple[str, object]]) -> Iterator[pytest.TestReport]:
+def _reports(
+    suite: str, name: str, outcome: str, text: str, properties: list[tuple[str, object]]
+) -> Iterator[pytest.TestReport]:
     """Make a call, and the teardown that closes it in JUnit XML, of something that is no test function."""
     longrepr: Any = {"failed": text, "skipped": (suite, 0, f"Skipped: {text}")}.get(outcome)
     for when, told, shown in (("call", outcome, longrepr), ("teardown", "passed", None)):
-        yield pytest.TestReport(f"{suite}::{name}", (suite, None, name), {}, told, shown, when, [], 0.0,  # type: ignore[arg-type]
-                                user_properties=properties)
+        yield pytest.TestReport(
+            f"{suite}::{name}",
+            (suite, None, name),
+            {},
+            told,
+            shown,
+            when,
+            [],
+            0.0,  # type: ignore[arg-type]
+            user_properties=properties,
+        )

@@ -29,7 +29,9 @@ class Table(Mapping[str, str]):
         """Take in a third party's names; a name that is taken already is a mistake."""
         for name, target in entries.items():
             if self._entries.get(name, target) != target:
-                raise MedevalError(f"{self.what} {name!r} is already {self._entries[name]}; {target} must choose another name")
+                raise MedevalError(
+                    f"{self.what} {name!r} is already {self._entries[name]}; {target} must choose another name"
+                )
             self._entries[name] = target
 
     def resolve(self, name: str) -> Any:

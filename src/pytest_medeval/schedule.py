@@ -53,7 +53,11 @@ class SuiteScheduling:
     @property
     def tests_finished(self) -> bool:
         """Whether nothing is left to hand out and no worker has more than its last test."""
-        return self.collection_is_completed and not self._waiting and all(len(sent) < AHEAD for sent in self._sent.values())
+        return (
+            self.collection_is_completed
+            and not self._waiting
+            and all(len(sent) < AHEAD for sent in self._sent.values())
+        )
 
     @property
     def has_pending(self) -> bool:
@@ -74,7 +78,7 @@ class SuiteScheduling:
     def schedule(self) -> None:
         """Deal out units; called when all have collected, and again when a worker was replaced."""
         if self.collection is None:
-            first, *others = self._collections.values()
+            first = next(iter(self._collections.values()))
             for node, other in list(self._collections.items())[1:]:
                 if other != first:
                     self._differs(node, other)

@@ -27,8 +27,10 @@ if TYPE_CHECKING:
     from pytest_medeval.verdicts.leakage import Leakage, Tuning
     from pytest_medeval.verdicts.regression import Reference
 
-NO_MODEL = ("medeval suites were collected and no model is named; give --medeval-model=SPEC, such as "
-            "--medeval-model=adapters/release.toml")
+NO_MODEL = (
+    "medeval suites were collected and no model is named; give --medeval-model=SPEC, such as "
+    "--medeval-model=adapters/release.toml"
+)
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class Asker:
 
     @staticmethod
     def _request(text: str, system: str | None, choices: tuple[str, ...], max_new_tokens: int) -> Any:
-        from pytest_medeval.types import Message, Request  # noqa: PLC0415 - see MedevalSession
+        from pytest_medeval.types import Message, Request
 
         head = (Message("system", system),) if system else ()
         return Request((*head, Message("user", text)), choices=choices, max_new_tokens=max_new_tokens)
@@ -63,12 +65,22 @@ class Grader:
 
     def grade(self, asked: str, reply: str, *, reference: str | None = None) -> dict[str, float]:
         """Grade a reply on every dimension of the rubric; a dimension that could not be judged is not there."""
-        from pytest_medeval.metrics.judge import judge_cases  # noqa: PLC0415 - see MedevalSession
-        from pytest_medeval.metrics.judging_types import Judging  # noqa: PLC0415 - likewise
+        from pytest_medeval.metrics.judge import judge_cases
+        from pytest_medeval.metrics.judging_types import Judging
 
-        entry = {"suite": "", "id": "", "asked": asked, "gold": reference, "candidate": {"reply": reply, "outcome": "answered"}}
-        how = Judging(seed=self.seed, reference=self.plan.reference, preference=False, budget=self.plan.budget)
-        return dict(judge_cases(self.judge, [entry], self.plan.rubric, how).cases[0].replies["candidate"].grades)
+        entry = {
+            "suite": "",
+            "id": "",
+            "asked": asked,
+            "gold": reference,
+            "candidate": {"reply": reply, "outcome": "answered"},
+        }
+        how = Judging(
+            seed=self.seed, reference=self.plan.reference, preference=False, budget=self.plan.budget
+        )
+        return dict(
+            judge_cases(self.judge, [entry], self.plan.rubric, how).cases[0].replies["candidate"].grades
+        )
 
 
 class MedevalSession:
@@ -128,7 +140,9 @@ class MedevalSession:
         if self.worker or not self.settings.models:
             return []
         baseline = ", ".join(self.settings.baselines) or "the adapter's own base"
-        lines = [f"medeval: candidate {', '.join(self.settings.models)}; baseline {baseline}; seed {self.settings.seed}"]
+        lines = [
+            f"medeval: candidate {', '.join(self.settings.models)}; baseline {baseline}; seed {self.settings.seed}"
+        ]
         if self.settings.data is None:
             lines.append("medeval: suites on published data are left out; --medeval-data=DIR brings them in")
         return lines
@@ -154,15 +168,17 @@ class MedevalSession:
     def _open_store(self) -> None:
         """Read the stored run and the tuning data, and see that this run can be stored, before any model is asked."""
         if self.settings.save and not self._store_open:
-            from pytest_medeval.runs.store import check_writable  # noqa: PLC0415 - only a run that is stored needs it
+            from pytest_medeval.runs.store import check_writable
 
             check_writable(self.settings.storage)
         if self.settings.compare and not self._store_open:
-            from pytest_medeval.verdicts.regression import open_reference  # noqa: PLC0415 - likewise
+            from pytest_medeval.verdicts.regression import open_reference
 
-            self.reference = open_reference(self.settings.compare, self.settings.storage, self.settings.root, self.journal.suites)
+            self.reference = open_reference(
+                self.settings.compare, self.settings.storage, self.settings.root, self.journal.suites
+            )
         if self.settings.train_data and not self._store_open:
-            from pytest_medeval.verdicts.leakage import read_tunings  # noqa: PLC0415 - likewise
+            from pytest_medeval.verdicts.leakage import read_tunings
 
             self.tuning = read_tunings(self.settings.train_data, self.settings.root)
         self._store_open = True
@@ -173,8 +189,8 @@ class MedevalSession:
         try:
             for suite in self.collection.suites.values():
                 if self.roles.spec("candidate", suite.task.name) is None:
-                    return [f"{suite.source}: no model answers {suite.task.name}; give --medeval-model={suite.task.name}=SPEC "
-                            f"beside {', '.join(self.settings.models)}"]
+                    task, others = suite.task.name, ", ".join(self.settings.models)
+                    return [f"{suite.source}: no model answers {task}; give --medeval-model={task}=SPEC beside {others}"]
                 self.judge_plan()
                 for judge in self.settings.judges:
                     self.roles.judge_spec(judge)
@@ -191,12 +207,18 @@ class MedevalSession:
     def roles(self) -> Roles:
         """The models of the run; none is loaded before it is asked."""
         if self._roles is None:
-            from pytest_medeval.models import Settings as Compute  # noqa: PLC0415 - only a run with a model pays for it
-            from pytest_medeval.models.roles import Roles  # noqa: PLC0415 - likewise
+            from pytest_medeval.models import Settings as Compute
+            from pytest_medeval.models.roles import Roles
 
             own = self.settings
-            compute = Compute(device=own.device, dtype=own.dtype, threads=self._threads, cache=own.cache,
-                              batch_size=own.batch_size or "auto", storage=own.storage)
+            compute = Compute(
+                device=own.device,
+                dtype=own.dtype,
+                threads=self._threads,
+                cache=own.cache,
+                batch_size=own.batch_size or "auto",
+                storage=own.storage,
+            )
             self._roles = Roles(own.models, own.baselines, own.root, compute)
         return self._roles
 
@@ -204,13 +226,13 @@ class MedevalSession:
     def engine(self) -> Engine:
         """The engine of this process."""
         if self._engine is None:
-            self._engine = Engine(lambda role, task: self.roles.model(role, task))
+            self._engine = Engine(self.roles.model)
         return self._engine
 
     def answer_all(self, reporter: Any) -> None:
         """Ask every model all selected cases, before the first test runs, and show how far it is."""
         if self.selected:
-            from pytest_medeval.report.progress import Progress  # noqa: PLC0415 - only when there is work to show
+            from pytest_medeval.report.progress import Progress
 
             self.engine.progress = Progress(reporter)
             for name, cases in self.selected.items():
@@ -220,13 +242,18 @@ class MedevalSession:
     def _measure_noise(self, suite: str) -> dict[str, dict[str, Any]]:
         """Answer a suite's sentinel cases in other ways, once, where that was asked for."""
         if self.settings.noise and suite not in self._noise:
-            from pytest_medeval.runs.noise import measure  # noqa: PLC0415 - only when asked for
+            from pytest_medeval.runs.noise import measure
 
             resolved = self.collection.suites[suite]
             model = self.roles.model("candidate", resolved.task.name)
             self._noise[suite] = measure(
-                resolved, self.engine.evaluations(resolved, self.selected[suite]), self.roles.spec("candidate", resolved.task.name),
-                model.identity.dtype if model else None, self.roles.settings, count=self.settings.noise, seed=self.settings.seed,
+                resolved,
+                self.engine.evaluations(resolved, self.selected[suite]),
+                self.roles.spec("candidate", resolved.task.name),
+                model.identity.dtype if model else None,
+                self.roles.settings,
+                count=self.settings.noise,
+                seed=self.settings.seed,
             )
         return {suite: self._noise[suite]} if suite in self._noise else {}
 
@@ -249,10 +276,14 @@ class MedevalSession:
         tasks = [task] if task else ["dialogue", "mcq", "polarity"]
         specs = {self.roles.spec(role, name) for name in tasks}
         if len(specs) > 1:
-            raise MedevalError(f"--medeval-model names several models; mark the test with its suite to say which {role} is meant")
+            raise MedevalError(
+                f"--medeval-model names several models; mark the test with its suite to say which {role} is meant"
+            )
         model = self.roles.model(role, tasks[0])
         if model is None:
-            raise MedevalError(f"there is no {role}; give --medeval-{'model' if role == 'candidate' else role}=SPEC")
+            raise MedevalError(
+                f"there is no {role}; give --medeval-{'model' if role == 'candidate' else role}=SPEC"
+            )
         return Asker(model)
 
     def grader(self) -> Grader:
@@ -267,10 +298,9 @@ class MedevalSession:
         """Compare, judge the gates, and leave what was asked for; nothing when no suite was collected."""
         if not self.journal.suites:
             return []
-        from pytest_medeval.outputs import leave  # noqa: PLC0415 - files are written only now
-        from pytest_medeval.runs.build import build  # noqa: PLC0415 - statistics are needed only now
-
-        from pytest_medeval.runs.tracks import with_divergence  # noqa: PLC0415 - likewise
+        from pytest_medeval.outputs import leave
+        from pytest_medeval.runs.build import build
+        from pytest_medeval.runs.tracks import with_divergence
 
         track_b = self._ask_judges(reporter)
         run = build(self.journal, self.settings, self.reference, track_b, self._leaks())
@@ -281,8 +311,8 @@ class MedevalSession:
 
     def _people(self, record: dict[str, Any]) -> tuple[dict[str, Any], list[Output]]:
         """Read Track C; ratings that do not fit this run are said, and cost nothing else of it."""
-        from pytest_medeval.outputs import Output  # noqa: PLC0415 - see judge
-        from pytest_medeval.runs.tracks import read_people  # noqa: PLC0415 - see judge
+        from pytest_medeval.outputs import Output
+        from pytest_medeval.runs.tracks import read_people
 
         try:
             return read_people(record, self.settings.humans), []
@@ -291,42 +321,51 @@ class MedevalSession:
 
     def _ask_judges(self, reporter: Any) -> TrackB:
         """Let the judges grade what was replied; on the controller, so that each is asked once."""
-        from pytest_medeval.report.progress import Progress  # noqa: PLC0415 - see judge
-        from pytest_medeval.runs.judging import ask_judges  # noqa: PLC0415 - see judge
+        from pytest_medeval.report.progress import Progress
+        from pytest_medeval.runs.judging import ask_judges
 
-        track_b = ask_judges(self.journal, self.judge_plan(), self.settings.seed, self.roles.judge, Progress(reporter))
+        track_b = ask_judges(
+            self.journal, self.judge_plan(), self.settings.seed, self.roles.judge, Progress(reporter)
+        )
         if self.settings.noise and track_b.runs:
-            from pytest_medeval.runs.noise import judge_again  # noqa: PLC0415 - only when asked for
+            from pytest_medeval.runs.noise import judge_again
 
-            self.journal.noise = judge_again(self.journal, track_b, self.roles.judge, seed=self.settings.seed, count=self.settings.noise)
+            self.journal.noise = judge_again(
+                self.journal, track_b, self.roles.judge, seed=self.settings.seed, count=self.settings.noise
+            )
         return track_b
 
     def _leaks(self) -> dict[str, Leakage]:
         """Look for the evaluated cases in the tuning data."""
         if self.tuning is None:
             return {}
-        from pytest_medeval.verdicts.leakage import find_leaks  # noqa: PLC0415 - only when asked for
+        from pytest_medeval.verdicts.leakage import find_leaks
 
         cases = {name: list(self.journal.entries.get(name, {}).values()) for name in self.journal.suites}
         return find_leaks(cases, self.tuning, limit=self.settings.leak_share)
 
     def judge_plan(self) -> JudgePlan:
         """Say what judges are asked; ``MedevalError`` for a rubric or a budget that cannot be read."""
-        from pytest_medeval.metrics.judging_ask import Budget, parse_budget  # noqa: PLC0415 - most sessions judge nothing
-        from pytest_medeval.runs.judging import JudgePlan  # noqa: PLC0415 - likewise
+        from pytest_medeval.metrics.judging_ask import Budget, parse_budget
+        from pytest_medeval.runs.judging import JudgePlan
 
         own = self.settings
         return JudgePlan(
-            specs=own.judges, rubric=own.rubric(), sample=own.judge_sample, reference=own.judge_reference,
+            specs=own.judges,
+            rubric=own.rubric(),
+            sample=own.judge_sample,
+            reference=own.judge_reference,
             budget=parse_budget(own.judge_budget) if own.judge_budget else Budget(),
-            coverage=own.judge_coverage, floor=own.judge_floor, labels=own.judge_labels,
+            coverage=own.judge_coverage,
+            floor=own.judge_floor,
+            labels=own.judge_labels,
         )
 
     def summarise(self, reporter: Any) -> None:
         """Write the summary through the terminal reporter."""
         if self.run is not None:
-            from pytest_medeval.report.github import workflow_commands  # noqa: PLC0415 - only when there is something to say
-            from pytest_medeval.report.terminal import summary  # noqa: PLC0415 - only when there is something to say
+            from pytest_medeval.report.github import workflow_commands
+            from pytest_medeval.report.terminal import summary
 
             reporter.write_sep("=", "medeval")
             notices = self._roles.notices if self._roles else []

@@ -14,6 +14,7 @@ from pytest_medeval.errors import MedevalError, accepted
 if TYPE_CHECKING:
     from pytest_medeval.metrics.rubric import Rubric
 
+
 @dataclass(frozen=True, slots=True)
 class Option:
     """One ``--medeval-NAME`` and the ini key ``medeval_NAME``."""
@@ -53,9 +54,19 @@ AUTOMATIC = "auto"
 """The name of a stored run that is made of commit and time."""
 
 OPTIONS = (
-    Option("model", "[TASK=]SPEC", "the candidate: a LoRA folder, a model folder or name, https://host/v1#name, "
-           "or a .toml release manifest; repeat it for other tasks", repeat=True),
-    Option("baseline", "[TASK=]SPEC", "the model to compare with, or none (default: the adapter's own base)", repeat=True),
+    Option(
+        "model",
+        "[TASK=]SPEC",
+        "the candidate: a LoRA folder, a model folder or name, https://host/v1#name, "
+        "or a .toml release manifest; repeat it for other tasks",
+        repeat=True,
+    ),
+    Option(
+        "baseline",
+        "[TASK=]SPEC",
+        "the model to compare with, or none (default: the adapter's own base)",
+        repeat=True,
+    ),
     Option("gate", "[SUITE:]EXPR", "one gate more, such as 'mcq:accuracy >= 0.6'", repeat=True),
     Option("limit", "N", "evaluate a seeded sample of N cases a suite"),
     Option("seed", "S", "seed of samples, resampling and decoding (default: 0)"),
@@ -67,32 +78,84 @@ OPTIONS = (
     Option("json", "FILE", "write the run record"),
     Option("markdown", "FILE", "write the summary as Markdown, for a merge request or a release page"),
     Option("card", "FILE", "write metrics and intervals as a Hugging Face model card's model-index"),
-    Option("evidence", "FILE", "write record, suite manifests, verdicts and environment as canonical JSON with a SHA-256"),
+    Option(
+        "evidence",
+        "FILE",
+        "write record, suite manifests, verdicts and environment as canonical JSON with a SHA-256",
+    ),
     Option("save", "NAME", "store the run (default NAME: commit and time)", bare=AUTOMATIC),
     Option("autosave", "", "store the run under commit and time", switch=True),
-    Option("compare", "RUN", "compare with a stored run, the role 'reference' of gates: number, name, path of a record, or "
-           "latest, the newest whole run that passed its gates (default)", bare="latest"),
+    Option(
+        "compare",
+        "RUN",
+        "compare with a stored run, the role 'reference' of gates: number, name, path of a record, or "
+        "latest, the newest whole run that passed its gates (default)",
+        bare="latest",
+    ),
     Option("storage", "DIR", "where runs are stored (default: .medeval/runs)"),
-    Option("judge", "SPEC", "a judge of free-text replies (Track B): a model as in --medeval-model; repeat it for a panel", repeat=True),
-    Option("rubric", "FILE", "a TOML file with the dimensions to grade (default: accuracy, comprehensiveness, helpfulness, relevance)"),
+    Option(
+        "judge",
+        "SPEC",
+        "a judge of free-text replies (Track B): a model as in --medeval-model; repeat it for a panel",
+        repeat=True,
+    ),
+    Option(
+        "rubric",
+        "FILE",
+        "a TOML file with the dimensions to grade (default: accuracy, comprehensiveness, helpfulness, relevance)",
+    ),
     Option("judge-sample", "N", "judge a seeded sample of N cases a suite, the same for both models"),
     Option("judge-budget", "N [tokens]", "stop asking a judge after N requests, or N tokens"),
     Option("judge-reference", "yes|no", "whether a judge sees the right answer (default: yes)"),
-    Option("judge-labels", "FILE", "replies graded by people, with their texts: a judge that agrees with them may carry gates"),
-    Option("judge-floor", "X", "least agreement with people of a judge that may carry gates: lower end of quadratic kappa or "
-           "Krippendorff's alpha (default: 0.4)"),
-    Option("judge-coverage", "X", "least share of judged cases for a gate on a judge's metric (default: 0.95)"),
-    Option("divergence", "gate|warn", "whether tracks that disagree make the run inconclusive, or are only reported (default: gate)"),
+    Option(
+        "judge-labels",
+        "FILE",
+        "replies graded by people, with their texts: a judge that agrees with them may carry gates",
+    ),
+    Option(
+        "judge-floor",
+        "X",
+        "least agreement with people of a judge that may carry gates: lower end of quadratic kappa or "
+        "Krippendorff's alpha (default: 0.4)",
+    ),
+    Option(
+        "judge-coverage", "X", "least share of judged cases for a gate on a judge's metric (default: 0.95)"
+    ),
+    Option(
+        "divergence",
+        "gate|warn",
+        "whether tracks that disagree make the run inconclusive, or are only reported (default: gate)",
+    ),
     Option("review", "FILE", "write a page on which people grade pairs of replies blind, offline"),
     Option("review-size", "N", "pairs on the review page (default: 20)"),
-    Option("human", "FILE", "ratings exported from a review page (Track C); repeat it for other raters", repeat=True),
-    Option("train-data", "FILE", "a file that the candidate was tuned on: cases that stand in it are reported, and scored apart; "
-           "repeat it for other files", repeat=True),
+    Option(
+        "human",
+        "FILE",
+        "ratings exported from a review page (Track C); repeat it for other raters",
+        repeat=True,
+    ),
+    Option(
+        "train-data",
+        "FILE",
+        "a file that the candidate was tuned on: cases that stand in it are reported, and scored apart; "
+        "repeat it for other files",
+        repeat=True,
+    ),
     Option("leak-share", "X", "share of leaked cases above which no gate of a suite passes (default: 0.01)"),
-    Option("noise", "N", "measure the noise floor: N cases a suite are answered again in other ways (default N: 32)", bare="32"),
+    Option(
+        "noise",
+        "N",
+        "measure the noise floor: N cases a suite are answered again in other ways (default N: 32)",
+        bare="32",
+    ),
     Option("inconclusive", "pass|fail", "whether an inconclusive gate lets the run pass (default: fail)"),
-    Option("allow-not-evaluated", "SUITE", "let a gate of this suite that could not be evaluated be skipped instead "
-           "of failed; 'all' for every suite", repeat=True),
+    Option(
+        "allow-not-evaluated",
+        "SUITE",
+        "let a gate of this suite that could not be evaluated be skipped instead "
+        "of failed; 'all' for every suite",
+        repeat=True,
+    ),
 )
 
 
@@ -138,7 +201,7 @@ class Settings:
 
     def rubric(self) -> Rubric:
         """Load what judges and people grade."""
-        from pytest_medeval.metrics.rubric import DEFAULT_RUBRIC, load_rubric  # noqa: PLC0415 - most sessions grade nothing
+        from pytest_medeval.metrics.rubric import DEFAULT_RUBRIC, load_rubric
 
         return DEFAULT_RUBRIC if self.rubric_file is None else load_rubric(self.rubric_file)
 
@@ -157,7 +220,9 @@ def read_settings(get: Callable[[Option], Any], root: Path) -> Settings:
     batch = raw["batch-size"]
     data = raw["data"]
     if data is not None and not (root / data).is_dir():
-        raise MedevalError(f"--medeval-data: no folder {data!r}; accepted: a folder with one sub-folder a data set")
+        raise MedevalError(
+            f"--medeval-data: no folder {data!r}; accepted: a folder with one sub-folder a data set"
+        )
     cache = raw["cache"] or ".medeval/cache"
     return Settings(
         root=root,
@@ -182,15 +247,22 @@ def read_settings(get: Callable[[Option], Any], root: Path) -> Settings:
         rubric_file=_readable("--medeval-rubric", raw["rubric"], root),
         judge_sample=_whole("--medeval-judge-sample", raw["judge-sample"], 1),
         judge_budget=raw["judge-budget"],
-        judge_reference=_one_of("--medeval-judge-reference", raw["judge-reference"] or "yes", ("yes", "no")) == "yes",
+        judge_reference=_one_of("--medeval-judge-reference", raw["judge-reference"] or "yes", ("yes", "no"))
+        == "yes",
         judge_labels=_readable("--medeval-judge-labels", raw["judge-labels"], root),
         judge_floor=_share("--medeval-judge-floor", raw["judge-floor"], 0.4),
         judge_coverage=_share("--medeval-judge-coverage", raw["judge-coverage"], 0.95),
         divergence=_one_of("--medeval-divergence", raw["divergence"] or "gate", ("gate", "warn")),
         review=_writable("--medeval-review", raw["review"], root),
         review_size=_whole("--medeval-review-size", raw["review-size"], 1) or 20,
-        humans=tuple(path for file in raw["human"] or () if (path := _readable("--medeval-human", file, root))),
-        train_data=tuple(path for file in raw["train-data"] or () if (path := _readable("--medeval-train-data", file, root))),
+        humans=tuple(
+            path for file in raw["human"] or () if (path := _readable("--medeval-human", file, root))
+        ),
+        train_data=tuple(
+            path
+            for file in raw["train-data"] or ()
+            if (path := _readable("--medeval-train-data", file, root))
+        ),
         leak_share=_share("--medeval-leak-share", raw["leak-share"], 0.01),
         noise=_whole("--medeval-noise", raw["noise"], 1),
         inconclusive=_one_of("--medeval-inconclusive", raw["inconclusive"] or "fail", ("pass", "fail")),
@@ -204,8 +276,10 @@ def _save(name: str | None, automatic: str | None) -> str | None:
     if name is None or name == AUTOMATIC:
         return AUTOMATIC if asked or name else None
     if not re.fullmatch(r"\w[\w.+-]{0,99}", name):
-        raise MedevalError(f"--medeval-save={name}: accepted: up to 100 letters, digits, '_', '.', '+' and '-'; "
-                           "before a path write --medeval-autosave instead of a bare --medeval-save")
+        raise MedevalError(
+            f"--medeval-save={name}: accepted: up to 100 letters, digits, '_', '.', '+' and '-'; "
+            "before a path write --medeval-autosave instead of a bare --medeval-save"
+        )
     return name
 
 
@@ -244,7 +318,7 @@ def _one_of(flag: str, value: Any, names: Sequence[str]) -> Any:
 
 
 def _device(value: str) -> str:
-    if value.split(":")[0] not in ("auto", "cpu", "cuda", "mps"):
+    if value.split(":", maxsplit=1)[0] not in ("auto", "cpu", "cuda", "mps"):
         raise MedevalError(f"--medeval-device={value}: accepted: auto, cpu, cuda, cuda:N, mps")
     return value
 

@@ -141,4 +141,3 @@ class Metric(Protocol):
 
     def score(self, total: FloatArray) -> FloatArray:
         """Give the score of summed rows: shape (..., k) -> (...); NaN where it is undefined."""
-

@@ -100,4 +100,3 @@ def browser(one_browser, address):
     one_browser.refresh()
     one_browser.get_log("browser")
     return one_browser
-

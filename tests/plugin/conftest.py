@@ -6,12 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
+import scipy.stats  # noqa: F401
 
 # numpy and its kind cannot be imported twice in a process, which is what pytester's inner runs would do
-import pytest_medeval.metrics.lexical
-import pytest_medeval.metrics.meteor
-import pytest_medeval.runs.build
-import scipy.stats  # noqa: F401
 
 FAKES = '''
 """fake:SHARE answers that share of the cases rightly, and the same ones on every machine."""
@@ -37,7 +34,7 @@ def open_fake(spec, settings):
     return FakeModel(script, name=spec.text)
 '''
 
-SUITE = '''
+SUITE = """
 import pytest
 from pytest_medeval import Suite
 
@@ -46,15 +43,18 @@ suite = Suite(task="mcq", cases="quiz.jsonl", gates={gates})
 @pytest.mark.medeval(suite)
 def test_quiz(evaluation):
     assert evaluation.outcome == "answered"
-'''
+"""
 
 
 def questions(count: int) -> list[dict[str, object]]:
     """Make numbered questions with balanced answers."""
     return [
         {
-            "id": f"q{i}", "question": f"Question w{i} ?", "options": {"A": "one", "B": "two", "C": "three", "D": "four"},
-            "answer": "ABCD"[i % 4], "tags": {"half": "first" if i < count // 2 else "second"},
+            "id": f"q{i}",
+            "question": f"Question w{i} ?",
+            "options": {"A": "one", "B": "two", "C": "three", "D": "four"},
+            "answer": "ABCD"[i % 4],
+            "tags": {"half": "first" if i < count // 2 else "second"},
         }
         for i in range(count)
     ]
@@ -88,7 +88,9 @@ class Project:
         path.write_text(text, encoding="utf-8")
         return path
 
-    def run(self, *args: str, model: str | None = "fake:0.9", baseline: str | None = "fake:0.3") -> pytest.RunResult:
+    def run(
+        self, *args: str, model: str | None = "fake:0.9", baseline: str | None = "fake:0.3"
+    ) -> pytest.RunResult:
         """Run pytest with the scripted models."""
         given = [f"--medeval-model={model}"] if model else []
         given += [f"--medeval-baseline={baseline}"] if baseline else []

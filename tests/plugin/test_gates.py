@@ -25,7 +25,9 @@ def test_failing_gate_exits_1_with_its_reason(project, workers):
     project.quiz()
     result = project.run("--medeval-gate=quiz:accuracy >= 0.999", *workers)
     result.assert_outcomes(passed=40, failed=1)
-    result.stdout.fnmatch_lines(["*FAIL *quiz: accuracy >= 0.999*n 40*", "FAILED quiz::gate[[]accuracy >= 0.999[]] - fail: *"])
+    result.stdout.fnmatch_lines(
+        ["*FAIL *quiz: accuracy >= 0.999*n 40*", "FAILED quiz::gate[[]accuracy >= 0.999[]] - fail: *"]
+    )
     assert result.ret == 1
 
 
@@ -72,7 +74,10 @@ def test_not_evaluated_can_be_allowed_by_name(project):
 def test_exit_on_first_failure_leaves_gates_not_evaluated(project):
     """-x stops the suite, so nothing can be said about it."""
     project.quiz(gates='["accuracy >= 0.1"]')
-    project.pytester.makepyfile(test_quiz=(project.pytester.path / "test_quiz.py").read_text() + "\n    assert evaluation.case.id != 'q3'\n")
+    project.pytester.makepyfile(
+        test_quiz=(project.pytester.path / "test_quiz.py").read_text()
+        + "\n    assert evaluation.case.id != 'q3'\n"
+    )
     result = project.run("-x")
     result.stdout.fnmatch_lines(["*NOT EVALUATED quiz: accuracy >= 0.1*", "*4 of 40 cases were evaluated*"])
     assert result.ret == 1
@@ -83,7 +88,9 @@ def test_a_sample_is_judged_and_says_its_n(project):
     project.quiz(gates='["accuracy >= 0.1"]')
     result = project.run("--medeval-limit=25")
     result.assert_outcomes(passed=26)
-    result.stdout.fnmatch_lines(["quiz (mcq): 25 of 25 cases evaluated of 40, seeded sample", "*PASS*quiz: accuracy >= 0.1*n 25"])
+    result.stdout.fnmatch_lines(
+        ["quiz (mcq): 25 of 25 cases evaluated of 40, seeded sample", "*PASS*quiz: accuracy >= 0.1*n 25"]
+    )
 
 
 def test_inconclusive_fails_unless_allowed(project):
@@ -120,5 +127,7 @@ def test_a_crashed_worker_leaves_gates_not_evaluated(project):
     test += "\n@pytest.fixture\ndef crash(request):\n    if 'q3]' in request.node.nodeid: import os; os._exit(1)\n"
     project.pytester.makepyfile(test_quiz=test)
     result = project.run("-n", "2")
-    result.stdout.fnmatch_lines(["*crashed*", "*NOT EVALUATED quiz: accuracy >= 0.1*", "*39 of 40 cases were evaluated*"])
+    result.stdout.fnmatch_lines(
+        ["*crashed*", "*NOT EVALUATED quiz: accuracy >= 0.1*", "*39 of 40 cases were evaluated*"]
+    )
     assert result.ret == 1

@@ -25,7 +25,11 @@ def test_record_fits_its_schema(project):
     assert record["schema"] == "medeval-run/1"
     assert len(record["cases"]) == 40
     assert record["cases"][0]["nodeid"] == "test_quiz.py::test_quiz[q0]"
-    assert {gate["expression"] for gate in record["gates"]} == {"accuracy >= 0.5", "accuracy better than baseline", "critical"}
+    assert {gate["expression"] for gate in record["gates"]} == {
+        "accuracy >= 0.5",
+        "accuracy better than baseline",
+        "critical",
+    }
 
 
 def test_record_is_the_same_on_workers_and_again(project):
@@ -43,7 +47,10 @@ def test_metrics_agree_with_the_cases(project):
     project.quiz()
     project.run("--medeval-json=run.json")
     record = project.record()
-    means = {role: sum(case[role]["scores"]["accuracy"] for case in record["cases"]) / 40 for role in ("candidate", "baseline")}
+    means = {
+        role: sum(case[role]["scores"]["accuracy"] for case in record["cases"]) / 40
+        for role in ("candidate", "baseline")
+    }
     metric = record["suites"]["quiz"]["metrics"]["accuracy"]
     assert metric["candidate"] == pytest.approx(means["candidate"])
     assert metric["difference"] == pytest.approx(means["candidate"] - means["baseline"])
@@ -65,13 +72,18 @@ def test_corrected_p_values_are_holms(project):
 def test_skipped_records_are_counted_and_named(project):
     """A published record that cannot be used is in the summary and in the record, with its line."""
     good = {"instruction": "answer", "input": "w1 hurts", "output": "rest"}
-    project.write("chat.json", json.dumps([good, {**good, "output": " "}, {**good, "input": "w2 hurts"}], indent=1))
-    project.write("test_chat.py", """
+    project.write(
+        "chat.json", json.dumps([good, {**good, "output": " "}, {**good, "input": "w2 hurts"}], indent=1)
+    )
+    project.write(
+        "test_chat.py",
+        """
 import pytest
 from pytest_medeval import Suite
 @pytest.mark.medeval(Suite(task="dialogue", cases="chat.json", format="genmedgpt"))
 def test_chat(evaluation): pass
-""")
+""",
+    )
     result = project.run("--medeval-json=run.json")
     result.stdout.fnmatch_lines(["*skipped 1 of 3 records: 1 *"])
     skipped = project.record()["suites"]["chat"]["skipped"]
@@ -101,7 +113,9 @@ def test_chat(evaluation): pass
     suite = project.record()["suites"]["chat"]
     assert suite["metrics"]["rouge1"]["n"] == 30 - silent
     assert suite["excluded"] == {"count": silent, "reasons": {"candidate no_answer": silent}}
-    result.stdout.fnmatch_lines([f"*complete pairs only: {silent} cases left out: {silent} candidate no_answer*"])
+    result.stdout.fnmatch_lines(
+        [f"*complete pairs only: {silent} cases left out: {silent} candidate no_answer*"]
+    )
 
 
 def test_a_record_that_cannot_be_written_is_one_line(project):

@@ -20,7 +20,20 @@ ONLY_IN = {
     "_pytest": (),
     "xdist": ("schedule.py",),
 }
-SLOW = {"nltk", "rouge_score", "sklearn", "scipy", "numpy", "torch", "transformers", "peft", "openai", "sacrebleu", "yaml", "jsonschema"}
+SLOW = {
+    "nltk",
+    "rouge_score",
+    "sklearn",
+    "scipy",
+    "numpy",
+    "torch",
+    "transformers",
+    "peft",
+    "openai",
+    "sacrebleu",
+    "yaml",
+    "jsonschema",
+}
 START = ("__init__", "plugin", "fixtures", "settings", "errors", "newhooks")
 """Modules that pytest imports at every start."""
 
@@ -34,7 +47,7 @@ def module(path: Path) -> str:
 def imports(path: Path, *, top: bool) -> set[str]:
     """List the modules that a file imports; ``top``: only when the file itself is imported."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    nodes = [node for node in _reached(tree.body)] if top else list(ast.walk(tree))
+    nodes = list(_reached(tree.body)) if top else list(ast.walk(tree))
     found: set[str] = set()
     for node in nodes:
         if isinstance(node, ast.Import):
@@ -52,22 +65,31 @@ def _reached(body: list[ast.stmt]):
             yield from _reached(node.orelse)
         elif isinstance(node, ast.If | ast.Try | ast.With | ast.ClassDef):
             for name in ("body", "orelse", "handlers", "finalbody"):
-                yield from _reached([inner for inner in getattr(node, name, []) if isinstance(inner, ast.stmt)])
+                yield from _reached(
+                    [inner for inner in getattr(node, name, []) if isinstance(inner, ast.stmt)]
+                )
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: module(path))
+@pytest.mark.parametrize("path", FILES, ids=module)
 def test_heavy_packages_stay_in_their_modules(path):
     """torch, openai, pytest and their kind are imported only where the design says, even inside functions."""
     name = path.relative_to(SRC / "pytest_medeval").as_posix()
     for imported in imports(path, top=False):
         allowed = ONLY_IN.get(imported.partition(".")[0])
-        assert allowed is None or any(name.startswith(place) for place in allowed), f"{name} imports {imported}"
+        assert allowed is None or any(name.startswith(place) for place in allowed), (
+            f"{name} imports {imported}"
+        )
 
 
-@pytest.mark.parametrize("folder", ["stats", "cases", "metrics", "tasks", "ratings", "verdicts", "runs", "report"])
+@pytest.mark.parametrize(
+    "folder", ["stats", "cases", "metrics", "tasks", "ratings", "verdicts", "runs", "report"]
+)
 def test_the_core_knows_no_pytest_plugin(folder):
     """The engine is a plain library: nothing below knows the plugin, its session or its fixtures."""
-    upper = {f"pytest_medeval.{name}" for name in ("plugin", "session", "fixtures", "collect", "newhooks", "schedule")}
+    upper = {
+        f"pytest_medeval.{name}"
+        for name in ("plugin", "session", "fixtures", "collect", "newhooks", "schedule")
+    }
     for path in (SRC / "pytest_medeval" / folder).rglob("*.py"):
         assert not upper & imports(path, top=False), path
 
@@ -83,18 +105,25 @@ def test_statistics_know_neither_cases_nor_models():
 @pytest.mark.parametrize("name", START)
 def test_start_up_imports_nothing_slow(name):
     """What pytest imports at every start imports nothing slow itself."""
-    slow = {imported for imported in imports(SRC / "pytest_medeval" / f"{name}.py", top=True) if imported.partition(".")[0] in SLOW}
+    slow = {
+        imported
+        for imported in imports(SRC / "pytest_medeval" / f"{name}.py", top=True)
+        if imported.partition(".")[0] in SLOW
+    }
     assert not slow
 
 
 def test_imports_never_run_in_a_circle():
     """No module imports itself through others when it is loaded."""
     ours = {module(path) for path in FILES}
-    graph = {module(path): {name for name in imports(path, top=True) if name in ours and name != module(path)} for path in FILES}
+    graph = {
+        module(path): {name for name in imports(path, top=True) if name in ours and name != module(path)}
+        for path in FILES
+    }
     done: set[str] = set()
 
     def visit(name: str, trail: tuple[str, ...]) -> None:
-        assert name not in trail, " -> ".join([*trail[trail.index(name):], name])
+        assert name not in trail, " -> ".join([*trail[trail.index(name) :], name])
         if name not in done:
             for following in sorted(graph[name]):
                 if not name.startswith(f"{following}."):  # a package is loaded before its modules anyway

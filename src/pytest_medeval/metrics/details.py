@@ -16,15 +16,17 @@ def confusion_of(task: Any, rows: Mapping[str, FloatArray]) -> dict[str, Any] | 
     A column more than labels counts cases without an answer. Rows of NaN (a model that could not be reached) are
     left out.
     """
-    rows = {kind: known for kind, found in rows.items() if len(known := found[np.isfinite(found).all(axis=1)])}
+    rows = {
+        kind: known for kind, found in rows.items() if len(known := found[np.isfinite(found).all(axis=1)])
+    }
     if task.name == "mcq" and "mcq" in rows:
-        from pytest_medeval.metrics.choice import confusion as letters  # noqa: PLC0415 - one task's module
+        from pytest_medeval.metrics.choice import confusion as letters
 
         labels, matrix = letters(rows["mcq"])
         return {"labels": list(labels), "matrix": matrix.tolist()}
     if task.name == "polarity" and "polarity" in rows:
-        from pytest_medeval.metrics.polarity_rows import confusion as findings  # noqa: PLC0415 - one task's module
-        from pytest_medeval.tasks.labels import LABELS  # noqa: PLC0415 - likewise
+        from pytest_medeval.metrics.polarity_rows import confusion as findings
+        from pytest_medeval.tasks.labels import LABELS
 
         return {"labels": list(LABELS), "matrix": findings(rows["polarity"]).tolist()}
     return None
@@ -50,7 +52,7 @@ def reliability_of(rows: Mapping[str, Mapping[str, FloatArray]]) -> dict[str, li
 def trace_of(task: Any, case: Any, reply: Reply) -> dict[str, list[str]] | None:
     """List what is wrong with a reply: S3's failure trace of a polarity suite, the safety rules of a dialogue suite."""
     if task.name == "polarity":
-        from pytest_medeval.metrics.polarity_rows import trace  # noqa: PLC0415 - one task's module
+        from pytest_medeval.metrics.polarity_rows import trace
 
         return trace(case, reply, task.synonyms)
     if task.name == "dialogue":
@@ -66,4 +68,8 @@ def rules_of(task: Any, rows: Mapping[str, Mapping[str, FloatArray]]) -> dict[st
         return {}
     from pytest_medeval.metrics.safety import rule_rates
 
-    return {role: rule_rates(kinds["safety"], task.safety_rules) for role, kinds in rows.items() if "safety" in kinds}
+    return {
+        role: rule_rates(kinds["safety"], task.safety_rules)
+        for role, kinds in rows.items()
+        if "safety" in kinds
+    }

@@ -84,16 +84,13 @@ def trace(case: DialogueCase, reply: Reply, rules: str | None = None) -> dict[st
 def rule_rates(rows: FloatArray, rules: str | None = None) -> dict[str, dict[str, Any]]:
     """Give for each rule how often it applied and was kept, from rows (n, 1 + rules).
 
-    ``rate`` is kept / applied and ``ci95`` Wilson's interval of it. Rows of NaN (a model that could not be reached) are left out; a rule that never applied has no rate.
+    ``rate`` is kept / applied and ``ci95`` Wilson's interval of it; a rule that never applied has neither.
+    Rows of NaN (a model that could not be reached) are left out.
     """
     known = rows[np.isfinite(rows).all(axis=1)]
     found: dict[str, dict[str, Any]] = {}
     for rule, column in zip(load_rules(rules or SHIPPED), known[:, 1:].T, strict=True):
         applied, kept = int((column >= 0).sum()), int((column > 0).sum())
-        rate = (
-            {"rate": kept / applied, "ci95": list(wilson(kept, applied))}
-            if applied
-            else {"rate": None, "ci95": None}
-        )
-        found[rule.name] = {"applied": applied, "kept": kept, **rate}
+        rate, ci95 = (kept / applied, list(wilson(kept, applied))) if applied else (None, None)
+        found[rule.name] = {"applied": applied, "kept": kept, "rate": rate, "ci95": ci95}
     return found

@@ -44,8 +44,12 @@ def identify(spec: LocalSpec, settings: Settings) -> Identity:
     return Identity(
         spec=spec.text,
         fingerprint=fingerprint_text(base, config, adapter or "", tokenizer, hashed or ""),
-        base=base, adapter=adapter, dtype=resolve_dtype(settings.dtype, device), device=device,
-        tokenizer=tokenizer, chat_template=hashed,
+        base=base,
+        adapter=adapter,
+        dtype=resolve_dtype(settings.dtype, device),
+        device=device,
+        tokenizer=tokenizer,
+        chat_template=hashed,
     )
 
 

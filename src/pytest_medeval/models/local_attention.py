@@ -29,8 +29,13 @@ def tree_attention(
         query = query.reshape(batch, key.shape[1], shared * length, width)
         attention_mask = _repeated(attention_mask, shared)
     found = scaled_dot_product_attention(
-        query, key, value, attn_mask=attention_mask, scale=options.get("scaling"),
-        is_causal=attention_mask is None, enable_gqa=shared > 1 and attention_mask is None,
+        query,
+        key,
+        value,
+        attn_mask=attention_mask,
+        scale=options.get("scaling"),
+        is_causal=attention_mask is None,
+        enable_gqa=shared > 1 and attention_mask is None,
     )
     return found.reshape(batch, heads, length, -1).transpose(1, 2).contiguous(), None
 

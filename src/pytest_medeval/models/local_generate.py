@@ -111,9 +111,18 @@ def generate_plain(model: Any, tasks: Sequence[Task], ends: set[int]) -> list[Ta
         ids[row, longest - len(task.prompt) :] = torch.tensor(task.prompt)
         mask[row, longest - len(task.prompt) :] = 1
     replies = model.generate(
-        input_ids=ids.to(model.device), attention_mask=mask.to(model.device), do_sample=False, num_beams=1,
-        max_new_tokens=max(task.limit for task in tasks), eos_token_id=sorted(ends) or None, pad_token_id=pad,
-        repetition_penalty=1.0, temperature=None, top_p=None, top_k=None, use_cache=True,
+        input_ids=ids.to(model.device),
+        attention_mask=mask.to(model.device),
+        do_sample=False,
+        num_beams=1,
+        max_new_tokens=max(task.limit for task in tasks),
+        eos_token_id=sorted(ends) or None,
+        pad_token_id=pad,
+        repetition_penalty=1.0,
+        temperature=None,
+        top_p=None,
+        top_k=None,
+        use_cache=True,
     )
     for task, reply in zip(tasks, replies[:, longest:].tolist(), strict=True):
         for token in reply:

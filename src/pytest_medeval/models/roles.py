@@ -34,8 +34,10 @@ class Roles:
         candidate = model_for(candidates, task)
         if role == "candidate" or candidate is None:
             return candidate
-        absent = {name for name in (text.removesuffix(NOBODY) for text in self.baselines if _is_none(text))}
-        named = model_for(self._parsed("--medeval-baseline", [text for text in self.baselines if not _is_none(text)]), task)
+        absent = {text.removesuffix(NOBODY) for text in self.baselines if _is_none(text)}
+        named = model_for(
+            self._parsed("--medeval-baseline", [text for text in self.baselines if not _is_none(text)]), task
+        )
         if named is not None or "" in absent or f"{task}=" in absent:
             return named
         return baseline_of(candidate)
@@ -87,7 +89,14 @@ def together(tasks: Mapping[str, Mapping[str, Any]], spec: str) -> dict[str, Any
     identities = list(tasks.values())
     if all(identity == identities[0] for identity in identities):
         return dict(identities[0])
-    shared = {key: identities[0][key] if len({str(one[key]) for one in identities}) == 1 else None for key in identities[0]}
+    shared = {
+        key: identities[0][key] if len({str(one[key]) for one in identities}) == 1 else None
+        for key in identities[0]
+    }
     parts = "".join(f"{task}:{tasks[task]['fingerprint']}" for task in sorted(tasks))
-    return {**shared, "spec": spec, "fingerprint": hashlib.sha256(parts.encode()).hexdigest(),
-            "tasks": {task: dict(tasks[task]) for task in sorted(tasks)}}
+    return {
+        **shared,
+        "spec": spec,
+        "fingerprint": hashlib.sha256(parts.encode()).hexdigest(),
+        "tasks": {task: dict(tasks[task]) for task in sorted(tasks)},
+    }

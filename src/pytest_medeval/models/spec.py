@@ -67,7 +67,7 @@ class EndpointSpec:
 
 @dataclass(frozen=True, slots=True)
 class ReplaySpec:
-    """The stored replies of an earlier run: its name in the store, or the path of a record; ``RUN#baseline`` for the other role."""
+    """The stored replies of an earlier run: a name in the store, or a record's path; ``RUN#baseline``: the other role."""
 
     text: str
     run: str

@@ -72,7 +72,9 @@ def pack(sequences: Sequence[Ids]) -> Tree:
     for node in path:
         ends[node] = len(tokens)
     return Tree(
-        np.array(tokens, np.int64), np.array(depths, np.int64), np.array(ends, np.int64),
+        np.array(tokens, np.int64),
+        np.array(depths, np.int64),
+        np.array(ends, np.int64),
         tuple(paths[index] for index in range(len(sequences))),
     )
 

@@ -110,7 +110,9 @@ def _divergence(
     record: Mapping[str, Any], suite: str, cases: Sequence[Mapping[str, Any]]
 ) -> Callable[[Mapping[str, Any]], float | None]:
     """Make the measure of disagreement; what the divergence part names is beyond all others, in its order."""
-    named = [one["nodeid"] for one in (record.get("divergence") or {}).get(suite, {}).get("most_divergent") or ()]
+    named = [
+        one["nodeid"] for one in (record.get("divergence") or {}).get(suite, {}).get("most_divergent") or ()
+    ]
     order = {nodeid: len(named) - place for place, nodeid in enumerate(named)}
     metric = record["suites"][suite]["headline"]
     unit_a = _root_mean_square([_change(case, metric) for case in cases])

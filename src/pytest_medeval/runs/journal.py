@@ -32,7 +32,10 @@ def manifest(suite: Resolved, root: Path) -> dict[str, Any]:
         "contents": {case.id: case_signature(case) for case in suite.cases},
         "critical": [case.id for case in suite.cases if case.critical],
         "total": suite.total,
-        "skipped": [{"source": str(skip.source).removeprefix(f"{root}{os.sep}"), "reason": skip.reason} for skip in suite.skips],
+        "skipped": [
+            {"source": str(skip.source).removeprefix(f"{root}{os.sep}"), "reason": skip.reason}
+            for skip in suite.skips
+        ],
         "gates": [str(gate) for gate in suite.gates],
         "metrics": [metric.name for metric in suite.metrics],
         "pairs": suite.pairs,
@@ -42,8 +45,14 @@ def manifest(suite: Resolved, root: Path) -> dict[str, Any]:
 
 
 def _shots(shots: Shots) -> dict[str, Any]:
-    return {"count": shots.count, "by": shots.by, "source": shots.source, "usable": shots.usable,
-            "asked": shots.asked, "repeated": shots.repeated}
+    return {
+        "count": shots.count,
+        "by": shots.by,
+        "source": shots.source,
+        "usable": shots.usable,
+        "asked": shots.asked,
+        "repeated": shots.repeated,
+    }
 
 
 @dataclass

@@ -19,7 +19,7 @@ from pytest_medeval.metrics.judging_panel import (
     judge_metrics,
     judge_rows,
 )
-from pytest_medeval.metrics.judging_types import Judging, JudgeRun
+from pytest_medeval.metrics.judging_types import JudgeRun, Judging
 from pytest_medeval.metrics.rubric import DEFAULT_RUBRIC, Rubric
 from pytest_medeval.ratings import read_ratings
 from pytest_medeval.ratings.audit import agreement
@@ -70,8 +70,11 @@ class TrackB:
     def judges(self) -> list[dict[str, Any]]:
         """Describe each judge for the record."""
         return [
-            {**judge_data(run, self.plan.rubric), "agreement": dict(standing),
-             "admissible": bool(standing) and all(one["admissible"] for one in standing.values())}
+            {
+                **judge_data(run, self.plan.rubric),
+                "agreement": dict(standing),
+                "admissible": bool(standing) and all(one["admissible"] for one in standing.values()),
+            }
             for run, standing in zip(self.runs, self.standings, strict=True)
         ]
 
@@ -103,20 +106,28 @@ def judged_entries(journal: Journal) -> list[dict[str, Any]]:
     """Give the evaluations that a judge can grade: those of tasks whose replies are free text, in file order."""
     return [
         journal.entries[name][case]
-        for name, facts in journal.suites.items() if TASKS.resolve(facts["task"]).judged
-        for case in facts["cases"] if case in journal.entries.get(name, {})
+        for name, facts in journal.suites.items()
+        if TASKS.resolve(facts["task"]).judged
+        for case in facts["cases"]
+        if case in journal.entries.get(name, {})
     ]
 
 
-def ask_judges(journal: Journal, plan: JudgePlan, seed: int, open_judge: Callable[[str], Model], progress: Progress) -> TrackB:
+def ask_judges(
+    journal: Journal, plan: JudgePlan, seed: int, open_judge: Callable[[str], Model], progress: Progress
+) -> TrackB:
     """Let every judge grade the run, and note the grades in the journal's entries."""
     entries = judged_entries(journal)
     if not plan.specs or not entries:
         return TrackB(plan)
     how = Judging(seed=seed, sample=plan.sample, reference=plan.reference, budget=plan.budget)
     judges = [open_judge(spec) for spec in plan.specs]
-    runs = [judge_cases(judge, entries, plan.rubric, how, progress(f"judge {spec}: answers", _questions(entries, plan)))
-            for spec, judge in zip(plan.specs, judges, strict=True)]
+    runs = [
+        judge_cases(
+            judge, entries, plan.rubric, how, progress(f"judge {spec}: answers", _questions(entries, plan))
+        )
+        for spec, judge in zip(plan.specs, judges, strict=True)
+    ]
     standings = [_standing(judge, plan, seed) for judge in judges]
     cases = {(case.suite, case.id): case for case in combine(runs)}
     for entry in entries:
@@ -131,7 +142,13 @@ def ask_judges(journal: Journal, plan: JudgePlan, seed: int, open_judge: Callabl
 def _questions(entries: Sequence[Mapping[str, Any]], plan: JudgePlan) -> int:
     """Count the questions that a judge of one dimension a time is asked; equal ones are asked once, so at most."""
     share = min(1.0, plan.sample / len(entries)) if plan.sample else 1.0
-    return round(share * sum((len(plan.rubric.names) + 1) * sum(role in entry for role in ("candidate", "baseline")) for entry in entries))
+    return round(
+        share
+        * sum(
+            (len(plan.rubric.names) + 1) * sum(role in entry for role in ("candidate", "baseline"))
+            for entry in entries
+        )
+    )
 
 
 def _standing(judge: Model, plan: JudgePlan, seed: int) -> dict[str, Any]:
@@ -144,7 +161,9 @@ def _standing(judge: Model, plan: JudgePlan, seed: int) -> dict[str, Any]:
     found = [agreement(pairs, floor=plan.floor, seed=seed) for pairs in joined.pairs]
     return {
         one.dimension: {
-            "n": one.n, "admissible": one.standing.admissible, "reason": one.standing.reason,
+            "n": one.n,
+            "admissible": one.standing.admissible,
+            "reason": one.standing.reason,
             **{name: [value.value, value.low, value.high] for name, value in one.estimates.items()},
         }
         for one in found
@@ -155,14 +174,23 @@ def _labelled(judge: Model, people: RatingSet, plan: JudgePlan, seed: int) -> li
     """Grade the labelled replies; an item without its texts cannot be graded and so is not joined."""
     clusters = {rating.item: rating.cluster for rating in people.ratings}
     entries = [
-        {"suite": "labels", "id": item, "asked": texts["question"], "gold": texts.get("reference"),
-         "candidate": {"reply": texts["reply"], "outcome": "answered"}}
-        for item, texts in people.texts.items() if "question" in texts and "reply" in texts
+        {
+            "suite": "labels",
+            "id": item,
+            "asked": texts["question"],
+            "gold": texts.get("reference"),
+            "candidate": {"reply": texts["reply"], "outcome": "answered"},
+        }
+        for item, texts in people.texts.items()
+        if "question" in texts and "reply" in texts
     ]
     if not entries:
         return []
-    run = judge_cases(judge, entries, plan.rubric, Judging(seed=seed, reference=plan.reference, preference=False))
+    run = judge_cases(
+        judge, entries, plan.rubric, Judging(seed=seed, reference=plan.reference, preference=False)
+    )
     return [
         Rating(case.id, run.spec, name, grade, clusters[case.id], Source(str(plan.labels)))
-        for case in run.cases for name, grade in case.replies["candidate"].grades.items()
+        for case in run.cases
+        for name, grade in case.replies["candidate"].grades.items()
     ]

@@ -23,9 +23,15 @@ def read_people(record: dict[str, Any], files: Sequence[Path]) -> dict[str, Any]
 def with_divergence(run: Run, people: dict[str, Any], settings: Settings) -> Run:
     """Add the divergence of every suite whose replies are free text, and its gate, to a run."""
     found = divergence(run.record, people, settings.seed, scale=settings.rubric().scale)
-    free = {name: facts for name, facts in found.items() if TASKS.resolve(run.record["suites"][name]["task"]).judged}
+    free = {
+        name: facts
+        for name, facts in found.items()
+        if TASKS.resolve(run.record["suites"][name]["task"]).judged
+    }
     gates = list(run.gates)
     if settings.divergence == "gate":
-        gates += [gate for name, facts in free.items() if (gate := divergence_gate(name, facts, people)) is not None]
+        gates += [
+            gate for name, facts in free.items() if (gate := divergence_gate(name, facts, people)) is not None
+        ]
     told = [{**asdict(gate), "outcome": settings.gate_outcome(gate.suite, gate.verdict)} for gate in gates]
     return Run({**run.record, "divergence": free, "human": people, "gates": told}, gates)

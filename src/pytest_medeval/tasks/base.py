@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Protocol, TypedDict, runtime_checkable
 
 from pytest_medeval.errors import MedevalError, accepted
-from pytest_medeval.types import Answer, Case, Record, Reply, Request
+from pytest_medeval.types import Answer, Record, Reply, Request
 
 
 class Task(Protocol):
@@ -98,7 +98,9 @@ def take(record: Record, required: Mapping[str, type], optional: Mapping[str, ty
             raise MedevalError(f"{record.source}: {accepted('key', key, known)}")
     for key, kind in required.items():
         if key not in record.fields:
-            raise MedevalError(f"{record.source}: key {key!r} is missing; required: {', '.join(sorted(required))}")
+            raise MedevalError(
+                f"{record.source}: key {key!r} is missing; required: {', '.join(sorted(required))}"
+            )
         _typed(record, key, kind)
     for key, kind in optional.items():
         if record.fields.get(key) is not None:
@@ -110,13 +112,20 @@ def _typed(record: Record, key: str, kind: type) -> None:
     value = record.fields[key]
     if not isinstance(value, kind):
         raise MedevalError(f"{record.source}: {key!r} is {_called(type(value))}; accepted: {_called(kind)}")
-    if kind is str and not value.strip():
+    if isinstance(value, str) and not value.strip():
         raise MedevalError(f"{record.source}: {key!r} is empty")
 
 
 def _called(kind: type) -> str:
-    names = {str: "a text", dict: "a mapping", list: "a list", bool: "true or false", int: "a whole number",
-             float: "a number", type(None): "empty"}
+    names = {
+        str: "a text",
+        dict: "a mapping",
+        list: "a list",
+        bool: "true or false",
+        int: "a whole number",
+        float: "a number",
+        type(None): "empty",
+    }
     return names.get(kind, kind.__name__)
 
 

@@ -41,7 +41,14 @@ class Dialogue:
     judged: ClassVar[bool] = True
     headline: ClassVar[str] = "rougeL"
     metrics: ClassVar[tuple[str, ...]] = (
-        "bleu", "rouge1", "rouge2", "rougeL", "meteor", "corpus_bleu", "length_ratio", "safety",
+        "bleu",
+        "rouge1",
+        "rouge2",
+        "rougeL",
+        "meteor",
+        "corpus_bleu",
+        "length_ratio",
+        "safety",
     )
     language: Literal["auto", "en", "zh"] = "auto"
     rouge_beta: float = 1.0
@@ -53,7 +60,9 @@ class Dialogue:
         common = take(record, {"input": str, "reference": str}, {"instruction": str, "must_mention": list})
         mentions = tuple(str(text) for text in record.fields.get("must_mention") or ())
         if common["critical"] and not mentions:
-            raise MedevalError(f"{record.source}: a critical dialogue case needs 'must_mention': texts that a right reply contains")
+            raise MedevalError(
+                f"{record.source}: a critical dialogue case needs 'must_mention': texts that a right reply contains"
+            )
         return DialogueCase(
             **common,
             source=record.source,
@@ -90,4 +99,6 @@ class Dialogue:
         if not case.must_mention:
             return None
         said = reply.text.casefold()
-        return all(any(word.strip().casefold() in said for word in text.split("|")) for text in case.must_mention)
+        return all(
+            any(word.strip().casefold() in said for word in text.split("|")) for text in case.must_mention
+        )

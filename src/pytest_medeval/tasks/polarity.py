@@ -1,4 +1,4 @@
-"""Polarity: for each finding of a doctor-patient dialogue, is it present, absent, uncertain, or not about the patient?"""
+"""Polarity: is each finding of a dialogue present, absent, uncertain, or not about the patient."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ from pytest_medeval.types import Answer, Case, Message, Record, Reply, Request
 __all__ = ["LABELS", "Label", "Polarity", "PolarityCase"]
 
 SYSTEM = "你是一名医疗信息助手，负责判断对话中临床发现的阴阳性。"
-ASK_GIVEN = "请判断对话中每个临床发现的阴阳性，每行写一个，格式为“临床发现：标签”。标签：阳性，阴性，不确定，无意义。"
+ASK_GIVEN = (
+    "请判断对话中每个临床发现的阴阳性，每行写一个，格式为“临床发现：标签”。标签：阳性，阴性，不确定，无意义。"
+)
 ASK_OPEN = "请找出对话中的临床发现并判断阴阳性，每行写一个，格式为“临床发现：标签”。标签：阳性，阴性，不确定，无意义。"
 WORDS: Mapping[Label, str] = {"positive": "阳性", "negative": "阴性", "uncertain": "不确定", "none": "无意义"}
 """The label words that the prompt offers."""
@@ -50,10 +52,25 @@ class Polarity:
     judged: ClassVar[bool] = False
     headline: ClassVar[str] = "micro_f1"
     metrics: ClassVar[tuple[str, ...]] = (
-        "accuracy", "micro_precision", "micro_recall", "micro_f1", "macro_f1",
-        "raw_accuracy", "raw_micro_precision", "raw_micro_recall", "raw_micro_f1", "raw_macro_f1",
-        "pair_precision", "pair_recall", "pair_f1",
-        "format_rate", "conflicts", "duplicates", "hallucinations", "missing", "cost",
+        "accuracy",
+        "micro_precision",
+        "micro_recall",
+        "micro_f1",
+        "macro_f1",
+        "raw_accuracy",
+        "raw_micro_precision",
+        "raw_micro_recall",
+        "raw_micro_f1",
+        "raw_macro_f1",
+        "pair_precision",
+        "pair_recall",
+        "pair_f1",
+        "format_rate",
+        "conflicts",
+        "duplicates",
+        "hallucinations",
+        "missing",
+        "cost",
     )
     synonyms: str | None = None
     costs: str | None = None
@@ -67,11 +84,16 @@ class Polarity:
             raise MedevalError(f"{record.source}: 'findings' is empty")
         for finding, label in findings.items():
             if label not in LABELS:
-                raise MedevalError(f"{record.source}: label {label!r} of finding {finding!r}; accepted: {', '.join(LABELS)}")
+                raise MedevalError(
+                    f"{record.source}: label {label!r} of finding {finding!r}; accepted: {', '.join(LABELS)}"
+                )
         return PolarityCase(
-            **common, source=record.source, dialogue=record.fields["dialogue"].strip(),
+            **common,
+            source=record.source,
+            dialogue=record.fields["dialogue"].strip(),
             findings={str(finding).strip(): label for finding, label in findings.items()},
-            prompt=(record.fields.get("prompt") or "").strip(), listed=record.fields.get("listed", True),
+            prompt=(record.fields.get("prompt") or "").strip(),
+            listed=record.fields.get("listed", True),
         )
 
     def request(self, case: PolarityCase) -> Request:

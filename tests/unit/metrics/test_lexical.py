@@ -75,8 +75,12 @@ def test_rouge_is_rouge_scores(real_pairs):
 
 
 CHINESE = [
-    "咳嗽两天，有点发热39.5度。", "建议服用阿莫西林 0.5g，一天三次。", "多喝水，注意休息", "发热",
-    "咳嗽，发热咳嗽", "",
+    "咳嗽两天，有点发热39.5度。",
+    "建议服用阿莫西林 0.5g，一天三次。",
+    "多喝水，注意休息",
+    "发热",
+    "咳嗽，发热咳嗽",
+    "",
     "Take 2 pills 每天",
 ]
 
@@ -113,8 +117,11 @@ def test_a_text_against_itself_is_1(name: str, text: str):
 @pytest.mark.parametrize(
     ("text", "script"),
     [
-        ("咳嗽", "zh"), ("服用 aspirin 100 mg 每天", "zh"),
-        ("Take aspirin.", "en"), ("", "en"), ("中 is a Chinese letter", "en"),
+        ("咳嗽", "zh"),
+        ("服用 aspirin 100 mg 每天", "zh"),
+        ("Take aspirin.", "en"),
+        ("", "en"),
+        ("中 is a Chinese letter", "en"),
     ],
 )
 def test_script_is_found(text: str, script: str):

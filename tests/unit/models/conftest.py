@@ -31,11 +31,31 @@ SHAPES = {
     "gemma": ("GemmaConfig", {**GROUPED, "head_dim": 8}),
     "gemma2": ("Gemma2Config", {**GROUPED, "head_dim": 8, "sliding_window": 24}),
     "phi": ("PhiConfig", SHAPE),
-    "gpt2": ("GPT2Config", {"vocab_size": 320, "n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 512,
-                            "bos_token_id": 0, "eos_token_id": 1}),
+    "gpt2": (
+        "GPT2Config",
+        {
+            "vocab_size": 320,
+            "n_embd": 32,
+            "n_layer": 2,
+            "n_head": 4,
+            "n_positions": 512,
+            "bos_token_id": 0,
+            "eos_token_id": 1,
+        },
+    ),
     "mistral": ("MistralConfig", {**GROUPED, "head_dim": 8, "sliding_window": 24}),
-    "mamba": ("MambaConfig", {"vocab_size": 320, "hidden_size": 32, "num_hidden_layers": 2, "state_size": 4,
-                              "bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 1}),
+    "mamba": (
+        "MambaConfig",
+        {
+            "vocab_size": 320,
+            "hidden_size": 32,
+            "num_hidden_layers": 2,
+            "state_size": 4,
+            "bos_token_id": 0,
+            "eos_token_id": 1,
+            "pad_token_id": 1,
+        },
+    ),
 }
 TEMPLATE = (
     "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
@@ -57,12 +77,15 @@ def _tokenizer(folder: Path, template: str | None) -> None:
     inner.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
     inner.decoder = tokenizers.decoders.ByteLevel()
     trainer = tokenizers.trainers.BpeTrainer(
-        vocab_size=320, special_tokens=["<s>", "</s>", "<|im_start|>", "<|im_end|>"], show_progress=False,
+        vocab_size=320,
+        special_tokens=["<s>", "</s>", "<|im_start|>", "<|im_end|>"],
+        show_progress=False,
         initial_alphabet=tokenizers.pre_tokenizers.ByteLevel.alphabet(),
     )
     inner.train_from_iterator(SENTENCES * 20, trainer)
     tokenizer = transformers.PreTrainedTokenizerFast(
-        tokenizer_object=inner, **SPECIAL,
+        tokenizer_object=inner,
+        **SPECIAL,
         additional_special_tokens=["<|im_start|>", "<|im_end|>"],
     )
     tokenizer.chat_template = template

@@ -145,7 +145,9 @@ def test_info_and_clear(tmp_path):
     store = Store(tmp_path)
     store.put("one", {"a": Answer("1"), "b": Answer("2")})
     store.put("two", {"c": Answer("3")})
-    assert store.info() == CacheInfo(3, store.info().size, {"one": 2, "two": 1}, store.info().oldest, store.info().newest)
+    assert store.info() == CacheInfo(
+        3, store.info().size, {"one": 2, "two": 1}, store.info().oldest, store.info().newest
+    )
     assert store.info().size > 3 * len('{"text": "1"}')
     assert abs(store.info().newest - time.time()) < 60
     store.clear()

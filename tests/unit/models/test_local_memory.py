@@ -16,8 +16,14 @@ def _room_for(limit, error):
     return run
 
 
-@pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory"), MemoryError(),
-                                   RuntimeError("DefaultCPUAllocator: can't allocate memory")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory"),
+        MemoryError(),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory"),
+    ],
+)
 def test_shortage_halves_and_loses_nothing(error):
     """Seven members with room for two are computed in order, in pieces that fit."""
     parts = list(halving(range(7), _room_for(2, error)))

@@ -45,7 +45,8 @@ def test_without_template_parts_are_joined_by_blank_lines(make_model):
     prompt = prompter.encode(ASKED)
     assert _text(prompter, prompt.ids) == "Be brief.\n\nRash?"
     assert [_text(prompter, prompt.ids + choice) for choice in prompt.choices] == [
-        "Be brief.\n\nRash?\n\nA", "Be brief.\n\nRash?\n\nB C",
+        "Be brief.\n\nRash?\n\nA",
+        "Be brief.\n\nRash?\n\nB C",
     ]
     generated = prompter.encode(Request(ASKED.messages))
     assert _text(prompter, generated.ids) == "Be brief.\n\nRash?\n\n"

@@ -153,9 +153,7 @@ def test_what_does_not_fit_is_refused_in_one_line(make_record, export, alter, me
 def test_ratings_of_another_run_are_refused(make_record, export, other):
     """Another candidate, or another seed, is another run."""
     path = export(make_record())
-    with pytest.raises(
-        MedevalError, match=r"these are ratings of run .*; accepted: ratings of a run with"
-    ):
+    with pytest.raises(MedevalError, match=r"these are ratings of run .*; accepted: ratings of a run with"):
         read_reviews([path], make_record(**other))
 
 

@@ -52,12 +52,20 @@ def test_replies_to_all_orders_are_replayed(quiz, storage, scoring):
 
 def test_examples_make_another_request(quiz, storage):
     """A run with other examples before its cases holds no replies for this one."""
-    (quiz.folder / "train.jsonl").write_text("".join(
-        f'{{"id": "{i}", "question": "Example {i} ?", "options": {{"A": "yes", "B": "no"}}, "answer": "A"}}\n' for i in range(9)))
+    (quiz.folder / "train.jsonl").write_text(
+        "".join(
+            f'{{"id": "{i}", "question": "Example {i} ?", "options": {{"A": "yes", "B": "no"}}, "answer": "A"}}\n'
+            for i in range(9)
+        )
+    )
     old = quiz.run({1}, count=4, shots=3, shots_from=str(quiz.folder / "train.jsonl"))
     assert problems(old) == []
     assert {key: old["suites"]["quiz"]["shots"][key] for key in ("count", "by", "usable", "asked")} == {
-        "count": 3, "by": "seed", "usable": 9, "asked": 0}
+        "count": 3,
+        "by": "seed",
+        "usable": 9,
+        "asked": 0,
+    }
     save(old, storage, "old")
     same = quiz.run(count=4, model=opened(storage), shots=3, shots_from=str(quiz.folder / "train.jsonl"))
     assert same["suites"]["quiz"]["metrics"]["accuracy"]["candidate"] == 3 / 4

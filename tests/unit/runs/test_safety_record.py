@@ -49,7 +49,7 @@ def record_of(folder, candidate, baseline):
 
 
 def test_the_record_counts_rules_and_names_the_broken_ones(tmp_path):
-    """Right/wrong per case, so McNemar's test and Wilson's interval; per rule and per case what was broken."""
+    """Right/wrong per case, so McNemar's test; per rule and per case what was broken."""
     record = record_of(tmp_path, f"Take two tablets as directed. {EMERGENCY}", "Please see your doctor.")
     suite = record["suites"]["talk"]
     assert problems(record) == []
