@@ -10,7 +10,7 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import pytest
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pytest_medeval.verdicts.gates import GateResult
 
 STATE: pytest.StashKey[MedevalSession] = pytest.StashKey()
+Outcome: TypeAlias = Literal["passed", "failed", "skipped"]
 NODE_FOLDER = "medeval_folder"
 
 
@@ -235,7 +236,7 @@ MESSAGE = pytest.StashKey[dict[str, Any]]()
 """What an item's evaluation sends to the controller."""
 
 
-def gate_reports(result: GateResult, outcome: str) -> Iterator[pytest.TestReport]:
+def gate_reports(result: GateResult, outcome: Outcome) -> Iterator[pytest.TestReport]:
     """Make the reports of one gate, its facts as properties."""
     properties = [(f"medeval.{name}", value) for name, value in asdict(result).items() if value is not None]
     return _reports(
@@ -244,19 +245,12 @@ def gate_reports(result: GateResult, outcome: str) -> Iterator[pytest.TestReport
 
 
 def _reports(
-    suite: str, name: str, outcome: str, text: str, properties: list[tuple[str, object]]
+    suite: str, name: str, outcome: Outcome, text: str, properties: list[tuple[str, object]]
 ) -> Iterator[pytest.TestReport]:
     """Make a call, and the teardown that closes it in JUnit XML, of something that is no test function."""
-    longrepr: Any = {"failed": text, "skipped": (suite, 0, f"Skipped: {text}")}.get(outcome)
-    for when, told, shown in (("call", outcome, longrepr), ("teardown", "passed", None)):
-        yield pytest.TestReport(
-            f"{suite}::{name}",
-            (suite, None, name),
-            {},
-            told,
-            shown,
-            when,
-            [],
-            0.0,  # type: ignore[arg-type]
-            user_properties=properties,
-        )
+    nodeid, location = f"{suite}::{name}", (suite, None, name)
+    shown: Any = {"failed": text, "skipped": (suite, 0, f"Skipped: {text}")}.get(outcome)
+    yield pytest.TestReport(nodeid, location, {}, outcome, shown, "call", [], 0.0, user_properties=properties)
+    yield pytest.TestReport(
+        nodeid, location, {}, "passed", None, "teardown", [], 0.0, user_properties=properties
+    )

@@ -67,7 +67,7 @@ class EndpointSpec:
 
 @dataclass(frozen=True, slots=True)
 class ReplaySpec:
-    """The stored replies of an earlier run: a name in the store, or a record's path; ``RUN#baseline``: the other role."""
+    """The stored replies of an earlier run: a name in the store, or the path of a record; ``RUN#baseline``: the baseline."""
 
     text: str
     run: str
