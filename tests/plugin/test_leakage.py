@@ -1,4 +1,4 @@
-"""--medeval-train-data: cases that the candidate was tuned on are named, scored apart, and let no gate pass."""
+"""--medeval-train-data: cases that the candidate was tuned on are named, scored apart, and bar a pass."""
 
 from __future__ import annotations
 
@@ -8,13 +8,31 @@ import pytest
 
 from pytest_medeval.runs.record import problems
 
-WORDS = ("fever cough rash nausea dizziness fatigue headache insomnia wheezing heartburn bruising "
-         "tremor hoarseness itching chills cramps").split()
+WORDS = (
+    "fever",
+    "cough",
+    "rash",
+    "nausea",
+    "dizziness",
+    "fatigue",
+    "headache",
+    "insomnia",
+    "wheezing",
+    "heartburn",
+    "bruising",
+    "tremor",
+    "hoarseness",
+    "itching",
+    "chills",
+    "cramps",
+)
 
 
 def vignette(number: int) -> str:
     """Write a question that no other number has; ``wN`` is what the scripted model goes by."""
-    told = " ".join(WORDS[(number * step + step) % len(WORDS)] + f"{number * step % 97}" for step in range(1, 13))
+    told = " ".join(
+        WORDS[(number * step + step) % len(WORDS)] + f"{number * step % 97}" for step in range(1, 13)
+    )
     return f"Patient w{number} reports {told} - which drug?"
 
 
@@ -22,33 +40,51 @@ def suite_of(project, count: int = 40, gates: str = "[]") -> None:
     """Write a quiz of vignettes."""
     project.quiz(count, gates)
     records = [json.loads(line) for line in (project.pytester.path / "quiz.jsonl").read_text().splitlines()]
-    project.write("quiz.jsonl", "".join(
-        json.dumps({**record, "question": vignette(number)}) + "\n" for number, record in enumerate(records)))
+    project.write(
+        "quiz.jsonl",
+        "".join(
+            json.dumps({**record, "question": vignette(number)}) + "\n"
+            for number, record in enumerate(records)
+        ),
+    )
 
 
 def chat(text: str) -> dict[str, object]:
     """Write a training record as chat turns, as most tuning tools take it."""
-    return {"messages": [{"role": "user", "content": text}, {"role": "assistant", "content": "Take it twice a day."}]}
+    return {
+        "messages": [
+            {"role": "user", "content": text},
+            {"role": "assistant", "content": "Take it twice a day."},
+        ]
+    }
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "n2"])
 def test_leaked_cases_are_named_and_no_gate_passes(project, workers):
-    """Two exact copies and a rewritten one among 40: said with the lines, and a gate that holds is inconclusive."""
+    """Two exact copies and a rewritten one among 40: said with their lines; a gate is inconclusive."""
     suite_of(project, gates='["accuracy >= 0.1"]')
     near = vignette(7).replace("reports", "complains of").replace("which drug", "what medicine")
     rows = [chat(vignette(100)), chat(vignette(3).upper()), chat(vignette(5)), chat(near)]
     project.write("train.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
     result = project.run("--medeval-train-data=train.jsonl", "--medeval-json=run.json", *workers)
-    result.stdout.fnmatch_lines([
-        "*leakage: 3 of 40 cases stand in the training data (2 exact, 1 near):*",
-        "*accuracy with them: candidate 0.*, without them 0.*(n 37)",
-        "*INCONCLUSIVE*quiz: accuracy >= 0.1*", "*3 of 40 cases stand in the training data, more than 1 %*"])
+    result.stdout.fnmatch_lines(
+        [
+            "*leakage: 3 of 40 cases stand in the training data (2 exact, 1 near):*",
+            "*accuracy, all / without them (n 37): candidate 0.* / 0.*, baseline 0.* / 0.*",
+            "*INCONCLUSIVE*quiz: accuracy >= 0.1*",
+            "*3 of 40 cases stand in the training data, more than 1 %*",
+        ]
+    )
     assert result.ret == 1
     record = project.record()
     assert problems(record) == []
     leakage = record["suites"]["quiz"]["leakage"]
     found = {leak["id"]: (leak["kind"], leak["source"]) for leak in leakage["leaked"]}
-    assert found == {"q3": ("exact", "train.jsonl:2"), "q5": ("exact", "train.jsonl:3"), "q7": ("near", "train.jsonl:4")}
+    assert found == {
+        "q3": ("exact", "train.jsonl:2"),
+        "q5": ("exact", "train.jsonl:3"),
+        "q7": ("near", "train.jsonl:4"),
+    }
     scores = [case["candidate"]["scores"]["accuracy"] for case in record["cases"] if case["id"] not in found]
     assert leakage["scores"]["candidate"]["clean"] == pytest.approx(sum(scores) / 37)
 
@@ -58,7 +94,9 @@ def test_a_share_that_is_let_pass(project):
     suite_of(project, gates='["accuracy >= 0.1"]')
     project.write("train.txt", vignette(3) + "\n" + vignette(200) + "\n")
     result = project.run("--medeval-train-data=train.txt", "--medeval-leak-share=0.05")
-    result.stdout.fnmatch_lines(["*leakage: 1 of 40 cases stand*q3 exact train.txt:1", "*PASS*quiz: accuracy >= 0.1*"])
+    result.stdout.fnmatch_lines(
+        ["*leakage: 1 of 40 cases stand*q3 exact train.txt:1", "*PASS*quiz: accuracy >= 0.1*"]
+    )
     assert result.ret == 0
 
 

@@ -29,7 +29,7 @@ FEWEST_GRAMS = 12
 FORM_TEXTS = 4
 """From so many texts on, grams that more than half of them share are taken for form: prompts, headings."""
 CANDIDATES = 16
-"""Most candidates of one text that are counted in full for each chunk, those that share most rare grams first."""
+"""Most candidates of one text that each chunk counts in full, those that share most rare grams first."""
 CHUNK = 1 << 20
 """Characters that are searched at once: bounds the memory."""
 
@@ -59,7 +59,7 @@ def plain(text: str) -> str:
 
 
 def grams(texts: Sequence[str]) -> tuple[Words, Numbers]:
-    """Give the grams of plain texts, in order, and the number of the text that each belongs to: two (n,) arrays."""
+    """Give the grams of plain texts, in order, and the number of the text of each: two (n,) arrays."""
     pieces = [_bytes(text) for text in texts]
     lengths = np.array([len(data) for data, _ in pieces], dtype=np.int64)
     total = int(lengths.sum())
@@ -97,21 +97,25 @@ class Index:
         found = [_distinct(group) for group in groups]
         offsets = np.cumsum([0, *self._sizes])
         words = np.concatenate([words for words, _ in found]) if found else np.zeros(0, np.uint64)
-        owners = np.concatenate([owners + at for (_, owners), at in zip(found, offsets, strict=False)] or [np.zeros(0, np.int64)])
+        owners = np.concatenate(
+            [owners + at for (_, owners), at in zip(found, offsets, strict=False)] or [np.zeros(0, np.int64)]
+        )
         self._words, places = np.unique(words, return_inverse=True)
         self.counts = np.bincount(owners, minlength=int(offsets[-1]))
         """Grams of each text."""
         shape = (len(self._words), int(offsets[-1]))
         rare = _rarer_half(places, owners, self.counts)
         self._all = sparse.csr_matrix((np.ones(len(places), np.int32), (owners, places)), shape=shape[::-1])
-        self._rare = sparse.csr_matrix((np.ones(len(rare), np.int32), (places[rare], owners[rare])), shape=shape)
+        self._rare = sparse.csr_matrix(
+            (np.ones(len(rare), np.int32), (places[rare], owners[rare])), shape=shape
+        )
         chosen = np.bincount(owners[rare], minlength=shape[1])
         self._needed = np.maximum(1, np.ceil(chosen - (1 - least) * self.counts - 1e-9))
         self._filter = np.zeros(1 << _BITS, np.bool_)
         self._filter[_cell(self._words)] = True
 
     def search(self, texts: Sequence[str]) -> list[list[Match | None]]:
-        """Find for each text of each group the one of plain ``texts`` that holds most of it, the first of equals.
+        """Find for each text of each group the one of plain ``texts`` that holds most of it, the first such.
 
         None where no text holds ``least`` of it, or where it has fewer than ``FEWEST_GRAMS`` grams.
         """
@@ -121,7 +125,9 @@ class Index:
             for text, wanted, share in self._near(chunk):
                 if share > best[wanted]:
                     best[wanted], where[wanted] = share, start + text
-        found = iter([Match(int(at), float(share)) if at >= 0 else None for at, share in zip(where, best, strict=True)])
+        found = iter(
+            [Match(int(at), float(share)) if at >= 0 else None for at, share in zip(where, best, strict=True)]
+        )
         return [[next(found) for _ in range(size)] for size in self._sizes]
 
     def _near(self, chunk: Sequence[str]) -> Iterator[tuple[int, int, float]]:
@@ -130,7 +136,11 @@ class Index:
         enough = (shared.data >= self._needed[shared.col]) & (self.counts[shared.col] >= FEWEST_GRAMS)
         order = np.lexsort((shared.row[enough], -shared.data[enough], shared.col[enough]))
         texts, wanted = shared.row[enough][order], shared.col[enough][order]
-        first = np.concatenate([[0], np.flatnonzero(np.diff(wanted)) + 1]) if len(wanted) else np.zeros(0, np.int64)
+        first = (
+            np.concatenate([[0], np.flatnonzero(np.diff(wanted)) + 1])
+            if len(wanted)
+            else np.zeros(0, np.int64)
+        )
         rank = np.arange(len(wanted)) - np.repeat(first, np.diff([*first, len(wanted)]))
         texts, wanted = texts[rank < CANDIDATES], wanted[rank < CANDIDATES]
         if not len(wanted):
@@ -150,8 +160,10 @@ class Index:
         words, owners = words[likely], owners[likely]
         places = np.minimum(np.searchsorted(self._words, words), len(self._words) - 1)
         known = self._words[places] == words
-        held = sparse.csr_matrix((np.ones(int(known.sum()), np.int32), (owners[known], places[known])),
-                                 shape=(len(chunk), len(self._words)))
+        held = sparse.csr_matrix(
+            (np.ones(int(known.sum()), np.int32), (owners[known], places[known])),
+            shape=(len(chunk), len(self._words)),
+        )
         held.sum_duplicates()
         held.data[:] = 1
         return held

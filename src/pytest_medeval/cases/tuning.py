@@ -32,13 +32,16 @@ def read_tuning(path: Path) -> list[Tuned]:
     """Read every record of a tuning file.
 
     Accepted: ``.json`` (an array of records, or an object of records or of arrays), ``.jsonl`` (an object a
-    line), ``.csv`` (a row each), ``.yaml`` (cases, or a suite file with them), the other formats of ``FORMATS`` by their suffix,
-    and any other file as text: blocks between blank lines, or lines where there is no blank one.
+    line), ``.csv`` (a row each), ``.yaml`` (cases, or a suite file with them), the other formats of
+    ``FORMATS`` by their suffix, and any other file as text: blocks between blank lines, or lines where there
+    is no blank one.
     ``MedevalError`` with file and line for a file that cannot be read, or that holds no text.
     """
     found = [Tuned(source, texts) for source, value in _values(path) if (texts := tuple(_texts(value)))]
     if not found:
-        raise MedevalError(f"{path}: no record with a text; accepted: JSON, JSONL, CSV, YAML cases, or plain text")
+        raise MedevalError(
+            f"{path}: no record with a text; accepted: JSON, JSONL, CSV, YAML cases, or plain text"
+        )
     return found
 
 
@@ -50,7 +53,10 @@ def _values(path: Path) -> Iterator[tuple[Source, Any]]:
         return _rows(path)
     if suffix in (".yaml", ".yml"):
         suite = ".medeval" in path.suffixes
-        return ((one.source, one.fields) for one in (read_yaml_suite(path).records if suite else read_yaml_cases(path)))
+        return (
+            (one.source, one.fields)
+            for one in (read_yaml_suite(path).records if suite else read_yaml_cases(path))
+        )
     return _published(path, suffix) or _blocks(path)
 
 

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from pytest_medeval.metrics.base import Measure, ratio, signed
+from pytest_medeval.metrics.polarity_costs import load_costs
 from pytest_medeval.metrics.polarity_rows import AT, STATES, Rows, matrix
 from pytest_medeval.tasks.synonyms import SHIPPED, load_synonyms
 from pytest_medeval.types import Direction, FloatArray
@@ -39,7 +40,7 @@ COSTS: Final = np.array(
 )
 """What a wrong label costs. To call a present finding absent is worst, to leave it out is next; to call an
 absent one present costs half as much, for it will be asked about again. These weights are ours: no source
-sets them."""
+sets them. A suite's ``costs="FILE.toml"`` sets others; see ``pytest_medeval.metrics.polarity_costs``."""
 
 
 def _accuracy(total: FloatArray, *, raw: bool) -> FloatArray:
@@ -192,8 +193,9 @@ def pair_recall(task: Polarity) -> Measure:
 def cost(task: Polarity) -> Measure:
     """Cost of wrong labels, as a share of the worst possible: sum of C[g, p] / sum of max over p of C[g, p].
 
-    g, p: gold and predicted label of each gold finding, as for ``accuracy``; C: ``COSTS``. Range 0 to 1,
-    lower is better; NaN for no case. Invented findings cost nothing here: see ``hallucinations``.
+    g, p: gold and predicted label of each gold finding, as for ``accuracy``; C: ``COSTS``, or those of the
+    task's file ``costs``, which the signature tells in full. Range 0 to 1, lower is better; NaN for no case,
+    and where no gold finding could cost anything. Invented findings cost nothing: see ``hallucinations``.
 
     >>> from pytest_medeval.metrics.polarity_rows import WIDTH
     >>> from pytest_medeval.tasks.polarity import Polarity
@@ -201,14 +203,15 @@ def cost(task: Polarity) -> Measure:
     >>> float(cost(Polarity()).score(total))
     0.5
     """
+    costs = COSTS if task.costs is None else load_costs(task.costs)
 
     def fold(total: FloatArray) -> FloatArray:
         cells = matrix(total, raw=False)
-        worst = (cells.sum(axis=-1) * COSTS.max(axis=-1)).sum(axis=-1)
-        return ratio((cells * COSTS).sum(axis=(-2, -1)), worst)
+        worst = (cells.sum(axis=-1) * costs.max(axis=-1)).sum(axis=-1)
+        return ratio((cells * costs).sum(axis=(-2, -1)), worst)
 
-    costs = "costs:" + ",".join(f"{value:g}" for value in COSTS.ravel())
-    return _measure(task, "cost", fold, costs, direction=-1)
+    told = "costs:" + ",".join(f"{value:.12g}" for value in costs.ravel())
+    return _measure(task, "cost", fold, told, direction=-1)
 
 
 def format_rate(task: Polarity) -> Measure:

@@ -82,8 +82,7 @@ def open_base(spec: LocalSpec, identity: Identity, *, merge: bool = False, keep:
     ):
         _attach(base, spec.folder, identity.adapter)
     if merge and base.wrapped is not None:
-        with base.using(identity.adapter):
-            base.model = base.wrapped.merge_and_unload(adapter_names=[base.adapters[str(identity.adapter)]])
+        base.model = base.wrapped.merge_and_unload(adapter_names=[base.adapters[str(identity.adapter)]])
         base.wrapped = None
     return base
 

@@ -223,7 +223,7 @@ def _noise(noise: Mapping[str, Any] | None) -> Iterator[Line]:
     for variant in noise["variants"]:
         if "reason" in variant:
             yield Line(_fit(f"  noise floor: {variant['name']} not measured: {variant['reason']}"), {"yellow": True})
-    measured = [f"{variant['name']} {variant['changed']}" for variant in noise["variants"] if "changed" in variant]
+    measured = [f"{variant['name']}: {variant['changed']}" for variant in noise["variants"] if "changed" in variant]
     if not measured:
         return
     yield from _wrapped(f"  noise floor, replies of {noise['n']} cases that changed: ", measured)

@@ -1,10 +1,11 @@
-"""Answer a sentinel sample of a suite again in other ways, and grade the same replies again: the noise floor's data."""
+"""Answer a sentinel sample of a suite again in other ways, and grade the same replies again."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -50,43 +51,74 @@ def _dtype(settings: Settings, dtype: Any) -> tuple[str, Settings]:
 
 
 def measure(
-    suite: Resolved, evaluations: Mapping[str, Evaluation], spec: ModelSpec | None, dtype: str | None, settings: Settings,
-    *, count: int = SENTINELS, seed: int = 0, opener: Opener = open_model,
+    suite: Resolved,
+    evaluations: Mapping[str, Evaluation],
+    spec: ModelSpec | None,
+    dtype: str | None,
+    settings: Settings,
+    *,
+    count: int = SENTINELS,
+    seed: int = 0,
+    opener: Opener = open_model,
 ) -> dict[str, Any]:
-    """Answer the sentinel cases of a suite again with the candidate; give the section ``noise`` of the record.
+    """Answer a suite's sentinel cases again with the candidate; give the section ``noise`` of the record.
 
-    Only a local model can be made to compute in another way; for any other the section says that nothing was measured.
-    A variant that this machine cannot compute is named with the reason.
+    Only a local model can be made to compute in another way; for any other the section says that nothing
+    was measured. A variant that this machine cannot compute is named with the reason.
     """
     names = sentinels(list(evaluations), count, seed, suite.name)
     if getattr(spec, "kind", "") != "local" or spec is None:
-        what = "no model" if spec is None else f"{spec.text}, which is no local model"
-        return {"n": len(names), "cases": names, "variants": [], "reason": f"how {what} computes cannot be changed from here"}
+        what = "no model" if spec is None else f"{spec.text}, which is no local model,"
+        return {
+            "n": len(names),
+            "cases": names,
+            "variants": [],
+            "reason": f"how {what} computes cannot be changed from here",
+        }
     before = [evaluations[name] for name in names]
-    found = [_variant(name, how, suite, before, spec, opener) for name, how in variants(spec, dtype, settings)]
+    found = [
+        _variant(name, suite, before, partial(opener, spec, how))
+        for name, how in variants(spec, dtype, settings)
+    ]
     return {"n": len(names), "cases": names, "variants": found}
 
 
-def _variant(name: str, how: Settings, suite: Resolved, before: Sequence[Evaluation], spec: ModelSpec, opener: Opener) -> dict[str, Any]:
+def _variant(
+    name: str,
+    suite: Resolved,
+    before: Sequence[Evaluation],
+    open_variant: Callable[[], Model],
+) -> dict[str, Any]:
+    """Answer again and compare with what was replied before."""
     task: Any = suite.task
     try:
-        answers = iter(opener(spec, how).answer([request for one in before for request in one.requests]))
-    except (MedevalError, RuntimeError, MemoryError) as error:  # torch's lack of memory or of a kernel is a RuntimeError
+        answers = iter(open_variant().answer([request for one in before for request in one.requests]))
+    except (MedevalError, RuntimeError, MemoryError) as error:  # torch raises RuntimeError for what it lacks
         return {"name": name, "reason": (str(error).splitlines() or [type(error).__name__])[0]}
-    after = [score(one.case, tuple(islice(answers, len(one.requests))), task, suite.metrics) for one in before]
-    lost = [one.read.detail for pair in zip(before, after, strict=True) for one in pair if one.outcome == "error"]
+    after = [
+        score(one.case, tuple(islice(answers, len(one.requests))), task, suite.metrics) for one in before
+    ]
+    lost = [
+        one.read.detail for pair in zip(before, after, strict=True) for one in pair if one.outcome == "error"
+    ]
     if lost:
         return {"name": name, "reason": f"{len(lost)} replies could not be had: {lost[0]}"}
     return {
-        "name": name, "changed": sum(old.reply != new.reply for old, new in zip(before, after, strict=True)),
+        "name": name,
+        "changed": sum(old.reply != new.reply for old, new in zip(before, after, strict=True)),
         "changes": changes(suite.metrics, [one.rows for one in before], [one.rows for one in after]),
     }
 
 
 def judge_again(
-    journal: Journal, track_b: TrackB, open_judge: Callable[[str], Model], *, seed: int, count: int = SENTINELS,
+    journal: Journal,
+    track_b: TrackB,
+    open_judge: Callable[[str], Model],
+    *,
+    seed: int,
+    count: int = SENTINELS,
 ) -> dict[str, dict[str, Any]]:
-    """Let the judges grade the sentinel replies of each suite again, fenced by another seed; complete the sections."""
+    """Let the judges grade each suite's sentinel replies again, fenced by another seed; complete sections."""
     done = {name: dict(section) for name, section in journal.noise.items()}
     for suite, facts in journal.suites.items():
         entries = journal.entries.get(suite, {})
@@ -98,13 +130,20 @@ def judge_again(
     return done
 
 
-def _judged_again(cases: Sequence[Mapping[str, Any]], track_b: TrackB, open_judge: Callable[[str], Model], seed: int) -> dict[str, Any]:
+def _judged_again(
+    cases: Sequence[Mapping[str, Any]], track_b: TrackB, open_judge: Callable[[str], Model], seed: int
+) -> dict[str, Any]:
     plan = track_b.plan
     how = Judging(seed=seed + 1, reference=plan.reference, budget=plan.budget)
-    second = {case.id: judge_rows(case) for case in combine([judge_cases(open_judge(spec), cases, plan.rubric, how) for spec in plan.specs])}
+    second = {
+        case.id: judge_rows(case)
+        for case in combine([judge_cases(open_judge(spec), cases, plan.rubric, how) for spec in plan.specs])
+    }
     before = [case["candidate"]["rows"] for case in cases]
     after = [second.get(case["id"], {}).get("candidate", {}) for case in cases]
     kinds = {metric.counts for metric in track_b.metrics()}
-    changed = sum(any(kind in old and kind in new and list(old[kind]) != list(new[kind]) for kind in kinds)
-                  for old, new in zip(before, after, strict=True))
+    changed = sum(
+        any(kind in old and kind in new and list(old[kind]) != list(new[kind]) for kind in kinds)
+        for old, new in zip(before, after, strict=True)
+    )
     return {"name": "judged again", "changed": changed, "changes": changes(track_b.metrics(), before, after)}

@@ -1,8 +1,8 @@
-"""Leakage: which cases stand in the data that the candidate was tuned on, and what follows for scores and gates.
+"""Leakage: which cases stand in the data that the candidate was tuned on, and what follows from it.
 
 A case is leaked when one record of the tuning file holds what it asks, or what it asks with the right answer:
-``exact`` when all of what is asked stands there (or the two texts are equal), ``near`` from ``NEAR`` of it on. How
-texts are compared, and what is not compared, is said in ``pytest_medeval.cases.duplicates``.
+``exact`` when all of what is asked stands there (or the two texts are equal), ``near`` from ``NEAR`` of it.
+How texts are compared, and what is not compared, is said in ``pytest_medeval.cases.duplicates``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pytest_medeval.types import Metric
 from pytest_medeval.verdicts.result import GateResult, SuiteData
 
 NEAR = 0.6
-"""Least share of a case's n-grams in one record: about one word of five was replaced. ``benchmarks/leakage.py`` shows it."""
+"""Least share of a case's n-grams in one record; ``benchmarks/leakage.py`` shows what rewriting it bears."""
 LIMIT = 0.01
 """Share of leaked cases above which no gate of a suite passes."""
 
@@ -37,8 +37,8 @@ class Tuning:
 class Leak:
     """A leaked case: ``similarity``, the share of its n-grams in the record at ``source``, its file and line.
 
-    ``gold``: whether that much of question and right answer together stands in one record; None where the answer is
-    no text of its own (a letter).
+    ``gold``: whether that much of question and right answer together stands in one record; None where the
+    answer is no text of its own (a letter).
     """
 
     id: str
@@ -50,7 +50,7 @@ class Leak:
 
 @dataclass(frozen=True, kw_only=True)
 class Leakage:
-    """What was found of one suite: ``cases`` were looked for in ``records``; ``limit`` is the share that is let pass."""
+    """What was found of one suite: ``cases`` were looked for in ``records``; ``limit``: a share to let pass."""
 
     files: tuple[str, ...]
     records: int
@@ -69,30 +69,56 @@ class Leakage:
         return self.share > self.limit
 
     def __str__(self) -> str:
-        return f"{len(self.leaks)} of {self.cases} cases stand in the training data, more than {100 * self.limit:g} %"
+        found = f"{len(self.leaks)} of {self.cases} cases stand in the training data"
+        return f"{found}, more than {100 * self.limit:g} %"
 
 
 def read_tunings(files: Sequence[Path], root: Path) -> Tuning:
     """Read the tuning files; ``MedevalError`` with file and line for one that cannot be read."""
     names = tuple(str(file.relative_to(root) if file.is_relative_to(root) else file) for file in files)
     named = zip(files, names, strict=True)
-    return Tuning(names, [replace(one, source=replace(one.source, file=name)) for file, name in named for one in read_tuning(file)])
+    return Tuning(
+        names,
+        [
+            replace(one, source=replace(one.source, file=name))
+            for file, name in named
+            for one in read_tuning(file)
+        ],
+    )
 
 
-def find_leaks(suites: Mapping[str, Sequence[Mapping[str, Any]]], tuning: Tuning, *, limit: float = LIMIT) -> dict[str, Leakage]:
-    """Look for the cases of all suites (name -> entries with ``id``, ``asked``, ``gold``) in the tuning data."""
+def find_leaks(
+    suites: Mapping[str, Sequence[Mapping[str, Any]]], tuning: Tuning, *, limit: float = LIMIT
+) -> dict[str, Leakage]:
+    """Look for the cases of suites (name -> entries with ``id``, ``asked``, ``gold``) in the tuning data."""
     asked = [[plain(entry["asked"]) for entry in entries] for entries in suites.values()]
-    both = [[one + plain(_gold(entry)) for one, entry in zip(texts, entries, strict=True)]
-            for texts, entries in zip(asked, suites.values(), strict=True)]
+    both = [
+        [one + plain(_gold(entry)) for one, entry in zip(texts, entries, strict=True)]
+        for texts, entries in zip(asked, suites.values(), strict=True)
+    ]
     pieces = [[plain(text) for text in one.texts] for one in tuning.records]
     equal = _equal({text for texts in asked for text in texts if text}, pieces)
     found = Index([*asked, *both], NEAR).search(["".join(texts) for texts in pieces])
     return {
         name: Leakage(
-            files=tuning.files, records=len(tuning.records), cases=len(entries), limit=limit,
-            leaks=tuple(leak for at, entry in enumerate(entries) if (leak := _leak(
-                entry["id"], equal.get(asked[suite][at]), found[suite][at], found[len(asked) + suite][at], tuning,
-                told=both[suite][at] != asked[suite][at]))),
+            files=tuning.files,
+            records=len(tuning.records),
+            cases=len(entries),
+            limit=limit,
+            leaks=tuple(
+                leak
+                for at, entry in enumerate(entries)
+                if (
+                    leak := _leak(
+                        entry["id"],
+                        equal.get(asked[suite][at]),
+                        found[suite][at],
+                        found[len(asked) + suite][at],
+                        tuning,
+                        told=both[suite][at] != asked[suite][at],
+                    )
+                )
+            ),
         )
         for suite, (name, entries) in enumerate(suites.items())
     }
@@ -116,15 +142,22 @@ def _equal(wanted: set[str], pieces: Sequence[Sequence[str]]) -> dict[str, int]:
     return found
 
 
-def _leak(name: str, equal: int | None, asked: Match | None, both: Match | None, tuning: Tuning, *, told: bool) -> Leak | None:
+def _leak(
+    name: str, equal: int | None, asked: Match | None, both: Match | None, tuning: Tuning, *, told: bool
+) -> Leak | None:
     best = max((match for match in (asked, both) if match), key=lambda match: match.share, default=None)
     if equal is not None:
         best = Match(equal, 1.0)
     if best is None:
         return None
     whole = equal is not None or (asked is not None and asked.share == 1)
-    return Leak(id=name, kind="exact" if whole else "near", similarity=round(best.share, 4),
-                source=str(tuning.records[best.where].source), gold=both is not None if told else None)
+    return Leak(
+        id=name,
+        kind="exact" if whole else "near",
+        similarity=round(best.share, 4),
+        source=str(tuning.records[best.where].source),
+        gold=both is not None if told else None,
+    )
 
 
 def with_leakage(result: GateResult, leakage: Leakage | None) -> GateResult:
@@ -135,18 +168,34 @@ def with_leakage(result: GateResult, leakage: Leakage | None) -> GateResult:
 
 
 def leakage_section(leakage: Leakage, data: SuiteData, headline: str) -> dict[str, Any]:
-    """Describe a suite's leakage for the record, with the headline metric on all cases and on those not leaked."""
+    """Describe a suite's leakage for the record, with the headline metric on all cases and on clean ones."""
     leaked = {leak.id for leak in leakage.leaks}
     clean = np.array([name not in leaked for name in data.ids], dtype=np.bool_)
     metric = data.metrics.get(headline)
-    scores = {} if metric is None else {
-        role: {"all": _score(metric, rows[metric.counts], np.ones_like(clean)), "clean": _score(metric, rows[metric.counts], clean)}
-        for role, rows in data.rows.items() if role in ("candidate", "baseline") and metric.counts in rows}
+    scores = (
+        {}
+        if metric is None
+        else {
+            role: {
+                "all": _score(metric, rows[metric.counts], np.ones_like(clean)),
+                "clean": _score(metric, rows[metric.counts], clean),
+            }
+            for role, rows in data.rows.items()
+            if role in ("candidate", "baseline") and metric.counts in rows
+        }
+    )
     return {
-        "files": list(leakage.files), "records": leakage.records, "cases": leakage.cases,
-        "exact": sum(leak.kind == "exact" for leak in leakage.leaks), "near": sum(leak.kind == "near" for leak in leakage.leaks),
-        "share": leakage.share, "limit": leakage.limit, "leaked": [asdict(leak) for leak in leakage.leaks],
-        "metric": headline, "clean": int(clean.sum()), "scores": scores,
+        "files": list(leakage.files),
+        "records": leakage.records,
+        "cases": leakage.cases,
+        "exact": sum(leak.kind == "exact" for leak in leakage.leaks),
+        "near": sum(leak.kind == "near" for leak in leakage.leaks),
+        "share": leakage.share,
+        "limit": leakage.limit,
+        "leaked": [asdict(leak) for leak in leakage.leaks],
+        "metric": headline,
+        "clean": int(clean.sum()),
+        "scores": scores,
     }
 
 

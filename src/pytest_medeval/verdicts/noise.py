@@ -1,9 +1,10 @@
 """The noise floor: by how much a metric moves when nothing moved but the way of computing.
 
-The same model answers a seeded sentinel sample of a suite again in another way (another batch size, another dtype, the
-adapter merged into its base), and a judge grades the same replies again. The largest absolute change of a metric on
-the sentinel is its floor. A difference below the floor says nothing about the weights, and a margin below it cannot be
-held. The floor is that of the sentinel's few cases, so it is rather too high than too low for the whole suite.
+The same model answers a seeded sentinel sample of a suite again in another way (another batch size, another
+dtype, the adapter merged into its base), and a judge grades the same replies again. The largest absolute
+change of a metric on the sentinel is its floor. A difference below the floor says nothing about the weights,
+and a margin below it cannot be held. The floor is that of the sentinel's few cases, of which one reply moves
+a mean more than it does in the whole suite: a larger sentinel gives a finer floor.
 """
 
 from __future__ import annotations
@@ -16,16 +17,23 @@ import numpy as np
 from pytest_medeval.types import FloatArray, Metric
 from pytest_medeval.verdicts.grammar import Gate, NotWorse, number_text
 
+ROUNDING = 1e-9
+"""Numbers that differ by less are equal: 1 - 0.95 is no more than 0.05."""
+
 Rows = Sequence[Mapping[str, Sequence[float]]]
 """Stored rows by ``Metric.counts``, one mapping a case."""
 
 
 def changes(metrics: Sequence[Metric], before: Rows, after: Rows) -> dict[str, float]:
-    """Give each metric's absolute change between two passes over the same cases, those that both have rows for."""
+    """Give each metric's absolute change between two passes, on the cases that both have rows for."""
     found: dict[str, float] = {}
     for metric in metrics:
         kind = metric.counts
-        both = [(old[kind], new[kind]) for old, new in zip(before, after, strict=True) if kind in old and kind in new]
+        both = [
+            (old[kind], new[kind])
+            for old, new in zip(before, after, strict=True)
+            if kind in old and kind in new
+        ]
         if both:
             old, new = (_score(metric, [pair[side] for pair in both]) for side in (0, 1))
             found[metric.name] = abs(old - new)
@@ -38,7 +46,7 @@ def _score(metric: Metric, cases: Sequence[Sequence[float]]) -> float:
 
 
 def floors(section: Mapping[str, Any] | None) -> dict[str, float]:
-    """Give metric -> noise floor from a suite's section: the largest change over the variants; empty if none was measured."""
+    """Give metric -> noise floor from a suite's section, the largest change over its variants."""
     found: dict[str, float] = {}
     for variant in (section or {}).get("variants", ()):
         for name, change in variant.get("changes", {}).items():
@@ -49,14 +57,21 @@ def floors(section: Mapping[str, Any] | None) -> dict[str, float]:
 def margin_below(gate: Gate, section: Mapping[str, Any] | None) -> str:
     """Say why a gate's margin cannot be held; empty where it can, and where no floor was measured."""
     floor = floors(section).get(gate.target.metric)
-    if section is None or floor is None or not isinstance(gate.condition, NotWorse) or gate.condition.margin >= floor:
+    if section is None or floor is None or not isinstance(gate.condition, NotWorse):
         return ""
-    return (f"the margin {number_text(gate.condition.margin)} is below the noise floor of {gate.target.metric}, {floor:.4f}: so much it "
-            f"moves on {section['n']} cases when the same weights only compute in another way")
+    if gate.condition.margin >= floor - ROUNDING:
+        return ""
+    return (
+        f"the margin {number_text(gate.condition.margin)} is below the noise floor of {gate.target.metric}, "
+        f"{floor:.4f}: so much it moves on {section['n']} cases when the same weights only "
+        "compute in another way"
+    )
 
 
-def noise_section(section: Mapping[str, Any], differences: Sequence[tuple[str, float | None]]) -> dict[str, Any]:
-    """Complete a suite's section for the record: the floor, and the metrics of which a difference lies below it."""
+def noise_section(
+    section: Mapping[str, Any], differences: Sequence[tuple[str, float | None]]
+) -> dict[str, Any]:
+    """Complete a suite's section for the record: the floor, and the metrics with a difference below it."""
     floor = floors(section)
-    below = [name for name, value in differences if value and abs(value) < floor.get(name, 0.0)]
+    below = [name for name, value in differences if value and abs(value) < floor.get(name, 0.0) - ROUNDING]
     return {**section, "floor": floor, "below": list(dict.fromkeys(below))}

@@ -25,7 +25,7 @@ TASK = MCQ()
 
 @dataclass
 class Shaky:
-    """A model whose replies to the questions in ``flips`` depend on the way of computing, here the batch size."""
+    """A model whose replies to the questions in ``flips`` depend on the way of computing: the batch size."""
 
     flips: tuple[str, ...]
     broken: str = ""
@@ -45,24 +45,44 @@ class Shaky:
 
 def suite(count: int = 8) -> Resolved:
     """Make questions q0, q1, ... of which A is right."""
-    cases = tuple(TASK.case(Record(Source("t", n), {"id": f"q{n}", "question": f"q{n} ?", "options": {"A": "x", "B": "y"}, "answer": "A"}))
-                  for n in range(count))
-    return Resolved(name="quiz", source=Source("t"), task=TASK, cases=cases, total=count, skips=(), gates=(),
-                    metrics=metrics_for(TASK, ["accuracy", "answered"]), pairs="all", signature="")
+    cases = tuple(
+        TASK.case(
+            Record(
+                Source("t", n),
+                {"id": f"q{n}", "question": f"q{n} ?", "options": {"A": "x", "B": "y"}, "answer": "A"},
+            )
+        )
+        for n in range(count)
+    )
+    return Resolved(
+        name="quiz",
+        source=Source("t"),
+        task=TASK,
+        cases=cases,
+        total=count,
+        skips=(),
+        gates=(),
+        metrics=metrics_for(TASK, ["accuracy", "answered"]),
+        pairs="all",
+        signature="",
+    )
 
 
 def measured(shaky: Shaky, *, count: int = 8, spec: object = FOLDER) -> dict:
     """Measure the floor of a model on all or some of the cases."""
     run = suite()
-    engine = Engine(lambda role, task: shaky.open(None, Settings()) if role == "candidate" else None)
+    engine = Engine(lambda role, _: shaky.open(None, Settings()) if role == "candidate" else None)
     found = engine.evaluations(run, [case.id for case in run.cases])
     return measure(run, found, spec, "float32", Settings(), count=count, opener=shaky.open)
 
 
 def test_replies_that_change_make_the_floor():
-    """Two of eight replies flip at another batch size: accuracy moves by a quarter, what is answered by nothing."""
+    """Two of eight replies flip at another batch size: accuracy moves by a quarter, ``answered`` not."""
     section = measured(Shaky(("q1", "q5")))
-    assert [(one["name"], one["changed"]) for one in section["variants"]] == [("batch size 1", 2), ("dtype bfloat16", 0)]
+    assert [(one["name"], one["changed"]) for one in section["variants"]] == [
+        ("batch size 1", 2),
+        ("dtype bfloat16", 0),
+    ]
     assert floors(section) == {"accuracy": 0.25, "answered": 0.0}
 
 
@@ -109,9 +129,16 @@ def test_sentinels_are_drawn_by_the_seed():
     assert sentinels(names, 90, 0, "quiz") == names
 
 
-@pytest.mark.parametrize(("gate", "held"), [
-    ("accuracy not worse than baseline by 0.2", False), ("accuracy not worse than reference by 0.25", True),
-    ("accuracy >= 0.1", True), ("accuracy better than baseline", True), ("answered not worse than baseline by 0", True)])
+@pytest.mark.parametrize(
+    ("gate", "held"),
+    [
+        ("accuracy not worse than baseline by 0.2", False),
+        ("accuracy not worse than reference by 0.25", True),
+        ("accuracy >= 0.1", True),
+        ("accuracy better than baseline", True),
+        ("answered not worse than baseline by 0", True),
+    ],
+)
 def test_a_margin_below_the_floor_cannot_be_held(gate, held):
     """Only a non-inferiority margin that is smaller than the floor is refused, with both numbers."""
     why = margin_below(parse_gate(gate), measured(Shaky(("q1", "q5"))))
@@ -128,6 +155,9 @@ def test_without_a_floor_nothing_is_refused():
 
 def test_differences_below_the_floor_are_marked():
     """Named once; no difference at all needs no mark."""
-    section = noise_section(measured(Shaky(("q1", "q5"))), [("accuracy", 0.1), ("accuracy", -0.2), ("answered", 0.0), ("ece", 0.3)])
+    section = noise_section(
+        measured(Shaky(("q1", "q5"))),
+        [("accuracy", 0.1), ("accuracy", -0.2), ("answered", 0.0), ("ece", 0.3)],
+    )
     assert section["below"] == ["accuracy"]
     assert noise_section(section, [("accuracy", 0.25), ("accuracy", None)])["below"] == []
