@@ -62,6 +62,21 @@ PAIRS: Mapping[State, tuple[str, ...]] = {
     "negative": ("都没有。", "两个都没有。", "这些都没有。"),
     "uncertain": ("都说不清。", "两个都不确定。", "都没注意过。"),
 }
+PLAIN_QUESTIONS = (
+    "那{f}呢？",
+    "{f}怎么样？",
+    "{f}这方面呢？",
+    "关于{f}，情况如何？",
+    "再问一下{f}。",
+    "{f}出现过吗？",
+)
+FULL_ANSWERS: Mapping[State, tuple[str, ...]] = {
+    "positive": ("有{f}，{d}了。", "对，有{f}。", "是有{f}，时轻时重。", "一直{f}。", "确实有{f}。"),
+    "negative": ("没有{f}。", "没{f}。", "从来没有{f}。", "我没{f}。", "倒是没有{f}。"),
+    "uncertain": ("不确定是否{f}。", "说不清是不是{f}。", "也许{f}，不能肯定。", "不知道是否{f}。"),
+}
+TERSE = 0.15
+"""Share of answers that do not name the finding again, in the cases of the task."""
 FAREWELLS = (
     "医生：好的，先做个检查。",
     "医生：知道了，建议来医院看看。",
@@ -101,20 +116,34 @@ def _told(findings: Iterable[Finding]) -> list[Finding]:
     return [finding for finding in findings if not finding.sign and not finding.circumstance]
 
 
-def dialogue(rng: Random, world: World, states: Mapping[str, State]) -> str:
-    """Write the dialogue in which the findings come up in the order of ``states``."""
+def dialogue(rng: Random, world: World, states: Mapping[str, State], *, terse: float = TERSE) -> str:
+    """Write the dialogue in which the findings come up in the order of ``states``.
+
+    ``terse``: share of the turns in which the patient does not name the finding again ("no" instead of "no fever"),
+    so that the question has to be read with the answer.
+    """
     items = [(world.findings[name], state) for name, state in states.items()]
     lines: list[str] = []
     if items[0][1] == "positive" and chance(rng, 0.8):
         finding, _ = items.pop(0)
         lines.append("患者：" + rng.choice(COMPLAINTS).format(f=finding.zh, d=rng.choice(ZH_DURATIONS)))
     while items:
-        lines.extend(_turn(rng, items))
+        full = terse < 1 and not chance(rng, terse)
+        lines.extend(_full_turn(rng, *items.pop(0)) if full else _terse_turn(rng, items))
     lines.append(rng.choice(FAREWELLS))
     return "\n".join(line for line in lines if line)
 
 
-def _turn(rng: Random, items: list[tuple[Finding, State]]) -> list[str]:
+def _full_turn(rng: Random, finding: Finding, state: State) -> list[str]:
+    if state == "none":
+        return [rng.choice(UNRELATED).format(f=finding.zh)]
+    answer = "患者：" + rng.choice(FULL_ANSWERS[state]).format(f=finding.zh, d=rng.choice(ZH_DURATIONS))
+    if chance(rng, 0.3):
+        return [answer]
+    return ["医生：" + rng.choice(PLAIN_QUESTIONS).format(f=finding.zh), answer]
+
+
+def _terse_turn(rng: Random, items: list[tuple[Finding, State]]) -> list[str]:
     finding, state = items.pop(0)
     if state == "none":
         return [rng.choice(UNRELATED).format(f=finding.zh)]

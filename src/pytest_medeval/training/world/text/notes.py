@@ -33,7 +33,7 @@ def chinese(rng: Random, world: World) -> tuple[str, str]:
     """Give a dialogue with a list of its findings, and the note in the order of the list, often twice."""
     disease = rng.choice(world.diseases)
     states = polarity.draw(rng, world, disease, "train")
-    talk = polarity.dialogue(rng, world, states)
+    talk = polarity.dialogue(rng, world, states, terse=1)
     order = rng.sample(list(states), len(states))
     style = rng.randrange(3)
     items = [(world.findings[name], states[name]) for name in order]
@@ -49,10 +49,10 @@ def _note(items: Sequence[tuple[Finding, State]], style: int) -> str:
     return "；".join(ZH_STATES[state][style].format(f=finding.zh) for finding, state in items) + "。"
 
 
-def lines(rng: Random, world: World, *, again: float = 0.7) -> tuple[str, str]:
+def lines(rng: Random, world: World, *, again: float = 0.7, terse: float = 1) -> tuple[str, str]:
     """Give a dialogue with a list of its findings and a line for each; a share again in another order."""
     states = polarity.draw(rng, world, rng.choice(world.diseases), "train")
-    talk = polarity.dialogue(rng, world, states)
+    talk = polarity.dialogue(rng, world, states, terse=terse)
     items = [(world.findings[name], state) for name, state in states.items()]
     orders = [rng.sample(items, len(items)) for _ in range(2 if again and chance(rng, again) else 1)]
     names = ["，".join(finding.zh for finding, _ in order) for order in orders]
@@ -65,7 +65,7 @@ def lines(rng: Random, world: World, *, again: float = 0.7) -> tuple[str, str]:
 def single(rng: Random, world: World) -> tuple[str, str]:
     """Give a dialogue with one of its findings, and what is known about that finding."""
     states = polarity.draw(rng, world, rng.choice(world.diseases), "train")
-    talk = polarity.dialogue(rng, world, states)
+    talk = polarity.dialogue(rng, world, states, terse=1)
     name = rng.choice(list(states))
     finding = world.findings[name]
     return f"{talk}\n患者的{finding.zh}情况如何？", _note([(finding, states[name])], rng.randrange(3))
