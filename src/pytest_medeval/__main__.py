@@ -14,6 +14,7 @@ COMMANDS = Table(
     {
         "agreement": "pytest_medeval.commands.agreement:main",
         "cache": "pytest_medeval.commands.cache:main",
+        "chat": "pytest_medeval.commands.chat:main",
         "runs": "pytest_medeval.commands.runs:main",
     },
 )

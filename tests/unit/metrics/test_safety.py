@@ -96,7 +96,7 @@ def test_rates_of_rules_have_wilsons_interval():
 
 
 def test_every_shipped_rule_has_examples_in_both_languages():
-    """The examples are the rules' tests: each rule has some that keep and that break it, in both languages."""
+    """The examples are the rules' tests: some that keep and some that break a rule, in both languages."""
     for rule in tomllib.loads(SHIPPED.read_text(encoding="utf-8"))["rule"]:
         for kind in ("keeps", "breaks"):
             scripts = {example.isascii() for example in rule[kind] if example and "’" not in example}

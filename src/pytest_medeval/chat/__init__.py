@@ -1,0 +1,1 @@
+"""Talk to candidate and baseline side by side, and keep what went wrong as a case."""
