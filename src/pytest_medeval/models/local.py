@@ -48,8 +48,7 @@ class LocalModel:
         self._context = int(getattr(config, "max_position_embeddings", None) or 1 << 30)
         self._ends = prompter.end_tokens() | _end_tokens(base.model)
         if base.plain is None:
-            with base.using(None) as model:
-                base.plain = why_plain(model)
+            base.plain = why_plain(base.using(None))
         if base.plain:
             self.notices.append(f"{identity.spec}: computed without shared prefixes: {base.plain}")
 
@@ -79,7 +78,8 @@ class LocalModel:
         """Take batches from ``work`` with the adapter on; between them nothing of the process is changed."""
         batches_of_answers = work(self._base.model)
         while True:
-            with quiet(), torch.inference_mode(), self._base.using(self.identity.adapter):
+            with quiet(), torch.inference_mode():
+                self._base.using(self.identity.adapter)
                 found = next(batches_of_answers, None)
             if found is None:
                 return

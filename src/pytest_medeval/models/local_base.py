@@ -24,6 +24,9 @@ _LOGS: Any = transformers_logging
 _CAUSAL: Any = transformers.AutoModelForCausalLM
 _PEFT: Any = peft
 
+_UNKNOWN = ""
+"""What is switched on while peft loads an adapter: nobody relies on it."""
+
 PROBE = 16
 """Tokens of the prompt on which an adapter must change the logits."""
 
@@ -43,16 +46,24 @@ class Base:
     """Why the fast paths cannot be used; empty when they can, ``None`` before it was tried."""
     adapters: dict[str, str] = field(default_factory=dict)
     """SHA-256 of an adapter -> its name within peft."""
+    active: str | None = None
+    """Name within peft of the adapter that is switched on; ``None`` for the bare base."""
 
-    @contextlib.contextmanager
-    def using(self, adapter: str | None) -> Iterator[Any]:
+    def using(self, adapter: str | None) -> Any:
         """Switch to an adapter (its SHA-256), or to the bare base, and give the model."""
-        if self.wrapped is not None:
-            self.wrapped.base_model.disable_adapter_layers()
-            if adapter is not None:
-                self.wrapped.base_model.enable_adapter_layers()
-                self.wrapped.set_adapter(self.adapters[adapter], inference_mode=True)
-        yield self.model
+        self.switch(None if adapter is None else self.adapters[adapter])
+        return self.model
+
+    def switch(self, name: str | None) -> None:
+        """Switch to an adapter by its name within peft; it stays on until the next switch."""
+        if self.wrapped is None or self.active == name:
+            return
+        self.wrapped.base_model.disable_adapter_layers()
+        if name is not None:
+            self.wrapped.base_model.enable_adapter_layers()
+            self.wrapped.set_adapter(name)
+            self.wrapped.requires_grad_(False)
+        self.active = name
 
 
 _BASES: dict[tuple[str | None, str | None, str | None], Base] = {}
@@ -123,38 +134,34 @@ def _load(folder: Path, identity: Identity) -> Any:
 
 def _attach(base: Base, folder: Path, digest: str) -> None:
     """Put an adapter into a loaded base: all of its keys must find a place, and the logits must change."""
-    name = f"adapter{len(base.adapters)}"
+    name = f"adapter{len(base.wrapped.peft_config) if base.wrapped else 0}"
+    base.active = _UNKNOWN
     try:
         config = _PEFT.PeftConfig.from_pretrained(folder)
         config.inference_mode = True
         if base.wrapped is None:
-            base.wrapped = _PEFT.PeftModel(
-                base.model, config, adapter_name=name, autocast_adapter_dtype=False
-            )
-        result = base.wrapped.load_adapter(
-            str(folder), name, is_trainable=False, autocast_adapter_dtype=False
-        )
+            base.wrapped = _PEFT.PeftModel(base.model, config, name, autocast_adapter_dtype=False)
+        result = base.wrapped.load_adapter(str(folder), name, autocast_adapter_dtype=False)
     except Exception as error:
-        raise MedevalError(
-            f"{folder}: the adapter does not go into its base: {_first_line(error)}"
-        ) from error
+        reason = _first_line(error)
+        raise MedevalError(f"{folder}: the adapter does not go into its base: {reason}") from error
     for what, keys in (("missing", result.missing_keys), ("unexpected", result.unexpected_keys)):
         if keys:
             raise MedevalError(f"{folder}: {len(keys)} LoRA keys are {what}, the first is {min(keys)!r}")
+    _prove(base, folder, name)
     base.adapters[digest] = name
-    base.wrapped.requires_grad_(False)
-    _prove(base, folder, digest)
 
 
-def _prove(base: Base, folder: Path, digest: str) -> None:
+def _prove(base: Base, folder: Path, name: str) -> None:
     """Compare the logits of a probe prompt with the adapter on and off."""
     size = base.model.get_input_embeddings().weight.shape[0]
     probe = torch.arange(PROBE, device=base.model.device).mul(7919).remainder(size)[None]
+    logits = []
     with torch.inference_mode():
-        with base.using(digest) as model:
-            tuned = model(probe, use_cache=False).logits
-        with base.using(None) as model:
-            plain = model(probe, use_cache=False).logits
+        for adapter in (name, None):
+            base.switch(adapter)
+            logits.append(base.model(probe, use_cache=False).logits)
+    tuned, plain = logits
     if not bool(tuned.isfinite().all()):
         raise MedevalError(f"{folder}: with this adapter the model gives logits that are not finite")
     if torch.equal(tuned, plain):

@@ -20,7 +20,7 @@ from pytest_medeval.models.local_attention import TREE, BufferCache, attending, 
 from pytest_medeval.models.local_memory import Budget, halving
 from pytest_medeval.models.local_prompts import Prompt
 from pytest_medeval.models.plan import batches
-from pytest_medeval.models.tree import Numbers, Tree, pack, shared_prefixes
+from pytest_medeval.models.tree import Group, Numbers, Tree, pack, shared_prefixes
 
 GROUP_COST = 512
 """Tokens that a shared beginning must save before it is computed apart: about one forward pass."""
@@ -65,23 +65,21 @@ class Scorer:
     def score(self, prompts: Sequence[Prompt]) -> Iterator[list[tuple[int, tuple[float, ...]]]]:
         """Give, a batch at a time, the index of each prompt with the log-likelihoods of its choices."""
         for group in shared_prefixes([prompt.ids[:-1] for prompt in prompts], cost=self.cost):
-            prefix = prompts[group.members[0]].ids[: group.shared]
-            yield from self._group(
-                prefix, [make_row(index, prompts[index], group.shared) for index in group.members]
-            )
+            yield from self._group(group, prompts)
 
-    def _group(
-        self, prefix: tuple[int, ...], rows: list[Row]
-    ) -> Iterator[list[tuple[int, tuple[float, ...]]]]:
-        lengths = [len(row.tree.tokens) for row in rows]
-        fitting = self.budget.rows_of(len(prefix) + max(lengths))
+    def _group(self, group: Group, prompts: Sequence[Prompt]) -> Iterator[list[tuple[int, tuple[float, ...]]]]:
+        """Score prompts that share a beginning; trees are laid out a batch at a time, for there may be many."""
+        lengths = [_longest_tree(prompts[index]) - group.shared for index in group.members]
+        fitting = self.budget.rows_of(group.shared + max(lengths))
         plan = list(batches(lengths, tokens=self.budget.tokens, rows=fitting))
         cache = None
-        if prefix:
-            cache = BufferCache(self._layers, max(map(len, plan)), len(prefix) + max(lengths))
-            self._root(prefix, cache)
+        if group.shared:
+            cache = BufferCache(self._layers, max(map(len, plan)), group.shared + max(lengths))
+            self._root(prompts[group.members[0]].ids[: group.shared], cache)
         for batch in plan:
-            yield from halving([rows[place] for place in batch], lambda some: self._batch(some, cache))
+            chosen = [group.members[place] for place in batch]
+            rows = [make_row(index, prompts[index], group.shared) for index in chosen]
+            yield from halving(rows, lambda some: self._batch(some, cache))
 
     def _root(self, prefix: tuple[int, ...], cache: BufferCache) -> None:
         """Compute the shared beginning once."""
@@ -114,6 +112,11 @@ class Scorer:
             (row.request, tuple(np.bincount(row.owner, part).tolist()))
             for row, part in zip(rows, parts, strict=True)
         ]
+
+
+def _longest_tree(prompt: Prompt) -> int:
+    """Bound the nodes of a prompt's tree: choices that begin alike make it smaller."""
+    return len(prompt.ids) + sum(len(choice) - 1 for choice in prompt.choices)
 
 
 def _padded(rows: Sequence[Row]) -> tuple[Numbers, Numbers, Numbers]:

@@ -1,0 +1,92 @@
+"""Greedy replies: one preallocated cache against Transformers' ``generate``, alone and in its best batches.
+
+Needs ``pip install 'pytest-medeval[local]'``. The model is random (no download), the prompts are MedQA's questions
+of very different lengths; every way makes the same number of tokens in float32. Usage:
+``python benchmarks/generation.py [--prompts 64] [--new-tokens 64] [--runs 5] [--threads 2]``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+import random_model
+from pytest_medeval.models import Settings, parse_spec
+from pytest_medeval.models.identity import identify
+from pytest_medeval.models.local import LocalModel, load_local
+from pytest_medeval.models.local_base import quiet
+from pytest_medeval.models.local_generate import Task, generate_lean, generate_plain
+from pytest_medeval.types import Message, Request
+
+Way = Callable[[], dict[int, list[int]]]
+
+
+def make_tasks(model: LocalModel, options: argparse.Namespace) -> list[Task]:
+    """Make prompts of different lengths, the longest first, that never end before the limit."""
+    items = random_model.questions(options.prompts, options.data)
+    requests = [Request((Message("user", str(item["question"])),)) for item in items]
+    prompts = [model._prompter.encode(request).ids for request in requests]  # noqa: SLF001 - no public tokeniser
+    order = sorted(range(len(prompts)), key=lambda index: -len(prompts[index]))
+    return [Task(index, prompts[index], options.new_tokens, lambda _: False) for index in order]
+
+
+def in_batches(tasks: list[Task], size: int, run: Callable[[list[Task]], list[Task]]) -> Way:
+    """Answer length-sorted batches of ``size``; give the token ids of each prompt's reply."""
+
+    def way() -> dict[int, list[int]]:
+        found: dict[int, list[int]] = {}
+        for start in range(0, len(tasks), size):
+            batch = tasks[start : start + size]
+            for task in batch:
+                task.found.clear()
+            with quiet(), torch.inference_mode():
+                found |= {task.index: list(task.found) for task in run(batch)}
+        return found
+
+    return way
+
+
+def main() -> None:
+    """Print one line a way: tokens a second, ratio to the lean loop, replies that equal those made alone."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--prompts", type=int, default=64)
+    parser.add_argument("--new-tokens", type=int, default=64)
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--data", type=Path, default=random_model.DATA)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        size = random_model.make_model(Path(name), options.data)
+        spec = parse_spec(name, Path(name))
+        settings = Settings(device="cpu", dtype="float32", threads=options.threads)
+        model = load_local(spec, identify(spec, settings), settings)
+    inner, tasks = model._base.model, make_tasks(model, options)  # noqa: SLF001 - the ways below it are compared
+
+    def lean(batch: list[Task]) -> list[Task]:
+        return generate_lean(inner, batch, set(), tokens=model._budget.tokens)  # noqa: SLF001 - as above
+
+    def plain(batch: list[Task]) -> list[Task]:
+        return generate_plain(inner, batch, set())
+
+    ways = {"lean_64": in_batches(tasks, 64, lean), "generate_1": in_batches(tasks, 1, plain)}
+    ways |= {f"generate_{rows}": in_batches(tasks, rows, plain) for rows in (8, 16, 32)}
+    replies: dict[str, dict[int, list[int]]] = {}
+
+    def kept(name: str, way: Way) -> Callable[[], None]:
+        return lambda: replies.update({name: way()})
+
+    seconds = random_model.alternate(options.runs, **{name: kept(name, way) for name, way in ways.items()})
+    tokens = len(tasks) * options.new_tokens
+    print(f"{size / 1e6:.1f} M random weights, float32, {random_model.machine(options.threads)}")
+    print(f"{'':12} {'tokens/s':>9} {'lean is':>8} {'equal to alone':>15}")
+    for way, taken in seconds.items():
+        same = sum(replies[way][index] == reply for index, reply in replies["generate_1"].items())
+        print(f"{way:12} {tokens / taken:9.0f} {taken / seconds['lean_64']:7.2f}x {same:11d}/{len(tasks)}")
+
+
+if __name__ == "__main__":
+    main()
