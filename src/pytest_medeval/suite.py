@@ -213,19 +213,19 @@ def _shots(suite: Suite, task: Task, cases: Sequence[Case], settings: Settings) 
     from pytest_medeval.tasks.shots import Shots, check_shots, draw, usable
 
     try:
-        count, file, by = check_shots(suite.shots, suite.shots_from, suite.shots_by, task)
+        count, file, by, shown = check_shots(suite.shots, suite.shots_from, suite.shots_by, task)
         paths = _expand(file, Path(suite.source.file).parent, settings, expand)
     except MedevalError as mistake:
         raise MedevalError(f"{suite.source}: {mistake}") from None
     read = [case for path in paths for case in read_cases(path, task, suite.format)[0]]
-    pool, asked, repeated = usable(read, cases, task)
+    pool, asked, repeated = usable(read, cases, shown)
     if len(pool) < count:
         raise MedevalError(
             f"{suite.source}: shots is {count}, and {file} has {len(pool)} usable examples "
             f"(left out: {asked} that the suite itself asks, {repeated} that occur twice)"
         )
-    shown = draw(pool, count, settings.seed, task) if by == "seed" else tuple(pool)
-    return Shots(count=count, by=by, source=file, pool=shown, usable=len(pool), asked=asked, repeated=repeated)
+    drawn = draw(pool, count, settings.seed, shown) if by == "seed" else tuple(pool)
+    return Shots(count=count, by=by, source=file, pool=drawn, usable=len(pool), asked=asked, repeated=repeated)
 
 
 def _measures(suite: Suite, task: Task, cases: Sequence[Case], settings: Settings) -> tuple[tuple[Metric, ...], tuple[Gate, ...]]:

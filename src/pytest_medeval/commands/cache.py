@@ -35,7 +35,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(prog="python -m pytest_medeval cache", description=__doc__, allow_abbrev=False)
-    common = argparse.ArgumentParser(add_help=False)
+    common = Parser(add_help=False)
     common.add_argument("--cache", type=Path, default=DEFAULT, metavar="DIR", help=f"default: {DEFAULT}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
     told = "count replies, their size, the models that gave them, when they were last used"
@@ -47,17 +47,20 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _told(path: Path, info: CacheInfo) -> Iterator[str]:
-    yield f"{path}: {info.answers} replies, {_size(info.size)} of at most {_size(LIMIT)}, {_size(path.stat().st_size)} on disk"
+    disk = _size(path.stat().st_size)
+    yield f"{path}: {_replies(info.answers)}, {_size(info.size)} of at most {_size(LIMIT)}, {disk} on disk"
     if info.oldest is not None and info.newest is not None:
         yield f"last used between {_day(info.oldest)} and {_day(info.newest)} (UTC)"
     for fingerprint, count in sorted(info.models.items(), key=lambda item: (-item[1], item[0])):
-        yield f"  {count:>8} replies of sha256 {fingerprint[:12]}"
+        yield f"  sha256 {fingerprint[:12]}: {_replies(count)}"
 
 
 def _confirmed(store: Store) -> bool:
     """Ask on the terminal; without one, ``--yes`` has to be given."""
     if not sys.stdin.isatty():
-        raise MedevalError("cache clear asks before it removes, and there is no terminal to ask on; accepted: --yes")
+        raise MedevalError(
+            "cache clear asks before it removes, and there is no terminal to ask on; accepted: --yes"
+        )
     sys.stdout.write(f"remove all replies in {store.path.parent}? [y/N] ")
     sys.stdout.flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes")
@@ -73,6 +76,10 @@ def _size(count: int) -> str:
     while value >= 1024 and len(units) > 1:  # noqa: PLR2004 - of binary units
         value, units = value / 1024, units[1:]
     return f"{count} B" if units[0] == "B" else f"{value:.1f} {units[0]}"
+
+
+def _replies(count: int) -> str:
+    return "1 reply" if count == 1 else f"{count} replies"
 
 
 def _day(moment: int) -> str:

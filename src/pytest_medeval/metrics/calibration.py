@@ -1,7 +1,7 @@
 """Multiple choice: how sure the model was, and how right it was when it was sure.
 
-Confidence is the probability of the predicted option among those offered. Replies from which a letter was read have
-none: they are left out, and where no option was scored the metrics are NaN, that is absent.
+Confidence is the probability of the predicted option among those offered. Replies from which a letter was
+read have none: they are left out, and where no option was scored the metrics are NaN, that is absent.
 """
 
 from __future__ import annotations
@@ -59,12 +59,13 @@ def ece(task: MCQ) -> Measure:
 def aurc(task: MCQ) -> Measure:
     """AURC, area under the risk-coverage curve: 1/n * sum over i of (1/i * sum over j <= i of e_j).
 
-    Replies in descending order of confidence; e_j: 1 for a wrong one, else 0. It is the mean error rate over all
-    shares of questions that could be answered when the least sure ones are left to a person. They are cut into 20
-    bins of equal mass, and those of a bin (as all that are equally sure) count as in random order: exact up to 20
-    questions, beyond that the area of the curve through the bins' ends. Resamples keep the bins of the whole sample.
-    Source: El-Yaniv and Wiener 2010; Geifman et al. 2019, section 2. Range 0 to 1, lower is better; confidence that
-    says nothing gives the error rate. NaN, that is absent, where no option was scored; no score for a single case.
+    Replies in descending order of confidence; e_j: 1 for a wrong one, else 0. It is the mean error rate
+    over all shares of questions that could be answered when the least sure ones are left to a person. They
+    are cut into 20 bins of equal mass, and those of a bin (as all that are equally sure) count as in random
+    order: exact up to 20 questions, beyond that the area of the curve through the bins' ends. Resamples
+    keep the bins of the whole sample. Source: El-Yaniv and Wiener 2010; Geifman et al. 2019, section 2.
+    Range 0 to 1, lower is better; confidence that says nothing gives the error rate. NaN, that is absent,
+    where no option was scored; no score for a single case.
 
     >>> from pytest_medeval.tasks.mcq import MCQ
     >>> metric = aurc(MCQ())
@@ -73,18 +74,21 @@ def aurc(task: MCQ) -> Measure:
     0.2778
     """
     parts = (f"bins:{RISK_BINS}", "mass:equal", "conf:top")
-    return measure(task, "aurc", partial(_spread, bins=RISK_BINS), _fold_area, *parts, direction=-1, per_case=False)
+    return measure(
+        task, "aurc", partial(_spread, bins=RISK_BINS), _fold_area, *parts, direction=-1, per_case=False
+    )
 
 
 def wrong_at_high_confidence(task: MCQ) -> Measure:
-    """Share of all questions answered wrongly with confidence 0.9 or more: #(wrong and p >= 0.9) / #questions.
+    """Share of questions answered wrongly with confidence 0.9 or more: #(wrong and p >= 0.9) / #questions.
 
-    The errors that no threshold on confidence would have caught. Ours; its complement among the sure ones is the
-    selective accuracy of El-Yaniv and Wiener 2010. Range 0 to 1, lower is better. NaN, that is absent, where no
-    option was scored.
+    The errors that no threshold on confidence would have caught. Ours; its complement among the sure ones
+    is the selective accuracy of El-Yaniv and Wiener 2010. Range 0 to 1, lower is better. NaN, that is
+    absent, where no option was scored.
 
     >>> from pytest_medeval.tasks.mcq import MCQ
-    >>> wrong_at_high_confidence(MCQ()).expand(np.array([[0, 1, 0.9, 1.6], [0, 1, 0.8, 1.2], [0, 0, 1, 0]])).tolist()
+    >>> rows = np.array([[0, 1, 0.9, 1.6], [0, 1, 0.8, 1.2], [0, 0, 1, 0]])
+    >>> wrong_at_high_confidence(MCQ()).expand(rows).tolist()
     [[1.0, 1.0], [0.0, 1.0], [0.0, 1.0]]
     """
     sure = averaged(lambda asked: ~right(asked) & (asked[..., CONFIDENCE] >= SURE), _scored)
@@ -92,14 +96,19 @@ def wrong_at_high_confidence(task: MCQ) -> Measure:
 
 
 def reliability(rows: FloatArray) -> list[dict[str, float]]:
-    """Give the reliability diagram of stored rows (n, r): for each bin of ``ece`` that is not empty, from the least
-    sure on, ``n`` (questions; of a question in several orders each counts for its share), mean ``confidence``,
-    ``accuracy``.
+    """Give the reliability diagram of stored rows (n, r), for each bin of ``ece`` from the least sure on.
+
+    ``n``: questions (of a question in several orders each counts for its share); mean ``confidence``;
+    ``accuracy``. Empty bins are left out.
     """
     if not len(rows):
         return []
     counts = np.moveaxis(_spread(rows, bins=BINS).sum(axis=0).reshape(3, BINS), -1, 0)
-    return [{"n": float(n), "confidence": float(sure / n), "accuracy": float(good / n)} for n, good, sure in counts if n]
+    return [
+        {"n": float(n), "confidence": float(sure / n), "accuracy": float(good / n)}
+        for n, good, sure in counts
+        if n
+    ]
 
 
 def _scored(asked: FloatArray) -> FloatArray:
@@ -130,8 +139,10 @@ def _fold_gaps(total: FloatArray) -> FloatArray:
 
 
 def _fold_area(total: FloatArray) -> FloatArray:
-    """Sum the risk at every coverage: within a bin of error rate s that begins at n0 questions with e0 errors it is
-    (e0 + s (i - n0)) / i for the i-th, and the sum of 1 / i is a difference of digamma functions.
+    """Sum the risk at every coverage.
+
+    Within a bin of error rate s that begins at n0 questions with e0 errors it is (e0 + s (i - n0)) / i for
+    the i-th, and the sum of 1 / i is a difference of digamma functions.
     """
     from scipy.special import digamma
 

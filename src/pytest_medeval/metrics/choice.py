@@ -1,7 +1,7 @@
 """Multiple choice: right or wrong, and which letters are mistaken for which.
 
-A question that was asked in several orders of its options has a reply to each: every metric is then the mean over
-the orders of a question, and each question counts once.
+A question that was asked in several orders of its options has a reply to each: every metric is then the
+mean over the orders of a question, and each question counts once.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ def row(case: MCQCase, reply: Reply) -> Sequence[float]:
     gold = LETTERS.index(case.answer)
     if not reply.parts:
         return _columns(gold, reply)
-    found = [value for by, part in enumerate(reply.parts) for value in _columns((gold - by) % len(case.options), part)]
+    golds = ((gold - by) % len(case.options) for by in range(len(reply.parts)))
+    found = [value for own, part in zip(golds, reply.parts, strict=True) for value in _columns(own, part)]
     return found + [UNUSED] * (WIDTH * len(LETTERS) - len(found))
 
 
@@ -122,8 +123,8 @@ def macro_f1(task: MCQ) -> Measure:
 def confusion(rows: FloatArray) -> tuple[tuple[str, ...], NDArray[np.int64]]:
     """Count gold letters (rows) against predicted ones: the letters that occur, and a matrix (L, L + 1).
 
-    The last column counts questions without an answer. Of a question in several orders each counts, by the letters
-    that were shown.
+    The last column counts questions without an answer. Of a question in several orders each counts, by the
+    letters that were shown.
 
     >>> confusion(np.array([[0, 1, -1, -1], [1, -1, -1, -1]]))
     (('A', 'B'), array([[0, 1, 0],
@@ -157,7 +158,7 @@ def measure(
 
 
 def orders(rows: FloatArray) -> tuple[FloatArray, NDArray[np.bool_]]:
-    """Take stored rows (..., 4 o) apart: the columns of each order (..., o, 4), and which orders were asked (..., o)."""
+    """Take rows (..., 4 o) apart: the columns of each order (..., o, 4), which orders were asked (..., o)."""
     asked = rows.reshape(*rows.shape[:-1], -1, WIDTH)
     return asked, asked[..., GOLD] >= 0
 

@@ -1,4 +1,4 @@
-"""Multiple choice in all cyclic orders of the options: does the answer hang on the order?"""
+"""Multiple choice in all cyclic orders of the options: whether the answer hangs on the order."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 
 
 def consistency(task: MCQ) -> Measure:
-    """Share of questions answered with the same option in every cyclic order: #(all orders agree) / #questions.
+    """Share of questions answered alike in every cyclic order: #(all orders name one option) / #questions.
 
-    Order r shows at place p the option that stands at place p + r of the order as written. An order without an answer
-    agrees with none. Source: the sensitivity to option order of Pezeshkpour and Hruschka 2024, section 2, over cyclic
-    orders. Range 0 to 1, higher is better; a model that always says the same letter has 0. Needs ``rotations=True``.
+    Order r shows at place p the option that stands at place p + r of the order as written. An order without
+    an answer agrees with none. Source: the sensitivity to option order of Pezeshkpour and Hruschka 2024,
+    section 2, over cyclic orders. Range 0 to 1, higher is better; a model that always says the same letter
+    has 0. Needs ``rotations=True``.
 
     >>> from pytest_medeval.tasks.mcq import MCQ
     >>> metric = consistency(MCQ(rotations=True))
@@ -31,13 +32,14 @@ def consistency(task: MCQ) -> Measure:
 
 
 def position_bias(task: MCQ) -> Measure:
-    """Largest deviation of a place's share of predictions from an even share: max over places p of |s_p - e_p|.
+    """Largest deviation of a place's share of predictions from an even one: max over places p of |s_p - e_p|.
 
-    s_p: share of predictions that name the letter at place p; e_p: 1/K averaged over questions with K options, 0
-    where K <= p. Over all cyclic orders the right option stands at each place equally often, so a model that heeds
-    only the options' content, rightly or wrongly, has 0. Orders without an answer are left out of both. Source: token
-    and position bias of Zheng et al. 2024, section 2, measured as a deviation of shares. Range 0 to 1 - 1/K, lower is
-    better; NaN without any answer; no score for a single case. Needs ``rotations=True``.
+    s_p: share of predictions that name the letter at place p; e_p: 1/K averaged over questions with K
+    options, 0 where K <= p. Over all cyclic orders the right option stands at each place equally often, so
+    a model that heeds only the options' content, rightly or wrongly, has 0. Orders without an answer are
+    left out of both. Source: token and position bias of Zheng et al. 2024, section 2, measured as a
+    deviation of shares. Range 0 to 1 - 1/K, lower is better; NaN without any answer; no score for a single
+    case. Needs ``rotations=True``.
 
     >>> from pytest_medeval.tasks.mcq import MCQ
     >>> metric = position_bias(MCQ(rotations=True))
@@ -50,7 +52,9 @@ def position_bias(task: MCQ) -> Measure:
 
 def _rotated(task: MCQ, name: str) -> MCQ:
     if not task.rotations:
-        raise MedevalError(f"metric {name!r} needs rotations=True: it compares replies to several orders of the options")
+        raise MedevalError(
+            f"metric {name!r} needs rotations=True: it compares replies to several orders of the options"
+        )
     return task
 
 
@@ -64,7 +68,7 @@ def _spread_agreement(rows: FloatArray) -> FloatArray:
 
 
 def _spread_places(rows: FloatArray) -> FloatArray:
-    """Give, for each place: share of predictions less the even share (n, 10), and whether there is any (n, 1)."""
+    """Give, for each place: share of predictions less the even share (n, 10); whether there is any (n, 1)."""
     asked, there = orders(rows)
     places = np.arange(len(LETTERS))
     named = there & (asked[..., PREDICTED] >= 0)
@@ -72,7 +76,9 @@ def _spread_places(rows: FloatArray) -> FloatArray:
     said = ((asked[..., PREDICTED, None] == places) & named[..., None]).sum(axis=-2)
     options = there.sum(axis=-1)[..., None]
     even = ratio((places < options).astype(np.float64), options.astype(np.float64), 0.0)
-    deviation = np.where(answered > 0, ratio(said.astype(np.float64), answered.astype(np.float64), 0.0) - even, 0.0)
+    deviation = np.where(
+        answered > 0, ratio(said.astype(np.float64), answered.astype(np.float64), 0.0) - even, 0.0
+    )
     return np.concatenate([deviation, (answered > 0).astype(np.float64)], axis=-1)
 
 

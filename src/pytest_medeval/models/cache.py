@@ -40,8 +40,9 @@ _NEW = f"""
 
 @dataclass(frozen=True, slots=True)
 class CacheInfo:
-    """What a cache holds: stored answers, their size, how many each model (by fingerprint) gave, and the Unix times at
-    which the answers used longest ago and last were used; a day is as exact as these are.
+    """What a cache holds: stored answers, their size, how many each model (by fingerprint) gave.
+
+    ``oldest``, ``newest``: Unix times of last use, exact to a day; None where nothing is stored.
     """
 
     answers: int = 0
@@ -101,10 +102,10 @@ class Store:
                 total -= size
 
     def info(self) -> CacheInfo:
-        """Count what is stored and change nothing; ``MedevalError`` for a file that is no cache of this version."""
+        """Count what is stored and change nothing; ``MedevalError`` for a file that is no cache of ours."""
         if not self.path.is_file():
             return CacheInfo()
-        query = "SELECT model, count(*), sum(length(answer)), min(used), max(used) FROM answers GROUP BY model"
+        query = "SELECT model, count(*), sum(length(answer)), min(used), max(used) FROM answers GROUP BY 1"
         try:
             where = f"{self.path.absolute().as_uri()}?mode=ro"
             with contextlib.closing(sqlite3.connect(where, uri=True, timeout=_WAIT)) as base:
@@ -113,11 +114,14 @@ class Store:
                     raise _ForeignError(f"schema {schema}")
                 rows = base.execute(query).fetchall()
         except sqlite3.Error as error:
-            raise MedevalError(f"{self.path}: no cache of this version: {error}; 'cache clear' removes it") from None
+            raise MedevalError(
+                f"{self.path}: no cache of this version: {error}; 'cache clear' removes it"
+            ) from None
         if not rows:
             return CacheInfo()
-        models, counts, sizes, oldest, newest = zip(*rows, strict=True)
-        return CacheInfo(sum(counts), sum(sizes), dict(zip(models, counts, strict=True)), min(oldest), max(newest))
+        counts = {model: count for model, count, *_ in rows}
+        size, oldest, newest = sum(row[2] for row in rows), min(row[3] for row in rows), max(row[4] for row in rows)
+        return CacheInfo(sum(counts.values()), size, counts, oldest, newest)
 
     def clear(self) -> None:
         """Forget every answer, those put aside too."""
@@ -151,7 +155,8 @@ class Store:
                 raise
         self.path.replace(self.aside)
         self._once(
-            f"{self.path}: no cache of this version; put aside as {self.aside.name}, replies are computed again"
+            f"{self.path}: no cache of this version; put aside as {self.aside.name}, "
+            "replies are computed again"
         )
         return self._ready()
 

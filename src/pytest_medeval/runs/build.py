@@ -255,7 +255,7 @@ def _subgroups(data: SuiteData, headline: str) -> dict[str, Any]:
     if not known.any():
         return {}
     counts = metric.expand(rows[known])
-    scored = [tags for tags, there in zip(data.tags, known, strict=True) if there]
+    scored = [data.tags[at] for at in np.flatnonzero(known).tolist()]
     found: dict[str, Any] = {}
     for tag in sorted({tag for tags in scored for tag in tags}):
         values = [tags.get(tag) for tags in scored]

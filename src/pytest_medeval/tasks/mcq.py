@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -18,6 +18,7 @@ SYSTEM = "You are a knowledgeable medical AI assistant."
 """The system message of S2."""
 
 LETTERS = "ABCDEFGHIJ"
+FEWEST = 2
 METRICS = (
     "accuracy", "macro_precision", "macro_recall", "macro_f1", "answered", "reward",
     "ece", "brier", "aurc", "wrong_at_high_confidence",
@@ -69,16 +70,21 @@ class MCQ:
         return METRICS + ORDER_METRICS if self.rotations else METRICS
 
     def case(self, record: Record) -> MCQCase:
-        """Make a case of ``question``, ``options`` (letter -> text), ``answer`` (letter) and an optional ``context``."""
+        """Make a case of ``question``, ``options`` (letter -> text), ``answer`` (letter) and maybe ``context``."""
         common = take(record, {"question": str, "options": dict, "answer": str}, {"context": str})
         fields = record.fields
         options = {str(letter): str(text).strip() for letter, text in fields["options"].items()}
-        if not 2 <= len(options) <= len(LETTERS) or list(options) != list(LETTERS[: len(options)]):
-            raise MedevalError(f"{record.source}: options are lettered {', '.join(options) or '(none)'}; accepted: A, B, ... in order, 2 to {len(LETTERS)}")
+        if not FEWEST <= len(options) <= len(LETTERS) or list(options) != list(LETTERS[: len(options)]):
+            found = ", ".join(options) or "(none)"
+            most = len(LETTERS)
+            raise MedevalError(
+                f"{record.source}: options are lettered {found}; accepted: A, B, ... in order, {FEWEST} to {most}"
+            )
         if not all(options.values()) or None in fields["options"].values():
             raise MedevalError(f"{record.source}: an option is empty")
         if fields["answer"] not in options:
-            raise MedevalError(f"{record.source}: answer {fields['answer']!r} is not among the options {', '.join(options)}")
+            offered = ", ".join(options)
+            raise MedevalError(f"{record.source}: answer {fields['answer']!r} is not among the options {offered}")
         return MCQCase(
             **common, source=record.source, question=fields["question"].strip(), options=options,
             answer=fields["answer"], context=(fields.get("context") or "").strip(),
@@ -99,7 +105,8 @@ class MCQ:
 
     def requests(self, case: MCQCase) -> tuple[Request, ...]:
         """Ask once, or in all cyclic orders of the options."""
-        return tuple(self.request(turned(case, by)) for by in range(len(case.options) if self.rotations else 1))
+        orders = len(case.options) if self.rotations else 1
+        return tuple(self.request(turned(case, by)) for by in range(orders))
 
     def read_all(self, case: MCQCase, answers: Sequence[Answer]) -> Reply:
         """Read each order with the letters that it showed, and one reply from them all."""
@@ -116,8 +123,8 @@ class MCQ:
             if letter is None and outcome == "answered":
                 outcome = "no_answer"
             return Reply(answer.text.strip(), outcome, prediction=letter)
-        confidence = self._probabilities(case, answer)
-        letter = max(confidence, key=lambda key: confidence[key])
+        letter = self._likeliest(case, answer.logprobs, answer.choice_tokens)
+        confidence = probabilities(case.options, answer.logprobs)
         return Reply(f"({letter}) {case.options[letter]}", "answered", prediction=letter, confidence=confidence)
 
     def question(self, case: MCQCase) -> str:
@@ -139,13 +146,24 @@ class MCQ:
             return all(part.prediction == turned(case, by).answer for by, part in enumerate(reply.parts))
         return bool(reply.prediction == case.answer)
 
-    def _probabilities(self, case: MCQCase, answer: Answer) -> dict[str, float]:
-        lengths: tuple[int, ...] = (1,) * len(case.options)
+    def _likeliest(self, case: MCQCase, logprobs: Sequence[float], tokens: Sequence[int]) -> str:
+        """Choose the option of the largest log-likelihood, divided by its length where texts are scored."""
+        lengths: Sequence[int] = (1,) * len(case.options)
         if self.scoring == "texts" and self.normalize == "characters":
             lengths = tuple(len(text) for text in case.options.values())
         elif self.scoring == "texts" and self.normalize == "tokens":
-            lengths = answer.choice_tokens
-        scores = [logprob / length for logprob, length in zip(answer.logprobs, lengths, strict=True)]
-        top = max(scores)
-        weights = [math.exp(score - top) for score in scores]
-        return {letter: weight / sum(weights) for letter, weight in zip(case.options, weights, strict=True)}
+            lengths = tokens
+        scored = zip(case.options, logprobs, lengths, strict=True)
+        scores = {letter: logprob / length for letter, logprob, length in scored}
+        return max(scores, key=lambda letter: scores[letter])
+
+
+def probabilities(options: Iterable[str], logprobs: Sequence[float]) -> dict[str, float]:
+    """Give the probability of each option, given that one of them is the reply; lengths play no part here.
+
+    >>> probabilities("AB", [-1.0, -1.0])
+    {'A': 0.5, 'B': 0.5}
+    """
+    top = max(logprobs)
+    weights = [math.exp(logprob - top) for logprob in logprobs]
+    return {letter: weight / sum(weights) for letter, weight in zip(options, weights, strict=True)}

@@ -38,8 +38,9 @@ def written(letters: Sequence[str], letter: str, by: int) -> str:
 def combined(case: MCQCase, parts: tuple[Reply, ...]) -> Reply:
     """Read one reply from those to every order; ``parts`` keep the letters that were shown.
 
-    The prediction is the option of the highest mean probability, or where options were not scored the one that was
-    named most often, and none on a tie; of equal probabilities the first. An error in one order is an error of the case.
+    The prediction is the option of the highest mean probability, or where options were not scored the one
+    that was named most often, and none on a tie; of equal probabilities the first. An error in one order is
+    an error of the case.
     """
     for part in parts:
         if part.outcome == "error":

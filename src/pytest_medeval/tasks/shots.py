@@ -30,8 +30,8 @@ class Shots:
 
     ``by="seed"``: ``pool`` holds the ``count`` examples that stand before every case, in their order.
     ``by="similarity"``: it holds all usable ones in the order of the file, and each case gets its nearest.
-    ``usable``, ``asked``, ``repeated``: records of ``source`` that could be drawn, that were left out because the
-    suite asks them, and that were left out because an earlier one asks the same.
+    ``usable``, ``asked``, ``repeated``: records of ``source`` that could be drawn, that were left out
+    because the suite asks them, and that were left out because an earlier one asks the same.
     """
 
     count: int
@@ -45,8 +45,8 @@ class Shots:
     def turns(self, task: Any, cases: Sequence[Any]) -> list[tuple[Message, ...]]:
         """Give the turns that stand before each case.
 
-        Nearest examples stand in the order of the file and not of their similarity: cases that share examples then
-        share the beginning of their prompts, which is computed once.
+        Nearest examples stand in the order of the file and not of their similarity: cases that share
+        examples then share the beginning of their prompts, which is computed once.
         """
         shown = [example(task, case) for case in self.pool]
         if self.by == "seed":
@@ -56,8 +56,8 @@ class Shots:
         return [tuple(turn for index in chosen for turn in shown[index]) for chosen in near]
 
 
-def check_shots(count: object, file: object, by: Any, task: Any) -> tuple[int, str, By]:
-    """Check what a suite says of its examples; ``MedevalError`` names what is accepted."""
+def check_shots(count: object, file: object, by: Any, task: Any) -> tuple[int, str, By, Exemplary]:
+    """Check what a suite says of its examples, and its task; ``MedevalError`` names what is accepted."""
     if not isinstance(count, int) or isinstance(count, bool) or count < 1 or not isinstance(file, str):
         raise MedevalError(
             f"shots is {count!r} and shots_from is {file!r}; accepted: a whole number, 1 or more, and a file"
@@ -66,14 +66,14 @@ def check_shots(count: object, file: object, by: Any, task: Any) -> tuple[int, s
         raise MedevalError(accepted("shots_by", by, get_args(By)))
     if not isinstance(task, Exemplary):
         raise MedevalError(f"task {task.name!r} has no 'question' and 'target', of which examples are made")
-    return count, file, by
+    return count, file, by, task
 
 
 def usable(candidates: Sequence[Any], cases: Sequence[Any], task: Exemplary) -> tuple[list[Any], int, int]:
-    """Leave out what the suite itself asks, and what an earlier candidate asks; give the rest and both counts.
+    """Leave out what the suite itself asks, and what an earlier candidate asks; count both.
 
-    Judged by the question's normalised text (NFKC, letter case, punctuation and blanks do not count), never by id:
-    the same question with its options in another order is the same question.
+    Judged by the question's normalised text (NFKC, letter case, punctuation and blanks do not count), never
+    by id: the same question with its options in another order is the same question.
     """
     asked = {plain(task.question(case)) for case in cases}
     first: dict[str, Any] = {}
@@ -85,10 +85,12 @@ def usable(candidates: Sequence[Any], cases: Sequence[Any], task: Exemplary) -> 
 
 
 def draw(pool: Sequence[Any], count: int, seed: int, task: Exemplary) -> tuple[Any, ...]:
-    """Draw ``count`` examples by seed and content: a record more in the file replaces one of them at the most."""
+    """Draw ``count`` examples by seed and content: a new record replaces one of them at the most."""
 
     def place(case: Any) -> str:
-        return hashlib.sha256(f"{seed}:{plain(task.question(case))}".encode("utf-8", "surrogatepass")).hexdigest()
+        return hashlib.sha256(
+            f"{seed}:{plain(task.question(case))}".encode("utf-8", "surrogatepass")
+        ).hexdigest()
 
     return tuple(sorted(pool, key=place)[:count])
 
@@ -115,8 +117,8 @@ def plain(text: str) -> str:
 def nearest(pool: Sequence[str], texts: Sequence[str], count: int) -> list[list[int]]:
     """Give, for each text, the indices of its ``count`` nearest in ``pool``, in ascending order.
 
-    Cosine similarity of TF-IDF vectors (scikit-learn, sublinear term frequency, document frequencies of the pool)
-    over words and pairs of words; Chinese by characters. Of equally near ones the earlier is taken.
+    Cosine similarity of TF-IDF vectors (scikit-learn, sublinear term frequency, document frequencies of the
+    pool) over words and pairs of words; Chinese by characters. Of equally near ones the earlier is taken.
     """
     from sklearn.feature_extraction.text import TfidfVectorizer
 

@@ -38,7 +38,7 @@ def test_info_tells_what_is_stored(folder, capsys):
     assert first.startswith(f"{folder / FILE}: 3 replies, ")
     assert " of at most 1.0 GiB, " in first
     assert days == "last used between 1970-01-02 and 1970-01-03 (UTC)"
-    assert [line.split() for line in models] == [["2", "replies", "of", "sha256", "a" * 12], ["1", "replies", "of", "sha256", "b" * 12]]
+    assert models == [f"  sha256 {'a' * 12}: 2 replies", f"  sha256 {'b' * 12}: 1 reply"]
 
 
 def test_clear_with_yes_asks_nothing(folder, capsys):
@@ -47,12 +47,16 @@ def test_clear_with_yes_asks_nothing(folder, capsys):
     assert not (folder / FILE).exists()
     for command in ("clear", "info"):
         assert main(["cache", command, "--cache", str(folder)]) == 0
-    assert capsys.readouterr().out.splitlines()[1:] == [
-        f"no cache in {folder}: a run of pytest with --medeval-model makes one"] * 2
+    assert (
+        capsys.readouterr().out.splitlines()[1:]
+        == [f"no cache in {folder}: a run of pytest with --medeval-model makes one"] * 2
+    )
 
 
-@pytest.mark.parametrize(("typed", "code", "left"), [("y\n", 0, False), ("\n", 1, True), ("no\n", 1, True), ("", 1, True)])
-def test_clear_asks_first(folder, monkeypatch, capsys, typed, code, left):
+@pytest.mark.parametrize(
+    ("typed", "code", "left"), [("y\n", 0, False), ("\n", 1, True), ("no\n", 1, True), ("", 1, True)]
+)
+def test_clear_asks_first(folder, monkeypatch, capsys, *, typed, code, left):
     """Only a yes removes anything."""
     monkeypatch.setattr("sys.stdin", Terminal(typed))
     assert main(["cache", "clear", "--cache", str(folder)]) == code

@@ -1,4 +1,4 @@
-"""Risk-coverage, sure mistakes and reliability figures: by hand, from scikit-learn, and from their definitions."""
+"""Risk-coverage, sure mistakes and reliability figures: by hand, from scikit-learn, by definition."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ METRICS = {metric.name: metric for metric in metrics_for(MCQ())}
 def rows_of(confidence, right) -> np.ndarray:
     """Give stored rows: gold A, predicted A or B, a confidence, no matter which Brier score."""
     right = np.asarray(right, dtype=float)
-    return np.stack([np.zeros_like(right), 1 - right, np.asarray(confidence, dtype=float), np.zeros_like(right)], axis=-1)
+    return np.stack(
+        [np.zeros_like(right), 1 - right, np.asarray(confidence, dtype=float), np.zeros_like(right)], axis=-1
+    )
 
 
 def score(name: str, rows: np.ndarray) -> float:
@@ -37,7 +39,9 @@ def test_aurc_by_hand():
     """Right, wrong, right, wrong in descending confidence: (0 + 1/2 + 1/3 + 2/4) / 4."""
     rows = rows_of([0.9, 0.8, 0.7, 0.6], [1, 0, 1, 0])
     assert score("aurc", rows) == pytest.approx((0 + 1 / 2 + 1 / 3 + 1 / 2) / 4, abs=1e-12)
-    assert score("aurc", rows_of([0.6, 0.7, 0.8, 0.9], [1, 1, 0, 0])) == pytest.approx((1 + 1 + 2 / 3 + 1 / 2) / 4, abs=1e-12)
+    assert score("aurc", rows_of([0.6, 0.7, 0.8, 0.9], [1, 1, 0, 0])) == pytest.approx(
+        (1 + 1 + 2 / 3 + 1 / 2) / 4, abs=1e-12
+    )
 
 
 @settings(deadline=None)
@@ -58,7 +62,7 @@ def test_aurc_of_many_questions_is_near_its_definition():
 
 
 def test_aurc_of_equal_confidence_is_the_error_rate():
-    """Ties are in random order: the expected error rate is the same at every coverage, whatever the file's order."""
+    """Ties are in random order: the expected error rate is the same at every coverage."""
     rows = rows_of([0.5] * 40, [1] * 30 + [0] * 10)
     assert score("aurc", rows) == pytest.approx(0.25, abs=1e-12)
     assert score("aurc", rows[::-1]) == pytest.approx(0.25, abs=1e-12)
@@ -84,7 +88,7 @@ def test_sure_mistakes():
 
 
 def test_reliability_figures_are_scikit_learns():
-    """Mean confidence and accuracy of each bin: calibration_curve(strategy="quantile") of scikit-learn 1.9."""
+    """Each bin is that of calibration_curve(strategy="quantile") of scikit-learn 1.9."""
     rng = np.random.default_rng(2)
     confidence = rng.uniform(0.25, 1, 400)
     right = rng.uniform(size=400) < confidence
@@ -112,4 +116,6 @@ def test_only_scored_replies_have_figures():
     unread = rows_of([-1, -1], [1, 0])
     assert reliability_of({"candidate": {"mcq": unread}, "baseline": {"polarity": np.zeros((2, 3))}}) == {}
     mixed = np.concatenate([rows_of([0.5], [1]), np.full((1, 4), np.nan)])
-    assert reliability_of({"candidate": {"mcq": mixed}}) == {"candidate": [{"n": 1.0, "confidence": 0.5, "accuracy": 1.0}]}
+    assert reliability_of({"candidate": {"mcq": mixed}}) == {
+        "candidate": [{"n": 1.0, "confidence": 0.5, "accuracy": 1.0}]
+    }

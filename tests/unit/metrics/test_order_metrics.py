@@ -20,12 +20,21 @@ METRICS = {metric.name: metric for metric in metrics_for(TASK)}
 
 def case_of(answer: str = "B", options: str = "ABCD") -> MCQCase:
     """Make a question whose options are ``text A``, ``text B`` ..."""
-    return MCQCase(id="1", source=Source("made"), question="Which?", options={one: f"text {one}" for one in options}, answer=answer)
+    return MCQCase(
+        id="1",
+        source=Source("made"),
+        question="Which?",
+        options={one: f"text {one}" for one in options},
+        answer=answer,
+    )
 
 
 def likely(places: list[int], count: int = 4) -> list[Answer]:
     """Answer each order with the option at a place."""
-    return [Answer("", "choice", tuple(0.0 if at == place else -3.0 for at in range(count)), (1,) * count) for place in places]
+    return [
+        Answer("", "choice", tuple(0.0 if at == place else -3.0 for at in range(count)), (1,) * count)
+        for place in places
+    ]
 
 
 def score(name: str, *replies, case: MCQCase | None = None) -> float:
@@ -40,13 +49,18 @@ def test_every_option_stands_once_at_every_place():
     requests = TASK.requests(case_of())
     assert len(requests) == 4
     assert requests[0] == TASK.request(case_of())
-    assert requests[1].messages[-1].content.splitlines()[1:5] == ["(A) text B", "(B) text C", "(C) text D", "(D) text A"]
+    assert requests[1].messages[-1].content.splitlines()[1:5] == [
+        "(A) text B",
+        "(B) text C",
+        "(C) text D",
+        "(D) text A",
+    ]
     assert len(MCQ().requests(case_of())) == 1
 
 
 @given(st.integers(2, 10), st.data())
 def test_the_right_option_moves_with_its_text(count: int, data):
-    """In every order the right letter shows the right text, and over all orders it stands at each place once."""
+    """In every order the right letter shows the right text; it stands at each place once."""
     letters = choice.LETTERS[:count]
     case = case_of(data.draw(st.sampled_from(letters)), letters)
     orders = [turned(case, by) for by in range(count)]
@@ -59,7 +73,12 @@ def test_a_model_that_heeds_the_content_is_consistent_and_unbiased():
     reply = TASK.read_all(case_of("B"), likely([1, 0, 3, 2]))
     assert reply.prediction == "B"
     assert TASK.correct(case_of("B"), reply)
-    assert [score(name, reply) for name in ("accuracy", "consistency", "position_bias", "answered")] == [1, 1, 0, 1]
+    assert [score(name, reply) for name in ("accuracy", "consistency", "position_bias", "answered")] == [
+        1,
+        1,
+        0,
+        1,
+    ]
     assert [part.prediction for part in reply.parts] == ["B", "A", "D", "C"]
 
 
@@ -84,17 +103,26 @@ def test_a_consistent_mistake_is_no_bias():
 def test_questions_with_unlike_numbers_of_options():
     """Each question counts once; the even share of a place is averaged over the questions that have it."""
     four, two = case_of("A"), case_of("A", "AB")
-    rows = [choice.row(four, TASK.read_all(four, likely([0] * 4))), choice.row(two, TASK.read_all(two, likely([0, 1], 2)))]
+    rows = [
+        choice.row(four, TASK.read_all(four, likely([0] * 4))),
+        choice.row(two, TASK.read_all(two, likely([0, 1], 2))),
+    ]
     assert len(rows[0]) == len(rows[1]) == 40
-    for name, expected in (("accuracy", (0.25 + 1) / 2), ("position_bias", (1 + 0.5) / 2 - (0.25 + 0.5) / 2), ("consistency", 0.5)):
-        assert float(METRICS[name].score(METRICS[name].expand(np.array(rows)).sum(axis=0))) == pytest.approx(expected)
+    for name, expected in (
+        ("accuracy", (0.25 + 1) / 2),
+        ("position_bias", (1 + 0.5) / 2 - (0.25 + 0.5) / 2),
+        ("consistency", 0.5),
+    ):
+        assert float(METRICS[name].score(METRICS[name].expand(np.array(rows)).sum(axis=0))) == pytest.approx(
+            expected
+        )
     letters, counts = choice.confusion(np.array(rows))
     assert letters == ("A", "B", "C", "D")
     assert counts.sum() == 6
 
 
 def test_replies_that_are_read():
-    """The option named most often; none on a tie; an order without an answer counts as wrong and as inconsistent."""
+    """The option named most often; none on a tie; no answer counts as wrong and as inconsistent."""
     case = case_of("B")
     reply = READ.read_all(case, [Answer("B"), Answer("A"), Answer("D"), Answer("no idea")])
     assert (reply.prediction, reply.outcome, reply.text) == ("B", "no_answer", "B")
