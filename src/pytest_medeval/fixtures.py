@@ -10,8 +10,8 @@ from pytest_medeval.errors import MedevalError
 from pytest_medeval.plugin import MESSAGE, start
 
 if TYPE_CHECKING:
+    from pytest_medeval.askers import Asker, Grader
     from pytest_medeval.engine import Evaluation
-    from pytest_medeval.session import Asker, Grader
 
 
 @pytest.fixture

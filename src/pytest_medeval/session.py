@@ -6,11 +6,11 @@ import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from pytest_medeval.askers import Asker, Grader
 from pytest_medeval.collect import Collection
 from pytest_medeval.engine import Engine, Evaluation, entry
 from pytest_medeval.errors import MedevalError
@@ -18,7 +18,6 @@ from pytest_medeval.runs.journal import Journal, gather, leave, manifest
 from pytest_medeval.settings import Settings
 
 if TYPE_CHECKING:
-    from pytest_medeval.models import Model
     from pytest_medeval.models.roles import Roles
     from pytest_medeval.outputs import Output
     from pytest_medeval.runs.build import Run
@@ -27,60 +26,11 @@ if TYPE_CHECKING:
     from pytest_medeval.verdicts.leakage import Leakage, Tuning
     from pytest_medeval.verdicts.regression import Reference
 
+T = TypeVar("T")
 NO_MODEL = (
     "medeval suites were collected and no model is named; give --medeval-model=SPEC, such as "
     "--medeval-model=adapters/release.toml"
 )
-
-
-@dataclass(frozen=True)
-class Asker:
-    """A model for tests of a user's own."""
-
-    model: Model
-
-    def reply(self, text: str, *, system: str | None = None, max_new_tokens: int = 256) -> str:
-        """Give the model's reply to one user message."""
-        return self.model.answer([self._request(text, system, (), max_new_tokens)])[0].text
-
-    def logprobs(self, text: str, choices: Sequence[str], *, system: str | None = None) -> tuple[float, ...]:
-        """Give the summed natural-log probability of each choice as the reply to one user message."""
-        return self.model.answer([self._request(text, system, tuple(choices), 1)])[0].logprobs
-
-    @staticmethod
-    def _request(text: str, system: str | None, choices: tuple[str, ...], max_new_tokens: int) -> Any:
-        from pytest_medeval.types import Message, Request
-
-        head = (Message("system", system),) if system else ()
-        return Request((*head, Message("user", text)), choices=choices, max_new_tokens=max_new_tokens)
-
-
-@dataclass(frozen=True)
-class Grader:
-    """A judge for tests of a user's own."""
-
-    judge: Model
-    plan: JudgePlan
-    seed: int
-
-    def grade(self, asked: str, reply: str, *, reference: str | None = None) -> dict[str, float]:
-        """Grade a reply on every dimension of the rubric; a dimension that could not be judged is not there."""
-        from pytest_medeval.metrics.judge import judge_cases
-        from pytest_medeval.metrics.judging_types import Judging
-
-        entry = {
-            "suite": "",
-            "id": "",
-            "asked": asked,
-            "gold": reference,
-            "candidate": {"reply": reply, "outcome": "answered"},
-        }
-        how = Judging(
-            seed=self.seed, reference=self.plan.reference, preference=False, budget=self.plan.budget
-        )
-        return dict(
-            judge_cases(self.judge, [entry], self.plan.rubric, how).cases[0].replies["candidate"].grades
-        )
 
 
 class MedevalSession:
@@ -190,7 +140,9 @@ class MedevalSession:
             for suite in self.collection.suites.values():
                 if self.roles.spec("candidate", suite.task.name) is None:
                     task, others = suite.task.name, ", ".join(self.settings.models)
-                    return [f"{suite.source}: no model answers {task}; give --medeval-model={task}=SPEC beside {others}"]
+                    return [
+                        f"{suite.source}: no model answers {task}; give --medeval-model={task}=SPEC beside {others}"
+                    ]
                 self.judge_plan()
                 for judge in self.settings.judges:
                     self.roles.judge_spec(judge)
@@ -300,24 +252,28 @@ class MedevalSession:
             return []
         from pytest_medeval.outputs import leave
         from pytest_medeval.runs.build import build
-        from pytest_medeval.runs.tracks import with_divergence
+        from pytest_medeval.runs.tracks import read_people, with_divergence
 
-        track_b = self._ask_judges(reporter)
+        mistakes: list[Output] = []
+        track_b = self._or_say("--medeval-judge", lambda: self._ask_judges(reporter), mistakes)
         run = build(self.journal, self.settings, self.reference, track_b, self._leaks())
-        people, mistakes = self._people(run.record)
-        self.run = with_divergence(run, people, self.settings)
+        people = self._or_say(
+            "--medeval-human", lambda: read_people(run.record, self.settings.humans), mistakes
+        )
+        self.run = with_divergence(run, people or {}, self.settings)
         self.outputs = [*mistakes, *leave(self.run.record, self.journal.suites, self.settings)]
         return list(self.run.gates)
 
-    def _people(self, record: dict[str, Any]) -> tuple[dict[str, Any], list[Output]]:
-        """Read Track C; ratings that do not fit this run are said, and cost nothing else of it."""
+    @staticmethod
+    def _or_say(flag: str, work: Callable[[], T], mistakes: list[Output]) -> T | None:
+        """Do what an option asked for after the tests; a mistake in it is said, and costs nothing else of the run."""
         from pytest_medeval.outputs import Output
-        from pytest_medeval.runs.tracks import read_people
 
         try:
-            return read_people(record, self.settings.humans), []
+            return work()
         except MedevalError as mistake:
-            return {}, [Output("--medeval-human", f"--medeval-human: {mistake}", failed=True)]
+            mistakes.append(Output(flag, f"{flag}: {mistake}", failed=True))
+            return None
 
     def _ask_judges(self, reporter: Any) -> TrackB:
         """Let the judges grade what was replied; on the controller, so that each is asked once."""

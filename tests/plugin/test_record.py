@@ -127,3 +127,33 @@ def test_a_record_that_cannot_be_written_is_one_line(project):
     result = project.run("--medeval-json=out/run.json")
     assert result.ret == 4
     assert any("the run record cannot be written" in line for line in result.errlines)
+
+
+def test_a_judge_that_cannot_be_asked_costs_nothing_else(project):
+    """An unreachable judge is said in one line; the metrics, gates and the record are there all the same."""
+    project.write("chat.jsonl", '{"id": "a", "input": "w1 hurts", "reference": "take w1 twice"}\n')
+    project.write(
+        "test_chat.py",
+        """
+import pytest
+from pytest_medeval import Suite
+@pytest.mark.medeval(Suite(task="dialogue", cases="chat.jsonl", gates=["rouge1 >= 0.5"]))
+def test_chat(evaluation): pass
+""",
+    )
+    project.write(
+        "judges.py",
+        """
+from pytest_medeval.errors import MedevalError
+from pytest_medeval.models.fake import FakeModel
+def refuse(request): raise MedevalError("nobody answers at this address")
+def open_judge(spec, settings): return FakeModel(refuse, name=spec.text)
+""",
+    )
+    project.pytester.makeconftest(
+        'def pytest_medeval_models(): return {"fake": "fakes:open_fake", "judge": "judges:open_judge"}'
+    )
+    result = project.run("--medeval-judge=judge:x", "--medeval-json=run.json", model="fake:1.0")
+    result.stdout.fnmatch_lines(["*PASS*chat: rouge1 >= 0.5*", "*--medeval-judge: nobody answers at this address*"])
+    assert result.ret == 1
+    assert project.record()["judges"] == []
