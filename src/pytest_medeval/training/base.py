@@ -14,6 +14,7 @@ from pytest_medeval.training.examples import IGNORED, Encoded
 from pytest_medeval.training.fit import fit, readable, total
 from pytest_medeval.training.recipe import Architecture, Recipe
 from pytest_medeval.training.tokenizer import END, train_tokenizer
+from pytest_medeval.training.world import load_world
 from pytest_medeval.training.world.text import Document
 
 TOKENIZER_SAMPLE = 30_000
@@ -28,10 +29,9 @@ def train_base(recipe: Recipe, out: Path) -> dict[str, Any]:
     from transformers import set_seed
 
     sizes = recipe.architecture
-    sample = list(itertools.islice(general_text(recipe, 0), TOKENIZER_SAMPLE))
-    tokenizer = train_tokenizer(
-        (item.words for item in sample), vocabulary=sizes.vocabulary, context=sizes.context
-    )
+    sample = (item.words for item in itertools.islice(general_text(recipe, 0), TOKENIZER_SAMPLE))
+    names = [finding.zh for finding in load_world(recipe.path(recipe.data.world)).findings.values()]
+    tokenizer = train_tokenizer(sample, vocabulary=sizes.vocabulary, context=sizes.context, names=names)
     set_seed(recipe.seed)
     model = new_model(sizes, tokenizer)
     runs, digests, tokens = [], [], 0

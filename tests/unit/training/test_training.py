@@ -42,15 +42,14 @@ WANTED = {"dialogue": "Rest and drink.", "mcq": "iron", "polarity": "发热：�
 
 @pytest.fixture(scope="module")
 def tokenizer():
-    """Train a tokenizer on two sentences."""
-    return train_tokenizer(TEXTS, vocabulary=500, context=256)
+    """Train a tokenizer on two sentences, with one finding as a name."""
+    return train_tokenizer(TEXTS, vocabulary=500, context=256, names=["痛", "胸痛"])
 
 
-def test_a_finding_has_the_same_tokens_wherever_it_stands(tokenizer):
-    """Chinese characters and digits are never merged with their neighbours."""
-    alone = tokenizer.tokenize("胸痛")
-    inside = tokenizer.tokenize("我有胸痛三天了")
-    assert any(inside[i : i + len(alone)] == alone for i in range(len(inside)))
+def test_a_name_has_the_same_tokens_wherever_it_stands(tokenizer):
+    """Names are cut out first, the longest first, and digits stand alone."""
+    assert len(tokenizer.tokenize("胸痛")) == 1
+    assert tokenizer.tokenize("胸痛")[0] in tokenizer.tokenize("我有胸痛三天了")
     assert tokenizer.tokenize("41")[-1] == tokenizer.tokenize("1")[0]
 
 

@@ -16,6 +16,7 @@ from pytest_medeval.training.overlap import nearest
 from pytest_medeval.training.world import held_out, load_world, records
 from pytest_medeval.training.world.build import CRITICAL, HELD_OUT, case_files
 from pytest_medeval.training.world.mcq import answer_of, distractors
+from pytest_medeval.training.world.polarity import dialogue
 from pytest_medeval.training.world.split import cores, draw, part_of, polarity_key
 from pytest_medeval.training.world.text import KINDS, documents
 from pytest_medeval.training.world.words import listed
@@ -140,6 +141,18 @@ def test_records_follow_the_seed(world):
     """The same seed gives the same bytes, another seed others."""
     first, again, other = (json.dumps(records(world, "mcq", "train", 50, seed)) for seed in (1, 1, 2))
     assert first == again != other
+
+
+def test_most_patients_name_the_finding_again(world):
+    """Without terse turns every answer names its finding; with terse ones alone, plain yes and no occur."""
+    states = {"fever": "negative", "nausea": "uncertain", "chills": "negative"}
+    full = dialogue(Random(1), world, states, terse=0)
+    assert all(full.count(world.findings[name].zh) >= 1 for name in states)
+    patient = [line for line in full.splitlines() if line.startswith("患者：") and "谢谢" not in line]
+    assert len(patient) == 3
+    assert all(any(world.findings[name].zh in line for name in states) for line in patient)
+    bare = "".join(dialogue(Random(seed), world, states, terse=1) for seed in range(20))
+    assert "患者：没有。" in bare
 
 
 def test_letters_and_specialties_are_balanced(held):

@@ -10,10 +10,13 @@ from typing import Any
 from pytest_medeval.errors import MedevalError, accepted
 from pytest_medeval.training.world import dialogue, mcq, polarity
 from pytest_medeval.training.world.facts import World
+from pytest_medeval.training.world.judged import judged_replies
 from pytest_medeval.training.world.split import PARTS, Core, Part, cores, draw
 
 HELD_OUT = 240
 """Held-out cases a task."""
+LABELLED = 60
+"""Patients whose two replies are graded for a judge."""
 SEED = 20260301
 TASKS = ("dialogue", "mcq", "polarity")
 CRITICAL = ("myocardial-infarction", "stroke", "meningitis", "anaphylaxis", "ectopic-pregnancy")
@@ -73,11 +76,27 @@ def held_out(world: World, task: str) -> list[dict[str, Any]]:
     return made
 
 
+def judge_labels(world: World) -> list[dict[str, Any]]:
+    """Grade held-out replies by rule, one dimension a line, as ``--medeval-judge-labels`` reads them.
+
+    The texts stand on the first line of a reply; the two replies to one patient are a cluster.
+    """
+    lines: list[dict[str, Any]] = []
+    for pair in judged_replies(world, "held", LABELLED, SEED):
+        for one in pair:
+            texts = {"question": one.input, "reference": one.reference, "reply": one.reply}
+            for dimension, grade in one.grades.items():
+                line = {"item": one.id, "dimension": dimension, "score": grade, "rater": "rules"}
+                lines.append({**line, "cluster": pair[0].id, **texts})
+                texts = {}
+    return lines
+
+
 def case_files(world: World) -> dict[Path, str]:
-    """Give path below the repository -> text of every case file."""
+    """Give path below the repository -> text of every case file, and of the labels that a judge is held against."""
+    files = {Path("suites") / task / f"{task}.jsonl": held_out(world, task) for task in TASKS}
+    files[Path("fixtures") / "world" / "judge-labels.jsonl"] = judge_labels(world)
     return {
-        Path("suites") / task / f"{task}.jsonl": "".join(
-            json.dumps(entry, ensure_ascii=False) + "\n" for entry in held_out(world, task)
-        )
-        for task in TASKS
+        path: "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+        for path, lines in files.items()
     }

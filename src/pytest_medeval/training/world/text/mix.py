@@ -8,7 +8,6 @@ from random import Random
 
 from pytest_medeval.errors import MedevalError, accepted
 from pytest_medeval.training.world.facts import World
-from pytest_medeval.training.world.polarity import TERSE
 from pytest_medeval.training.world.split import Core, cores
 from pytest_medeval.training.world.text import comparisons, copying, facts, notes, skills, speech
 from pytest_medeval.types import Message
@@ -42,10 +41,8 @@ KINDS: Mapping[str, Callable[[Random, World, Core], str | Pair]] = {
     "notes_zh": lambda rng, world, _: notes.chinese(rng, world),
     "single_zh": lambda rng, world, _: notes.single(rng, world),
     "lines_zh": lambda rng, world, _: notes.lines(rng, world),
-    "lines_full_zh": lambda rng, world, _: notes.lines(rng, world, again=0, terse=TERSE),
     "notes_en": lambda rng, world, _: notes.english(rng, world),
     "lists": lambda rng, world, _: skills.lettered(rng, world),
-    "copies": lambda rng, world, _: skills.copied(rng, world),
     "repeats": lambda rng, world, _: copying.repeated(rng, world),
     "tables": lambda rng, world, _: copying.table(rng, world),
     "glossary": lambda rng, world, _: skills.glossary(rng, world),

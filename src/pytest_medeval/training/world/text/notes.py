@@ -49,17 +49,13 @@ def _note(items: Sequence[tuple[Finding, State]], style: int) -> str:
     return "；".join(ZH_STATES[state][style].format(f=finding.zh) for finding, state in items) + "。"
 
 
-def lines(rng: Random, world: World, *, again: float = 0.7, terse: float = 1) -> tuple[str, str]:
-    """Give a dialogue with a list of its findings and a line for each; a share again in another order."""
+def lines(rng: Random, world: World) -> tuple[str, str]:
+    """Give a dialogue with a list of its findings, and a line for each in the order of the list."""
     states = polarity.draw(rng, world, rng.choice(world.diseases), "train")
-    talk = polarity.dialogue(rng, world, states, terse=terse)
-    items = [(world.findings[name], state) for name, state in states.items()]
-    orders = [rng.sample(items, len(items)) for _ in range(2 if again and chance(rng, again) else 1)]
-    names = ["，".join(finding.zh for finding, _ in order) for order in orders]
-    written = ["\n".join(ZH_STATES[state][2].format(f=f.zh) for f, state in order) for order in orders]
-    asked = f"{talk}\n{rng.choice(ZH_ASKS).format(list=names[0])}，分行写。"
-    more = [f"再按{n}：\n{w}" for n, w in zip(names[1:], written[1:], strict=True)]
-    return asked, "\n".join([written[0], *more])
+    talk = polarity.dialogue(rng, world, states)
+    items = [(world.findings[name], states[name]) for name in rng.sample(list(states), len(states))]
+    ask = rng.choice(ZH_ASKS).format(list="，".join(finding.zh for finding, _ in items))
+    return f"{talk}\n{ask}，分行写。", "\n".join(ZH_STATES[state][2].format(f=f.zh) for f, state in items)
 
 
 def single(rng: Random, world: World) -> tuple[str, str]:

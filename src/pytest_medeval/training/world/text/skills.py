@@ -1,4 +1,4 @@
-"""Skills without medicine's questions: reading a lettered list, copying, small talk."""
+"""Skills without medicine's questions: reading a lettered list, terms, small talk."""
 
 from __future__ import annotations
 
@@ -49,16 +49,6 @@ def lettered(rng: Random, world: World) -> tuple[str, str]:
         (f"Put letters before: {'，'.join(items)}", body),
     )
     return asked[rng.randrange(len(asked))]
-
-
-def copied(rng: Random, world: World) -> tuple[str, str]:
-    """Give a table of Chinese findings and marks, and some rows of it again, one a line."""
-    findings = rng.sample(_findings(world), rng.randint(2, 6))
-    marks = [rng.choice("甲乙丙丁") for _ in findings]
-    table = "，".join(f"{finding.zh}是{mark}" for finding, mark in zip(findings, marks, strict=True))
-    pairs = rng.sample(list(zip(findings, marks, strict=True)), len(findings))
-    ask = "，".join(finding.zh for finding, _ in pairs)
-    return f"{table}。\n分行写出：{ask}", "\n".join(f"{finding.zh}，{mark}" for finding, mark in pairs)
 
 
 def small_talk(rng: Random, world: World) -> tuple[str, str]:
