@@ -8,7 +8,10 @@ READY := $(VENV)/.ready
 .PHONY: demo test lint types lock clean
 
 demo: $(READY)
-	$(BIN)/pytest suites --medeval-model=adapters/release.toml --medeval-json=$(VENV)/demo.json
+	@mkdir -p build
+	$(BIN)/pytest suites --medeval-model=adapters/release.toml \
+		--medeval-judge=adapters/tiny-judge --medeval-judge-labels=fixtures/world/judge-labels.jsonl \
+		--medeval-judge-sample=60 --medeval-json=build/demo.json --medeval-review=build/review.html
 
 test: $(READY) lint types
 	$(BIN)/pytest
