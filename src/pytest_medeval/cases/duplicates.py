@@ -25,9 +25,13 @@ from numpy.typing import NDArray
 GRAM = 8
 """Bytes of a gram."""
 FEWEST_GRAMS = 12
-"""A text with fewer grams says too little: only an equal text is its duplicate."""
+"""A text with fewer grams of its own says too little: only an equal text is its duplicate."""
+SURE_GRAMS = 30
+"""A text with fewer grams of its own, one short sentence, must stand there whole: half of it is a phrase."""
 FORM_TEXTS = 4
-"""From so many texts on, grams that more than half of them share are taken for form: prompts, headings."""
+"""From so many texts on, a group's form is left out: grams of prompts, headings, and stock phrases ..."""
+FORM_SHARE, FORM_LEAST = 0.1, 10
+"""... that more than this share of its texts hold, and more than so many, or more than half of them."""
 CANDIDATES = 16
 """Most candidates of one text that each chunk counts in full, those that share most rare grams first."""
 CHUNK = 1 << 20
@@ -87,12 +91,11 @@ def _bytes(text: str) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
 
 
 class Index:
-    """Some texts, to be found among others: ``groups`` of plain texts; each group has a form of its own."""
+    """Some texts, to be found among others: ``groups`` of texts, plain line by line; each group has its form."""
 
     def __init__(self, groups: Sequence[Sequence[str]], least: float) -> None:
         from scipy import sparse  # not at the top: most runs search nothing
 
-        self._least = least
         self._sizes = [len(group) for group in groups]
         found = [_distinct(group) for group in groups]
         offsets = np.cumsum([0, *self._sizes])
@@ -103,6 +106,7 @@ class Index:
         self._words, places = np.unique(words, return_inverse=True)
         self.counts = np.bincount(owners, minlength=int(offsets[-1]))
         """Grams of each text."""
+        self._least = np.where(self.counts < SURE_GRAMS, 1.0, least)
         shape = (len(self._words), int(offsets[-1]))
         rare = _rarer_half(places, owners, self.counts)
         self._all = sparse.csr_matrix((np.ones(len(places), np.int32), (owners, places)), shape=shape[::-1])
@@ -117,7 +121,8 @@ class Index:
     def search(self, texts: Sequence[str]) -> list[list[Match | None]]:
         """Find for each text of each group the one of plain ``texts`` that holds most of it, the first such.
 
-        None where no text holds ``least`` of it, or where it has fewer than ``FEWEST_GRAMS`` grams.
+        None where no text holds ``least`` of it, or all of one with fewer than ``SURE_GRAMS`` grams; and for
+        fewer than ``FEWEST_GRAMS``.
         """
         best = np.zeros(len(self.counts))
         where = np.full(len(self.counts), -1)
@@ -148,7 +153,7 @@ class Index:
         both = np.asarray(held[texts].multiply(self._all[wanted]).sum(axis=1)).ravel()
         shares = both / self.counts[wanted]
         for text, one, share in sorted(zip(texts.tolist(), wanted.tolist(), shares.tolist(), strict=True)):
-            if share >= self._least:
+            if share >= self._least[one]:
                 yield text, one, share
 
     def _held(self, chunk: Sequence[str]) -> Any:
@@ -176,20 +181,25 @@ def _cell(words: Words) -> Words:
 
 
 def _distinct(texts: Sequence[str]) -> tuple[Words, Numbers]:
-    """Give each text's grams once, those of the group's form left out where enough others are left."""
-    words, owners = grams(texts)
+    """Give each text's grams once, those of the group's form left out; no gram crosses a line's end."""
+    lines = [(at, line) for at, text in enumerate(texts) for line in text.split("\n")]
+    words, places = grams([line for _, line in lines])
+    owners = np.array([at for at, _ in lines], dtype=np.int64)[places]
     order = np.lexsort((words, owners))
     words, owners = words[order], owners[order]
     fresh = np.ones(len(words), np.bool_)
     fresh[1:] = (np.diff(owners) != 0) | (words[1:] != words[:-1])
     words, owners = words[fresh], owners[fresh]
-    if len(texts) < FORM_TEXTS:
-        return words, owners
-    _, places, counts = np.unique(words, return_inverse=True, return_counts=True)
-    form = counts[places] > len(texts) / 2
-    left = np.bincount(owners[~form], minlength=len(texts))
-    kept = ~form | (left < FEWEST_GRAMS)[owners]
-    return words[kept], owners[kept]
+    _, same, counts = np.unique(words, return_inverse=True, return_counts=True)
+    own = counts[same] <= _most(len(texts))
+    return words[own], owners[own]
+
+
+def _most(texts: int) -> float:
+    """Say how many of a group's texts may share a gram that is not form."""
+    if texts < FORM_TEXTS:
+        return texts
+    return min(texts / 2, max(FORM_LEAST, texts * FORM_SHARE))
 
 
 def _rarer_half(places: Numbers, owners: Numbers, counts: Numbers) -> Numbers:

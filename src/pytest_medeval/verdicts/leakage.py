@@ -19,7 +19,7 @@ from pytest_medeval.cases.tuning import Tuned, read_tuning
 from pytest_medeval.types import Metric
 from pytest_medeval.verdicts.result import GateResult, SuiteData
 
-NEAR = 0.6
+NEAR = 0.7
 """Least share of a case's n-grams in one record; ``benchmarks/leakage.py`` shows what rewriting it bears."""
 LIMIT = 0.01
 """Share of leaked cases above which no gate of a suite passes."""
@@ -91,13 +91,16 @@ def find_leaks(
     suites: Mapping[str, Sequence[Mapping[str, Any]]], tuning: Tuning, *, limit: float = LIMIT
 ) -> dict[str, Leakage]:
     """Look for the cases of suites (name -> entries with ``id``, ``asked``, ``gold``) in the tuning data."""
-    asked = [[plain(entry["asked"]) for entry in entries] for entries in suites.values()]
+    asked = [[_plain(entry["asked"]) for entry in entries] for entries in suites.values()]
     both = [
-        [one + plain(_gold(entry)) for one, entry in zip(texts, entries, strict=True)]
+        [
+            f"{one}\n{gold}" if (gold := _plain(_gold(entry))) else one
+            for one, entry in zip(texts, entries, strict=True)
+        ]
         for texts, entries in zip(asked, suites.values(), strict=True)
     ]
     pieces = [[plain(text) for text in one.texts] for one in tuning.records]
-    equal = _equal({text for texts in asked for text in texts if text}, pieces)
+    equal = _equal({_joined(text) for texts in asked for text in texts if text}, pieces)
     found = Index([*asked, *both], NEAR).search(["".join(texts) for texts in pieces])
     return {
         name: Leakage(
@@ -111,7 +114,7 @@ def find_leaks(
                 if (
                     leak := _leak(
                         entry["id"],
-                        equal.get(asked[suite][at]),
+                        equal.get(_joined(asked[suite][at])),
                         found[suite][at],
                         found[len(asked) + suite][at],
                         tuning,
@@ -122,6 +125,15 @@ def find_leaks(
         )
         for suite, (name, entries) in enumerate(suites.items())
     }
+
+
+def _plain(text: str) -> str:
+    """Give a text's lines in the form in which texts are compared; an option or a turn stands on its own."""
+    return "\n".join(line for part in text.splitlines() if (line := plain(part)))
+
+
+def _joined(text: str) -> str:
+    return text.replace("\n", "")
 
 
 def _gold(entry: Mapping[str, Any]) -> str:

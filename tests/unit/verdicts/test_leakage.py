@@ -64,7 +64,7 @@ def test_a_rewritten_copy_is_near(text, changed):
     """A few words replaced: near, with the share that was kept."""
     ((kind, source, similarity),) = leaks(text, OTHER, changed)
     assert (kind, source) == ("near", "t:2")
-    assert 0.6 <= similarity < 1
+    assert 0.7 <= similarity < 1
 
 
 def test_another_text_on_the_same_matter_is_no_leak():
@@ -84,6 +84,13 @@ def test_a_short_question_must_be_equal():
     assert leaks("Hello doctor!", f"Hello doctor, {ENGLISH}") == []
     assert leaks("Hello doctor!", (OTHER,), ("hello, doctor", "Hello!")) == [("exact", "t:2", 1.0)]
     assert leaks("胃痛怎么办？", f"胃痛怎么办{CHINESE}") == []
+
+
+def test_a_short_sentence_must_stand_whole():
+    """One short sentence is exact inside a longer text; one that shares its first half is another sentence."""
+    asked = "I have been noticing blood in my stool."
+    assert leaks(asked, f"Doctor, {asked} What is it?") == [("exact", "t:1", 1.0)]
+    assert leaks(asked, "I have been noticing blood in my urine recently. What is it?") == []
 
 
 def test_option_letters_do_not_matter():
@@ -123,7 +130,7 @@ def test_the_prompt_of_a_suite_is_form():
 
 @settings(max_examples=25, deadline=None)
 @given(
-    st.lists(st.text(alphabet="abcdefgh 发热咳嗽腹痛", min_size=30, max_size=60), min_size=1, max_size=3),
+    st.lists(st.text(alphabet="abcdefgh 发热咳嗽腹痛", min_size=20, max_size=90), min_size=1, max_size=3),
     st.lists(st.text(alphabet="abcdefgh 发热咳嗽腹痛", max_size=80), min_size=1, max_size=8),
 )
 def test_the_index_misses_nothing(wanted, texts):
@@ -135,7 +142,7 @@ def test_the_index_misses_nothing(wanted, texts):
         own = sets[text]
         shares = [len(own & sets[other]) / len(own) if len(own) >= 12 else 0.0 for other in texts]
         best = max(shares)
-        assert (match is not None) == (best >= 0.6)
+        assert (match is not None) == (best >= (0.6 if len(own) >= 30 else 1.0))
         assert match is None or match.share == pytest.approx(best)
 
 
