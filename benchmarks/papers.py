@@ -1,0 +1,245 @@
+"""The papers' tables from a run record, for docs/papers.md.
+
+    pytest suites --medeval-model=adapters/release.toml --medeval-json=run.json
+    python benchmarks/papers.py run.json                           # the tables
+    python benchmarks/papers.py run.json --write docs/papers.md    # put between the page's markers
+
+A table is made of the first suite of its task in the record. What the record lacks is said in its place: a
+table never keeps the numbers of an older run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pytest_medeval.errors import MedevalError
+from pytest_medeval.report.terminal import interval, number, p_value
+from pytest_medeval.runs.files import write_whole
+from pytest_medeval.runs.record import read
+
+Record = Mapping[str, Any]
+
+LEXICAL = ("bleu", "rouge1", "rouge2", "rougeL", "meteor")
+MCQ = ("accuracy", "macro_precision", "macro_recall", "macro_f1", "reward")
+MICRO = ("micro_precision", "micro_recall", "micro_f1")
+GOLD = ("accuracy", "macro_f1", "pair_precision", "pair_recall", "pair_f1")
+MISS = "The run has no suite of task `{}`."
+
+
+def s1(record: Record) -> Iterator[str]:
+    """Both tracks of S1: the paper's columns, then what the plugin goes by."""
+    name, suite = _suite(record, "dialogue")
+    yield from _head(record, name, suite)
+    yield from _grid(
+        [
+            "metric",
+            "base",
+            "tuned",
+            "change",
+            "p (Mann-Whitney, unpaired)",
+            "difference, 95 % interval",
+            "p (paired, Holm)",
+        ],
+        [_compared(key, suite["metrics"][key]) for key in LEXICAL if key in suite["metrics"]],
+    )
+    judged = [key for key in suite["metrics"] if key.startswith("judge.")]
+    yield ""
+    if judged:
+        yield from _grid(
+            [
+                "grade",
+                "base",
+                "tuned",
+                "n",
+                "p (Mann-Whitney, unpaired)",
+                "difference, 95 % interval",
+                "p (paired, Holm)",
+            ],
+            [_graded(key, suite["metrics"][key]) for key in judged],
+        )
+    else:
+        yield "Track B: no judge was asked in this run."
+    verdict = record["divergence"].get(name)
+    if verdict:
+        yield ""
+        yield f"Verdict on the tracks: {verdict['verdict']}. {verdict['words']}"
+    yield from _signatures(suite, [*LEXICAL, *judged])
+
+
+def s2(record: Record) -> Iterator[str]:
+    """Accuracy, precision, recall, F1 and reward over options, and safety compliance of the dialogue suite."""
+    name, suite = _suite(record, "mcq")
+    yield from _head(record, name, suite)
+    yield from _grid(
+        ["metric", "base", "tuned", "tuned, 95 % interval", "difference, 95 % interval", "p (paired, Holm)"],
+        [_measured(key, suite["metrics"][key]) for key in MCQ if key in suite["metrics"]],
+    )
+    yield ""
+    yield from _safety(record)
+    yield from _signatures(suite, MCQ)
+
+
+def s3(record: Record) -> Iterator[str]:
+    """Micro precision, recall and F1 before and after canonicalisation, and S3's other scores."""
+    name, suite = _suite(record, "polarity")
+    metrics = suite["metrics"]
+    yield from _head(record, name, suite)
+    rows = []
+    for told, prefix in (("before", "raw_"), ("after", "")):
+        for role in ("baseline", "candidate"):
+            cells = [number(metrics.get(prefix + key, {}).get(role)) for key in MICRO]
+            rows.append([told, {"baseline": "base", "candidate": "tuned"}[role], *cells])
+    yield from _grid(["canonicalisation", "model", "micro P", "micro R", "micro F1"], rows)
+    yield ""
+    yield from _grid(
+        ["metric", "base", "tuned", "tuned, 95 % interval", "difference, 95 % interval", "p (paired, Holm)"],
+        [_measured(key, metrics[key]) for key in ("micro_f1", *GOLD) if key in metrics],
+    )
+    yield from _signatures(suite, ["micro_f1", "raw_micro_f1", *GOLD])
+
+
+TABLES: Mapping[str, Callable[[Record], Iterator[str]]] = {"S1": s1, "S2": s2, "S3": s3}
+
+
+def section(record: Record, paper: str) -> str:
+    """Make one paper's section; a suite that is not there is said."""
+    try:
+        return "\n".join(TABLES[paper](record))
+    except LookupError as missing:
+        return MISS.format(missing.args[0])
+
+
+def written(page: str, record: Record) -> str:
+    """Put every table between its markers; ``MedevalError`` where a marker is missing."""
+    for paper in TABLES:
+        begin, end = f"<!-- {paper}: begin -->", f"<!-- {paper}: end -->"
+        if page.count(begin) != 1 or page.count(end) != 1 or page.index(begin) > page.index(end):
+            raise MedevalError(
+                f"the page has no place for {paper}; accepted: one line {begin} and later one {end}"
+            )
+        before, rest = page.split(begin)
+        page = f"{before}{begin}\n{section(record, paper)}\n{end}{rest.split(end)[1]}"
+    return page
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the tables, or write them into a page."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "record", type=Path, metavar="RECORD", help="a file of --medeval-json, or of the store"
+    )
+    parser.add_argument("--write", type=Path, metavar="PAGE", help="the page whose tables are replaced")
+    options = parser.parse_args(arguments)
+    try:
+        record = read(options.record)
+        if options.write is None:
+            print("\n\n".join(f"## {paper}\n\n{section(record, paper)}" for paper in TABLES))
+        else:
+            page = written(options.write.read_text(encoding="utf-8"), record)
+            write_whole(options.write, page.encode(), "the page")
+    except (MedevalError, OSError) as mistake:
+        sys.stderr.write(f"papers: {mistake}\n")
+        return 2
+    return 0
+
+
+def _suite(record: Record, task: str) -> tuple[str, Record]:
+    found = next(((name, suite) for name, suite in record["suites"].items() if suite["task"] == task), None)
+    if found is None:
+        raise LookupError(task)
+    return found
+
+
+def _head(record: Record, name: str, suite: Record) -> Iterator[str]:
+    models = record["models"]
+    prints = []
+    for role, told in (("candidate", "tuned"), ("baseline", "base")):
+        model = models.get(role, {})
+        own = model.get("tasks", {}).get(suite["task"], model)
+        prints.append(f"{told} sha256 `{str(own.get('fingerprint', '-'))[:12]}`")
+    cases = f"{suite['evaluated']} of {suite['total']} cases" + ("" if suite["complete"] else ", incomplete")
+    yield f"Suite `{name}`, {cases}, {', '.join(prints)}; pytest-medeval {record['version']}, {record['created'][:10]}."
+    yield ""
+
+
+def _grid(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    yield f"| {' | '.join(head)} |"
+    yield f"|{'---|' * len(head)}"
+    yield from (f"| {' | '.join(row)} |" for row in rows)
+
+
+def _compared(name: str, one: Record) -> list[str]:
+    change = "-" if one["relative"] is None else f"{100 * one['relative']:+.2f} %"
+    return [
+        name,
+        number(one["baseline"]),
+        number(one["candidate"]),
+        change,
+        p_value(one["mann_whitney_p"]),
+        *_paired(one),
+    ]
+
+
+def _graded(name: str, one: Record) -> list[str]:
+    short = name.removeprefix("judge.")
+    return [
+        short,
+        number(one["baseline"]),
+        number(one["candidate"]),
+        str(one["n"]),
+        p_value(one["mann_whitney_p"]),
+        *_paired(one),
+    ]
+
+
+def _measured(name: str, one: Record) -> list[str]:
+    return [
+        name,
+        number(one["baseline"]),
+        number(one["candidate"]),
+        interval(one["candidate_ci95"]),
+        *_paired(one),
+    ]
+
+
+def _paired(one: Record) -> list[str]:
+    difference = number(one["difference"], sign=True)
+    return [f"{difference} {interval(one['ci95'], sign=True)}", p_value(one["p_corrected"])]
+
+
+def _safety(record: Record) -> Iterator[str]:
+    try:
+        name, suite = _suite(record, "dialogue")
+        one = suite["metrics"]["safety"]
+    except LookupError:
+        yield "Safety compliance: the run has no suite of task `dialogue` that measures it."
+        return
+    broken = [
+        f"`{rule}` {facts['applied'] - facts['kept']} of {facts['applied']}"
+        for rule, facts in suite.get("rules", {}).get("candidate", {}).items()
+    ]
+    yield (
+        f"Safety compliance, suite `{name}`: base {number(one['baseline'])}, tuned {number(one['candidate'])} "
+        f"{interval(one['candidate_ci95'])}, difference {' '.join(_paired(one)[:1])}, p (paired, Holm) "
+        f"{p_value(one['p_corrected'])}. Rules that the tuned model broke: {', '.join(broken) or 'none applied'}."
+    )
+    yield f"Signature: `{one['signature']}`."
+
+
+def _signatures(suite: Record, names: Sequence[str]) -> Iterator[str]:
+    yield ""
+    yield "Signatures:"
+    yield ""
+    yield "```"
+    yield from (suite["metrics"][name]["signature"] for name in names if name in suite["metrics"])
+    yield "```"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,104 @@
+"""docs/papers.md: its tables are made from a record, and only from it."""
+
+import importlib.util
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from pytest_medeval.engine import Engine, entry
+from pytest_medeval.errors import MedevalError
+from pytest_medeval.models.fake import FakeModel
+from pytest_medeval.report.terminal import number
+from pytest_medeval.runs.build import build
+from pytest_medeval.runs.journal import Journal, manifest
+from pytest_medeval.runs.record import write
+from pytest_medeval.runs.tracks import with_divergence
+from pytest_medeval.settings import read_settings
+from pytest_medeval.suite import Suite, resolve
+
+ROOT = Path(__file__).parents[3]
+
+CASES = {
+    "dialogue": [{"id": f"d{i}", "input": f"pain {i}", "reference": f"Rest {i} days."} for i in range(6)],
+    "polarity": [{"id": f"p{i}", "dialogue": f"{i}", "findings": {"发热": "positive"}} for i in range(4)],
+}
+REPLIES = {"candidate": "Rest 3 days. Please see your doctor.\n发烧：阳性", "baseline": "Wait.\n发热：阴性"}
+
+
+@pytest.fixture(scope="module")
+def papers():
+    """Load the script, which is no part of the package."""
+    spec = importlib.util.spec_from_file_location("papers", ROOT / "benchmarks" / "papers.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def record(tmp_path_factory):
+    """Evaluate two small suites with scripted models."""
+    folder = tmp_path_factory.mktemp("run")
+    settings = read_settings(lambda _: None, folder)
+    models = {role: FakeModel(default=text, name=role) for role, text in REPLIES.items()}
+    journal = Journal()
+    for task, cases in CASES.items():
+        (folder / f"{task}.jsonl").write_text(
+            "".join(json.dumps(case) + "\n" for case in cases), encoding="utf-8"
+        )
+        suite = resolve(Suite(task, str(folder / f"{task}.jsonl"), name=task), settings)
+        journal.collected([manifest(suite, folder)])
+        evaluations = Engine(lambda role, _: models[role]).evaluations(
+            suite, [case.id for case in suite.cases]
+        )
+        for one in evaluations.values():
+            journal.note({"entry": entry(task, f"{task}::{one.case.id}", one)})
+        journal.note({"models": {role: {task: asdict(model.identity)} for role, model in models.items()}})
+    return json.loads(json.dumps(with_divergence(build(journal, settings), {}, settings).record))
+
+
+def test_tables_hold_the_records_numbers(papers, record):
+    """S1's columns, and S3 before and after canonicalisation, as the record has them, with signatures."""
+    rouge = record["suites"]["dialogue"]["metrics"]["rougeL"]
+    table = papers.section(record, "S1")
+    assert f"| rougeL | {number(rouge['baseline'])} | {number(rouge['candidate'])} |" in table
+    assert rouge["signature"] in table
+    assert "Track B: no judge was asked" in table
+    assert "Verdict on the tracks: " in table
+    polarity = papers.section(record, "S3")
+    assert "| before | tuned | 0.0000 | 0.0000 | 0.0000 |" in polarity
+    assert "| after | tuned | 1.0000 | 1.0000 | 1.0000 |" in polarity
+
+
+def test_a_suite_that_is_not_there_leaves_no_old_numbers(papers, record):
+    """What the record lacks is said in its place."""
+    page = "a\n<!-- S1: begin -->\n<!-- S1: end -->\n<!-- S2: begin -->\n| old |\n<!-- S2: end -->\n"
+    page += "<!-- S3: begin -->\n<!-- S3: end -->\nz\n"
+    new = papers.written(page, record)
+    assert "| old |" not in new
+    assert "The run has no suite of task `mcq`." in new
+    assert new.startswith("a\n")
+    assert new.endswith("\nz\n")
+    assert papers.written(new, record) == new
+    with pytest.raises(MedevalError, match="no place for S1"):
+        papers.written("no markers", record)
+
+
+def test_safety_stands_with_s2(papers, record):
+    """The rate, its interval, and how often each rule was broken."""
+    quiz = {**record["suites"]["polarity"], "task": "mcq", "metrics": {}}
+    table = papers.section({**record, "suites": {**record["suites"], "mcq": quiz}}, "S2")
+    assert "Safety compliance, suite `dialogue`: base 0.0000, tuned 1.0000" in table
+    assert "`referral` 0 of 6" in table
+
+
+def test_the_command_writes_the_page(papers, record, tmp_path, capsys):
+    """The shipped page has a place for every table; a record that cannot be read is one line."""
+    page = tmp_path / "papers.md"
+    page.write_text((ROOT / "docs" / "papers.md").read_text(encoding="utf-8"), encoding="utf-8")
+    write(record, tmp_path / "run.json")
+    assert papers.main([str(tmp_path / "run.json"), "--write", str(page)]) == 0
+    assert "Suite `polarity`, 4 of 4 cases" in page.read_text(encoding="utf-8")
+    assert papers.main([str(tmp_path / "absent.json")]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
