@@ -10,8 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from pytest_medeval.checks import AUTOMATIC
 from pytest_medeval.errors import MedevalError
-from pytest_medeval.settings import AUTOMATIC, Settings
+from pytest_medeval.settings import Settings
 
 Manifests = Mapping[str, Mapping[str, Any]]
 
@@ -39,7 +40,7 @@ def leave(record: Mapping[str, Any], manifests: Manifests, settings: Settings) -
 def _asked(
     record: Mapping[str, Any], manifests: Manifests, settings: Settings
 ) -> Iterator[tuple[str, Callable[[], str]]]:
-    if settings.save:
+    if settings.saved_as:
         yield "--medeval-save", partial(_save, record, settings)
     if settings.json:
         yield "--medeval-json", partial(_json, record, settings.json)
@@ -61,7 +62,7 @@ def _save(record: Mapping[str, Any], settings: Settings) -> str:
 
     if not record["cases"]:
         raise MedevalError("the run is not stored: no case was evaluated")
-    name = settings.save or AUTOMATIC
+    name = settings.saved_as or AUTOMATIC
     if name == AUTOMATIC:
         name = automatic_name(record["environment"].get("repository"), datetime.now().astimezone())
     try:

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import pytest
 
 from pytest_medeval.errors import MedevalError
-from pytest_medeval.settings import OPTIONS, Option, read_settings
+from pytest_medeval.options import OPTIONS, Option
+from pytest_medeval.settings import read_settings
 
 if TYPE_CHECKING:
     from pytest_medeval.session import MedevalSession

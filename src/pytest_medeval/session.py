@@ -117,7 +117,7 @@ class MedevalSession:
 
     def _open_store(self) -> None:
         """Read the stored run and the tuning data, and see that this run can be stored, before any model is asked."""
-        if self.settings.save and not self._store_open:
+        if self.settings.saved_as and not self._store_open:
             from pytest_medeval.runs.store import check_writable
 
             check_writable(self.settings.storage)

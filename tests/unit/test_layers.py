@@ -34,7 +34,7 @@ SLOW = {
     "yaml",
     "jsonschema",
 }
-START = ("__init__", "plugin", "fixtures", "settings", "errors", "newhooks")
+START = ("__init__", "plugin", "fixtures", "settings", "options", "checks", "errors", "newhooks")
 """Modules that pytest imports at every start."""
 
 
