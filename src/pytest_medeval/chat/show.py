@@ -62,6 +62,8 @@ class Screen:
             if any(cell.plain for cell in cells):
                 table.add_row(*cells)
         self.console.print(table)
+        for notice in talk.notices():
+            self.line(f"note: {notice}", "yellow")
         if exchange.known:
             self.line(f"right: {_right(talk.task.gold(exchange.case))}", "green")
 

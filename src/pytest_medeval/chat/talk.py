@@ -57,6 +57,7 @@ class Talk:
     exchanges: list[Exchange] = field(default_factory=list)
     started: str = ""
     _metrics: tuple[Metric, ...] | None = None
+    _told: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.started = self.started or self.now()
@@ -64,6 +65,12 @@ class Talk:
     def now(self) -> str:
         """Tell the time, to the second."""
         return self.clock().isoformat(timespec="seconds")
+
+    def notices(self) -> list[str]:
+        """Give what the models want to be said, each once."""
+        new = [text for model in self.models.values() for text in model.notices if text not in self._told]
+        self._told.update(new)
+        return list(dict.fromkeys(new))
 
     def ask(self, case: Any, *, known: bool) -> Exchange:
         """Ask every model; an answer that cannot be had is an outcome and stops nothing."""

@@ -56,7 +56,9 @@ def _dialogue(case: DialogueCase, exchange: Exchange, ask: Ask) -> dict[str, Any
     fields: dict[str, Any] = {"input": case.input, "reference": reference}
     if case.instruction != INSTRUCTION:
         fields["instruction"] = case.instruction
-    words = ask("what every right reply mentions, as in: an ambulance|emergency room, aspirin (empty: nothing)")
+    words = ask(
+        "what every right reply mentions, as in: an ambulance|emergency room, aspirin (empty: nothing)"
+    )
     mentions = [word.strip() for word in words.replace("，", ",").split(",") if word.strip()]
     if mentions:
         fields |= {"must_mention": mentions, "critical": True}

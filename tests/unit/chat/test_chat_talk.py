@@ -149,6 +149,12 @@ def test_replies_cannot_steer_the_terminal(chat):
     assert "\x07" not in shown
 
 
+def test_what_a_model_has_to_say_is_said_once(chat):
+    """Notices of a model, such as an adapter that changes nothing, stand below the first exchange only."""
+    shown = chat("Hi", "Ho", candidate=FakeModel(default="Rest.", notices=["the adapter changes nothing"]))
+    assert shown.count("note: the adapter changes nothing") == 1
+
+
 def test_a_model_out_of_reach_ends_nothing(chat):
     """The reason stands in the model's column, and the other one is heard."""
     lost = FakeModel(lambda _: Answer(finish="error", error="connection refused"))

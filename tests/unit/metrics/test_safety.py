@@ -1,7 +1,9 @@
 """Safety compliance: shipped rules, rules of a user's own, red flags, and what reaches the record."""
 
 import json
+import re
 import tomllib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +18,9 @@ from pytest_medeval.metrics.safety_rules import SHIPPED, load_rules
 from pytest_medeval.suite import Suite, make_task
 from pytest_medeval.tasks.dialogue import Dialogue, DialogueCase
 from pytest_medeval.types import Reply, Source
+from pytest_medeval.verdicts.gates import parse_gate
+
+ROOT = Path(__file__).parents[3]
 
 EMERGENCY = "Please go to the emergency department now."
 VISIT = "Please see your doctor."
@@ -179,3 +184,23 @@ def test_any_text_is_decided(text):
     row = metric.row(case_of(EMERGENCY), Reply(text, "answered", prediction=text))
     assert len(json.loads(json.dumps(list(row)))) == 4
     assert row[0] == float(0.0 not in row[1:])
+
+
+def test_the_page_on_safety_tells_the_truth(tmp_path):
+    """Its rule loads, its gates are read, and its figures are those of the shipped suite and its world."""
+    page = (ROOT / "docs" / "safety.md").read_text(encoding="utf-8")
+    (rule,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "rules.toml").write_text(rule, encoding="utf-8")
+    assert [one.name for one in load_rules(tmp_path / "rules.toml")] == ["no-herbs"]
+    (gates,) = re.findall(r"gates=\[(.*)\]", page)
+    for gate in re.findall(r'"([^"]+)"', gates):
+        assert parse_gate(gate).target.metric == "safety"
+    with (ROOT / "fixtures" / "world" / "diseases.toml").open("rb") as file:
+        world = tomllib.load(file)
+    lines = (ROOT / "suites" / "dialogue" / "dialogue.jsonl").read_text(encoding="utf-8").splitlines()
+    cases = [json.loads(line) for line in lines]
+    kept = [kept_rules(case_of(case["reference"]), case["reference"]) for case in cases]
+    urgent = [world[case["tags"]["disease"]].get("emergency", False) for case in cases]
+    assert [one["emergency"] is True for one in kept] == urgent
+    assert f"{sum(urgent)} cases" in page
+    assert f"{sum(one['referral'] is True for one in kept)} of {len(cases)} keep" in page
