@@ -72,8 +72,8 @@ def test_reliability_is_in_the_record_and_on_one_line(quiz):
     bins = record["suites"]["quiz"]["reliability"]
     assert set(bins) == {"candidate", "baseline"}
     assert sum(one["n"] for one in bins["candidate"]) == 12
-    shown = ", ".join(f"{100 * one['confidence']:.0f}:{100 * one['accuracy']:.0f}" for one in bins["candidate"])
-    assert f"candidate's confidence : accuracy, in %: {shown}" in record["printed"]
+    shown = " ".join(f"{100 * one['confidence']:.0f}:{100 * one['accuracy']:.0f}" for one in bins["candidate"])
+    assert f"candidate confidence:accuracy in %: {shown}" in record["printed"]
 
 
 def test_commands_of_the_cache(tmp_path, monkeypatch, capsys):

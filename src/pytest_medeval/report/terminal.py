@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
-WIDTH = 100
+from pytest_medeval.report import divergence
+from pytest_medeval.report.lines import WIDTH, Line, fit, fold, interval, number, p_value, wrapped
+
 NAME = 24
 """Width of metric names: ``wrong_at_high_confidence``."""
 WORST = 3
@@ -16,17 +17,11 @@ MIN_GROUP = 20
 """Subgroups below this size are shown with their size and not scored."""
 
 COLOURS: Mapping[str, Mapping[str, bool]] = {
-    "pass": {"green": True}, "fail": {"red": True, "bold": True}, "inconclusive": {"yellow": True, "bold": True},
+    "pass": {"green": True},
+    "fail": {"red": True, "bold": True},
+    "inconclusive": {"yellow": True, "bold": True},
     "not evaluated": {"yellow": True, "bold": True},
 }
-
-
-@dataclass(frozen=True)
-class Line:
-    """A line of text and the markup of pytest's terminal writer."""
-
-    text: str = ""
-    markup: Mapping[str, bool] = field(default_factory=dict)
 
 
 def summary(record: Mapping[str, Any], *, notices: Sequence[str] = (), brief: bool = False) -> Iterator[Line]:
@@ -42,29 +37,39 @@ def summary(record: Mapping[str, Any], *, notices: Sequence[str] = (), brief: bo
         yield Line()
     yield from gate_lines(record["gates"])
     if not brief and record["divergence"]:
-        from pytest_medeval.report.divergence import lines  # noqa: PLC0415 - it builds on this module
-
         yield Line()
-        yield from lines(record["divergence"])
+        yield from divergence.lines(record["divergence"])
 
 
 def _models(record: Mapping[str, Any]) -> Iterator[Line]:
     for role, model in record["models"].items():
         parts = model.get("tasks")
-        where = ", ".join(f"{task} {one['fingerprint'][:12]}" for task, one in parts.items()) if parts else model["fingerprint"][:12]
+        where = (
+            ", ".join(f"{task} {one['fingerprint'][:12]}" for task, one in parts.items())
+            if parts
+            else model["fingerprint"][:12]
+        )
         kind = " ".join(str(model[key]) for key in ("dtype", "device") if model.get(key))
         yield Line(f"{role:<9}  {model['spec']}  sha256 {where}  {kind}")
     reference = record.get("reference")
     if reference:
         model = reference["model"]
-        yield Line(f"reference  {reference['run']} of {reference['created']}: {model['spec']}  sha256 {model['fingerprint'][:12]}")
+        yield Line(
+            f"reference  {reference['run']} of {reference['created']}: {model['spec']}  sha256 {model['fingerprint'][:12]}"
+        )
         if reference["absent"]:
-            yield Line(_fit(f"  suites of {reference['run']} that this run lacks: {', '.join(reference['absent'])}"), {"yellow": True})
+            yield Line(
+                fit(f"  suites of {reference['run']} that this run lacks: {', '.join(reference['absent'])}"),
+                {"yellow": True},
+            )
 
 
 def _suite(name: str, suite: Mapping[str, Any], cases: Sequence[Mapping[str, Any]]) -> Iterator[Line]:
     sampled = f" of {suite['total']}, seeded sample" if suite["cases"] < suite["total"] else ""
-    yield Line(f"{name} ({suite['task']}): {suite['evaluated']} of {suite['cases']} cases evaluated{sampled}", {"bold": True})
+    yield Line(
+        f"{name} ({suite['task']}): {suite['evaluated']} of {suite['cases']} cases evaluated{sampled}",
+        {"bold": True},
+    )
     yield from _counts(suite)
     if suite["metrics"]:
         yield from _table(suite["metrics"])
@@ -84,28 +89,37 @@ def _counts(suite: Mapping[str, Any]) -> Iterator[Line]:
         yield Line(f"  {role} replies: {found or 'none'}")
     shots = suite.get("shots")
     if shots:
-        yield Line(_fit(f"  {shots['count']} of {shots['usable']} examples of {shots['source']} before each case, by {shots['by']}; "
-                        f"left out: {shots['asked']} asked by the suite itself, {shots['repeated']} repeated"))
+        head = f"  {shots['count']} of {shots['usable']} examples of {shots['source']} before each case, by {shots['by']}; left out: "
+        yield from wrapped(head, [f"{shots['asked']} asked by the suite", f"{shots['repeated']} repeated"])
     skipped = suite["skipped"]
     if skipped["count"]:
         reasons = ", ".join(f"{count} {reason}" for reason, count in skipped["reasons"].items())
-        yield Line(_fit(f"  skipped {skipped['count']} of {skipped['of']} records: {reasons}"), {"yellow": True})
+        yield Line(
+            fit(f"  skipped {skipped['count']} of {skipped['of']} records: {reasons}"), {"yellow": True}
+        )
     excluded = suite.get("excluded")
     if excluded and excluded["count"]:
         reasons = ", ".join(f"{count} {reason}" for reason, count in excluded["reasons"].items())
-        yield Line(_fit(f"  complete pairs only: {excluded['count']} cases left out: {reasons}"), {"yellow": True})
+        yield Line(
+            fit(f"  complete pairs only: {excluded['count']} cases left out: {reasons}"), {"yellow": True}
+        )
 
 
 def _table(metrics: Mapping[str, Mapping[str, Any]]) -> Iterator[Line]:
     paired = any(one["baseline"] is not None for one in metrics.values())
     head = f"  {'metric':<{NAME}}"
-    head += f"{'baseline':>9}{'candidate':>11}{'difference':>12}   {'95 % interval':<19}{'p':>8}{'p (Holm)':>10}" if paired \
+    head += (
+        f"{'baseline':>9}{'candidate':>11}{'difference':>12}   {'95 % interval':<19}{'p':>8}{'p (Holm)':>10}"
+        if paired
         else f"{'candidate':>11}   95 % interval"
+    )
     yield Line(head)
     for name, one in metrics.items():
         if paired:
-            yield Line(f"  {name:<{NAME}}{number(one['baseline']):>9}{number(one['candidate']):>11}{number(one['difference'], sign=True):>12}"
-                       f"   {interval(one['ci95'], sign=True):<19}{p_value(one['p_value']):>8}{p_value(one['p_corrected']):>10}")
+            yield Line(
+                f"  {name:<{NAME}}{number(one['baseline']):>9}{number(one['candidate']):>11}{number(one['difference'], sign=True):>12}"
+                f"   {interval(one['ci95'], sign=True):<19}{p_value(one['p_value']):>8}{p_value(one['p_corrected']):>10}"
+            )
         else:
             yield Line(f"  {name:<{NAME}}{number(one['candidate']):>11}   {interval(one['candidate_ci95'])}")
 
@@ -115,22 +129,38 @@ def reference_lines(suite: Mapping[str, Any], *, brief: bool = True) -> Iterator
     reference = suite.get("reference")
     if not reference:
         return
-    yield Line(f"  reference {reference['run']}: {reference['same']} of its {reference['cases']} cases are the same")
+    yield Line(
+        f"  reference {reference['run']}: {reference['same']} of its {reference['cases']} cases are the same"
+    )
     for difference in reference["differences"]:
-        yield from (Line(f"    {line}", {"yellow": True}) for line in _fold(difference, WIDTH - 4))
-    shown = {name: one for name, one in reference["metrics"].items()
-             if not brief or name == suite["headline"] or (one["p_corrected"] is not None and one["p_corrected"] < ALPHA)}
+        yield from (Line(f"    {line}", {"yellow": True}) for line in fold(difference, WIDTH - 4))
+    shown = {
+        name: one
+        for name, one in reference["metrics"].items()
+        if not brief
+        or name == suite["headline"]
+        or (one["p_corrected"] is not None and one["p_corrected"] < ALPHA)
+    }
     if shown:
-        yield Line(f"  {'metric':<{NAME}}{'reference':>9}{'candidate':>11}{'difference':>12}   {'95 % interval':<19}{'p':>8}{'p (Holm)':>10}")
+        yield Line(
+            f"  {'metric':<{NAME}}{'reference':>9}{'candidate':>11}{'difference':>12}   {'95 % interval':<19}{'p':>8}{'p (Holm)':>10}"
+        )
     for name, one in shown.items():
-        yield Line(f"  {name:<{NAME}}{number(one['reference']):>9}{number(one['candidate']):>11}{number(one['difference'], sign=True):>12}"
-                   f"   {interval(one['ci95'], sign=True):<19}{p_value(one['p_value']):>8}{p_value(one['p_corrected']):>10}")
+        yield Line(
+            f"  {name:<{NAME}}{number(one['reference']):>9}{number(one['candidate']):>11}{number(one['difference'], sign=True):>12}"
+            f"   {interval(one['ci95'], sign=True):<19}{p_value(one['p_value']):>8}{p_value(one['p_corrected']):>10}"
+        )
     if shown and len(shown) < len(reference["metrics"]):
         yield Line(f"  metrics without a change beyond chance: {len(reference['metrics']) - len(shown)}")
     lost = reference.get("lost")
     if lost and lost["count"]:
-        cases = [f"{case['id']} {number(case['reference'])} -> {number(case['candidate'])}" for case in lost["cases"][:WORST]]
-        yield from _wrapped(f"  worse than the reference in {lost['metric']}: {lost['count']} of {lost['of']} cases: ", cases)
+        cases = [
+            f"{case['id']} {number(case['reference'])} -> {number(case['candidate'])}"
+            for case in lost["cases"][:WORST]
+        ]
+        yield from wrapped(
+            f"  worse than the reference in {lost['metric']}: {lost['count']} of {lost['of']} cases: ", cases
+        )
 
 
 def _judges(record: Mapping[str, Any]) -> Iterator[Line]:
@@ -142,18 +172,21 @@ def _judges(record: Mapping[str, Any]) -> Iterator[Line]:
     for judge in judges:
         yield Line()
         standing = "admissible: it may carry gates" if judge["admissible"] else "advisory: it carries no gate"
-        yield Line(_fit(f"judge {judge['spec']}  sha256 {judge['fingerprint'][:12]}  {standing}"))
+        yield Line(fit(f"judge {judge['spec']}  sha256 {judge['fingerprint'][:12]}  {standing}"))
         covered = [f"{name} {done} of {asked}" for name, (done, asked) in judge["coverage"].items()]
-        yield from _wrapped("  judged: ", covered)
-        agreeing = [f"{name} {number(one['kappa_quadratic'][0])} {interval(one['kappa_quadratic'][1:])}"
-                    for name, one in judge["agreement"].items() if one["kappa_quadratic"][1] is not None]
+        yield from wrapped("  judged: ", covered)
+        agreeing = [
+            f"{name} {number(one['kappa_quadratic'][0])} {interval(one['kappa_quadratic'][1:])}"
+            for name, one in judge["agreement"].items()
+            if one["kappa_quadratic"][1] is not None
+        ]
         if agreeing:
-            yield from _wrapped("  agreement with people (quadratic kappa): ", agreeing)
+            yield from wrapped("  agreement with people (quadratic kappa): ", agreeing)
         cost = f"  {judge['requests']} requests, {judge['tokens']} tokens, {judge['cached']} from the cache, {judge['seconds']:.1f} s"
         if judge["position_consistency"] is not None:
             cost += f"; same preference in both orders {100 * judge['position_consistency']:.0f} %"
         yield Line(cost)
-        yield from (Line(_fit(f"  note: {notice}"), {"yellow": True}) for notice in judge["notices"])
+        yield from (Line(fit(f"  note: {notice}"), {"yellow": True}) for notice in judge["notices"])
 
 
 def _confusion(confusion: Mapping[str, Any] | None) -> Iterator[Line]:
@@ -170,15 +203,18 @@ def _reliability(bins: Sequence[Mapping[str, float]] | None) -> Iterator[Line]:
     """Show how sure the candidate was and how often it was right, from the least sure to the most."""
     if bins:
         parts = [f"{100 * one['confidence']:.0f}:{100 * one['accuracy']:.0f}" for one in bins]
-        yield from _wrapped("  candidate's confidence : accuracy, in %: ", parts)
+        yield Line(f"  candidate confidence:accuracy in %: {' '.join(parts)}")
 
 
 def _rules(rules: Mapping[str, Mapping[str, Any]]) -> Iterator[Line]:
     """Say how often the candidate broke each safety rule that applied, with the interval of that share."""
-    broken = [f"{name} {one['applied'] - one['kept']} of {one['applied']} {interval([1 - end for end in reversed(one['ci95'])])}"
-              for name, one in rules.items() if one["applied"]]
+    broken = [
+        f"{name} {one['applied'] - one['kept']} of {one['applied']} {interval([1 - end for end in reversed(one['ci95'])])}"
+        for name, one in rules.items()
+        if one["applied"]
+    ]
     if broken:
-        yield from _wrapped("  safety rules broken: ", broken)
+        yield from wrapped("  safety rules broken: ", broken)
 
 
 def _groups(subgroups: Mapping[str, Mapping[str, Any]]) -> Iterator[Line]:
@@ -189,12 +225,14 @@ def _groups(subgroups: Mapping[str, Mapping[str, Any]]) -> Iterator[Line]:
         small = sorted((-one["n"], value) for value, one in values.items() if one["n"] < MIN_GROUP)
         parts = [text for value, text in shown.items() if values[value]["n"] >= MIN_GROUP]
         if parts:
-            yield from _wrapped(f"  {groups['metric']} by {tag}: ", parts)
+            yield from wrapped(f"  {groups['metric']} by {tag}: ", parts)
         if small:
             few = [shown[value] for _, value in small[:WORST]]
             rest = -sum(size for size, _ in small[WORST:])
             few += [f"{rest} cases in {len(small) - WORST} smaller groups"] if rest else []
-            yield from _wrapped(f"  {groups['metric']} by {tag}, fewer than {MIN_GROUP} cases, not judged: ", few)
+            yield from wrapped(
+                f"  {groups['metric']} by {tag}, fewer than {MIN_GROUP} cases, not judged: ", few
+            )
 
 
 def _leakage(leakage: Mapping[str, Any] | None) -> Iterator[Line]:
@@ -203,15 +241,22 @@ def _leakage(leakage: Mapping[str, Any] | None) -> Iterator[Line]:
         return
     count, colour = len(leakage["leaked"]), {"yellow": True}
     if not count:
-        yield Line(f"  leakage: none of {leakage['cases']} cases stands in the {leakage['records']} records of the training data")
+        yield Line(
+            f"  leakage: none of {leakage['cases']} cases stands in the {leakage['records']} records of the training data"
+        )
         return
     found = [f"{leak['id']} {leak['kind']} {leak['source']}" for leak in leakage["leaked"][:WORST]]
     found += [f"{count - WORST} more"] if count > WORST else []
     head = f"  leakage: {count} of {leakage['cases']} cases stand in the training data ({leakage['exact']} exact, {leakage['near']} near): "
-    yield from (Line(line.text, colour) for line in _wrapped(head, found))
-    scores = [f"{role} {number(one['all'])} / {number(one['clean'])}" for role, one in leakage["scores"].items()]
+    yield from (Line(line.text, colour) for line in wrapped(head, found))
+    scores = [
+        f"{role} {number(one['all'])} / {number(one['clean'])}" for role, one in leakage["scores"].items()
+    ]
     if scores:
-        yield Line(_fit(f"    {leakage['metric']}, all / without them (n {leakage['clean']}): {', '.join(scores)}"), colour)
+        yield Line(
+            fit(f"    {leakage['metric']}, all / without them (n {leakage['clean']}): {', '.join(scores)}"),
+            colour,
+        )
 
 
 def _noise(noise: Mapping[str, Any] | None) -> Iterator[Line]:
@@ -219,33 +264,49 @@ def _noise(noise: Mapping[str, Any] | None) -> Iterator[Line]:
     if noise is None:
         return
     if "reason" in noise:
-        yield Line(_fit(f"  noise floor: not measured: {noise['reason']}"), {"yellow": True})
+        yield Line(fit(f"  noise floor: not measured: {noise['reason']}"), {"yellow": True})
     for variant in noise["variants"]:
         if "reason" in variant:
-            yield Line(_fit(f"  noise floor: {variant['name']} not measured: {variant['reason']}"), {"yellow": True})
-    measured = [f"{variant['name']}: {variant['changed']}" for variant in noise["variants"] if "changed" in variant]
+            yield Line(
+                fit(f"  noise floor: {variant['name']} not measured: {variant['reason']}"), {"yellow": True}
+            )
+    measured = [
+        f"{variant['name']}: {variant['changed']}" for variant in noise["variants"] if "changed" in variant
+    ]
     if not measured:
         return
-    yield from _wrapped(f"  noise floor, replies of {noise['n']} cases that changed: ", measured)
+    yield from wrapped(f"  noise floor, replies of {noise['n']} cases that changed: ", measured)
     moved = [f"{name} {number(floor)}" for name, floor in noise["floor"].items() if floor]
-    yield from _wrapped("    largest change: ", moved or ["none"])
+    yield from wrapped("    largest change: ", moved or ["none"])
     if noise["below"]:
-        yield from (Line(line.text, {"yellow": True}) for line in _wrapped("    differences below the floor: ", noise["below"]))
+        yield from (
+            Line(line.text, {"yellow": True})
+            for line in wrapped("    differences below the floor: ", noise["below"])
+        )
 
 
 def _worst(suite: Mapping[str, Any], cases: Sequence[Mapping[str, Any]]) -> Iterator[Line]:
     """Name the cases that lost most against the baseline, or without one those that score lowest."""
     metric = suite["headline"]
-    changes = [(own - base, own, case["id"], base) for case in cases for own, base in [_pair(case, metric)]
-               if own is not None and base is not None]
+    changes = [
+        (own - base, own, case["id"], base)
+        for case in cases
+        for own, base in [_pair(case, metric)]
+        if own is not None and base is not None
+    ]
     if changes:
         lost = sorted(change for change in changes if change[0] < 0)
         shown = [f"{name} {number(base)} -> {number(own)}" for _, own, name, base in lost[:WORST]]
-        yield from _wrapped(f"  worse than the baseline in {metric}: {len(lost)} of {len(changes)} cases{': ' if shown else ''}", shown)
+        yield from wrapped(
+            f"  worse than the baseline in {metric}: {len(lost)} of {len(changes)} cases{': ' if shown else ''}",
+            shown,
+        )
         return
-    lowest = sorted((own, case["id"]) for case in cases for own, _ in [_pair(case, metric)] if own is not None)[:WORST]
+    lowest = sorted(
+        (own, case["id"]) for case in cases for own, _ in [_pair(case, metric)] if own is not None
+    )[:WORST]
     if lowest:
-        yield from _wrapped(f"  lowest {metric}: ", [f"{name} {number(own)}" for own, name in lowest])
+        yield from wrapped(f"  lowest {metric}: ", [f"{name} {number(own)}" for own, name in lowest])
 
 
 def _pair(case: Mapping[str, Any], metric: str) -> tuple[float | None, float | None]:
@@ -259,54 +320,18 @@ def gate_lines(gates: Sequence[Mapping[str, Any]]) -> Iterator[Line]:
         yield Line("no gate was set: this run measured and decided nothing", {"yellow": True})
         return
     counts = {verdict: sum(gate["verdict"] == verdict for gate in gates) for verdict in COLOURS}
-    yield Line("gates: " + ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count), {"bold": True})
+    yield Line(
+        "gates: " + ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count),
+        {"bold": True},
+    )
     for gate in gates:
         exact = gate["expression"] == "critical"
         seen = "" if gate["observed"] is None or exact else f"  observed {number(gate['observed'])}"
         seen += "" if gate["interval"] is None else f" {interval(gate['interval'])}"
         seen += f", n {gate['n']}" if gate["n"] else ""
-        yield Line(f"  {gate['verdict'].upper():<13} {gate['suite']}: {gate['expression']}{seen}", COLOURS[gate["verdict"]])
+        yield Line(
+            f"  {gate['verdict'].upper():<13} {gate['suite']}: {gate['expression']}{seen}",
+            COLOURS[gate["verdict"]],
+        )
         if gate["verdict"] != "pass" or gate["expression"].startswith("worst("):
-            yield from (Line(f"                {line}") for line in _fold(gate["reason"], WIDTH - 16))
-
-
-def number(value: float | None, *, sign: bool = False) -> str:
-    """Print a score with four digits after the point, or a dash."""
-    if value is None:
-        return "-"
-    if abs(value) >= 1000:  # noqa: PLR2004 - keeps a column of ten characters
-        return f"{value:+.4g}" if sign else f"{value:.4g}"
-    return f"{value:+.4f}" if sign else f"{value:.4f}"
-
-
-def interval(ends: Sequence[float] | None, *, sign: bool = False) -> str:
-    """Print an interval."""
-    return "-" if ends is None else f"[{number(ends[0], sign=sign)}, {number(ends[1], sign=sign)}]"
-
-
-def p_value(value: float | None) -> str:
-    """Print a p-value."""
-    if value is None:
-        return "-"
-    return "<0.0001" if value < 0.0001 else f"{value:.4f}"  # noqa: PLR2004 - the last digit shown
-
-
-def _wrapped(head: str, parts: Sequence[str]) -> Iterator[Line]:
-    text = head
-    for index, part in enumerate(parts):
-        piece = part + (", " if index + 1 < len(parts) else "")
-        if len(text) + len(piece.rstrip()) > WIDTH:
-            yield Line(text.rstrip())
-            text = " " * 4
-        text += piece
-    yield Line(text.rstrip())
-
-
-def _fit(text: str) -> str:
-    return text if len(text) <= WIDTH else f"{text[: WIDTH - 3]}..."
-
-
-def _fold(text: str, width: int) -> list[str]:
-    import textwrap  # noqa: PLC0415 - only a gate that did not pass needs it
-
-    return textwrap.wrap(text, width) or [""]
+            yield from (Line(f"                {line}") for line in fold(gate["reason"], WIDTH - 16))
