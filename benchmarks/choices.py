@@ -70,12 +70,13 @@ def ask_peer(model: Any, requests: list[Request]) -> list[tuple[float, ...]]:
     return [tuple(next(found)[0] for _ in request.choices) for request in requests]
 
 
-def compare(ours: LocalModel, theirs: Any, requests: list[Request], runs: int) -> str:
+def compare(ours: LocalModel, theirs: Any, requests: list[Request], runs: int, clock: str) -> str:
     """Time both sides in turn and compare their log-likelihoods."""
     mine: list[tuple[float, ...]] = []
     other: list[tuple[float, ...]] = []
     seconds = random_model.alternate(
         runs,
+        clock,
         ours=lambda: mine.extend(answer.logprobs for answer in ours.answer(requests)),
         theirs=lambda: other.extend(ask_peer(theirs, requests)),
     )
@@ -100,6 +101,7 @@ def main() -> None:
     parser.add_argument("--questions", type=int, default=200)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--clock", choices=("wall", "cpu"), default="wall")
     parser.add_argument("--peer-batch", type=int, default=8)
     parser.add_argument("--only", choices=WAYS, action="append")
     parser.add_argument("--data", type=Path, default=random_model.DATA)
@@ -117,7 +119,7 @@ def main() -> None:
         for way in options.only or WAYS:
             items = random_model.questions(options.questions + 5, options.data)
             print(
-                f"{way:10} {compare(ours, theirs, make_requests(items, *WAYS[way]), options.runs)}",
+                f"{way:10} {compare(ours, theirs, make_requests(items, *WAYS[way]), options.runs, options.clock)}",
                 flush=True,
             )
 
