@@ -41,6 +41,7 @@ KINDS: Mapping[str, Callable[[Random, World, Core], str | Pair]] = {
     "notes_zh": lambda rng, world, _: notes.chinese(rng, world),
     "single_zh": lambda rng, world, _: notes.single(rng, world),
     "lines_zh": lambda rng, world, _: notes.lines(rng, world),
+    "statements_zh": lambda rng, world, _: notes.statements(rng, world),
     "notes_en": lambda rng, world, _: notes.english(rng, world),
     "lists": lambda rng, world, _: skills.lettered(rng, world),
     "repeats": lambda rng, world, _: copying.repeated(rng, world),

@@ -8,7 +8,7 @@ from random import Random
 from pytest_medeval.training.world import polarity
 from pytest_medeval.training.world.facts import Finding, World
 from pytest_medeval.training.world.split import State
-from pytest_medeval.training.world.words import chance
+from pytest_medeval.training.world.words import ZH_DURATIONS, chance
 
 ZH_STATES: Mapping[State, tuple[str, ...]] = {
     "positive": ("有{f}", "存在{f}", "{f}，有"),
@@ -17,6 +17,7 @@ ZH_STATES: Mapping[State, tuple[str, ...]] = {
     "none": ("{f}只是提到", "{f}与本人无关", "{f}，无关"),
 }
 ZH_ASKS = ("按顺序记录{list}", "请写下{list}的情况", "记录顺序是{list}", "逐个说明{list}")
+STATES: tuple[State, ...] = ("positive", "negative", "uncertain", "none")
 EN_STATES: Mapping[State, str] = {
     "positive": "has {f}",
     "negative": "has no {f}",
@@ -56,6 +57,23 @@ def lines(rng: Random, world: World) -> tuple[str, str]:
     items = [(world.findings[name], states[name]) for name in rng.sample(list(states), len(states))]
     ask = rng.choice(ZH_ASKS).format(list="，".join(finding.zh for finding, _ in items))
     return f"{talk}\n{ask}，分行写。", "\n".join(ZH_STATES[state][2].format(f=f.zh) for f, state in items)
+
+
+def statements(rng: Random, world: World) -> tuple[str, str]:
+    """Give many short statements of one patient with a list, and a line for each: much to look up in few words."""
+    pool = [world.findings[name] for name in sorted(world.findings)]
+    items: list[tuple[Finding, State]] = [(f, rng.choice(STATES)) for f in rng.sample(pool, rng.randint(4, 12))]
+    told = "".join(_statement(rng, finding, state) for finding, state in items)
+    rng.shuffle(items)
+    ask = rng.choice(ZH_ASKS).format(list="，".join(finding.zh for finding, _ in items))
+    return f"{told}\n{ask}，分行写。", "\n".join(ZH_STATES[state][2].format(f=f.zh) for f, state in items)
+
+
+def _statement(rng: Random, finding: Finding, state: State) -> str:
+    if state == "none":
+        return rng.choice(polarity.UNRELATED).partition("：")[2].format(f=finding.zh)
+    answer = rng.choice(polarity.FULL_ANSWERS[state])
+    return answer.format(f=finding.zh, d=rng.choice(ZH_DURATIONS))
 
 
 def single(rng: Random, world: World) -> tuple[str, str]:
