@@ -15,7 +15,7 @@ from pytest_medeval.training.fit import fit, readable, total
 from pytest_medeval.training.recipe import Architecture, Recipe
 from pytest_medeval.training.tokenizer import END, train_tokenizer
 from pytest_medeval.training.world import load_world
-from pytest_medeval.training.world.text import Document
+from pytest_medeval.training.world.text.mix import Document
 
 TOKENIZER_SAMPLE = 30_000
 """Documents that the tokenizer is trained on: the first ones of the corpus."""
@@ -37,7 +37,7 @@ def train_base(recipe: Recipe, out: Path) -> dict[str, Any]:
     runs, digests, tokens = [], [], 0
     for number, stage in enumerate(recipe.stages):
         source = general_text(recipe, number)
-        width = recipe.schedule.max_tokens
+        width = stage.max_tokens or recipe.schedule.max_tokens
         rows = list(pack(tokenizer, source, stage.tokens, width, answers_only=stage.answers_only))
         runs.append(
             fit(model, tokenizer, rows, recipe.schedule, seed=recipe.seed + number, out=out, stage=number)

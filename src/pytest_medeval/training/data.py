@@ -15,7 +15,7 @@ from pytest_medeval.tasks import Task
 from pytest_medeval.training.overlap import nearest
 from pytest_medeval.training.recipe import Recipe
 from pytest_medeval.training.world import load_world, records
-from pytest_medeval.training.world.text import Document, documents
+from pytest_medeval.training.world.text.mix import Document, documents
 from pytest_medeval.types import Record, Source
 
 WORLD = "world:"

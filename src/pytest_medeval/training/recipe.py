@@ -41,12 +41,14 @@ class Data:
 class Stage:
     """One pass of a base over ``tokens`` of general text, whose kinds ``mixture`` weighs (by documents).
 
-    ``answers_only``: of a document that asks for something, only the answer carries loss.
+    ``answers_only``: of a document that asks for something, only the answer carries loss. ``max_tokens``: length
+    of its rows where that is not the schedule's.
     """
 
     tokens: int
     mixture: dict[str, float]
     answers_only: bool = False
+    max_tokens: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

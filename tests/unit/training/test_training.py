@@ -22,7 +22,7 @@ from pytest_medeval.training.examples import IGNORED, asked_task, encode, make_e
 from pytest_medeval.training.lora import train_lora
 from pytest_medeval.training.recipe import load_recipe
 from pytest_medeval.training.tokenizer import END, train_tokenizer
-from pytest_medeval.training.world.text import Document
+from pytest_medeval.training.world.text.mix import Document
 from pytest_medeval.types import Message, Record, Source
 
 pytestmark = [

@@ -18,7 +18,7 @@ from pytest_medeval.training.world.build import CRITICAL, HELD_OUT, case_files
 from pytest_medeval.training.world.mcq import answer_of, distractors
 from pytest_medeval.training.world.polarity import dialogue
 from pytest_medeval.training.world.split import cores, draw, part_of, polarity_key
-from pytest_medeval.training.world.text import KINDS, documents
+from pytest_medeval.training.world.text.mix import KINDS, documents
 from pytest_medeval.training.world.words import listed
 from pytest_medeval.types import Record, Source
 

@@ -64,22 +64,25 @@ def judged_replies(world: World, part: Part, patients: int, seed: int) -> list[P
 
 def _two(rng: Random, world: World, core: Core, name: str) -> Pair:
     asked, reference = dialogue.message(rng, core), dialogue.reply(rng, core)
-    others = [disease for disease in world.diseases if disease.specialty != core.disease.specialty]
 
     def one(letter: str) -> Judged:
-        way = rng.choice(WAYS)
-        reply, asides = _spoiled(rng, world, core, rng.choice(others), way)
+        reply, way, asides = spoil(rng, world, core)
         grades = _grades(core.disease, reply, way, asides)
-        field = core.disease.specialty
-        return Judged(f"{name}{letter}", asked, reference, reply, way, grades, field)
+        return Judged(f"{name}{letter}", asked, reference, reply, way, grades, core.disease.specialty)
 
     return one("a"), one("b")
 
 
-def _spoiled(rng: Random, world: World, core: Core, other: Disease, way: str) -> tuple[str, int]:
-    """Write the reply to grade, and say how many asides were put in."""
+def spoil(rng: Random, world: World, core: Core) -> tuple[str, str, int]:
+    """Write a good reply and spoil it in one of the ways; give the reply, the way and the number of asides."""
+    way = rng.choice(WAYS)
+    others = [disease for disease in world.diseases if disease.specialty != core.disease.specialty]
+    return _spoiled(rng, world, core, rng.choice(others), way)
+
+
+def _spoiled(rng: Random, world: World, core: Core, other: Disease, way: str) -> tuple[str, str, int]:
     if way == "off_topic":
-        return _off_topic(rng, world, other), 0
+        return _off_topic(rng, world, other), way, 0
     parts = dialogue.reply_parts(rng, other if way == "wrong_disease" else core.disease)
     if way == "missing":
         kept = {0, *rng.sample((1, 2, 3), rng.randint(0, 2))}
@@ -90,11 +93,11 @@ def _spoiled(rng: Random, world: World, core: Core, other: Disease, way: str) ->
         parts = _contradicted(rng, core.disease, parts)
     if way == "padded":
         extra = [_aside(rng, world, other) for _ in range(rng.randint(1, 3))]
-        return " ".join([*extra, *parts] if chance(rng, 0.3) else [*parts, *extra]), len(extra)
+        return " ".join([*extra, *parts] if chance(rng, 0.3) else [*parts, *extra]), way, len(extra)
     text = " ".join(parts)
     if way == "cut":
         text = text[: rng.randint(len(text) // 5, len(text) * 4 // 5)].strip()
-    return text, 0
+    return text, way, 0
 
 
 def _contradicted(rng: Random, disease: Disease, parts: list[str]) -> list[str]:
@@ -135,6 +138,21 @@ def _grades(disease: Disease, reply: str, way: str, asides: int) -> dict[str, in
     or a denial, and 1 about another disease or off the topic. Relevance: 1 off the topic, 2 about another
     disease, 4 with one aside, 3 with more.
     """
+    has = points(disease, reply, way)
+    helpful = 1 + has["test"] + 2 * has["treatment"] + has["advice"] - (asides > 0)
+    if way in {"wrong_treatment", "contradicted"}:
+        helpful = min(helpful, 2)
+    aside_grade = {0: 5, 1: 4}.get(asides, 3)
+    return {
+        "accuracy": ACCURACY.get(way, 5),
+        "comprehensiveness": 1 + sum(has.values()),
+        "helpfulness": max(helpful, 1),
+        "relevance": {"off_topic": 1, "wrong_disease": 2}.get(way, aside_grade),
+    }
+
+
+def points(disease: Disease, reply: str, way: str) -> dict[str, bool]:
+    """Say which points stand whole in a reply and are not denied: disease, first test, first treatment, advice."""
     off = way in {"wrong_disease", "off_topic"}
     named = {
         "disease": disease.en,
@@ -142,16 +160,5 @@ def _grades(disease: Disease, reply: str, way: str, asides: int) -> dict[str, in
         "treatment": disease.treatments[0],
         "advice": disease.advice,
     }
-    points = {point: not off and words.lower() in reply.lower() for point, words in named.items()}
-    if way == "contradicted":
-        points |= {"disease": False, "test": False}
-    helpful = 1 + points["test"] + 2 * points["treatment"] + points["advice"] - (asides > 0)
-    if way in {"wrong_treatment", "contradicted"}:
-        helpful = min(helpful, 2)
-    aside_grade = {0: 5, 1: 4}.get(asides, 3)
-    return {
-        "accuracy": ACCURACY.get(way, 5),
-        "comprehensiveness": 1 + sum(points.values()),
-        "helpfulness": max(helpful, 1),
-        "relevance": {"off_topic": 1, "wrong_disease": 2}.get(way, aside_grade),
-    }
+    has = {point: not off and words.lower() in reply.lower() for point, words in named.items()}
+    return has | {"disease": False, "test": False} if way == "contradicted" else has

@@ -9,7 +9,16 @@ from random import Random
 from pytest_medeval.errors import MedevalError, accepted
 from pytest_medeval.training.world.facts import World
 from pytest_medeval.training.world.split import Core, cores
-from pytest_medeval.training.world.text import comparisons, copying, facts, notes, skills, speech
+from pytest_medeval.training.world.text import (
+    comparisons,
+    copying,
+    facts,
+    notes,
+    requests,
+    reviews,
+    skills,
+    speech,
+)
 from pytest_medeval.types import Message
 
 SYSTEMS = ("", "You are an assistant of a clinic.", "你是诊所的助手。", "Answer briefly.", "请简短回答。")
@@ -34,14 +43,16 @@ class Document:
         return self.text + self.answer or "\n".join(turn.content for turn in self.turns)
 
 
-Pair = tuple[str, str]
-KINDS: Mapping[str, Callable[[Random, World, Core], str | Pair]] = {
+Made = str | tuple[str, str] | tuple[str, str, str]
+"""A plain text; a request and its answer; or these after a system message of their own."""
+KINDS: Mapping[str, Callable[[Random, World, Core], Made]] = {
     "facts": lambda rng, world, _: facts.fact(rng, world),
     "cases": facts.case,
     "notes_zh": lambda rng, world, _: notes.chinese(rng, world),
     "single_zh": lambda rng, world, _: notes.single(rng, world),
     "lines_zh": lambda rng, world, _: notes.lines(rng, world),
     "statements_zh": lambda rng, world, _: notes.statements(rng, world),
+    "requests_zh": lambda rng, world, _: requests.requested(rng, world),
     "notes_en": lambda rng, world, _: notes.english(rng, world),
     "lists": lambda rng, world, _: skills.lettered(rng, world),
     "repeats": lambda rng, world, _: copying.repeated(rng, world),
@@ -50,6 +61,7 @@ KINDS: Mapping[str, Callable[[Random, World, Core], str | Pair]] = {
     "speech": speech.said,
     "reports": lambda rng, world, _: speech.reported(rng, world),
     "comparisons": comparisons.compared,
+    "reviews": reviews.reviewed,
     "talk": lambda rng, world, _: skills.small_talk(rng, world),
 }
 """Kinds of text, each made of a seeded generator, the world and a patient of the training part."""
@@ -66,17 +78,19 @@ def documents(world: World, mixture: Mapping[str, float], seed: int) -> Iterator
     while True:
         kind = rng.choices(kinds, weights)[0]
         made = KINDS[kind](rng, world, rng.choice(patients))
-        yield (
-            Document(made)
-            if isinstance(made, str)
-            else _asked(rng, made, chat=kind in {"talk", "glossary"} or rng.random() < CHAT_SHARE)
-        )
+        if isinstance(made, str):
+            yield Document(made)
+        elif len(made) == 3:  # noqa: PLR2004 - with a system message
+            yield _chat(*made)
+        else:
+            yield _asked(rng, made, chat=kind in {"talk", "glossary"} or rng.random() < CHAT_SHARE)
 
 
-def _asked(rng: Random, pair: Pair, *, chat: bool) -> Document:
+def _asked(rng: Random, pair: tuple[str, str], *, chat: bool) -> Document:
     asked, answer = pair
-    if not chat:
-        return Document(f"{asked}\n", answer)
-    system = rng.choice(SYSTEMS)
+    return _chat(rng.choice(SYSTEMS), asked, answer) if chat else Document(f"{asked}\n", answer)
+
+
+def _chat(system: str, asked: str, answer: str) -> Document:
     turns = (Message("user", asked), Message("assistant", answer))
     return Document(turns=(Message("system", system), *turns) if system else turns)

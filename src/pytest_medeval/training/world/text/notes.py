@@ -62,7 +62,9 @@ def lines(rng: Random, world: World) -> tuple[str, str]:
 def statements(rng: Random, world: World) -> tuple[str, str]:
     """Give many short statements of one patient with a list, and a line for each: much to look up in few words."""
     pool = [world.findings[name] for name in sorted(world.findings)]
-    items: list[tuple[Finding, State]] = [(f, rng.choice(STATES)) for f in rng.sample(pool, rng.randint(4, 12))]
+    items: list[tuple[Finding, State]] = [
+        (f, rng.choice(STATES)) for f in rng.sample(pool, rng.randint(4, 12))
+    ]
     told = "".join(_statement(rng, finding, state) for finding, state in items)
     rng.shuffle(items)
     ask = rng.choice(ZH_ASKS).format(list="，".join(finding.zh for finding, _ in items))
