@@ -11,6 +11,7 @@ from pytest_medeval.training.examples import Example
 from pytest_medeval.training.recipe import Recipe
 from pytest_medeval.training.world import load_world
 from pytest_medeval.training.world.judged import Judged, judged_replies
+from pytest_medeval.types import Message
 
 SOURCE = "world:judge/train"
 PAIR_EVERY = 3
@@ -26,7 +27,11 @@ def judge_examples(recipe: Recipe) -> list[Example]:
     world = load_world(recipe.path(recipe.data.world))
     pairs = judged_replies(world, "train", recipe.data.count, recipe.seed)
     single = [one for pair in pairs for one in pair]
-    return [*graded(single, recipe.seed), *compared(pairs[::PAIR_EVERY], recipe.seed)]
+    return [
+        *graded(single, recipe.seed),
+        *checked(single, recipe.seed),
+        *compared(pairs[::PAIR_EVERY], recipe.seed),
+    ]
 
 
 def graded(replies: Sequence[Judged], seed: int) -> Iterator[Example]:
@@ -36,6 +41,22 @@ def graded(replies: Sequence[Judged], seed: int) -> Iterator[Example]:
         for dimension in DEFAULT_RUBRIC.dimensions:
             request = local_request(dimension, one.input, one.reference, one.reply, code=code)
             yield Example(request.messages, str(one.grades[dimension.name]))
+
+
+def checked(replies: Sequence[Judged], seed: int) -> Iterator[Example]:
+    """Ask for the facts of each reply in the frame of the grading prompts: what the grades are made of.
+
+    Grades alone teach next to nothing: one digit a prompt, and most digits are guessed right by the dimension.
+    """
+    first = DEFAULT_RUBRIC.dimensions[0]
+    for one in replies:
+        code = fence_code(seed, one.id, [one.input, one.reference, one.reply], digits=LOCAL_DIGITS)
+        system, user = local_request(first, one.input, one.reference, one.reply, code=code).messages
+        frame, _, _ = user.content.rpartition(f"Grade its {first.name}:")
+        yield Example(
+            (system, Message("user", f"{frame}Check {', '.join(one.facts)}.")),
+            "\n".join(f"{name} {value}" for name, value in one.facts.items()),
+        )
 
 
 def compared(pairs: Sequence[tuple[Judged, Judged]], seed: int) -> Iterator[Example]:

@@ -14,7 +14,8 @@ from typing import TypeAlias
 from pytest_medeval.training.world import dialogue
 from pytest_medeval.training.world.facts import Disease, World
 from pytest_medeval.training.world.split import Core, Part, cores, draw
-from pytest_medeval.training.world.text import facts, notes, skills
+from pytest_medeval.training.world.text import facts as statements
+from pytest_medeval.training.world.text import notes, skills
 from pytest_medeval.training.world.words import capital, chance
 
 WAYS = (
@@ -40,7 +41,7 @@ ACCURACY = {"wrong_disease": 1, "off_topic": 1, "contradicted": 2, "wrong_treatm
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A patient's message, a good reply, a reply to grade, what was done to it, its grades from 1 to 5."""
+    """A patient's message, a good reply, a reply to grade, what was done to it, its grades (1 to 5), its facts."""
 
     id: str
     input: str
@@ -48,6 +49,7 @@ class Judged:
     reply: str
     way: str
     grades: Mapping[str, int]
+    facts: Mapping[str, str]
     specialty: str
 
 
@@ -68,7 +70,8 @@ def _two(rng: Random, world: World, core: Core, name: str) -> Pair:
     def one(letter: str) -> Judged:
         reply, way, asides = spoil(rng, world, core)
         grades = _grades(core.disease, reply, way, asides)
-        return Judged(f"{name}{letter}", asked, reference, reply, way, grades, core.disease.specialty)
+        facts = facts_of(core.disease, reply, way, asides)
+        return Judged(f"{name}{letter}", asked, reference, reply, way, grades, facts, core.disease.specialty)
 
     return one("a"), one("b")
 
@@ -125,7 +128,7 @@ def _off_topic(rng: Random, world: World, other: Disease) -> str:
     if kind == "aside":
         return " ".join(_aside(rng, world, other) for _ in range(rng.randint(1, 2)))
     if kind == "fact":
-        return facts.fact(rng, World((other,), world.findings, world.specialties))
+        return statements.fact(rng, World((other,), world.findings, world.specialties))
     return (notes.english(rng, world) if kind == "note" else skills.lettered(rng, world))[1]
 
 
@@ -162,3 +165,14 @@ def points(disease: Disease, reply: str, way: str) -> dict[str, bool]:
     }
     has = {point: not off and words.lower() in reply.lower() for point, words in named.items()}
     return has | {"disease": False, "test": False} if way == "contradicted" else has
+
+
+def facts_of(disease: Disease, reply: str, way: str, asides: int) -> dict[str, str]:
+    """Say in words what a reply names, whether it stays on the topic, and what is wrong with it."""
+    named = {point: "yes" if whole else "no" for point, whole in points(disease, reply, way).items()}
+    return named | {
+        "topic": {"off_topic": "no", "wrong_disease": "other"}.get(way, "yes"),
+        "against": "yes" if way == "contradicted" else "no",
+        "wrong": "yes" if way == "wrong_treatment" else "no",
+        "asides": ("none", "one", "some", "some")[asides],
+    }

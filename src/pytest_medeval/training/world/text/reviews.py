@@ -20,18 +20,12 @@ FRAMES = (
     "Good reply: {good}\n\nReply to check:\n{reply}\n\n{ask}",
 )
 ASKS = ("Check what the reply says.", "List what is in the reply.", "What does the reply tell the patient?")
-POINTS = ("disease", "test", "treatment", "advice")
 
 
 def reviewed(rng: Random, world: World, core: Core) -> tuple[str, str]:
     """Give a patient's message, a good reply and a spoiled one, and the facts about the spoiled one."""
     reply, way, asides = judged.spoil(rng, world, core)
-    named = judged.points(core.disease, reply, way)
-    facts = [f"{point} {'yes' if named[point] else 'no'}" for point in POINTS]
-    facts.append(f"topic {'no' if way == 'off_topic' else 'other' if way == 'wrong_disease' else 'yes'}")
-    facts.append(f"against {'yes' if way == 'contradicted' else 'no'}")
-    facts.append(f"wrong {'yes' if way == 'wrong_treatment' else 'no'}")
-    facts.append(f"asides {('none', 'one', 'some', 'some')[asides]}")
+    facts = [f"{name} {value}" for name, value in judged.facts_of(core.disease, reply, way, asides).items()]
     rng.shuffle(facts)
     text = rng.choice(FRAMES).format(
         asked=dialogue.message(rng, core),
