@@ -9,7 +9,7 @@ import pytest
 from pytest_medeval.errors import MedevalError
 from pytest_medeval.metrics.judging_prompts import LOCAL_DIGITS, fence_code, local_request
 from pytest_medeval.metrics.rubric import DEFAULT_RUBRIC
-from pytest_medeval.training.judging import compared, graded, judge_examples
+from pytest_medeval.training.judging import checked, compared, graded, judge_examples
 from pytest_medeval.training.recipe import load_recipe
 from pytest_medeval.training.world import load_world
 from pytest_medeval.training.world.judged import WAYS, judged_replies
@@ -86,6 +86,25 @@ def test_a_judge_is_trained_on_the_prompts_of_track_b(pairs):
         request = local_request(dimension, one.input, one.reference, one.reply, code=code)
         assert example.messages == request.messages
         assert example.target == str(one.grades[dimension.name])
+
+
+def test_facts_are_asked_in_the_frame_of_the_grades(pairs):
+    """The prompt is that of a grade up to its question; the answer names each fact once."""
+    one = replies(pairs, "contradicted")[0]
+    (example,) = checked([one], 7)
+    grade = next(graded([one], 7))
+    frame = grade.messages[1].content.partition("Grade its accuracy:")[0]
+    assert example.messages[1].content.startswith(frame)
+    told = dict(line.split() for line in example.target.splitlines())
+    assert told == one.facts
+    assert (told["against"], told["disease"], told["test"]) == ("yes", "no", "no")
+
+
+def test_facts_agree_with_grades(pairs):
+    """A reply covers as many points as its comprehensiveness says."""
+    for one in (one for pair in pairs for one in pair):
+        named = sum(one.facts[point] == "yes" for point in ("disease", "test", "treatment", "advice"))
+        assert one.grades["comprehensiveness"] == 1 + named
 
 
 def test_pairs_are_asked_in_both_orders_and_ties_not_at_all(pairs):
