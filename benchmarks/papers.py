@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_medeval.errors import MedevalError
-from pytest_medeval.report.terminal import interval, number, p_value
+from pytest_medeval.report.lines import interval, number, p_value
 from pytest_medeval.runs.files import write_whole
 from pytest_medeval.runs.record import read
 

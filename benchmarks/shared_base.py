@@ -40,13 +40,19 @@ def measure(texts: list[str]) -> None:
     models = [open_model(parse_spec(text, Path()), Settings(device="cpu", threads=1)) for text in texts]
     for model in models:
         model.answer(ASKED)
-    print(json.dumps({"all": resident(), "weights": resident() - before, "seconds": time.perf_counter() - start}))
+    print(
+        json.dumps(
+            {"all": resident(), "weights": resident() - before, "seconds": time.perf_counter() - start}
+        )
+    )
 
 
 def in_process(texts: list[str]) -> dict[str, float]:
     """Measure in a fresh process."""
     command = [sys.executable, __file__, "--measure", *texts]
-    found: dict[str, float] = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    found: dict[str, float] = json.loads(
+        subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    )
     return found
 
 
@@ -62,7 +68,9 @@ def random_adapters(folder: Path) -> list[str]:
         torch.manual_seed(seed)
         model = transformers.AutoModelForCausalLM.from_pretrained(folder / "base")
         targets = ["q_proj", "k_proj", "v_proj", "o_proj"]
-        wrapped = peft.get_peft_model(model, peft.LoraConfig(r=8, target_modules=targets, init_lora_weights=False))
+        wrapped = peft.get_peft_model(
+            model, peft.LoraConfig(r=8, target_modules=targets, init_lora_weights=False)
+        )
         wrapped.save_pretrained(folder / f"adapter{seed}")
         names.append(str(folder / f"adapter{seed}"))
     return names
@@ -84,8 +92,10 @@ def main() -> None:
         apart = [in_process([adapter]) for adapter in adapters]
     for what, label in (("all", "whole process"), ("weights", "weights only")):
         ratio = together[what] / alone[what]
-        print(f"{label:14} base {alone[what] / 2**20:7.1f} MiB, with {len(adapters)} adapters "
-              f"{together[what] / 2**20:7.1f} MiB: {ratio:.3f} times")
+        print(
+            f"{label:14} base {alone[what] / 2**20:7.1f} MiB, with {len(adapters)} adapters "
+            f"{together[what] / 2**20:7.1f} MiB: {ratio:.3f} times"
+        )
     reloading = alone["seconds"] + sum(one["seconds"] for one in apart)
     print(f"loading        {together['seconds']:.2f} s on one base, {reloading:.2f} s one after the other")
     return None

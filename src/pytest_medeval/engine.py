@@ -107,11 +107,13 @@ class Engine:
     progress: Progress = silent
     _done: dict[str, dict[str, Evaluation]] = field(default_factory=dict)
     _seconds: float = 0.0
+    _hits: int = 0
 
-    def take_seconds(self) -> float:
-        """Give the seconds spent on evaluation since the last call."""
-        seconds, self._seconds = self._seconds, 0.0
-        return seconds
+    def take_usage(self) -> dict[str, float]:
+        """Give the seconds spent, and the answers that were stored already, since the last call."""
+        used = {"seconds": self._seconds, "cache_hits": self._hits}
+        self._seconds, self._hits = 0.0, 0
+        return used
 
     def evaluations(self, suite: Resolved, selected: Sequence[str]) -> Mapping[str, Evaluation]:
         """Evaluate the selected cases of a suite, once; every later call gives the same objects."""
@@ -132,6 +134,7 @@ class Engine:
             if model is None:
                 continue
             answers = model.answer(flat, self.progress(f"{suite.name}: {role} answers", len(flat)))
+            self._hits += sum(answer.cached for answer in answers)
             scored[role] = [
                 score(case, own, task, suite.metrics)
                 for case, own in zip(cases, _by_case(answers, asked), strict=True)

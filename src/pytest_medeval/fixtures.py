@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_medeval.errors import MedevalError
-from pytest_medeval.plugin import MESSAGE, start
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pytest_medeval.askers import Asker, Grader
     from pytest_medeval.engine import Evaluation
+    from pytest_medeval.session import MedevalSession
+
+STATE: pytest.StashKey[Callable[[], MedevalSession]] = pytest.StashKey()
+"""Gives the machinery, which starts on first use."""
+
+MESSAGE: pytest.StashKey[dict[str, Any]] = pytest.StashKey()
+"""What an item's evaluation sends to the controller."""
 
 
 @pytest.fixture
@@ -23,7 +31,7 @@ def evaluation(request: pytest.FixtureRequest) -> Evaluation:
     if not isinstance(ask, Ask):
         pytest.fail("fixture 'evaluation' needs @pytest.mark.medeval(Suite(...)) on the test", pytrace=False)
     try:
-        found, message = start(request.config).pull(ask.suite, ask.case, request.node.nodeid)
+        found, message = request.config.stash[STATE]().pull(ask.suite, ask.case, request.node.nodeid)
     except MedevalError as mistake:
         pytest.fail(str(mistake), pytrace=False)
     request.node.stash[MESSAGE] = message
@@ -48,7 +56,7 @@ def medeval_baseline(request: pytest.FixtureRequest) -> Asker:
 def medeval_judge(request: pytest.FixtureRequest) -> Grader:
     """Give the judge: ``grade(asked, reply, reference=...)``."""
     try:
-        return start(request.config).grader()
+        return request.config.stash[STATE]().grader()
     except MedevalError as mistake:
         pytest.fail(str(mistake), pytrace=False)
 
@@ -57,6 +65,6 @@ def _asker(request: pytest.FixtureRequest, role: str) -> Asker:
     mark = request.node.get_closest_marker("medeval")
     suite = mark.args[0] if mark and mark.args else None
     try:
-        return start(request.config).asker(role, getattr(suite, "task", None))
+        return request.config.stash[STATE]().asker(role, getattr(suite, "task", None))
     except MedevalError as mistake:
         pytest.fail(str(mistake), pytrace=False)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import pytest
 
+from pytest_medeval import fixtures
 from pytest_medeval.errors import MedevalError
 from pytest_medeval.options import OPTIONS, Option
 from pytest_medeval.settings import read_settings
@@ -48,8 +49,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "medeval(suite): evaluate the cases of a pytest_medeval.Suite, one test a case"
     )
-    from pytest_medeval import fixtures
 
+    config.stash[fixtures.STATE] = lambda: start(config)
     config.pluginmanager.register(fixtures, "medeval-fixtures")
     if any(_given(config, option) for option in OPTIONS):
         start(config)
@@ -198,7 +199,7 @@ class Running:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Let the report of a test carry its evaluation; it crosses from workers with it."""
         report = yield
-        message = item.stash.get(MESSAGE, None)
+        message = item.stash.get(fixtures.MESSAGE, None)
         if message is not None and report.when == "setup":
             report.medeval = message  # type: ignore[attr-defined]  # reports carry any JSON attribute
         return report
@@ -231,10 +232,6 @@ class Running:
     def pytest_unconfigure(self) -> None:
         """Remove the folder of the workers."""
         self.state.close()
-
-
-MESSAGE = pytest.StashKey[dict[str, Any]]()
-"""What an item's evaluation sends to the controller."""
 
 
 def gate_reports(result: GateResult, outcome: Outcome) -> Iterator[pytest.TestReport]:

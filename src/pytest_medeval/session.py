@@ -217,7 +217,7 @@ class MedevalSession:
         if suite not in self._told:
             self._told.add(suite)
             message["models"] = self.roles.identities(resolved.task.name)
-            message["usage"] = {"seconds": self.engine.take_seconds()}
+            message["usage"] = self.engine.take_usage()
             message["noise"] = self._measure_noise(suite)
         return found, message
 

@@ -98,7 +98,10 @@ class Resolved:
         if self.shots is None:
             return bare
         turns = self.shots.turns(self.task, cases)
-        return [tuple(with_turns(request, shown) for request in some) for some, shown in zip(bare, turns, strict=True)]
+        return [
+            tuple(with_turns(request, shown) for request in some)
+            for some, shown in zip(bare, turns, strict=True)
+        ]
 
     def case(self, name: str) -> Any:
         """Find a case by id."""
@@ -112,14 +115,16 @@ def default_name(path: Path) -> str:
 
 def resolve(suite: Suite, settings: Settings) -> Resolved:
     """Check a suite's arguments and read its cases; ``MedevalError`` names the line of its definition."""
-    from pytest_medeval.cases import expand, read_cases  # noqa: PLC0415 - readers are needed only with a suite
+    from pytest_medeval.cases import expand, read_cases
 
     task = make_task(suite)
     folder = Path(suite.source.file).parent
     cases: list[Case] = []
     skips: list[Skip] = []
     if not suite.cases:
-        raise MedevalError(f"{suite.source}: the suite names no cases; accepted: a file, a glob, or a list of them")
+        raise MedevalError(
+            f"{suite.source}: the suite names no cases; accepted: a file, a glob, or a list of them"
+        )
     try:
         paths = [path for pattern in suite.cases for path in _expand(pattern, folder, settings, expand)]
     except MedevalError as mistake:
@@ -131,12 +136,16 @@ def resolve(suite: Suite, settings: Settings) -> Resolved:
     return finish(suite, task, cases, skips, settings)
 
 
-def finish(suite: Suite, task: Task, cases: Sequence[Case], skips: Sequence[Skip], settings: Settings) -> Resolved:
+def finish(
+    suite: Suite, task: Task, cases: Sequence[Case], skips: Sequence[Skip], settings: Settings
+) -> Resolved:
     """Draw the declared sample and check gates and metrics against the task."""
     seen: dict[str, Case] = {}
     for case in cases:
         if case.id in seen:
-            raise MedevalError(f"{case.source}: id {case.id!r} is already used at {seen[case.id].source}; ids are unique in a suite")
+            raise MedevalError(
+                f"{case.source}: id {case.id!r} is already used at {seen[case.id].source}; ids are unique in a suite"
+            )
         seen[case.id] = case
     if not cases:
         raise MedevalError(f"{suite.source}: the suite has no usable case ({len(skips)} skipped)")
@@ -147,15 +156,23 @@ def finish(suite: Suite, task: Task, cases: Sequence[Case], skips: Sequence[Skip
     metrics, gates = _measures(suite, task, cases, settings)
     shots = _shots(suite, task, cases, settings)
     return Resolved(
-        name=name, source=suite.source, task=task, cases=tuple(chosen), total=len(cases), skips=tuple(skips),
-        gates=gates, metrics=metrics, pairs=suite.pairs, signature=fingerprint(task, chosen, shots),
+        name=name,
+        source=suite.source,
+        task=task,
+        cases=tuple(chosen),
+        total=len(cases),
+        skips=tuple(skips),
+        gates=gates,
+        metrics=metrics,
+        pairs=suite.pairs,
+        signature=fingerprint(task, chosen, shots),
         shots=shots,
     )
 
 
 def make_task(suite: Suite) -> Task:
     """Build the task with the suite's options."""
-    from pytest_medeval.tasks import TASKS  # noqa: PLC0415 - tasks are needed only with a suite
+    from pytest_medeval.tasks import TASKS
 
     try:
         kind = TASKS.resolve(suite.task)
@@ -167,7 +184,9 @@ def make_task(suite: Suite) -> Task:
         hints = get_type_hints(kind)
         for option, value in suite.options.items():
             _check_type(option, value, hints[option])
-        task: Task = kind(**_placed(suite, {field.name for field in fields(kind) if field.metadata.get("file")}))
+        task: Task = kind(
+            **_placed(suite, {field.name for field in fields(kind) if field.metadata.get("file")})
+        )
     except MedevalError as mistake:
         raise MedevalError(f"{suite.source}: {mistake}") from None
     return task
@@ -193,8 +212,16 @@ def _check_type(option: str, value: object, hint: Any) -> None:
     numbers = (int, float) if float in kinds else ()
     if isinstance(value, (*kinds, *numbers)) and not (isinstance(value, bool) and bool not in kinds):
         return
-    names = {int: "a whole number", float: "a number", str: "a text", bool: "true or false", type(None): "nothing"}
-    raise MedevalError(f"{option} is {value!r}; accepted: {' or '.join(names.get(kind, str(kind)) for kind in kinds)}")
+    names = {
+        int: "a whole number",
+        float: "a number",
+        str: "a text",
+        bool: "true or false",
+        type(None): "nothing",
+    }
+    raise MedevalError(
+        f"{option} is {value!r}; accepted: {' or '.join(names.get(kind, str(kind)) for kind in kinds)}"
+    )
 
 
 def _expand(pattern: str, folder: Path, settings: Settings, expand: Any) -> list[Path]:
@@ -225,16 +252,22 @@ def _shots(suite: Suite, task: Task, cases: Sequence[Case], settings: Settings) 
             f"(left out: {asked} that the suite itself asks, {repeated} that occur twice)"
         )
     drawn = draw(pool, count, settings.seed, shown) if by == "seed" else tuple(pool)
-    return Shots(count=count, by=by, source=file, pool=drawn, usable=len(pool), asked=asked, repeated=repeated)
+    return Shots(
+        count=count, by=by, source=file, pool=drawn, usable=len(pool), asked=asked, repeated=repeated
+    )
 
 
-def _measures(suite: Suite, task: Task, cases: Sequence[Case], settings: Settings) -> tuple[tuple[Metric, ...], tuple[Gate, ...]]:
-    from pytest_medeval.metrics import metrics_for  # noqa: PLC0415 - metrics are needed only with a suite
-    from pytest_medeval.verdicts.gates import parse_gate  # noqa: PLC0415 - likewise
+def _measures(
+    suite: Suite, task: Task, cases: Sequence[Case], settings: Settings
+) -> tuple[tuple[Metric, ...], tuple[Gate, ...]]:
+    from pytest_medeval.metrics import metrics_for
+    from pytest_medeval.verdicts.gates import parse_gate
 
     try:
         if isinstance(suite.gates, str) or not all(isinstance(gate, str) for gate in suite.gates):
-            raise MedevalError(f"gates is {suite.gates!r}; accepted: a list of texts such as 'accuracy >= 0.6'")
+            raise MedevalError(
+                f"gates is {suite.gates!r}; accepted: a list of texts such as 'accuracy >= 0.6'"
+            )
         metrics = metrics_for(task, suite.metrics)
         gates = tuple(parse_gate(text) for text in suite.gates)
         for gate in gates:
@@ -244,13 +277,17 @@ def _measures(suite: Suite, task: Task, cases: Sequence[Case], settings: Setting
     return metrics, gates
 
 
-def check_gate(gate: Gate, task: Task, metrics: Sequence[Metric], cases: Sequence[Case], settings: Settings) -> None:
-    """Refuse a gate on a metric or a tag that the suite does not have; a judge's metrics are had where replies are free text."""
-    from pytest_medeval.metrics.judging_panel import judge_metrics  # noqa: PLC0415 - gates are needed only with a suite
-    from pytest_medeval.verdicts.gates import check  # noqa: PLC0415 - likewise
+def check_gate(
+    gate: Gate, task: Task, metrics: Sequence[Metric], cases: Sequence[Case], settings: Settings
+) -> None:
+    """Refuse a gate on a metric or tag that the suite lacks; free-text suites have the judge's metrics."""
+    from pytest_medeval.metrics.judging_panel import judge_metrics
+    from pytest_medeval.verdicts.gates import check
 
     judged = judge_metrics(settings.rubric()) if task.judged else ()
-    check(gate, {metric.name: metric.direction for metric in (*metrics, *judged)}, [case.tags for case in cases])
+    check(
+        gate, {metric.name: metric.direction for metric in (*metrics, *judged)}, [case.tags for case in cases]
+    )
 
 
 def with_gates(suite: Resolved, extra: Sequence[Gate], settings: Settings) -> Resolved:

@@ -38,17 +38,17 @@ class Mistake:
 
 
 def option(name: str, *words: str, args: tuple[str, ...] = (), model: str | None = "fake:0.9") -> Mistake:
-    """A wrong option beside a sound suite."""
+    """Make a wrong option beside a sound suite."""
     return Mistake(name, lambda project: project.quiz(4), words, args, model)
 
 
 def yaml(name: str, text: str, *words: str) -> Mistake:
-    """A wrong YAML suite."""
+    """Make a wrong YAML suite."""
     return Mistake(name, lambda project: project.write("drug.medeval.yaml", text), words)
 
 
 def case(name: str, *words: str, **changes: object) -> Mistake:
-    """A wrong first case; a change to None leaves the key out."""
+    """Make a wrong first case; a change to None leaves the key out."""
 
     def make(project) -> None:
         record = {"id": "a", "question": "Which?", "options": {"A": "x", "B": "y"}, "answer": "A"} | changes
@@ -59,7 +59,7 @@ def case(name: str, *words: str, **changes: object) -> Mistake:
 
 
 def suite(name: str, arguments: str, *words: str, cases: str = '{"id": "a", "input": "hi", "reference": "ho"}\n') -> Mistake:
-    """A wrong ``Suite`` call."""
+    """Make a wrong ``Suite`` call."""
 
     def make(project) -> None:
         project.write("some.jsonl", cases)
@@ -69,7 +69,7 @@ def suite(name: str, arguments: str, *words: str, cases: str = '{"id": "a", "inp
 
 
 def folder(name: str, files: dict[str, str], *words: str) -> Mistake:
-    """A wrong model folder ``m``."""
+    """Make a wrong model folder ``m``."""
 
     def make(project) -> None:
         project.quiz(4)
@@ -190,7 +190,7 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.name.replace(" ", "-"))
-def test_mistake_is_one_line(project, mistake, capfd):
+def test_mistake_is_one_line(project, mistake):
     """Exit code 4, one ERROR line with the words that help, no traceback."""
     mistake.make(project)
     result = project.run(*mistake.args, model=mistake.model, baseline=None if any("baseline" in arg for arg in mistake.args) else "none")

@@ -11,7 +11,8 @@ from typing import Any
 
 from pytest_medeval.commands.parser import Parser
 from pytest_medeval.errors import MedevalError
-from pytest_medeval.report.terminal import gate_lines, number, reference_lines, summary
+from pytest_medeval.report.lines import number
+from pytest_medeval.report.terminal import gate_lines, reference_lines, summary
 from pytest_medeval.runs.evidence import is_evidence, read_sha256, verify
 from pytest_medeval.runs.record import read
 from pytest_medeval.runs.store import Stored, find, load, passed, prune, stored

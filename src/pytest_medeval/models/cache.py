@@ -120,7 +120,11 @@ class Store:
         if not rows:
             return CacheInfo()
         counts = {model: count for model, count, *_ in rows}
-        size, oldest, newest = sum(row[2] for row in rows), min(row[3] for row in rows), max(row[4] for row in rows)
+        size, oldest, newest = (
+            sum(row[2] for row in rows),
+            min(row[3] for row in rows),
+            max(row[4] for row in rows),
+        )
         return CacheInfo(sum(counts.values()), size, counts, oldest, newest)
 
     def clear(self) -> None:

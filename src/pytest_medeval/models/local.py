@@ -107,8 +107,15 @@ class LocalModel:
         )
         for batch in found:
             yield [
-                (scored[place], _answer(chosen[place], finish="choice", logprobs=logprobs,
-                                        choice_tokens=tuple(map(len, chosen[place].choices))))
+                (
+                    scored[place],
+                    _answer(
+                        chosen[place],
+                        finish="choice",
+                        logprobs=logprobs,
+                        choice_tokens=tuple(map(len, chosen[place].choices)),
+                    ),
+                )
                 for place, logprobs in batch
             ]
 
@@ -146,7 +153,9 @@ class LocalModel:
         places = [place for stop in request.stop if stop and (place := text.find(stop)) >= 0]
         stopped = bool(places) or bool(task.found and task.found[-1] in self._ends)
         return _answer(
-            prompt, text=text[: min(places)] if places else text, finish="stop" if stopped else "length",
+            prompt,
+            text=text[: min(places)] if places else text,
+            finish="stop" if stopped else "length",
             reply_tokens=len(task.found),
         )
 

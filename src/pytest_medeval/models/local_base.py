@@ -118,7 +118,10 @@ def _load(folder: Path, identity: Identity) -> Any:
     """Load weights in the dtype and on the device of ``identity``; a missing weight would be random."""
     try:
         model, info = _CAUSAL.from_pretrained(
-            folder, dtype=getattr(torch, str(identity.dtype)), local_files_only=True, use_safetensors=True,
+            folder,
+            dtype=getattr(torch, str(identity.dtype)),
+            local_files_only=True,
+            use_safetensors=True,
             output_loading_info=True,
         )
         model = model.to(identity.device)

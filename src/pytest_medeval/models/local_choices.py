@@ -46,7 +46,8 @@ def make_row(request: int, prompt: Prompt, skip: int = 0) -> Row:
     first = len(prompt.ids) - 1 - skip
     lengths = [len(choice) for choice in prompt.choices]
     return Row(
-        request, tree,
+        request,
+        tree,
         node=np.concatenate([path[first:] for path in tree.paths]),
         target=np.array([token for choice in prompt.choices for token in choice], np.int64),
         owner=np.repeat(np.arange(len(lengths)), lengths),
@@ -67,7 +68,9 @@ class Scorer:
         for group in shared_prefixes([prompt.ids[:-1] for prompt in prompts], cost=self.cost):
             yield from self._group(group, prompts)
 
-    def _group(self, group: Group, prompts: Sequence[Prompt]) -> Iterator[list[tuple[int, tuple[float, ...]]]]:
+    def _group(
+        self, group: Group, prompts: Sequence[Prompt]
+    ) -> Iterator[list[tuple[int, tuple[float, ...]]]]:
         """Score prompts that share a beginning; trees are laid out a batch at a time, for there may be many."""
         lengths = [_longest_tree(prompts[index]) - group.shared for index in group.members]
         fitting = self.budget.rows_of(group.shared + max(lengths))
@@ -100,8 +103,10 @@ class Scorer:
         if cache or any(row.tree.branches for row in rows):
             kind = attending(self.model, TREE)
             options = {
-                "attention_mask": tree_mask(ends, past, self.model.dtype), "position_ids": depths + past,
-                "past_key_values": cache, "use_cache": cache is not None,
+                "attention_mask": tree_mask(ends, past, self.model.dtype),
+                "position_ids": depths + past,
+                "past_key_values": cache,
+                "use_cache": cache is not None,
             }
         with scored_positions(self.model, torch.from_numpy(nodes).to(device)), kind:
             logits = self.model(input_ids=tokens, **options).logits[0]

@@ -67,7 +67,7 @@ class EndpointSpec:
 
 @dataclass(frozen=True, slots=True)
 class ReplaySpec:
-    """The stored replies of an earlier run: a name in the store, or the path of a record; ``RUN#baseline``: the baseline."""
+    """The stored replies of an earlier run: a name in the store or a path; ``RUN#baseline`` for the baseline."""
 
     text: str
     run: str

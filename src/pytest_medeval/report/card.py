@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pytest_medeval.report.terminal import interval, number
+from pytest_medeval.report.lines import interval, number
 
 TASK_TYPES: Mapping[str, str] = {
     "dialogue": "text-generation",

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from pytest_medeval.report.terminal import WIDTH, Line
+from pytest_medeval.report.lines import WIDTH, Line
 from pytest_medeval.verdicts.divergence_words import ASKING, could_have_seen
 
 TRACKS = (("track_a", "A"), ("track_b", "B"), ("track_c", "C"))

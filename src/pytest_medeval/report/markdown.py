@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from pytest_medeval.report.terminal import interval, number, p_value
+from pytest_medeval.report.lines import interval, number, p_value
 
 MARKS: Mapping[str, str] = {
     "pass": "✅ pass",

@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from pytest_medeval.report import divergence
-from pytest_medeval.report.lines import WIDTH, Line, fit, fold, interval, number, p_value, wrapped
+from pytest_medeval.report import caveats, divergence
+from pytest_medeval.report.lines import (
+    NAME,
+    WIDTH,
+    Line,
+    compared,
+    fit,
+    fold,
+    interval,
+    number,
+    wrapped,
+)
 
-NAME = 24
-"""Width of metric names: ``wrong_at_high_confidence``."""
 WORST = 3
 ALPHA = 0.05
 """A corrected p-value below it makes a metric's change against the reference worth a line."""
@@ -54,9 +62,8 @@ def _models(record: Mapping[str, Any]) -> Iterator[Line]:
     reference = record.get("reference")
     if reference:
         model = reference["model"]
-        yield Line(
-            f"reference  {reference['run']} of {reference['created']}: {model['spec']}  sha256 {model['fingerprint'][:12]}"
-        )
+        who = f"{model['spec']}  sha256 {model['fingerprint'][:12]}"
+        yield Line(f"reference  {reference['run']} of {reference['created']}: {who}")
         if reference["absent"]:
             yield Line(
                 fit(f"  suites of {reference['run']} that this run lacks: {', '.join(reference['absent'])}"),
@@ -75,11 +82,11 @@ def _suite(name: str, suite: Mapping[str, Any], cases: Sequence[Mapping[str, Any
         yield from _table(suite["metrics"])
     yield from reference_lines(suite)
     yield from _confusion(suite.get("confusion"))
-    yield from _reliability(suite.get("reliability", {}).get("candidate"))
-    yield from _rules(suite.get("rules", {}).get("candidate", {}))
+    yield from caveats.reliability(suite.get("reliability", {}).get("candidate"))
+    yield from caveats.rules(suite.get("rules", {}).get("candidate", {}))
     yield from _groups(suite.get("subgroups", {}))
-    yield from _leakage(suite.get("leakage"))
-    yield from _noise(suite.get("noise"))
+    yield from caveats.leakage(suite.get("leakage"))
+    yield from caveats.noise(suite.get("noise"))
     yield from _worst(suite, cases)
 
 
@@ -89,7 +96,8 @@ def _counts(suite: Mapping[str, Any]) -> Iterator[Line]:
         yield Line(f"  {role} replies: {found or 'none'}")
     shots = suite.get("shots")
     if shots:
-        head = f"  {shots['count']} of {shots['usable']} examples of {shots['source']} before each case, by {shots['by']}; left out: "
+        drawn = f"{shots['count']} of {shots['usable']} examples of {shots['source']}"
+        head = f"  {drawn} before each case, by {shots['by']}; left out: "
         yield from wrapped(head, [f"{shots['asked']} asked by the suite", f"{shots['repeated']} repeated"])
     skipped = suite["skipped"]
     if skipped["count"]:
@@ -107,25 +115,16 @@ def _counts(suite: Mapping[str, Any]) -> Iterator[Line]:
 
 def _table(metrics: Mapping[str, Mapping[str, Any]]) -> Iterator[Line]:
     paired = any(one["baseline"] is not None for one in metrics.values())
-    head = f"  {'metric':<{NAME}}"
-    head += (
-        f"{'baseline':>9}{'candidate':>11}{'difference':>12}   {'95 % interval':<19}{'p':>8}{'p (Holm)':>10}"
-        if paired
-        else f"{'candidate':>11}   95 % interval"
-    )
-    yield Line(head)
+    if paired:
+        yield from compared(metrics, "baseline")
+        return
+    yield Line(f"  {'metric':<{NAME}}{'candidate':>11}   95 % interval")
     for name, one in metrics.items():
-        if paired:
-            yield Line(
-                f"  {name:<{NAME}}{number(one['baseline']):>9}{number(one['candidate']):>11}{number(one['difference'], sign=True):>12}"
-                f"   {interval(one['ci95'], sign=True):<19}{p_value(one['p_value']):>8}{p_value(one['p_corrected']):>10}"
-            )
-        else:
-            yield Line(f"  {name:<{NAME}}{number(one['candidate']):>11}   {interval(one['candidate_ci95'])}")
+        yield Line(f"  {name:<{NAME}}{number(one['candidate']):>11}   {interval(one['candidate_ci95'])}")
 
 
 def reference_lines(suite: Mapping[str, Any], *, brief: bool = True) -> Iterator[Line]:
-    """Show what differs from the stored run and how metrics changed; ``brief``: the headline metric, and real changes."""
+    """Show what differs from the stored run, and how metrics changed; ``brief``: the headline, and real changes."""
     reference = suite.get("reference")
     if not reference:
         return
@@ -142,14 +141,7 @@ def reference_lines(suite: Mapping[str, Any], *, brief: bool = True) -> Iterator
         or (one["p_corrected"] is not None and one["p_corrected"] < ALPHA)
     }
     if shown:
-        yield Line(
-            f"  {'metric':<{NAME}}{'reference':>9}{'candidate':>11}{'difference':>12}   {'95 % interval':<19}{'p':>8}{'p (Holm)':>10}"
-        )
-    for name, one in shown.items():
-        yield Line(
-            f"  {name:<{NAME}}{number(one['reference']):>9}{number(one['candidate']):>11}{number(one['difference'], sign=True):>12}"
-            f"   {interval(one['ci95'], sign=True):<19}{p_value(one['p_value']):>8}{p_value(one['p_corrected']):>10}"
-        )
+        yield from compared(shown, "reference")
     if shown and len(shown) < len(reference["metrics"]):
         yield Line(f"  metrics without a change beyond chance: {len(reference['metrics']) - len(shown)}")
     lost = reference.get("lost")
@@ -182,7 +174,8 @@ def _judges(record: Mapping[str, Any]) -> Iterator[Line]:
         ]
         if agreeing:
             yield from wrapped("  agreement with people (quadratic kappa): ", agreeing)
-        cost = f"  {judge['requests']} requests, {judge['tokens']} tokens, {judge['cached']} from the cache, {judge['seconds']:.1f} s"
+        cost = f"  {judge['requests']} requests, {judge['tokens']} tokens, {judge['cached']} from the cache"
+        cost += f", {judge['seconds']:.1f} s"
         if judge["position_consistency"] is not None:
             cost += f"; same preference in both orders {100 * judge['position_consistency']:.0f} %"
         yield Line(cost)
@@ -197,24 +190,6 @@ def _confusion(confusion: Mapping[str, Any] | None) -> Iterator[Line]:
     yield Line("  candidate, gold in rows: " + "".join(f"{label:>10}" for label in heads))
     for label, row in zip(labels, confusion["matrix"], strict=True):
         yield Line(f"    {label:<23}" + "".join(f"{int(count):>10}" for count in row))
-
-
-def _reliability(bins: Sequence[Mapping[str, float]] | None) -> Iterator[Line]:
-    """Show how sure the candidate was and how often it was right, from the least sure to the most."""
-    if bins:
-        parts = [f"{100 * one['confidence']:.0f}:{100 * one['accuracy']:.0f}" for one in bins]
-        yield Line(f"  candidate confidence:accuracy in %: {' '.join(parts)}")
-
-
-def _rules(rules: Mapping[str, Mapping[str, Any]]) -> Iterator[Line]:
-    """Say how often the candidate broke each safety rule that applied, with the interval of that share."""
-    broken = [
-        f"{name} {one['applied'] - one['kept']} of {one['applied']} {interval([1 - end for end in reversed(one['ci95'])])}"
-        for name, one in rules.items()
-        if one["applied"]
-    ]
-    if broken:
-        yield from wrapped("  safety rules broken: ", broken)
 
 
 def _groups(subgroups: Mapping[str, Mapping[str, Any]]) -> Iterator[Line]:
@@ -233,56 +208,6 @@ def _groups(subgroups: Mapping[str, Mapping[str, Any]]) -> Iterator[Line]:
             yield from wrapped(
                 f"  {groups['metric']} by {tag}, fewer than {MIN_GROUP} cases, not judged: ", few
             )
-
-
-def _leakage(leakage: Mapping[str, Any] | None) -> Iterator[Line]:
-    """Say how many cases stand in the tuning data, which, and what the scores are without them."""
-    if leakage is None:
-        return
-    count, colour = len(leakage["leaked"]), {"yellow": True}
-    if not count:
-        yield Line(
-            f"  leakage: none of {leakage['cases']} cases stands in the {leakage['records']} records of the training data"
-        )
-        return
-    found = [f"{leak['id']} {leak['kind']} {leak['source']}" for leak in leakage["leaked"][:WORST]]
-    found += [f"{count - WORST} more"] if count > WORST else []
-    head = f"  leakage: {count} of {leakage['cases']} cases stand in the training data ({leakage['exact']} exact, {leakage['near']} near): "
-    yield from (Line(line.text, colour) for line in wrapped(head, found))
-    scores = [
-        f"{role} {number(one['all'])} / {number(one['clean'])}" for role, one in leakage["scores"].items()
-    ]
-    if scores:
-        yield Line(
-            fit(f"    {leakage['metric']}, all / without them (n {leakage['clean']}): {', '.join(scores)}"),
-            colour,
-        )
-
-
-def _noise(noise: Mapping[str, Any] | None) -> Iterator[Line]:
-    """Say what the noise floor is, what made it, and which differences lie below it."""
-    if noise is None:
-        return
-    if "reason" in noise:
-        yield Line(fit(f"  noise floor: not measured: {noise['reason']}"), {"yellow": True})
-    for variant in noise["variants"]:
-        if "reason" in variant:
-            yield Line(
-                fit(f"  noise floor: {variant['name']} not measured: {variant['reason']}"), {"yellow": True}
-            )
-    measured = [
-        f"{variant['name']}: {variant['changed']}" for variant in noise["variants"] if "changed" in variant
-    ]
-    if not measured:
-        return
-    yield from wrapped(f"  noise floor, replies of {noise['n']} cases that changed: ", measured)
-    moved = [f"{name} {number(floor)}" for name, floor in noise["floor"].items() if floor]
-    yield from wrapped("    largest change: ", moved or ["none"])
-    if noise["below"]:
-        yield from (
-            Line(line.text, {"yellow": True})
-            for line in wrapped("    differences below the floor: ", noise["below"])
-        )
 
 
 def _worst(suite: Mapping[str, Any], cases: Sequence[Mapping[str, Any]]) -> Iterator[Line]:

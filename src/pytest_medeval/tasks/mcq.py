@@ -20,8 +20,16 @@ SYSTEM = "You are a knowledgeable medical AI assistant."
 LETTERS = "ABCDEFGHIJ"
 FEWEST = 2
 METRICS = (
-    "accuracy", "macro_precision", "macro_recall", "macro_f1", "answered", "reward",
-    "ece", "brier", "aurc", "wrong_at_high_confidence",
+    "accuracy",
+    "macro_precision",
+    "macro_recall",
+    "macro_f1",
+    "answered",
+    "reward",
+    "ece",
+    "brier",
+    "aurc",
+    "wrong_at_high_confidence",
 )
 ORDER_METRICS = ("consistency", "position_bias")
 
@@ -84,10 +92,16 @@ class MCQ:
             raise MedevalError(f"{record.source}: an option is empty")
         if fields["answer"] not in options:
             offered = ", ".join(options)
-            raise MedevalError(f"{record.source}: answer {fields['answer']!r} is not among the options {offered}")
+            raise MedevalError(
+                f"{record.source}: answer {fields['answer']!r} is not among the options {offered}"
+            )
         return MCQCase(
-            **common, source=record.source, question=fields["question"].strip(), options=options,
-            answer=fields["answer"], context=(fields.get("context") or "").strip(),
+            **common,
+            source=record.source,
+            question=fields["question"].strip(),
+            options=options,
+            answer=fields["answer"],
+            context=(fields.get("context") or "").strip(),
         )
 
     def request(self, case: MCQCase) -> Request:
@@ -101,7 +115,9 @@ class MCQ:
         messages = (Message("system", SYSTEM), Message("user", question))
         if self.scoring == "reply":
             return Request(messages, max_new_tokens=self.max_new_tokens)
-        return Request(messages, choices=tuple(case.options.values() if self.scoring == "texts" else case.options))
+        return Request(
+            messages, choices=tuple(case.options.values() if self.scoring == "texts" else case.options)
+        )
 
     def requests(self, case: MCQCase) -> tuple[Request, ...]:
         """Ask once, or in all cyclic orders of the options."""
@@ -117,7 +133,9 @@ class MCQ:
         """Take the likeliest option, or the one option that a generated reply names; never guess."""
         if answer.finish == "error":
             return Reply(answer.text, "error", detail=answer.error)
-        if self.scoring == "reply" or not answer.logprobs:  # some servers give no likelihoods, and reply instead
+        if (
+            self.scoring == "reply" or not answer.logprobs
+        ):  # some servers give no likelihoods, and reply instead
             letter = read_letter(answer.text, case.options)
             outcome = text_outcome(answer)
             if letter is None and outcome == "answered":
@@ -125,7 +143,9 @@ class MCQ:
             return Reply(answer.text.strip(), outcome, prediction=letter)
         letter = self._likeliest(case, answer.logprobs, answer.choice_tokens)
         confidence = probabilities(case.options, answer.logprobs)
-        return Reply(f"({letter}) {case.options[letter]}", "answered", prediction=letter, confidence=confidence)
+        return Reply(
+            f"({letter}) {case.options[letter]}", "answered", prediction=letter, confidence=confidence
+        )
 
     def question(self, case: MCQCase) -> str:
         """Give the question without its options."""

@@ -47,8 +47,12 @@ def _alone(model, request):
     inner = model._base.using(model.identity.adapter)
     with torch.inference_mode():
         reply = inner.generate(
-            ids, attention_mask=torch.ones_like(ids), max_new_tokens=request.max_new_tokens, do_sample=False,
-            eos_token_id=sorted(model._ends), pad_token_id=1,
+            ids,
+            attention_mask=torch.ones_like(ids),
+            max_new_tokens=request.max_new_tokens,
+            do_sample=False,
+            eos_token_id=sorted(model._ends),
+            pad_token_id=1,
         )[0, ids.shape[1] :].tolist()
     return model._prompter.decode(reply), len(reply)
 
@@ -134,7 +138,9 @@ def test_adapter_without_effect_is_refused(make_model, make_adapter):
         folder / "adapter_model.safetensors",
     )
     for _ in range(2):  # a second try must not find it half loaded
-        with pytest.raises(MedevalError, match="adapter changes nothing: its logits on a probe equal its base's"):
+        with pytest.raises(
+            MedevalError, match="adapter changes nothing: its logits on a probe equal its base's"
+        ):
             _loaded(folder)
 
 
@@ -154,7 +160,11 @@ def test_missing_weights_are_refused(make_model, tmp_path):
 
 @pytest.mark.parametrize(
     ("shape", "reason"),
-    [("mistral", "not all full attention"), ("gemma2", "not all full attention"), ("mamba", "linear_attention")],
+    [
+        ("mistral", "not all full attention"),
+        ("gemma2", "not all full attention"),
+        ("mamba", "linear_attention"),
+    ],
 )
 def test_other_architectures_take_the_plain_path(make_model, shape, reason):
     """Sliding windows and recurrent states are noticed, said once, and answered right."""

@@ -3,7 +3,7 @@
 import pytest
 
 from pytest_medeval.report.divergence import lines
-from pytest_medeval.report.terminal import WIDTH
+from pytest_medeval.report.lines import WIDTH
 
 SPREAD = "standard deviations of the change"
 

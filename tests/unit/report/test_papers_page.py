@@ -10,7 +10,7 @@ import pytest
 from pytest_medeval.engine import Engine, entry
 from pytest_medeval.errors import MedevalError
 from pytest_medeval.models.fake import FakeModel
-from pytest_medeval.report.terminal import number
+from pytest_medeval.report.lines import number
 from pytest_medeval.runs.build import build
 from pytest_medeval.runs.journal import Journal, manifest
 from pytest_medeval.runs.record import write

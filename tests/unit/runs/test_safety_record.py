@@ -65,8 +65,6 @@ def test_the_summary_says_how_often_a_rule_was_broken(tmp_path):
     """One line, with the interval of the share that was broken; rules that never applied are not in it."""
     record = record_of(tmp_path, "Rest and drink.", "Please see your doctor.")
     lines = [line.text for line in summary(record)]
-    assert (
-        "  safety rules broken: referral 8 of 8 [0.6756, 1.0000], emergency 4 of 4 [0.5101, 1.0000]" in (
+    assert "  safety rules broken: referral 8 of 8 [0.6756, 1.0000], emergency 4 of 4 [0.5101, 1.0000]" in (
         lines
-    )
     )

@@ -1,0 +1,76 @@
+"""Lines and the numbers on them: what every report for a terminal is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+WIDTH = 100
+NAME = 24
+"""Width of metric names: ``judge.comprehensiveness``, ``wrong_at_high_confidence``."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of text and the markup of pytest's terminal writer."""
+
+    text: str = ""
+    markup: Mapping[str, bool] = field(default_factory=dict)
+
+
+def number(value: float | None, *, sign: bool = False) -> str:
+    """Print a score with four digits after the point, or a dash."""
+    if value is None:
+        return "-"
+    if abs(value) >= 1000:  # noqa: PLR2004 - keeps a column of ten characters
+        return f"{value:+.4g}" if sign else f"{value:.4g}"
+    return f"{value:+.4f}" if sign else f"{value:.4f}"
+
+
+def interval(ends: Sequence[float] | None, *, sign: bool = False) -> str:
+    """Print an interval."""
+    return "-" if ends is None else f"[{number(ends[0], sign=sign)}, {number(ends[1], sign=sign)}]"
+
+
+def p_value(value: float | None) -> str:
+    """Print a p-value."""
+    if value is None:
+        return "-"
+    return "<0.0001" if value < 0.0001 else f"{value:.4f}"  # noqa: PLR2004 - the last digit shown
+
+
+def wrapped(head: str, parts: Sequence[str]) -> Iterator[Line]:
+    """Put parts one after another over as many lines as they need; a part is not broken."""
+    text = head
+    for index, part in enumerate(parts):
+        piece = part + (", " if index + 1 < len(parts) else "")
+        if len(text) + len(piece.rstrip()) > WIDTH:
+            yield Line(text.rstrip())
+            text = " " * 4
+        text += piece
+    yield Line(text.rstrip())
+
+
+def fit(text: str) -> str:
+    """Cut a line that is too long."""
+    return text if len(text) <= WIDTH else f"{text[: WIDTH - 3]}..."
+
+
+def fold(text: str, width: int) -> list[str]:
+    """Break prose into lines."""
+    import textwrap
+
+    return textwrap.wrap(text, width) or [""]
+
+
+def compared(metrics: Mapping[str, Mapping[str, Any]], other: str) -> Iterator[Line]:
+    """Tabulate metrics against another role: means, difference, its interval, p before and after correction."""
+    head = f"{other:>9}{'candidate':>11}{'difference':>12}   {'95 % interval':<19}{'p':>8}{'p (Holm)':>10}"
+    yield Line(f"  {'metric':<{NAME}}{head}")
+    for name, one in metrics.items():
+        means = (
+            f"{number(one[other]):>9}{number(one['candidate']):>11}{number(one['difference'], sign=True):>12}"
+        )
+        chance = f"{p_value(one['p_value']):>8}{p_value(one['p_corrected']):>10}"
+        yield Line(f"  {name:<{NAME}}{means}   {interval(one['ci95'], sign=True):<19}{chance}")

@@ -1,0 +1,174 @@
+"""A suite's section of the run record: counts, metrics, subgroups, and what to keep in mind about them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from pytest_medeval.metrics.details import confusion_of, reliability_of, rules_of
+from pytest_medeval.runs.data import ROLES, left_out, ordered
+from pytest_medeval.runs.journal import Journal
+from pytest_medeval.runs.signature import prompts_signature
+from pytest_medeval.stats.compare import Comparison
+from pytest_medeval.stats.correct import holm
+from pytest_medeval.tasks import TASKS
+from pytest_medeval.types import FloatArray, Metric, Outcome
+from pytest_medeval.verdicts.gates import SuiteData
+from pytest_medeval.verdicts.leakage import Leakage, leakage_section
+from pytest_medeval.verdicts.noise import noise_section
+
+OUTCOMES: tuple[Outcome, ...] = ("answered", "no_answer", "truncated", "degenerate", "error")
+LISTED = 50
+"""Skipped records that the record lists one by one; all are counted."""
+
+
+def suite_section(
+    facts: Mapping[str, Any], journal: Journal, data: SuiteData, compared: Mapping[str, Comparison]
+) -> dict[str, Any]:
+    """Give all that the record says of a suite but the reference and the caveats."""
+    cases = ordered(facts["name"], journal)
+    found = {
+        "task": facts["task"],
+        "options": facts["options"],
+        "source": facts["source"],
+        "cases": len(facts["cases"]),
+        "total": facts["total"],
+        "evaluated": len(cases),
+        "complete": data.complete,
+        "outcomes": {role: _outcomes(cases, role) for role in ROLES if any(role in case for case in cases)},
+        "skipped": _skipped(facts),
+        "signature": facts["signature"],
+        "prompts": prompts_signature(cases),
+        "headline": TASKS.resolve(facts["task"]).headline,
+        "judged": TASKS.resolve(facts["task"]).judged,
+        "metrics": {
+            name: _metric(one, data.metrics[name])
+            for name, one in compared.items()
+            if one.candidate is not None
+        },
+        "subgroups": _subgroups(data, TASKS.resolve(facts["task"]).headline),
+    }
+    task = TASKS.resolve(facts["task"])(**facts["options"])
+    matrix = confusion_of(task, data.rows.get("candidate", {})) if cases else None
+    if matrix:
+        found["confusion"] = matrix
+    rules = rules_of(task, data.rows)
+    if rules:
+        found["rules"] = rules
+    reliability = reliability_of({role: data.rows[role] for role in ROLES if role in data.rows})
+    if reliability:
+        found["reliability"] = reliability
+    if "shots" in facts:
+        found["shots"] = facts["shots"]
+    if facts["pairs"] == "complete":
+        reasons = Counter(reason for case in cases for reason in left_out(case))
+        found["excluded"] = {"count": reasons.total(), "reasons": dict(sorted(reasons.items()))}
+    return found
+
+
+def add_caveats(
+    suite: dict[str, Any], data: SuiteData, leakage: Leakage | None, noise: Mapping[str, Any] | None
+) -> None:
+    """Add what was found of leaked cases and of the noise floor, where that was asked for."""
+    if leakage is not None:
+        suite["leakage"] = leakage_section(leakage, data, suite["headline"])
+    if noise is not None:
+        parts = [
+            (name, one["difference"])
+            for part in (suite.get("reference", {}), suite)
+            for name, one in part.get("metrics", {}).items()
+        ]
+        suite["noise"] = noise_section(noise, parts)
+
+
+def _outcomes(cases: Sequence[Mapping[str, Any]], role: str) -> dict[str, int]:
+    counts = Counter(case[role]["outcome"] for case in cases if role in case)
+    return {outcome: counts[outcome] for outcome in OUTCOMES}
+
+
+def _skipped(facts: Mapping[str, Any]) -> dict[str, Any]:
+    skips = facts["skipped"]
+    reasons = Counter(skip["reason"] for skip in skips)
+    return {
+        "count": len(skips),
+        "of": facts["total"] + len(skips),
+        "reasons": dict(reasons.most_common()),
+        "records": skips[:LISTED],
+    }
+
+
+def _metric(one: Comparison, metric: Metric) -> dict[str, Any]:
+    return {
+        "candidate": one.candidate,
+        "candidate_ci95": _ends(one.candidate_ci95),
+        "baseline": one.baseline,
+        "n": one.n,
+        "difference": one.difference,
+        "relative": one.relative,
+        "ci95": _ends(one.ci95),
+        "p_value": one.p_value,
+        "test": one.test,
+        "p_corrected": None,
+        "mann_whitney_p": one.mann_whitney_p,
+        "effect_size": one.effect_size,
+        "effect": one.effect,
+        "direction": one.direction,
+        "signature": metric.signature,
+        "reason": one.reason,
+    }
+
+
+def _ends(interval: tuple[float, float] | None) -> list[float] | None:
+    return None if interval is None else list(interval)
+
+
+def correct_together(suites: Mapping[str, Mapping[str, Any]]) -> None:
+    """Correct all p-values of the run together (Holm)."""
+    tested = [
+        one
+        for suite in suites.values()
+        for part in (suite, suite.get("reference", {}))
+        for one in part.get("metrics", {}).values()
+        if one["p_value"] is not None
+    ]
+    for one, corrected in zip(tested, holm([one["p_value"] for one in tested]), strict=True):
+        one["p_corrected"] = None if corrected is None else float(corrected)
+
+
+def _subgroups(data: SuiteData, headline: str) -> dict[str, Any]:
+    """Score the headline metric in every group of every tag that splits the suite's scored cases."""
+    if headline not in data.metrics or "candidate" not in data.rows:
+        return {}
+    metric = data.metrics[headline]
+    rows = data.rows["candidate"][metric.counts]
+    known = np.isfinite(rows).all(axis=1)
+    if not known.any():
+        return {}
+    counts = metric.expand(rows[known])
+    scored = [data.tags[at] for at in np.flatnonzero(known).tolist()]
+    found: dict[str, Any] = {}
+    for tag in sorted({tag for tags in scored for tag in tags}):
+        values = [tags.get(tag) for tags in scored]
+        groups = {
+            str(value): np.array([own == value for own in values])
+            for value in sorted({v for v in values if v is not None})
+        }
+        if 1 < len(groups) < len(values):
+            found[tag] = {
+                "metric": headline,
+                "values": {
+                    value: {
+                        "n": int(mask.sum()),
+                        "candidate": _finite(metric.score(counts[mask].sum(axis=0))),
+                    }
+                    for value, mask in groups.items()
+                },
+            }
+    return found
+
+
+def _finite(value: FloatArray) -> float | None:
+    return float(value) if np.isfinite(value) else None
