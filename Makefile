@@ -9,9 +9,7 @@ READY := $(VENV)/.ready
 
 demo: $(READY)
 	@mkdir -p build
-	$(BIN)/pytest suites --medeval-model=adapters/release.toml \
-		--medeval-judge=adapters/tiny-judge --medeval-judge-labels=fixtures/world/judge-labels.jsonl \
-		--medeval-judge-sample=60 --medeval-json=build/demo.json --medeval-review=build/review.html
+	$(BIN)/pytest suites --medeval-model=adapters/release.toml --medeval-json=build/demo.json
 
 test: $(READY) lint types
 	$(BIN)/pytest
