@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from pytest_medeval.errors import MedevalError
 from pytest_medeval.metrics.judging_prompts import LOCAL_DIGITS, fence_code, local_pair_request, local_request
@@ -14,12 +14,12 @@ from pytest_medeval.training.world.judged import Judged, judged_replies
 from pytest_medeval.types import Message
 
 SOURCE = "world:judge/train"
-PAIR_EVERY = 3
+PAIR_EVERY = 6
 """Of so many patients, the two replies of one are also compared, in both orders."""
 
 
 def judge_examples(recipe: Recipe) -> list[Example]:
-    """Make the examples of a judge's recipe: each reply once for every dimension, and some pairs."""
+    """Make the examples of a judge's recipe: of each reply one grade, by turns, and its facts; and some pairs."""
     if recipe.data.train != SOURCE:
         raise MedevalError(
             f"{recipe.file}: [data] train is {recipe.data.train!r}; accepted for a judge: {SOURCE}"
@@ -28,10 +28,19 @@ def judge_examples(recipe: Recipe) -> list[Example]:
     pairs = judged_replies(world, "train", recipe.data.count, recipe.seed)
     single = [one for pair in pairs for one in pair]
     return [
-        *graded(single, recipe.seed),
+        *_by_turns(graded(single, recipe.seed)),
         *checked(single, recipe.seed),
         *compared(pairs[::PAIR_EVERY], recipe.seed),
     ]
+
+
+def _by_turns(examples: Iterable[Example]) -> Iterator[Example]:
+    """Of the first reply keep the first dimension, of the second the second, and so on."""
+    every = len(DEFAULT_RUBRIC.dimensions)
+    for place, example in enumerate(examples):
+        reply, dimension = divmod(place, every)
+        if reply % every == dimension:
+            yield example
 
 
 def graded(replies: Sequence[Judged], seed: int) -> Iterator[Example]:
