@@ -183,15 +183,18 @@ class Running:
             results = self.state.judge(self.config.pluginmanager.getplugin("terminalreporter"))
         session.testscollected += len(results)
         for result in results:
-            for report in gate_reports(
-                result, self.state.settings.gate_outcome(result.suite, result.verdict)
-            ):
-                self.config.hook.pytest_runtest_logreport(report=report)
+            self._log(gate_reports(result, self.state.settings.gate_outcome(result.suite, result.verdict)))
         failures = [output for output in self.state.outputs if output.failed]
         session.testscollected += len(failures)
         for output in failures:
-            for report in _reports("medeval", output.flag, "failed", output.told, []):
-                self.config.hook.pytest_runtest_logreport(report=report)
+            self._log(_reports("medeval", output.flag, "failed", output.told, []))
+
+    def _log(self, reports: Iterator[pytest.TestReport]) -> None:
+        """Log what is no test function as pytest logs a test: a line for where it stands, then its reports."""
+        for report in reports:
+            if report.when == "call":
+                self.config.hook.pytest_runtest_logstart(nodeid=report.nodeid, location=report.location)
+            self.config.hook.pytest_runtest_logreport(report=report)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(

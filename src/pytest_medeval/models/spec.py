@@ -230,7 +230,8 @@ def _base(adapter: Path, name: str, root: Path) -> FolderSpec | HubSpec:
     for start in (adapter, root):
         folder = (start / Path(name).expanduser()).resolve()
         if folder.is_dir():
-            base = _folder(name, folder, root)
+            inside = folder.is_relative_to(root.resolve())
+            base = _folder(str(folder.relative_to(root.resolve()) if inside else folder), folder, root)
             if isinstance(base, AdapterSpec):
                 raise MedevalError(f"{adapter}: its base {name!r} is an adapter too; accepted: a full model")
             return base

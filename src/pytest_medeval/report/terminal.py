@@ -23,6 +23,8 @@ ALPHA = 0.05
 """A corrected p-value below it makes a metric's change against the reference worth a line."""
 MIN_GROUP = 20
 """Subgroups below this size are shown with their size and not scored."""
+FEW_GROUPS = 4
+"""So many small groups are shown one by one; of more, their number: the record has each."""
 
 COLOURS: Mapping[str, Mapping[str, bool]] = {
     "pass": {"green": True},
@@ -202,12 +204,10 @@ def _groups(subgroups: Mapping[str, Mapping[str, Any]]) -> Iterator[Line]:
         if parts:
             yield from wrapped(f"  {groups['metric']} by {tag}: ", parts)
         if small:
-            few = [shown[value] for _, value in small[:WORST]]
-            rest = -sum(size for size, _ in small[WORST:])
-            few += [f"{rest} cases in {len(small) - WORST} smaller groups"] if rest else []
-            yield from wrapped(
-                f"  {groups['metric']} by {tag}, fewer than {MIN_GROUP} cases, not judged: ", few
-            )
+            head = f"  {groups['metric']} by {tag}, fewer than {MIN_GROUP} cases, not judged: "
+            few = [shown[value] for _, value in small] if len(small) <= FEW_GROUPS else []
+            cases = -sum(size for size, _ in small)
+            yield from wrapped(head, few or [f"{len(small)} groups with {cases} cases"])
 
 
 def _worst(suite: Mapping[str, Any], cases: Sequence[Mapping[str, Any]]) -> Iterator[Line]:
