@@ -26,7 +26,7 @@ BASELINE = "baseline"
 CANDIDATE = "candidate"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Scored:
     """What one model did with one case."""
 
@@ -52,8 +52,16 @@ class Scored:
         """``answered``, ``no_answer``, ``truncated``, ``degenerate`` or ``error``."""
         return self.read.outcome
 
+    @property
+    def detail(self) -> str:
+        """Why there is no reply, or why it names nothing; mostly empty."""
+        return self.read.detail
 
-@dataclass(frozen=True, kw_only=True)
+    def __repr__(self) -> str:
+        return f"<{self.outcome}: {self.detail or self.reply}>"
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Evaluation(Scored):
     """What a test sees: the case, the candidate's reply and scores, and the baseline's beside it."""
 

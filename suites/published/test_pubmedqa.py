@@ -15,4 +15,4 @@ suite = Suite(
 @pytest.mark.medeval(suite)
 def test_pubmedqa(evaluation):
     """The model could be reached; how good its replies are, the metrics say."""
-    assert evaluation.outcome != "error", evaluation.reply
+    assert evaluation.outcome != "error", evaluation.detail

@@ -5,10 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from pytest_medeval.report.lines import Line, fit, interval, number, wrapped
+from pytest_medeval.report.lines import Line, fit, indented, interval, number, wrapped
 
 WORST = 3
 """Cases that are named."""
+
+
+def errors(cases: Sequence[Mapping[str, Any]]) -> Iterator[Line]:
+    """Say why there are no replies to some cases: an example and how many, for each model."""
+    for role in ("candidate", "baseline"):
+        lost = [case for case in cases if case.get(role, {}).get("outcome") == "error"]
+        if lost:
+            why = f"{lost[0]['id']}: {lost[0][role].get('detail') or 'no reason was given'}"
+            more = f" (and {len(lost) - 1} more)" if len(lost) > 1 else ""
+            yield from (
+                Line(line, {"red": True}) for line in indented(f"{role} gave no reply: {why}{more}", 2)
+            )
 
 
 def reliability(bins: Sequence[Mapping[str, float]] | None) -> Iterator[Line]:

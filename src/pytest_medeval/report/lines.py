@@ -64,6 +64,12 @@ def fold(text: str, width: int) -> list[str]:
     return textwrap.wrap(text, width) or [""]
 
 
+def indented(text: str, by: int) -> list[str]:
+    """Break prose into lines that begin ``by`` characters in, the later ones two more."""
+    first, *rest = fold(text, WIDTH - by - 2)
+    return [" " * by + first, *(" " * (by + 2) + line for line in rest)]
+
+
 def compared(metrics: Mapping[str, Mapping[str, Any]], other: str) -> Iterator[Line]:
     """Tabulate metrics against another role: means, difference, its interval, p before and after correction."""
     head = f"{other:>9}{'candidate':>11}{'difference':>12}   {'95 % interval':<19}{'p':>8}{'p (Holm)':>10}"

@@ -80,6 +80,7 @@ def _suite(name: str, suite: Mapping[str, Any], cases: Sequence[Mapping[str, Any
         {"bold": True},
     )
     yield from _counts(suite)
+    yield from caveats.errors(cases)
     if suite["metrics"]:
         yield from _table(suite["metrics"])
     yield from reference_lines(suite)
