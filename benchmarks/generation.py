@@ -68,7 +68,7 @@ def main() -> None:
     inner, tasks = model._base.model, make_tasks(model, options)  # noqa: SLF001 - the ways below it are compared
 
     def lean(batch: list[Task]) -> list[Task]:
-        return generate_lean(inner, batch, set(), tokens=model._budget.tokens)  # noqa: SLF001 - as above
+        return generate_lean(inner, batch, set(), tokens=model.limits.budget.tokens)
 
     def plain(batch: list[Task]) -> list[Task]:
         return generate_plain(inner, batch, set())

@@ -13,7 +13,7 @@ from pytest_medeval.models.fingerprint import fingerprint_files, fingerprint_tex
 from pytest_medeval.models.hub import model_folder
 from pytest_medeval.models.spec import AdapterSpec, LocalSpec, read_json
 
-_TOKENIZER_FILES = (
+TOKENIZER_FILES = (
     "added_tokens.json",
     "merges.txt",
     "special_tokens_map.json",
@@ -94,14 +94,14 @@ def resolve_dtype(dtype: str, device: str) -> str:
 def backend_version() -> str:
     """Hash the code that turns a prompt into a reply: ours, and the versions of the libraries below it."""
     here = Path(__file__).parent
-    ours = fingerprint_files(sorted([*here.glob("local*.py"), here / "plan.py"]))
-    return fingerprint_text(
-        ours, *(_version(name) for name in ("torch", "transformers", "peft", "tokenizers"))
-    )
+    shared = (here / name for name in ("plan.py", "tree.py", "units.py"))
+    ours = fingerprint_files(sorted([*here.glob("local*.py"), *shared]))
+    below = ("torch", "transformers", "peft", "tokenizers", "jinja2")  # jinja2 renders the chat template
+    return fingerprint_text(ours, *(_version(name) for name in below))
 
 
 def _tokenizer(folder: Path) -> str:
-    return fingerprint_files(folder / name for name in _TOKENIZER_FILES if (folder / name).is_file())
+    return fingerprint_files(folder / name for name in TOKENIZER_FILES if (folder / name).is_file())
 
 
 def _version(package: str) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal, TypeAlias
 
 import torch
 
@@ -14,9 +14,9 @@ from pytest_medeval.models.local_choices import Scorer, score_plain
 from pytest_medeval.models.local_generate import Task, generate_lean, generate_plain
 from pytest_medeval.models.local_memory import find_budget, halving
 from pytest_medeval.models.local_probe import why_plain
-from pytest_medeval.models.local_prompts import Prompt, Prompter
-from pytest_medeval.models.plan import batches
+from pytest_medeval.models.local_prompts import Prompter
 from pytest_medeval.models.spec import LocalSpec
+from pytest_medeval.models.units import SLAB, Limits, Prompt, Unit, plan, unfit_answer
 from pytest_medeval.types import Answer, Request
 
 Found: TypeAlias = list[tuple[int, Answer]]
@@ -43,12 +43,11 @@ class LocalModel:
         self.notices: list[str] = []
         self._base = base
         self._prompter = prompter
-        self._budget = find_budget(base.model, settings.batch_size)
-        config = base.model.config.get_text_config()
-        self._context = int(getattr(config, "max_position_embeddings", None) or 1 << 30)
+        self._scorer: Scorer | None = None
         self._ends = prompter.end_tokens() | _end_tokens(base.model)
         if base.plain is None:
             base.plain = why_plain(base.using(None))
+        self.limits = find_limits(base.model, settings.batch_size, plain=base.plain)
         if base.plain:
             self.notices.append(f"{identity.spec}: computed without shared prefixes: {base.plain}")
 
@@ -61,83 +60,78 @@ class LocalModel:
         return [answers[index] for index in range(len(requests))]
 
     def stream(self, requests: Sequence[Request]) -> Iterator[tuple[int, Answer]]:
-        """Give answers as batches finish."""
+        """Give answers as units of work finish."""
+        try:
+            for start in range(0, len(requests), SLAB):
+                for index, answer in self._slab(requests[start : start + SLAB]):
+                    yield start + index, answer
+        finally:
+            self.rest()
+
+    def _slab(self, requests: Sequence[Request]) -> Iterator[tuple[int, Answer]]:
+        prompts = self.encode(requests)
+        unfit, units = plan(requests, prompts, self.limits)
+        for index, reason in unfit.items():
+            yield index, unfit_answer(prompts[index], reason)
+        for unit in units:
+            yield from self.compute(unit, requests, prompts)
+
+    def encode(self, requests: Sequence[Request]) -> list[Prompt]:
+        """Turn requests into token ids."""
         with quiet():
-            prompts = [self._prompter.encode(request) for request in requests]
-        reasons = [self._unfit(request, prompt) for request, prompt in zip(requests, prompts, strict=True)]
-        for index, reason in enumerate(reasons):
-            if reason:
-                yield index, _answer(prompts[index], finish="error", error=reason)
-        fitting = [index for index, reason in enumerate(reasons) if not reason]
-        scored = [index for index in fitting if requests[index].choices]
-        asked = [index for index in fitting if not requests[index].choices]
-        yield from self._computing(lambda model: self._score(model, scored, prompts))
-        yield from self._computing(lambda model: self._generate(model, asked, requests, prompts))
+            return [self._prompter.encode(request) for request in requests]
 
-    def _computing(self, work: Callable[[Any], Iterator[Found]]) -> Iterator[tuple[int, Answer]]:
-        """Take batches from ``work`` with the adapter on; between them nothing of the process is changed."""
-        batches_of_answers = work(self._base.model)
-        while True:
-            with quiet(), torch.inference_mode():
-                self._base.using(self.identity.adapter)
-                found = next(batches_of_answers, None)
-            if found is None:
-                return
-            yield from found
+    def compute(self, unit: Unit, requests: Sequence[Request], prompts: Sequence[Prompt]) -> Found:
+        """Answer the requests of a unit; before and after it nothing of the process is changed."""
+        with quiet(), torch.inference_mode():
+            self._base.using(self.identity.adapter)
+            if requests[unit.members[0]].choices:
+                return self._score(unit, prompts)
+            return self._generate(unit, requests, prompts)
 
-    def _unfit(self, request: Request, prompt: Prompt) -> str:
-        """Say why a request cannot be asked; a prompt that is too long is never cut silently."""
-        if not prompt.ids or not all(prompt.choices):
-            return "the prompt or a choice is empty after tokenisation"
-        reply = max(map(len, prompt.choices)) if request.choices else request.max_new_tokens
-        if len(prompt.ids) + reply > self._context:
-            what = "the longest choice" if request.choices else "max_new_tokens"
-            return (
-                f"the prompt has {len(prompt.ids)} tokens and {what} {reply}, "
-                f"together more than the model's context of {self._context}"
-            )
-        return ""
+    def rest(self) -> None:
+        """Let go of what was kept between units."""
+        self._scorer = None
 
-    def _score(self, model: Any, scored: list[int], prompts: list[Prompt]) -> Iterator[Found]:
-        chosen = [prompts[index] for index in scored]
-        found = (
-            score_plain(model, chosen, self._budget)
-            if self._base.plain
-            else Scorer(model, self._budget).score(chosen)
-        )
-        for batch in found:
-            yield [
-                (
-                    scored[place],
-                    _answer(
-                        chosen[place],
-                        finish="choice",
-                        logprobs=logprobs,
-                        choice_tokens=tuple(map(len, chosen[place].choices)),
-                    ),
-                )
-                for place, logprobs in batch
+    def _score(self, unit: Unit, prompts: Sequence[Prompt]) -> Found:
+        model, budget = self._base.model, self.limits.budget
+        if self._base.plain:
+            chosen = [prompts[index] for index in unit.members]
+            found = [
+                [(unit.members[place], logprobs) for place, logprobs in batch]
+                for batch in score_plain(model, chosen, budget)
             ]
+        else:
+            self._scorer = self._scorer or Scorer(model, budget)
+            found = list(self._scorer.unit(unit, prompts))
+        return [
+            (
+                index,
+                _answer(
+                    prompts[index],
+                    finish="choice",
+                    logprobs=logprobs,
+                    choice_tokens=tuple(map(len, prompts[index].choices)),
+                ),
+            )
+            for batch in found
+            for index, logprobs in batch
+        ]
 
-    def _generate(
-        self, model: Any, asked: list[int], requests: Sequence[Request], prompts: list[Prompt]
-    ) -> Iterator[Found]:
-        tasks = [self._task(index, requests[index], prompts[index]) for index in asked]
-        lengths = [len(task.prompt) + task.limit for task in tasks]
-        rows = self._budget.rows_of(max(lengths, default=1))
-        for batch in batches(lengths, tokens=self._budget.kept, rows=rows):
-            for done in halving([tasks[place] for place in batch], lambda some: self._reply_to(model, some)):
-                yield [
-                    (task.index, self._reply(task, requests[task.index], prompts[task.index]))
-                    for task in done
-                ]
+    def _generate(self, unit: Unit, requests: Sequence[Request], prompts: Sequence[Prompt]) -> Found:
+        tasks = [self._task(index, requests[index], prompts[index]) for index in unit.members]
+        return [
+            (task.index, self._reply(task, requests[task.index], prompts[task.index]))
+            for done in halving(tasks, lambda some: self._reply_to(self._base.model, some))
+            for task in done
+        ]
 
     def _reply_to(self, model: Any, tasks: Sequence[Task]) -> list[Task]:
         for task in tasks:
             task.found.clear()  # what a batch that was too large for the memory has left
         if self._base.plain:
             return generate_plain(model, tasks, self._ends)
-        return generate_lean(model, tasks, self._ends, tokens=self._budget.tokens)
+        return generate_lean(model, tasks, self._ends, tokens=self.limits.budget.tokens)
 
     def _task(self, index: int, request: Request, prompt: Prompt) -> Task:
         stops = tuple(filter(None, request.stop))
@@ -158,6 +152,12 @@ class LocalModel:
             finish="stop" if stopped else "length",
             reply_tokens=len(task.found),
         )
+
+
+def find_limits(model: Any, batch_size: int | Literal["auto"], *, plain: str) -> Limits:
+    """Find what a loaded model can take on its device."""
+    context = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    return Limits(find_budget(model, batch_size), int(context or 1 << 30), plain)
 
 
 def _answer(prompt: Prompt, **fields: Any) -> Answer:

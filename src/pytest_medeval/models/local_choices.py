@@ -17,13 +17,9 @@ import torch
 from torch import Tensor
 
 from pytest_medeval.models.local_attention import TREE, BufferCache, attending, scored_positions
-from pytest_medeval.models.local_memory import Budget, halving
-from pytest_medeval.models.local_prompts import Prompt
-from pytest_medeval.models.plan import batches
-from pytest_medeval.models.tree import Group, Numbers, Tree, pack, shared_prefixes
-
-GROUP_COST = 512
-"""Tokens that a shared beginning must save before it is computed apart: about one forward pass."""
+from pytest_medeval.models.local_memory import halving
+from pytest_medeval.models.tree import Numbers, Tree, pack
+from pytest_medeval.models.units import GROUP_COST, Budget, Limits, Prompt, Unit, choice_units
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,30 +58,35 @@ class Scorer:
         self.budget = budget
         self.cost = cost
         self._layers = int(model.config.get_text_config().num_hidden_layers)
+        self._root: tuple[tuple[int, ...], int, int, BufferCache] | None = None
+        """The newest shared beginning: its tokens, the rows and columns of its cache, the cache."""
 
     def score(self, prompts: Sequence[Prompt]) -> Iterator[list[tuple[int, tuple[float, ...]]]]:
         """Give, a batch at a time, the index of each prompt with the log-likelihoods of its choices."""
-        for group in shared_prefixes([prompt.ids[:-1] for prompt in prompts], cost=self.cost):
-            yield from self._group(group, prompts)
+        limits = Limits(self.budget, context=1 << 30)
+        for unit in choice_units(prompts, limits, cost=self.cost):
+            yield from self.unit(unit, prompts)
 
-    def _group(
-        self, group: Group, prompts: Sequence[Prompt]
+    def unit(
+        self, unit: Unit, prompts: Sequence[Prompt]
     ) -> Iterator[list[tuple[int, tuple[float, ...]]]]:
-        """Score prompts that share a beginning; trees are laid out a batch at a time, for there may be many."""
-        lengths = [_longest_tree(prompts[index]) - group.shared for index in group.members]
-        fitting = self.budget.rows_of(group.shared + max(lengths))
-        plan = list(batches(lengths, tokens=self.budget.tokens, rows=fitting))
-        cache = None
-        if group.shared:
-            cache = BufferCache(self._layers, max(map(len, plan)), group.shared + max(lengths))
-            self._root(prompts[group.members[0]].ids[: group.shared], cache)
-        for batch in plan:
-            chosen = [group.members[place] for place in batch]
-            rows = [make_row(index, prompts[index], group.shared) for index in chosen]
-            yield from halving(rows, lambda some: self._batch(some, cache))
+        """Score the prompts of one unit; what they share stays for the next unit that shares it too."""
+        cache = self._shared(unit, prompts) if unit.shared else None
+        rows = [make_row(index, prompts[index], unit.shared) for index in unit.members]
+        yield from halving(rows, lambda some: self._batch(some, cache))
 
-    def _root(self, prefix: tuple[int, ...], cache: BufferCache) -> None:
-        """Compute the shared beginning once."""
+    def _shared(self, unit: Unit, prompts: Sequence[Prompt]) -> BufferCache:
+        """Give the keys and values of a unit's shared beginning."""
+        prefix = prompts[unit.members[0]].ids[: unit.shared]
+        if self._root is None or self._root[:3] != (prefix, unit.rows, unit.columns):
+            self._root = None  # the memory of the one before, before that of this one
+            cache = BufferCache(self._layers, unit.rows, unit.columns)
+            self._read(prefix, cache)
+            self._root = (prefix, unit.rows, unit.columns, cache)
+        return self._root[3]
+
+    def _read(self, prefix: tuple[int, ...], cache: BufferCache) -> None:
+        """Compute a shared beginning once."""
         ids = torch.tensor([prefix], device=self.model.device)
         with scored_positions(self.model, torch.tensor([len(prefix) - 1], device=ids.device)):
             self.model(input_ids=ids, past_key_values=cache, use_cache=True)
@@ -117,11 +118,6 @@ class Scorer:
             (row.request, tuple(np.bincount(row.owner, part).tolist()))
             for row, part in zip(rows, parts, strict=True)
         ]
-
-
-def _longest_tree(prompt: Prompt) -> int:
-    """Bound the nodes of a prompt's tree: choices that begin alike make it smaller."""
-    return len(prompt.ids) + sum(len(choice) - 1 for choice in prompt.choices)
 
 
 def _padded(rows: Sequence[Row]) -> tuple[Numbers, Numbers, Numbers]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import torch
 
 from pytest_medeval.errors import MedevalError
+from pytest_medeval.models.units import Budget
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -21,19 +21,6 @@ _ELSEWHERE = (16384, 256)
 caches; an accelerator wants enough of them to be busy."""
 _SHARE = 0.4
 """Part of the free memory that keys and values may take: activations and other processes need the rest."""
-
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """Bounds of one forward pass: new tokens, rows, and tokens whose keys and values are kept."""
-
-    tokens: int
-    rows: int
-    kept: int
-
-    def rows_of(self, length: int) -> int:
-        """Give how many rows of ``length`` kept tokens each fit; at least one is always tried."""
-        return max(1, min(self.rows, self.kept // max(1, length)))
 
 
 def find_budget(model: Any, batch_size: int | Literal["auto"]) -> Budget:

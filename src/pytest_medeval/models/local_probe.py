@@ -8,8 +8,7 @@ import torch
 
 from pytest_medeval.models.local_choices import Scorer, score_rows
 from pytest_medeval.models.local_generate import Task, generate_lean
-from pytest_medeval.models.local_memory import Budget
-from pytest_medeval.models.local_prompts import Prompt
+from pytest_medeval.models.units import Budget, Prompt
 
 _EXACT = 1e-3
 _ROUGH = 0.1

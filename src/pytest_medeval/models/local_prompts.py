@@ -8,9 +8,7 @@ since a token may reach over the border.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,22 +16,10 @@ import transformers
 from jinja2.exceptions import TemplateError
 
 from pytest_medeval.errors import MedevalError
+from pytest_medeval.models.units import Prompt
 from pytest_medeval.types import Message, Request
 
 _MARK = "medeval7probe"
-
-
-@dataclass(frozen=True, slots=True)
-class Prompt:
-    """The token ids of a request: those of the prompt, and of each choice behind it."""
-
-    ids: tuple[int, ...]
-    choices: tuple[tuple[int, ...], ...] = ()
-
-    @property
-    def hash(self) -> str:
-        """Give the SHA-256 of the prompt's token ids, written in decimal and joined by commas."""
-        return hashlib.sha256(",".join(map(str, self.ids)).encode()).hexdigest()
 
 
 class Prompter:
