@@ -230,8 +230,7 @@ def _base(adapter: Path, name: str, root: Path) -> FolderSpec | HubSpec:
     for start in (adapter, root):
         folder = (start / Path(name).expanduser()).resolve()
         if folder.is_dir():
-            inside = folder.is_relative_to(root.resolve())
-            base = _folder(str(folder.relative_to(root.resolve()) if inside else folder), folder, root)
+            base = _folder(_from_here(folder), folder, root)
             if isinstance(base, AdapterSpec):
                 raise MedevalError(f"{adapter}: its base {name!r} is an adapter too; accepted: a full model")
             return base
@@ -241,6 +240,12 @@ def _base(adapter: Path, name: str, root: Path) -> FolderSpec | HubSpec:
             f"no such folder beside the adapter or in {root}"
         )
     return HubSpec(name, name)
+
+
+def _from_here(folder: Path) -> str:
+    """Name a folder as a user standing in the working directory would."""
+    here = Path.cwd()
+    return str(folder.relative_to(here) if folder.is_relative_to(here) else folder)
 
 
 def _require_weights(text: str, folder: Path, pattern: str) -> None:
