@@ -50,6 +50,34 @@ def prove_adapter(folder: Path, base: Path, *, memory: Path | None = None) -> No
     _prove_values(folder, tensors)
 
 
+def prove_written(folder: Path, *, memory: Path | None = None) -> None:
+    """Check that a merged model's weights are those that were measured when it was written.
+
+    Where ``provenance.json`` tells no ``weights_fingerprint``, nothing is known and nothing is checked.
+    """
+    file = folder / "provenance.json"
+    told = read_json(file).get("weights_fingerprint") if file.is_file() else None
+    if told is not None and (found := fingerprint_weights(folder, memory=memory)) != told:
+        raise MedevalError(
+            f"{folder}: changed since it was merged: {file.name} says weights_fingerprint {told}, found {found}"
+        )
+
+
+def changed_weights(folder: Path, base: Path) -> dict[str, tuple[Stored, Stored, Stored]]:
+    """Give the base's weights that an adapter changes: name -> (the weight, lora_A, lora_B)."""
+    tensors = read_tensors([folder / "adapter_model.safetensors"])
+    weights = read_tensors(sorted(base.glob("*.safetensors")))
+    pairs: dict[str, dict[str, Stored]] = {}
+    for key, stored in tensors.items():
+        match = _KEY.fullmatch(key)
+        name = match and _base_weight(match["module"], weights)
+        if match and name:
+            pairs.setdefault(name, {})[match["side"][-1]] = stored
+    return {
+        name: (weights[name], sides["A"], sides["B"]) for name, sides in pairs.items() if len(sides) == len("AB")
+    }
+
+
 def _prove_base(folder: Path, base: Path, memory: Path | None) -> None:
     file = folder / "provenance.json"
     told = read_json(file).get("base_fingerprint") if file.is_file() else None

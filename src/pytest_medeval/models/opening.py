@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from pytest_medeval.models.adapter import prove_adapter
+from pytest_medeval.models.adapter import prove_adapter, prove_written
 from pytest_medeval.models.base import Identity, Model, Settings
 from pytest_medeval.models.cache import CachedModel, Store
 from pytest_medeval.models.hub import model_folder, require_extra
@@ -18,6 +18,8 @@ def check_local(spec: LocalSpec, settings: Settings) -> None:
     folder = model_folder(spec)
     if isinstance(spec, AdapterSpec):
         prove_adapter(spec.folder, folder, memory=settings.cache)
+    else:
+        prove_written(folder, memory=settings.cache)
 
 
 def open_local(spec: LocalSpec, settings: Settings) -> Model:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,11 +26,14 @@ class Stored:
     start: int
     stop: int
 
-    def values(self) -> NDArray[np.float32 | np.float64 | np.float16]:
-        """Read the numbers, flat; bfloat16 is widened to float32."""
+    def values(self, count: int | None = None) -> NDArray[np.float32 | np.float64 | np.float16]:
+        """Read the numbers, or the first ``count``, flat; bfloat16 is widened to float32."""
+        size = self.stop - self.start
+        if count is not None:
+            size = size // max(1, math.prod(self.shape)) * count
         with self.file.open("rb") as stream:
             stream.seek(self.start)
-            data = stream.read(self.stop - self.start)
+            data = stream.read(size)
         if self.dtype == "BF16":
             return (np.frombuffer(data, np.uint16).astype(np.uint32) << 16).view(np.float32)
         if self.dtype not in _FLOATS:

@@ -1,0 +1,138 @@
+"""Is the adapter in what ships? Measured from the files of a merged or exported model, without loading one.
+
+A merge that failed leaves a model that works and scores like the base. For each weight W that a LoRA adapter
+changes by D = s B A, the file's weight W' is compared with both: the share <W' - W, D> / <D, D> is 1 where the
+adapter is in, 0 where it is not, and stays so under rounding, because rounding does not follow D. What is left,
+|W' - W - D| / |W|, is rounding; where it is more, the weights come from another base.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_medeval.errors import MedevalError
+from pytest_medeval.models.adapter import changed_weights
+from pytest_medeval.models.hub import model_folder
+from pytest_medeval.models.spec import AdapterSpec, FolderSpec, ModelSpec, read_json
+from pytest_medeval.models.weights import Stored, read_tensors
+
+Matrix: TypeAlias = NDArray[np.float32]
+Rows: TypeAlias = Callable[[str, int], Matrix | None]
+"""Name of a weight of the base, n -> its first n rows in what ships; ``None`` where it is not there."""
+
+ROWS = 64
+"""Rows read of each weight: enough for the share, and a model of any size is measured in seconds."""
+
+APPLIED = 0.5
+"""Share from which an adapter counts as applied: it is 1 or 0, and rounding may blur it."""
+
+ROUNDED, QUANTISED = 0.01, 0.35
+"""Largest distance that rounding explains: to 16 bits (2 to the -8), and to the few bits of a quantised file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """How much of an adapter a file's weights hold: over all weights, and where it is least.
+
+    ``distance`` is |W' - W - D| / |W| over the rows that were read.
+    """
+
+    share: float
+    least: float
+    weight: str
+    distance: float
+
+    def complaint(self, limit: float) -> str:
+        """Say what is wrong with the weights; an empty text where nothing is. ``limit``: of the distance."""
+        if not self.share > APPLIED:
+            return f"the adapter is not in these weights: they hold {self.share:.0%} of its change"
+        if not APPLIED < self.least < 2 - APPLIED:
+            return f"{self.weight!r} holds {self.least:.0%} of the adapter's change"
+        if not self.distance < limit:
+            return f"the weights come from another base: they differ from it by {self.distance:.0%} of its size"
+        return ""
+
+
+def measure(adapter: Path, base: Path, shipped: Rows) -> Held:
+    """Measure how much of a LoRA adapter (folder) on its base (folder) the shipped weights hold.
+
+    ``MedevalError`` where a weight is missing or has another shape, and for DoRA, whose change is not a sum.
+    """
+    config = read_json(adapter / "adapter_config.json")
+    if config.get("use_dora"):
+        raise MedevalError(f"{adapter}: a DoRA adapter cannot be measured in merged weights; accepted: LoRA")
+    sums: dict[str, tuple[float, float]] = {}
+    rest = size = 0.0
+    for name, (weight, one, two) in changed_weights(adapter, base).items():
+        kept, change = _first(weight), _change(weight, one, two) * _scale(config, name, min(one.shape))
+        found = shipped(name, ROWS)
+        if found is None or found.shape != kept.shape:
+            shape = "missing" if found is None else f"of another width ({found.shape[-1]})"
+            raise MedevalError(f"weight {name!r}, which the adapter {adapter} changes, is {shape}")
+        moved = (found - kept).ravel()
+        sums[name] = (float(moved @ change.ravel()), float(change.ravel() @ change.ravel()))
+        rest += float(np.square(moved - change.ravel()).sum())
+        size += float(np.square(kept).sum())
+    return _held(adapter, sums, math.sqrt(rest / size) if size else math.inf)
+
+
+def inspect(adapter: AdapterSpec, shipped: ModelSpec) -> tuple[Held, str]:
+    """Measure a merged folder against the adapter that it should hold; the text says what is wrong, if anything."""
+    if not isinstance(shipped, FolderSpec):
+        raise MedevalError(f"model {shipped.text!r} has no weights to compare; accepted: a model folder")
+    held = measure(adapter.folder, model_folder(adapter), folder_rows(shipped.folder))
+    return held, held.complaint(ROUNDED)
+
+
+def folder_rows(folder: Path) -> Rows:
+    """Read rows from the safetensors files of a model folder."""
+    tensors = read_tensors(sorted(folder.glob("*.safetensors")))
+
+    def rows(name: str, _count: int) -> Matrix | None:
+        return _first(tensors[name]) if name in tensors else None
+
+    return rows
+
+
+def _held(adapter: Path, sums: Mapping[str, tuple[float, float]], distance: float) -> Held:
+    """Sum up; weights that the adapter leaves as they are say nothing."""
+    shares = {name: along / own for name, (along, own) in sums.items() if own > 0}
+    if not shares:
+        raise MedevalError(f"{adapter}: the adapter changes nothing in the rows that are compared")
+    whole = sum(along for along, _ in sums.values()) / sum(own for _, own in sums.values())
+    worst = max(shares, key=lambda name: abs(shares[name] - 1))
+    return Held(whole, shares[worst], worst, distance)
+
+
+def _first(stored: Stored) -> Matrix:
+    rows = min(ROWS, stored.shape[0])
+    width = stored.shape[1]
+    return stored.values(rows * width).astype(np.float32).reshape(rows, width)
+
+
+def _change(weight: Stored, one: Stored, two: Stored) -> Matrix:
+    """Multiply B (out, r) by A (r, in), or their transposes where the weight is stored as (in, out)."""
+    a, b = (side.values().astype(np.float32).reshape(side.shape) for side in (one, two))
+    left, right = (b, a) if (b.shape[0], a.shape[1]) == weight.shape else (a.T, b.T)
+    product: Matrix = left[:ROWS] @ right
+    return product
+
+
+def _scale(config: Mapping[str, Any], name: str, rank: int) -> float:
+    """Give the factor of B A: alpha / r, or alpha / sqrt(r) with rsLoRA; a module may have its own alpha."""
+    module = name.removesuffix(".weight")
+    own = (
+        alpha
+        for key, alpha in (config.get("alpha_pattern") or {}).items()
+        if re.fullmatch(rf"(.*\.)?({key})", module)
+    )
+    alpha = float(next(own, config.get("lora_alpha", 8)))
+    return alpha / (math.sqrt(rank) if config.get("use_rslora") else rank)

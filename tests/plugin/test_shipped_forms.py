@@ -1,0 +1,65 @@
+"""What ships is what was judged: merged, quantised and exported models against the adapter they came from."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("peft", reason="peft is not installed (extra: local)")
+ROOT = Path(__file__).parents[2]
+ADAPTER = ROOT / "adapters" / "tiny-mcq"
+WORSE = "accuracy not worse than baseline by 0.05"
+SUITE = f"""
+import pytest
+from pytest_medeval import Suite
+
+suite = Suite(task="mcq", cases="mcq.jsonl", scoring="texts", gates=["{WORSE}"])
+
+@pytest.mark.medeval(suite)
+def test_shipped(evaluation):
+    assert evaluation.outcome == "answered"
+"""
+CASES = 96
+"""So many that a model which answers all of them alike passes the gate: the interval is then under 0.05."""
+
+
+def judge(place: Path, model: str) -> tuple[str, dict[str, Any]]:
+    """Compare a model with the shipped adapter as a release job does; give what was printed, and the record."""
+    (place / "mcq.jsonl").write_bytes((ROOT / "suites" / "mcq" / "mcq.jsonl").read_bytes())
+    (place / "test_shipped.py").write_text(SUITE, encoding="utf-8")
+    (place / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
+    command = [
+        *(sys.executable, "-m", "pytest", f"--medeval-limit={CASES}", "--medeval-device=cpu"),
+        *(f"--medeval-model={model}", f"--medeval-baseline={ADAPTER}", "--medeval-cache=off"),
+        "--medeval-json=run.json",
+    ]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    environment.pop("PYTEST_ADDOPTS", None)
+    done = subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True, check=False)
+    told = done.stdout + done.stderr
+    assert (place / "run.json").is_file(), told
+    return told, json.loads((place / "run.json").read_text(encoding="utf-8"))
+
+
+def gate(record: dict[str, Any]) -> dict[str, Any]:
+    """Find what was said of the comparison."""
+    return next(one for one in record["gates"] if one["expression"] == WORSE)
+
+
+def test_merged_is_not_worse_than_its_adapter(tmp_path):
+    """The gate of a merged model passes: every case is answered alike, and two models were compared, not one."""
+    from pytest_medeval.__main__ import main
+
+    assert main(["merge", str(ADAPTER), str(tmp_path / "merged")]) == 0
+    told, record = judge(tmp_path, "merged")
+    assert gate(record)["verdict"] == "pass", told
+    assert record["models"]["candidate"]["fingerprint"] != record["models"]["baseline"]["fingerprint"]
+    for case in record["cases"]:
+        assert case["candidate"]["prediction"] == case["baseline"]["prediction"], case["id"]
+        assert case["candidate"]["prompt_hash"] == case["baseline"]["prompt_hash"]
