@@ -85,6 +85,21 @@ OPTIONS = (
         "N|auto",
         "requests a batch (default: auto, by memory)",
     ),
+    Option(
+        "concurrency",
+        "concurrency",
+        checks.whole(1, 32),
+        "N",
+        "requests to a server at once, of each process (default: 32)",
+    ),
+    Option("rate", "rate", checks.whole(1), "N", "requests to a server begun in a minute at most, of each process (default: no limit)"),
+    Option(
+        "timeout",
+        "timeout",
+        checks.whole(1, 120),
+        "SECONDS",
+        "how long one try of a request to a server may take (default: 120)",
+    ),
     Option("device", "device", checks.device, "NAME", "auto, cpu, cuda, cuda:N or mps (default: auto)"),
     Option(
         "dtype",

@@ -160,6 +160,7 @@ class MedevalSession:
         """The models of the run; none is loaded before it is asked."""
         if self._roles is None:
             from pytest_medeval.models import Settings as Compute
+            from pytest_medeval.models.base import Traffic
             from pytest_medeval.models.roles import Roles
 
             own = self.settings
@@ -170,6 +171,7 @@ class MedevalSession:
                 cache=own.cache,
                 batch_size=own.batch_size or "auto",
                 storage=own.storage,
+                traffic=Traffic(concurrency=own.concurrency, timeout=own.timeout, per_minute=own.rate),
             )
             self._roles = Roles(own.models, own.baselines, own.root, compute)
         return self._roles

@@ -26,6 +26,9 @@ class Settings:
     seed: int
     data: Path | None
     batch_size: int | None
+    concurrency: int
+    rate: int | None
+    timeout: int
     device: str
     dtype: Dtype
     cache: Path | None

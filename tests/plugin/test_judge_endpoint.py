@@ -2,6 +2,7 @@
 
 import json
 import random
+import time
 from pathlib import Path
 
 import pytest
@@ -133,3 +134,28 @@ def test_a_wrong_judge_is_one_line(talk: pytest.Pytester):
     )
     assert result.ret != 0
     assert "Traceback" not in output
+
+
+def test_a_server_is_asked_no_harder_than_the_user_says(talk: pytest.Pytester):
+    """No more requests are under way at once than were allowed, and each try ends when its time is up."""
+    under_way, most = [], []
+
+    def slow(body: dict) -> str:
+        under_way.append(body)
+        most.append(len(under_way))
+        time.sleep(0.02)
+        under_way.pop()
+        return reply(body)
+
+    with FakeServer(reply=slow, models=MODELS) as server:
+        result, _ = run(talk, server, "--medeval-concurrency=2", "--medeval-timeout=30")
+    assert result.ret == 0
+    assert max(most) == 2
+
+
+@pytest.mark.parametrize("option", ["concurrency=0", "rate=x", "timeout=-1"])
+def test_a_wrong_limit_is_one_line(talk: pytest.Pytester, option: str):
+    """What is no whole number from 1 is a usage error."""
+    result = talk.runpytest(f"--medeval-{option}")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"ERROR: --medeval-{option}: accepted: a whole number, 1 or more"])
