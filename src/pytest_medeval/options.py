@@ -92,7 +92,13 @@ OPTIONS = (
         "N",
         "requests to a server at once, of each process (default: 32)",
     ),
-    Option("rate", "rate", checks.whole(1), "N", "requests to a server begun in a minute at most, of each process (default: no limit)"),
+    Option(
+        "rate",
+        "rate",
+        checks.whole(1),
+        "N",
+        "requests to a server begun in a minute at most, of each process (default: no limit)",
+    ),
     Option(
         "timeout",
         "timeout",

@@ -11,7 +11,7 @@ WHY = "the prompt has 1687 tokens and the longest choice 1, together more than t
 
 
 def case(name: str, outcome: str = "error", detail: str = WHY) -> dict[str, object]:
-    """A case of a record in which only the candidate answered, or did not."""
+    """Make a case of a record, of the candidate alone."""
     return {"id": name, "candidate": {"outcome": outcome, "detail": detail}}
 
 
