@@ -10,7 +10,7 @@ from typing import Any
 from pytest_medeval.errors import MedevalError, accepted
 from pytest_medeval.tasks import TASKS
 from pytest_medeval.tasks.base import Exemplary
-from pytest_medeval.training.recipe import Recipe
+from pytest_medeval.training.recipe import Recipe, Schedule
 from pytest_medeval.types import Message
 
 IGNORED = -100
@@ -33,6 +33,15 @@ class Encoded:
     labels: tuple[int, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Encoded examples; how many were cut, and how many of these had no reply left and are not among the rows."""
+
+    rows: list[Encoded]
+    cut: int = 0
+    lost: int = 0
+
+
 def asked_task(recipe: Recipe) -> Any:
     """Make the task of a recipe with its options; unknown names raise ``MedevalError``."""
     kind = TASKS.resolve(recipe.task)
@@ -45,9 +54,12 @@ def asked_task(recipe: Recipe) -> Any:
     return kind(**recipe.options)
 
 
-def make_examples(task: Any, cases: Sequence[Any]) -> list[Example]:
-    """Turn cases into examples with the prompt that the task's ``request`` asks at evaluation."""
-    return [Example(task.request(case).messages, task.target(case)) for case in cases]
+def make_examples(task: Any, cases: Sequence[Any], written: Any = None) -> list[Example]:
+    """Turn cases into examples with the prompt that the task's ``request`` asks at evaluation.
+
+    ``written``: the same task with the options under which the wanted reply is written, where they differ.
+    """
+    return [Example(task.request(case).messages, (written or task).target(case)) for case in cases]
 
 
 def encode(tokenizer: Any, example: Example, max_tokens: int) -> Encoded:
@@ -55,13 +67,35 @@ def encode(tokenizer: Any, example: Example, max_tokens: int) -> Encoded:
 
     ``MedevalError`` when it is longer than ``max_tokens``: a cut reply would teach the model to stop short.
     """
+    row = whole(tokenizer, example)
+    if len(row.input_ids) > max_tokens:
+        raise MedevalError(
+            f"an example has {len(row.input_ids)} tokens; accepted: up to max_tokens = {max_tokens}, "
+            f"or overlong = 'cut' (its prompt begins {example.messages[-1].content[:40]!r})"
+        )
+    return row
+
+
+def encode_all(tokenizer: Any, examples: Sequence[Example], schedule: Schedule) -> Rows:
+    """Tokenize examples; what is longer than ``max_tokens`` is an error, or cut and counted, as the recipe says."""
+    if schedule.overlong == "refuse":
+        return Rows([encode(tokenizer, example, schedule.max_tokens) for example in examples])
+    rows, cut, lost = [], 0, 0
+    for example in examples:
+        row = whole(tokenizer, example)
+        short = Encoded(row.input_ids[: schedule.max_tokens], row.labels[: schedule.max_tokens])
+        cut += short != row
+        if any(label != IGNORED for label in short.labels):
+            rows.append(short)
+        else:
+            lost += 1  # the prompt alone fills the row: nothing of the reply is left to learn
+    return Rows(rows, cut, lost)
+
+
+def whole(tokenizer: Any, example: Example) -> Encoded:
+    """Tokenize an example, however long it is."""
     turns = [{"role": message.role, "content": message.content} for message in example.messages]
     text = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
     prompt = tokenizer(text, add_special_tokens=False)["input_ids"]
     reply = [*tokenizer(example.target, add_special_tokens=False)["input_ids"], tokenizer.eos_token_id]
-    if len(prompt) + len(reply) > max_tokens:
-        raise MedevalError(
-            f"an example has {len(prompt) + len(reply)} tokens; accepted: up to max_tokens = {max_tokens} "
-            f"(its prompt begins {example.messages[-1].content[:40]!r})"
-        )
     return Encoded((*prompt, *reply), (*([IGNORED] * len(prompt)), *reply))

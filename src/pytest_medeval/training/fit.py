@@ -1,18 +1,17 @@
-"""One call of Transformers' Trainer, seeded, with its losses kept as JSON lines."""
+"""One call of Transformers' Trainer: seeded, its losses kept as JSON lines, resumable from checkpoints."""
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pytest_medeval.training.batches import Padded, RowSet
 from pytest_medeval.training.examples import IGNORED, Encoded
+from pytest_medeval.training.losslog import LOG, begin, log_callback
 from pytest_medeval.training.recipe import Schedule
-
-LOG = "loss.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +22,19 @@ class Fitted:
     seconds: float
     loss: float
     """Mean over the run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Saving:
+    """Where checkpoints go, and the one to go on from."""
+
+    folder: Path
+    begin: Path | None = None
+
+    @property
+    def step(self) -> int:
+        """The step after which the run goes on: checkpoints are named by it."""
+        return 0 if self.begin is None else int(self.begin.name.rpartition("-")[2])
 
 
 def total(runs: Sequence[Fitted]) -> Fitted:
@@ -36,6 +48,11 @@ def readable(folder: Path) -> None:
         file.chmod(0o644)
 
 
+def steps_an_epoch(rows: int, schedule: Schedule) -> int:
+    """Count the optimiser's steps of an epoch; the last batch may be smaller."""
+    return -(-rows // (schedule.batch * schedule.accumulation))
+
+
 def fit(
     model: Any,
     tokenizer: Any,
@@ -45,124 +62,91 @@ def fit(
     seed: int,
     out: Path,
     stage: int = 0,
+    dev: Sequence[Encoded] = (),
+    saving: Saving | None = None,
 ) -> Fitted:
     """Train ``model`` in place on rows of token ids; add one JSON object a log step to ``out/loss.jsonl``.
 
     The order of rows, dropout and initial adapter weights follow ``seed``: the same machine and number of
-    threads give the same weights.
+    threads give the same weights, also when the run goes on from a checkpoint of ``saving``. The loss and the
+    token accuracy of ``dev`` rows are logged with it.
     """
-    from transformers import Trainer, TrainingArguments, set_seed
+    from transformers import PrinterCallback, Trainer, set_seed
 
     set_seed(seed)
-    steps_an_epoch = -(-len(rows) // (schedule.batch * schedule.accumulation))
-    arguments = TrainingArguments(
-        output_dir=str(out),
-        num_train_epochs=schedule.epochs,
-        per_device_train_batch_size=schedule.batch,
-        gradient_accumulation_steps=schedule.accumulation,
-        learning_rate=schedule.learning_rate,
-        lr_scheduler_type=schedule.decay,
-        warmup_steps=round(schedule.warmup * steps_an_epoch * schedule.epochs),
-        weight_decay=schedule.weight_decay,
-        adam_beta2=schedule.beta2,
-        max_grad_norm=schedule.clip,
-        bf16=schedule.precision == "bf16",
-        use_cpu=not _accelerated(),
-        seed=seed,
-        data_seed=seed,
-        logging_steps=schedule.log_every,
-        save_strategy="no",
-        report_to=[],
-        disable_tqdm=True,
-        remove_unused_columns=False,
-        dataloader_pin_memory=False,
-    )
     out.mkdir(parents=True, exist_ok=True)
+    begin(out / LOG, stage, saving.step if saving else 0)
     started = time.monotonic()
+    printer: Any = PrinterCallback
     trainer = Trainer(
         model=model,
-        args=arguments,
-        train_dataset=_Rows(rows),
-        data_collator=_Pad(tokenizer.pad_token_id),
-        callbacks=[_callback(out / LOG, started, stage)],
+        args=arguments(schedule, len(rows), seed=seed, out=out, dev=bool(dev), saving=saving),
+        train_dataset=RowSet(rows),
+        eval_dataset=RowSet(dev) if dev else None,
+        data_collator=Padded(tokenizer.pad_token_id),
+        compute_metrics=_token_accuracy,
+        preprocess_logits_for_metrics=_likeliest,
+        callbacks=[log_callback(out / LOG, started, stage)],
     )
-    trainer.pop_callback(_printer())
-    result = trainer.train()
+    trainer.pop_callback(printer)
+    resumed = str(saving.begin) if saving and saving.begin else None
+    result = trainer.train(resume_from_checkpoint=resumed)
     return Fitted(
         int(result.global_step), round(time.monotonic() - started, 1), round(float(result.training_loss), 4)
     )
 
 
-def _accelerated() -> bool:
+def arguments(
+    schedule: Schedule, rows: int, *, seed: int, out: Path, dev: bool = False, saving: Saving | None = None
+) -> Any:
+    """Make the Trainer's arguments of a schedule."""
+    from transformers import TrainingArguments
+
+    dev_when = "no" if not dev else "steps" if schedule.eval_every else "epoch"
+    return TrainingArguments(
+        output_dir=str(saving.folder if saving else out),
+        num_train_epochs=schedule.epochs,
+        per_device_train_batch_size=schedule.batch,
+        per_device_eval_batch_size=schedule.batch,
+        gradient_accumulation_steps=schedule.accumulation,
+        learning_rate=schedule.learning_rate,
+        lr_scheduler_type=schedule.decay,
+        warmup_steps=round(schedule.warmup * steps_an_epoch(rows, schedule) * schedule.epochs),
+        weight_decay=schedule.weight_decay,
+        adam_beta2=schedule.beta2,
+        max_grad_norm=schedule.clip,
+        bf16=schedule.precision == "bf16",
+        fp16=schedule.precision == "fp16",
+        use_cpu=not accelerated(),
+        seed=seed,
+        data_seed=seed,
+        logging_steps=schedule.log_every,
+        eval_strategy=dev_when,
+        eval_steps=schedule.eval_every or None,
+        save_strategy="steps" if saving else "no",
+        save_steps=schedule.save_every,
+        save_total_limit=1,
+        report_to=[],
+        disable_tqdm=True,
+        remove_unused_columns=False,
+        dataloader_pin_memory=False,
+    )
+
+
+def accelerated() -> bool:
+    """Say whether there is a GPU."""
     import torch
 
     return bool(torch.cuda.is_available())
 
 
-def _printer() -> Any:
-    from transformers import PrinterCallback
-
-    return PrinterCallback
-
-
-def _callback(file: Path, started: float, stage: int) -> Any:
-    """Make the callback here: its base class comes from a module that is slow to import."""
-    from transformers import TrainerCallback
-
-    class Log(TrainerCallback):
-        """Append each log entry of the Trainer as a line of JSON."""
-
-        def __init__(self) -> None:
-            if not stage:
-                file.write_text("", encoding="utf-8")
-
-        def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002 - protocol
-            """Write step, loss, learning rate and seconds so far."""
-            logs = kwargs.get("logs") or {}
-            if "loss" not in logs:
-                return
-            entry = {
-                "stage": stage,
-                "step": state.global_step,
-                "loss": round(float(logs["loss"]), 4),
-                "learning_rate": float(logs["learning_rate"]),
-                "seconds": round(time.monotonic() - started, 1),
-            }
-            with file.open("a", encoding="utf-8") as stream:
-                stream.write(json.dumps(entry) + "\n")
-
-    return Log()
+def _likeliest(logits: Any, labels: Any) -> Any:  # noqa: ARG001 - the Trainer's protocol
+    """Keep the likeliest token of each position instead of all logits."""
+    return logits.argmax(-1)
 
 
-class _Rows:
-    """Rows as the Trainer's dataset."""
-
-    def __init__(self, rows: Sequence[Encoded]) -> None:
-        self.rows = rows
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, index: int) -> Encoded:
-        return self.rows[index]
-
-
-class _Pad:
-    """Right-pad the rows of a batch; padding carries no loss and no attention."""
-
-    def __init__(self, pad: int) -> None:
-        self.pad = pad
-
-    def __call__(self, rows: Sequence[Encoded]) -> dict[str, Any]:
-        import torch
-
-        width = max(len(row.input_ids) for row in rows)
-        return {
-            "input_ids": torch.tensor(
-                [[*row.input_ids, *[self.pad] * (width - len(row.input_ids))] for row in rows]
-            ),
-            "labels": torch.tensor([[*row.labels, *[IGNORED] * (width - len(row.labels))] for row in rows]),
-            "attention_mask": torch.tensor(
-                [[1] * len(row.input_ids) + [0] * (width - len(row.input_ids)) for row in rows]
-            ),
-        }
+def _token_accuracy(found: Any) -> dict[str, float]:
+    """Give the share of trained tokens that are the likeliest ones; each is predicted one position earlier."""
+    said, labels = found.predictions[:, :-1], found.label_ids[:, 1:]
+    counted = labels != IGNORED
+    return {"token_accuracy": float((said == labels)[counted].mean())}

@@ -4,53 +4,102 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from pytest_medeval.errors import MedevalError
 from pytest_medeval.models.fingerprint import fingerprint_weights
 from pytest_medeval.training import provenance
+from pytest_medeval.training.checkpoints import drop_checkpoints, open_checkpoints
+from pytest_medeval.training.checks import check_targets
 from pytest_medeval.training.data import digest, task_cases
-from pytest_medeval.training.examples import Example, asked_task, encode, make_examples
+from pytest_medeval.training.examples import Example, Rows, asked_task, encode_all, make_examples
 from pytest_medeval.training.fit import fit, readable
 from pytest_medeval.training.judging import judge_examples
+from pytest_medeval.training.loading import base_folder, load_base, on_hub
 from pytest_medeval.training.recipe import Lora, Recipe
 
+MERGED = "merged"
+"""Folder of the merged model, within that of its adapter."""
 
-def train_lora(recipe: Recipe, out: Path) -> dict[str, Any]:
-    """Train the adapter of a recipe into ``out``; give its provenance."""
-    from transformers import AutoModelForCausalLM, AutoTokenizer, set_seed
 
-    base = recipe.path(recipe.base)
-    if not (base / "config.json").is_file():
-        raise MedevalError(
-            f"{recipe.file}: base {recipe.base!r} is no model folder; "
-            "accepted: a folder with config.json, relative to the recipe"
-        )
-    examples, counts = examples_of(recipe)
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """Examples to train on and of the dev set; ``counts`` of what was left out, by reason."""
+
+    train: list[Example]
+    dev: list[Example] = field(default_factory=list)
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 over every training example in order."""
+        turns = [[[m.content for m in e.messages], e.target] for e in self.train]
+        return digest([json.dumps(turn, ensure_ascii=False) for turn in turns])
+
+
+def train_lora(recipe: Recipe, out: Path, *, resume: bool = False) -> dict[str, Any]:
+    """Train the adapter of a recipe into ``out``, or go on from its last checkpoint; give its provenance."""
+    from transformers import AutoTokenizer, set_seed
+
+    base = base_folder(recipe)
+    made = examples_of(recipe)
     tokenizer = AutoTokenizer.from_pretrained(base)
-    rows = [encode(tokenizer, example, recipe.schedule.max_tokens) for example in examples]
+    rows, dev = (encode_all(tokenizer, some, recipe.schedule) for some in (made.train, made.dev))
+    for warning in warnings_of(recipe, rows, dev):
+        sys.stderr.write(f"warning: {warning}\n")
+    saving = open_checkpoints(recipe, out, made.sha256, resume=resume)
     set_seed(recipe.seed)
-    plain = AutoModelForCausalLM.from_pretrained(base, attn_implementation="eager")
-    model = wrap(plain, recipe.lora, recipe.file)
-    fitted = fit(model, tokenizer, rows, recipe.schedule, seed=recipe.seed, out=out)
-    save(model, base, out)
-    texts = [json.dumps([[m.content for m in e.messages], e.target], ensure_ascii=False) for e in examples]
-    counts = {"examples": len(rows), **counts}
-    return provenance.write(
-        recipe, out, fitted, data=digest(texts), base=fingerprint_weights(base), counts=counts
+    model = wrap(load_base(recipe, base), recipe.lora, recipe.file)
+    fitted = fit(
+        model, tokenizer, rows.rows, recipe.schedule, seed=recipe.seed, out=out, dev=dev.rows, saving=saving
     )
+    save(model, recipe, base, out)
+    drop_checkpoints(saving)
+    counts = _counts(made, rows, dev, saving.step)
+    entry = provenance.write(
+        recipe, out, fitted, data=made.sha256, base=fingerprint_weights(base), counts=counts
+    )
+    if recipe.merge:
+        merge(model, tokenizer, out / MERGED)
+    return entry
 
 
-def examples_of(recipe: Recipe) -> tuple[list[Example], dict[str, int]]:
-    """Make the examples of a task or a judge; and counts of records skipped and near-duplicates dropped."""
+def examples_of(recipe: Recipe) -> Examples:
+    """Make the examples of a task or a judge, checked."""
     if recipe.task == "judge":
-        return judge_examples(recipe), {}
+        return Examples(judge_examples(recipe))
     task = asked_task(recipe)
     data = task_cases(recipe, task)
     counts = {"skipped": data.skipped, "overlapping": data.overlapping}
-    return make_examples(task, data.cases), counts
+    if data.filtered:
+        counts["filtered"] = data.filtered
+    written = replace(task, **recipe.target_options)
+    train, dev = (make_examples(task, cases, written) for cases in (data.cases, data.dev))
+    for part in (train, dev):
+        check_targets(recipe.file, part)
+    return Examples(train, dev, counts)
+
+
+def warnings_of(recipe: Recipe, rows: Rows, dev: Rows) -> list[str]:
+    """Say how many examples were cut."""
+    limit = recipe.schedule.max_tokens
+    found = []
+    for name, part in (("training", rows), ("dev", dev)):
+        if part.cut:
+            found.append(
+                f"{part.cut} of {len(part.rows) + part.lost} {name} examples are longer than {limit} tokens and "
+                f"were cut; {part.lost} of them had no token of the reply left and were dropped"
+            )
+    return found
+
+
+def _counts(made: Examples, rows: Rows, dev: Rows, resumed: int) -> dict[str, int]:
+    special = {"dev": len(dev.rows), "cut": rows.cut, "dropped": rows.lost, "resumed_after_step": resumed}
+    return {"examples": len(rows.rows), **made.counts, **{key: n for key, n in special.items() if n}}
 
 
 def wrap(model: Any, lora: Lora, file: Path) -> Any:
@@ -83,11 +132,19 @@ def _linears(model: Any) -> str:
     return ", ".join(names)
 
 
-def save(model: Any, base: Path, out: Path) -> None:
-    """Save adapter weights and configuration; the base is named relative to the adapter's folder."""
-    model.peft_config["default"].base_model_name_or_path = Path(
-        os.path.relpath(base.resolve(), out.resolve())
-    ).as_posix()
+def save(model: Any, recipe: Recipe, base: Path, out: Path) -> None:
+    """Save adapter weights and configuration; a base in a folder is named relative to the adapter's folder."""
+    relative = Path(os.path.relpath(base.resolve(), out.resolve())).as_posix()
+    model.peft_config["default"].base_model_name_or_path = recipe.base if on_hub(recipe) else relative
     model.save_pretrained(out, safe_serialization=True)
     readable(out)
     (out / "README.md").unlink(missing_ok=True)  # peft's template; CARD.md is ours
+
+
+def merge(model: Any, tokenizer: Any, out: Path) -> None:
+    """Add the adapter into the base's weights and save the whole model; ``model`` is used up."""
+    whole = model.merge_and_unload()
+    whole.config.use_cache = True  # the Trainer turns it off
+    whole.save_pretrained(out)
+    tokenizer.save_pretrained(out)
+    readable(out)

@@ -18,7 +18,7 @@ PACKAGES = ("torch", "transformers", "peft", "accelerate", "tokenizers", "safete
 
 
 def write(
-    recipe: Recipe, out: Path, fitted: Fitted, *, data: str, base: str, counts: Mapping[str, int]
+    recipe: Recipe, out: Path, fitted: Fitted, *, data: str, base: str, counts: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Write the provenance of a finished run and give it back.
 
@@ -27,7 +27,7 @@ def write(
     """
     entry = {
         "base_fingerprint": base,
-        "recipe_sha256": hashlib.sha256(recipe.file.read_bytes()).hexdigest(),
+        "recipe_sha256": recipe_hash(recipe),
         "data_sha256": data,
         **counts,
         "seed": recipe.seed,
@@ -40,6 +40,11 @@ def write(
     }
     (out / FILE).write_text(json.dumps(entry, indent=2) + "\n", encoding="utf-8")
     return entry
+
+
+def recipe_hash(recipe: Recipe) -> str:
+    """SHA-256 over the recipe's file."""
+    return hashlib.sha256(recipe.file.read_bytes()).hexdigest()
 
 
 def _threads() -> int:

@@ -8,33 +8,59 @@ from __future__ import annotations
 
 import dataclasses
 import tomllib
-import types
-import typing
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
-from pytest_medeval.errors import MedevalError, accepted
+from pytest_medeval.errors import MedevalError
+from pytest_medeval.training.tables import build
 
-T = TypeVar("T")
+DATA = "data:"
+"""Prefix of files that lie under the folder of published data sets, as in suites."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class More:
+    """One more case file to train on, of which ``limit`` cases are taken (0: all)."""
+
+    train: str
+    format: str = ""
+    limit: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Data:
     """Where examples come from.
 
-    ``train`` is ``world:TASK/train``, ``world:text`` or a case file, whose ``format`` is found from suffix or
-    keys unless given. ``count``: how many records of the world. ``held_out`` names case files; training texts
-    whose character 8-gram Jaccard similarity with one of them is ``overlap`` or more are dropped.
+    ``train`` is ``world:TASK/train``, ``world:text`` or a case file (``data:FILE``: below the folder of published
+    data sets), whose ``format`` is found from suffix or keys unless given; ``more`` adds files. ``count``: how many
+    records of the world. ``limit`` takes so many cases of a file, those of the smallest content hash.
+
+    Filters: ``where`` keeps cases whose tags have these values, ``min_words`` cases whose question has so many words,
+    ``skip_empty`` leaves records without a target out, which are an error otherwise.
+
+    ``dev`` names a case file whose loss is logged; or ``dev_share`` of the training cases become the dev set, chosen
+    by content hash, so that the same case always falls on the same side. ``held_out`` names case files; training
+    texts whose character 8-gram Jaccard similarity with one of them is ``overlap`` or more are dropped.
+
+    ``expected``: examples of the published data; what a plan counts with while the files are missing.
     """
 
     train: str
     format: str = ""
+    limit: int = 0
+    more: list[More] = field(default_factory=list)
     world: str = ""
     count: int = 0
+    where: dict[str, str] = field(default_factory=dict)
+    min_words: int = 0
+    skip_empty: bool = False
+    dev: str = ""
+    dev_format: str = ""
+    dev_share: float = 0.0
     held_out: list[str] = field(default_factory=list)
     overlap: float = 0.8
+    expected: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +101,12 @@ class Lora:
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """Settings of Transformers' ``Trainer``; ``max_tokens`` bounds an example (base: a packed row)."""
+    """Settings of Transformers' ``Trainer``; ``max_tokens`` bounds an example (base: a packed row).
+
+    ``overlong``: an example that is longer is refused, or its reply is cut at the end and counted. ``save_every``:
+    steps between checkpoints of an adapter's run, from which ``--resume`` goes on. A dev set is measured every
+    ``eval_every`` steps (0: after each epoch).
+    """
 
     epochs: float = 1.0
     batch: int = 8
@@ -87,8 +118,50 @@ class Schedule:
     clip: float = 1.0
     beta2: float = 0.999
     max_tokens: int = 1024
-    precision: Literal["bf16", "fp32"] = "fp32"
+    overlong: Literal["refuse", "cut"] = "refuse"
+    precision: Literal["bf16", "fp16", "fp32"] = "fp32"
     log_every: int = 25
+    eval_every: int = 0
+    save_every: int = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loading:
+    """How the base of an adapter is loaded; ``checkpointing`` computes activations anew instead of keeping them."""
+
+    quantize: Literal["none", "4bit", "8bit"] = "none"
+    dtype: Literal["auto", "bf16", "fp16", "fp32"] = "auto"
+    attention: Literal["eager", "sdpa"] = "eager"
+    checkpointing: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ppo:
+    """Proximal policy optimisation of the adapter after its supervised stage (Schulman et al. 2017).
+
+    ``questions`` cases (0: no such stage) are asked ``epochs`` times, ``batch`` at once with ``samples`` replies
+    each at ``temperature``; ``inner`` passes over each batch with the ratio clipped at 1 - ``clip`` and 1 + ``clip``.
+    ``kl`` weighs the divergence from the supervised policy in the reward of each token; ``gamma`` and ``lam`` are
+    those of generalised advantage estimation; ``critic_rate`` is the learning rate of the value head, which reads
+    hidden states and changes no weight of the policy. ``data``: where the questions come from, if not from the
+    recipe's own training cases.
+    """
+
+    questions: int = 0
+    data: Data = field(default_factory=lambda: Data(train=""))
+    epochs: int = 2
+    batch: int = 2
+    samples: int = 1
+    inner: int = 4
+    learning_rate: float = 5e-7
+    critic_rate: float = 1e-3
+    clip: float = 0.2
+    kl: float = 0.05
+    gamma: float = 1.0
+    lam: float = 0.95
+    temperature: float = 1.0
+    max_new_tokens: int = 32
+    log_every: int = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +180,14 @@ class Recipe:
     task: str = ""
     options: dict[str, Any] = field(default_factory=dict)
     """Options of the task, as a suite has them: the prompt of training is the prompt of evaluation."""
+    target_options: dict[str, Any] = field(default_factory=dict)
+    """Options of the task under which the wanted reply is written, where they differ."""
+    config: dict[str, Any] = field(default_factory=dict)
+    """The base's ``config.json``, as far as sizes go: a plan can be made without the base's files."""
+    loading: Loading = field(default_factory=Loading)
+    ppo: Ppo = field(default_factory=Ppo)
+    merge: bool = False
+    """Whether the adapter is also merged into its base, and the result saved in the folder ``merged``."""
     data: Data
     schedule: Schedule = field(default_factory=Schedule)
     lora: Lora = field(default_factory=Lora)
@@ -114,12 +195,19 @@ class Recipe:
     """Of a base: one after the other, each with the schedule anew and the next seed."""
     architecture: Architecture = field(default_factory=Architecture)
 
+    published: Path | None = None
+    """Folder of published data sets, below which ``data:FILE`` is found; given on the command line."""
+
     def path(self, relative: str) -> Path:
         """Resolve a path of the recipe."""
+        if relative.startswith(DATA):
+            if self.published is None:
+                raise MedevalError(f"{self.file}: {relative!r} needs --data=DIR, the folder of published data sets")
+            return self.published / relative.removeprefix(DATA)
         return self.file.parent / relative
 
 
-def load_recipe(file: Path) -> Recipe:
+def load_recipe(file: Path, published: Path | None = None) -> Recipe:
     """Read and check a recipe; ``MedevalError`` names the file, the key and what is accepted."""
     try:
         entries = tomllib.loads(file.read_text(encoding="utf-8"))
@@ -129,7 +217,9 @@ def load_recipe(file: Path) -> Recipe:
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise MedevalError(f"{file}: not TOML: {error}") from None
-    recipe = _build(Recipe, {**entries, "file": file}, f"{file}: ")
+    for key in {"file", "published"} & entries.keys():
+        raise MedevalError(f"{file}: {key!r} is no key of a recipe")
+    recipe = dataclasses.replace(build(Recipe, {**entries, "file": file}, f"{file}: "), published=published)
     _check(recipe)
     return recipe
 
@@ -145,56 +235,23 @@ def _check(recipe: Recipe) -> None:
         ("schedule", "max_tokens"),
         ("lora", "rank"),
         ("lora", "alpha"),
+        ("schedule", "save_every"),
+        ("ppo", "batch"),
+        ("ppo", "samples"),
+        ("ppo", "inner"),
+        ("ppo", "clip"),
+        ("ppo", "temperature"),
     ):
         value = getattr(getattr(recipe, section), key)
         if not value > 0:
             raise MedevalError(f"{recipe.file}: [{section}] {key} is {value!r}; accepted: a number above 0")
-    if not 0 <= recipe.lora.dropout < 1:
-        raise MedevalError(
-            f"{recipe.file}: [lora] dropout is {recipe.lora.dropout!r}; accepted: 0 up to, not including, 1"
-        )
-
-
-def _build(kind: type[T], entries: Mapping[str, Any], where: str) -> T:
-    """Make a dataclass of a table, checking names and types of all keys."""
-    hints = typing.get_type_hints(kind)
-    for key in entries:
-        if key not in hints:
-            raise MedevalError(where + accepted("key", key, (name for name in hints if name != "file")))
-    values = {key: _value(hints[key], value, where, key) for key, value in entries.items()}
-    for item in dataclasses.fields(kind):  # type: ignore[arg-type]  # T is always one of the dataclasses above
-        if (
-            item.name not in values
-            and item.default is dataclasses.MISSING
-            and item.default_factory is dataclasses.MISSING
-        ):
-            raise MedevalError(f"{where}key {item.name!r} is missing")
-    return kind(**values)
-
-
-def _value(hint: Any, value: Any, where: str, key: str) -> Any:
-    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
-        if not isinstance(value, dict):
-            raise MedevalError(f"{where}{key!r} is {value!r}; accepted: a table [{key}]")
-        return _build(hint, value, f"{where}[{key}] ")
-    origin = typing.get_origin(hint)
-    if (
-        origin is list
-        and dataclasses.is_dataclass(item := typing.get_args(hint)[0])
-        and isinstance(item, type)
-    ):
-        if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
-            raise MedevalError(f"{where}{key!r} is {value!r}; accepted: tables [[{key}]]")
-        return [_build(item, entry, f"{where}[[{key}]] ") for entry in value]
-    if origin is Literal:
-        if value not in typing.get_args(hint):
-            raise MedevalError(where + accepted(key, value, typing.get_args(hint)))
-        return value
-    plain = origin or hint
-    if plain is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if isinstance(plain, type | types.UnionType) and (
-        not isinstance(value, plain) or (isinstance(value, bool) and plain is not bool)
-    ):
-        raise MedevalError(f"{where}{key!r} is {value!r}; accepted: {getattr(plain, '__name__', plain)}")
-    return value
+    for section, key in (("lora", "dropout"), ("data", "dev_share")):
+        value = getattr(getattr(recipe, section), key)
+        if not 0 <= value < 1:
+            raise MedevalError(
+                f"{recipe.file}: [{section}] {key} is {value!r}; accepted: 0 up to, not including, 1"
+            )
+    if recipe.data.dev and recipe.data.dev_share:
+        raise MedevalError(f"{recipe.file}: [data] has both 'dev' and 'dev_share'; accepted: one of them")
+    if recipe.ppo.questions and (recipe.kind != "lora" or recipe.task != "mcq"):
+        raise MedevalError(f"{recipe.file}: [ppo] rewards right options; accepted: kind 'lora' with task 'mcq'")
