@@ -5,7 +5,6 @@ A plain library: a notebook can use it without pytest.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, is_dataclass
 from itertools import islice
@@ -13,10 +12,9 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from pytest_medeval.errors import MedevalError
-from pytest_medeval.metrics.details import trace_of
 from pytest_medeval.runs.signature import case_signature, joined, request_signature
-from pytest_medeval.tasks.base import reply_of
-from pytest_medeval.types import Answer, Metric, Outcome, Reply, Request
+from pytest_medeval.scoring import Scored, score_all
+from pytest_medeval.types import Answer, Reply, Request
 
 if TYPE_CHECKING:
     from pytest_medeval.models import Model
@@ -26,42 +24,7 @@ BASELINE = "baseline"
 CANDIDATE = "candidate"
 
 
-@dataclass(frozen=True, kw_only=True, repr=False)
-class Scored:
-    """What one model did with one case."""
-
-    read: Reply
-    scores: Mapping[str, float]
-    rows: Mapping[str, Sequence[float]]
-    answers: tuple[Answer, ...]
-    """One a request; most tasks make one request of a case."""
-    trace: Mapping[str, Sequence[str]] | None = None
-
-    @property
-    def reply(self) -> str:
-        """The text that the model produced, or the option that it holds most likely."""
-        return self.read.text
-
-    @property
-    def prediction(self) -> Any:
-        """What was read from the reply."""
-        return self.read.prediction
-
-    @property
-    def outcome(self) -> Outcome:
-        """``answered``, ``no_answer``, ``truncated``, ``degenerate`` or ``error``."""
-        return self.read.outcome
-
-    @property
-    def detail(self) -> str:
-        """Why there is no reply, or why it names nothing; mostly empty."""
-        return self.read.detail
-
-    def __repr__(self) -> str:
-        return f"<{self.outcome}: {self.detail or self.reply}>"
-
-
-@dataclass(frozen=True, kw_only=True, repr=False)
+@dataclass(frozen=True, kw_only=True, repr=False, slots=True)
 class Evaluation(Scored):
     """What a test sees: the case, the candidate's reply and scores, and the baseline's beside it."""
 
@@ -71,29 +34,6 @@ class Evaluation(Scored):
     gold: Any
     correct: bool | None
     baseline: Scored | None = None
-
-
-def score(case: Any, answers: tuple[Answer, ...], task: Any, metrics: Sequence[Metric]) -> Scored:
-    """Read a case's answers and give it a row for each family of metrics; an unreachable model gets none."""
-    reply = reply_of(task, case, answers)
-    rows: dict[str, Sequence[float]] = {}
-    scores: dict[str, float] = {}
-    if reply.outcome != "error":
-        for metric in metrics:
-            if metric.counts not in rows:
-                rows[metric.counts] = [float(value) for value in metric.row(case, reply)]
-            if metric.per_case:
-                value = single(metric, rows[metric.counts])
-                if not math.isnan(value):
-                    scores[metric.name] = value
-    return Scored(read=reply, scores=scores, rows=rows, answers=answers, trace=trace_of(task, case, reply))
-
-
-def single(metric: Metric, row: Sequence[float]) -> float:
-    """Score one case's row."""
-    import numpy as np
-
-    return float(metric.score(metric.expand(np.asarray([row], dtype=np.float64)).sum(axis=0)))
 
 
 Tick = Callable[[int], None]
@@ -116,11 +56,12 @@ class Engine:
     _done: dict[str, dict[str, Evaluation]] = field(default_factory=dict)
     _seconds: float = 0.0
     _hits: int = 0
+    _again: int = 0
 
     def take_usage(self) -> dict[str, float]:
-        """Give the seconds spent, and the answers that were stored already, since the last call."""
-        used = {"seconds": self._seconds, "cache_hits": self._hits}
-        self._seconds, self._hits = 0.0, 0
+        """Give the seconds spent, and the answers that were stored already or asked again, since the last call."""
+        used = {"seconds": self._seconds, "cache_hits": self._hits, "asked_again": self._again}
+        self._seconds, self._hits, self._again = 0.0, 0, 0
         return used
 
     def evaluations(self, suite: Resolved, selected: Sequence[str]) -> Mapping[str, Evaluation]:
@@ -143,10 +84,8 @@ class Engine:
                 continue
             answers = model.answer(flat, self.progress(f"{suite.name}: {role} answers", len(flat)))
             self._hits += sum(answer.cached for answer in answers)
-            scored[role] = [
-                score(case, own, task, suite.metrics)
-                for case, own in zip(cases, _by_case(answers, asked), strict=True)
-            ]
+            self._again += sum(answer.again for answer in answers)
+            scored[role] = score_all(cases, _by_case(answers, asked), task, suite.metrics)
         if CANDIDATE not in scored:
             raise MedevalError(f"suite {suite.name}: no model answers {task.name}")
         base: Sequence[Scored | None] = scored.get(BASELINE, [None] * len(cases))
@@ -179,7 +118,10 @@ def _by_case(answers: Sequence[Answer], asked: Sequence[tuple[Request, ...]]) ->
 
 
 def entry(suite: str, nodeid: str, evaluation: Evaluation) -> dict[str, Any]:
-    """Give an evaluation as the plain data that crosses to the controller and into the record."""
+    """Give an evaluation as the plain data that crosses to the controller and into the record.
+
+    What is plain already is shared and not copied: a run of many cases is as large as its entries.
+    """
     case = evaluation.case
     roles = {CANDIDATE: evaluation, BASELINE: evaluation.baseline}
     signatures = [request_signature(request) for request in evaluation.requests]
@@ -204,8 +146,8 @@ def _plain(scored: Scored, signatures: Sequence[str]) -> dict[str, Any]:
     answers, reply = scored.answers, scored.read
     plain = {
         **_told(reply),
-        "scores": dict(scored.scores),
-        "rows": {name: list(row) for name, row in scored.rows.items()},
+        "scores": scored.scores,
+        "rows": scored.rows,
     }
     if scored.trace is not None:
         plain["trace"] = {kind: list(found) for kind, found in scored.trace.items() if found}
@@ -231,7 +173,7 @@ def _told(reply: Reply) -> dict[str, Any]:
     prediction = asdict(reply.prediction) if is_dataclass(reply.prediction) else reply.prediction  # type: ignore[arg-type]
     told = {"reply": reply.text, "outcome": reply.outcome, "prediction": prediction}
     if reply.confidence is not None:
-        told["confidence"] = dict(reply.confidence)
+        told["confidence"] = reply.confidence
     if reply.detail:
         told["detail"] = reply.detail
     return told
@@ -245,5 +187,5 @@ def _given(answer: Answer) -> dict[str, Any]:
         "finish": answer.finish,
     }
     if answer.logprobs:
-        given |= {"logprobs": list(answer.logprobs), "choice_tokens": list(answer.choice_tokens)}
+        given |= {"logprobs": answer.logprobs, "choice_tokens": answer.choice_tokens}
     return given

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
 from pytest_medeval.errors import MedevalError, accepted
+from pytest_medeval.plain import plain
 from pytest_medeval.types import Case, Metric, Skip, Source
 
 if TYPE_CHECKING:
@@ -307,15 +308,19 @@ def sample(cases: Sequence[Case], limit: int | None, seed: int, name: str) -> li
 
 def fingerprint(task: Task, cases: Sequence[Case], shots: Shots | None = None) -> str:
     """SHA-256 over what is asked: the task's options, every case's and example's content, not where it was written."""
-    content = [{"task": task.name, **asdict(task)}]  # type: ignore[call-overload]  # tasks are dataclasses
+    content = [{"task": task.name, **options_of(task)}]
     if shots:
         content[0]["shots"] = {"count": shots.count, "by": shots.by, "examples": len(shots.pool)}
     for case in (*cases, *(shots.pool if shots else ())):
-        facts = asdict(case)
+        facts = plain(case)
         del facts["source"]
         content.append(facts)
-    text = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    encoder = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=plain)
+    digest = hashlib.sha256(b"[")
+    for place, facts in enumerate(content):
+        digest.update(f"{',' if place else ''}{encoder.encode(facts)}".encode())
+    digest.update(b"]")
+    return digest.hexdigest()
 
 
 def options_of(task: Task) -> Mapping[str, Any]:

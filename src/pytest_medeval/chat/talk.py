@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from time import perf_counter
 from typing import Any
 
-from pytest_medeval.engine import Scored, score
 from pytest_medeval.metrics import metrics_for
 from pytest_medeval.metrics.safety import kept_rules
 from pytest_medeval.metrics.safety_rules import SHIPPED, load_rules
 from pytest_medeval.metrics.tokens import script_of
 from pytest_medeval.models import Model
+from pytest_medeval.scoring import Scored, score
 from pytest_medeval.tasks.base import requests_of
 from pytest_medeval.types import Message, Metric
 

@@ -13,12 +13,13 @@ import sqlite3
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pytest_medeval.errors import MedevalError
-from pytest_medeval.models.base import Identity, Model, Streaming, Tick, silent
+from pytest_medeval.models.base import Closing, Identity, Model, Streaming, Tick, silent
 from pytest_medeval.models.fingerprint import fingerprint_text
+from pytest_medeval.plain import plain
 from pytest_medeval.types import Answer, Request
 
 FILE = "replies.sqlite"
@@ -31,6 +32,8 @@ _WAIT = 30.0
 """Seconds that a process waits for another one's writing."""
 _AT_ONCE = 500
 _ASIDE = ".corrupt"
+_STORED = json.JSONEncoder(ensure_ascii=False)
+_ASKED = json.JSONEncoder(ensure_ascii=False, sort_keys=True, default=plain)
 _NEW = f"""
     CREATE TABLE IF NOT EXISTS answers
         (key TEXT PRIMARY KEY, model TEXT, answer TEXT, sum INTEGER, used INTEGER) WITHOUT ROWID;
@@ -84,7 +87,7 @@ class Store:
         now = int(time.time())
         rows = []
         for key, answer in answers.items():
-            text = json.dumps(asdict(answer), ensure_ascii=False)
+            text = _STORED.encode(plain(answer))
             rows.append((key, model, text, zlib.crc32(text.encode()), now))
         with self._open() as base:
             base.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?)", rows)
@@ -226,6 +229,11 @@ class CachedModel:
             tick(keys.count(key) if len(keys) > len(unique) else 1)
         return [answers[key] for key in keys]
 
+    def close(self) -> None:
+        """End what the model began outside this process."""
+        if isinstance(self._model, Closing):
+            self._model.close()
+
     def _ask(self, missing: Mapping[str, Request]) -> Iterator[tuple[str, Answer]]:
         """Ask the model; answers are kept as they come, so that an interrupted run resumes where it was."""
         if not missing:
@@ -237,7 +245,7 @@ class CachedModel:
             for index, answer in _stream(self._model, list(missing.values())):
                 yield keys[index], answer
                 if answer.finish != "error":
-                    fresh[keys[index]] = answer
+                    fresh[keys[index]] = replace(answer, again=False) if answer.again else answer
                 if len(fresh) >= _AT_ONCE:
                     self._keep(fresh)
         finally:
@@ -257,8 +265,7 @@ class CachedModel:
             self.identity.device or "",
             self._version,
         )
-        what = json.dumps(asdict(request), ensure_ascii=False, sort_keys=True)
-        return fingerprint_text(*who, what)
+        return fingerprint_text(*who, _ASKED.encode(request))
 
 
 class _ForeignError(sqlite3.DatabaseError):

@@ -7,7 +7,7 @@ import errno
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,37 @@ def json_bytes(value: Any, *, indent: int | None = 1) -> bytes:
         return f"{json.dumps(value, indent=indent, allow_nan=False)}\n".encode()
 
 
-def write_whole(path: Path, data: bytes, what: str) -> None:
+_COMPACT = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
+
+
+def json_lines(value: Mapping[str, Any]) -> Iterator[bytes]:
+    """Write a JSON object piece by piece, each value on a line, and each element of a list on a line of its own.
+
+    A large record is then never in memory as one text, and Python's quick encoder does the work, which cannot
+    indent. NaN and infinities become null; a text that UTF-8 cannot hold is escaped.
+    """
+    yield b"{\n"
+    for number, (key, inner) in enumerate(value.items()):
+        yield (b",\n" if number else b"") + _encoded(key) + b": "
+        if not isinstance(inner, list) or not inner:
+            yield _encoded(inner)
+            continue
+        for place, element in enumerate(inner):
+            yield (b",\n" if place else b"[\n") + _encoded(element)
+        yield b"\n]"
+    yield b"\n}\n"
+
+
+def _encoded(value: Any) -> bytes:
+    try:
+        return _COMPACT.encode(value).encode()
+    except UnicodeEncodeError:
+        return json.dumps(finite(value), allow_nan=False).encode()
+    except ValueError:  # NaN is rare, and looking for it in everything takes longer than writing
+        return json_bytes(finite(value), indent=None).rstrip()
+
+
+def write_whole(path: Path, data: bytes | Iterable[bytes], what: str) -> None:
     """Write a file, replacing an older one; ``MedevalError`` names ``what`` when the disk refuses."""
     with _aside(path, data, what) as partial:
         partial.replace(path)
@@ -62,11 +92,11 @@ def write_new(path: Path, data: bytes, what: str) -> bool:
 
 
 @contextlib.contextmanager
-def _aside(path: Path, data: bytes, what: str) -> Any:
+def _aside(path: Path, data: bytes | Iterable[bytes], what: str) -> Any:
     partial = path.with_name(f".{path.name}.{os.getpid()}{PART}")
     try:
         with partial.open("wb") as file:
-            file.write(data)
+            file.writelines([data] if isinstance(data, bytes) else data)
             file.flush()
             os.fsync(file.fileno())
         yield partial

@@ -9,13 +9,14 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from pytest_medeval.engine import Evaluation, score
+from pytest_medeval.engine import Evaluation
 from pytest_medeval.errors import MedevalError
 from pytest_medeval.metrics.judge import judge_cases
 from pytest_medeval.metrics.judging_panel import combine, judge_rows
 from pytest_medeval.metrics.judging_types import Judging
 from pytest_medeval.models import Model, ModelSpec, Settings, open_model
 from pytest_medeval.models.spec import AdapterSpec
+from pytest_medeval.scoring import score
 from pytest_medeval.verdicts.noise import changes
 
 if TYPE_CHECKING:

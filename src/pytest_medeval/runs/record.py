@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_medeval.errors import MedevalError
-from pytest_medeval.runs.files import finite, json_bytes, write_whole
+from pytest_medeval.runs.files import json_lines, write_whole
 from pytest_medeval.runs.signature import canonical, sha256
 
 
@@ -32,8 +32,8 @@ def problems(record: Mapping[str, Any]) -> list[str]:
 
 
 def write(record: Mapping[str, Any], path: Path) -> None:
-    """Write a record; ``MedevalError`` when the disk refuses. NaN has no place in JSON and becomes null."""
-    write_whole(path, json_bytes(finite(record)), "the run record")
+    """Write a record, a case a line; ``MedevalError`` when the disk refuses. NaN becomes null."""
+    write_whole(path, json_lines(record), "the run record")
 
 
 def read(path: Path) -> dict[str, Any]:

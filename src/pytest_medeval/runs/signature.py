@@ -5,15 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
+from pytest_medeval.plain import plain
 from pytest_medeval.types import Case, Request
 
 BESIDE = ("source", "id", "tags", "critical", "group")
 """Facts of a case that change neither what is asked nor what is right."""
 
-_CANONICAL = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
+_CANONICAL = json.JSONEncoder(
+    ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False, default=plain
+)
 
 
 def canonical(value: Any) -> str:
@@ -28,13 +30,13 @@ def sha256(text: str) -> str:
 
 def case_signature(case: Case) -> str:
     """Hash what a case asks and what is known about the right answer, wherever it was written."""
-    facts = asdict(case)
+    facts = plain(case)
     return sha256(canonical({key: value for key, value in facts.items() if key not in BESIDE}))
 
 
 def request_signature(request: Request) -> str:
     """Hash a request as the task made it, before a model's chat template turns it into tokens."""
-    return sha256(canonical(asdict(request)))
+    return sha256(canonical(request))
 
 
 def joined(signatures: Sequence[str]) -> str:

@@ -8,6 +8,7 @@ and 14).
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from statistics import NormalDist
 from typing import TypeAlias
@@ -20,6 +21,10 @@ from pytest_medeval.types import FloatArray
 RESAMPLES = 10_000
 CHUNK_BYTES = 32 * 2**20
 """Upper bound of one chunk of weights, so that memory does not grow with the number of resamples."""
+CACHE_BYTES = 4 * 2**20
+"""A chunk of this size stays in a processor's cache from the drawing to the product ..."""
+PRODUCT_ROWS = 64
+"""... and one of fewer rows than this would read all counts too often in the product."""
 
 Score: TypeAlias = Callable[[FloatArray], FloatArray]
 Interval: TypeAlias = tuple[float, float]
@@ -48,7 +53,8 @@ def cluster_sums(counts: FloatArray, codes: NDArray[np.intp] | None) -> FloatArr
 
 
 def _chunks(units: int, resamples: int) -> Iterator[int]:
-    size = max(1, min(resamples, CHUNK_BYTES // (8 * max(units, 1))))
+    row = 8 * max(units, 1)
+    size = max(1, min(resamples, CHUNK_BYTES // row, max(PRODUCT_ROWS, CACHE_BYTES // row)))
     for start in range(0, resamples, size):
         yield min(size, resamples - start)
 
@@ -59,7 +65,9 @@ def resampling_weights(units: int, resamples: int, seed: int) -> Iterator[FloatA
     for size in _chunks(units, resamples):
         drawn = generator.integers(0, units, (size, units))
         drawn += np.arange(size)[:, None] * units
-        yield np.bincount(drawn.ravel(), minlength=size * units).reshape(size, units).astype(np.float64)
+        counted = np.bincount(drawn.ravel(), minlength=size * units)
+        del drawn  # a chunk's memory is wanted by its weights
+        yield counted.reshape(size, units).astype(np.float64)
 
 
 def label_swaps(units: int, resamples: int, seed: int) -> Iterator[FloatArray]:
@@ -74,26 +82,32 @@ def weighted_scores(
 ) -> list[FloatArray]:
     """Score weighted totals of several samples of counts (units, k) that share the weights.
 
-    Gives one array (resamples,) a sample. Samples that hold the same counts are multiplied once.
+    Gives one array (resamples,) a sample. Columns of counts that are equal, in one sample or in several, are
+    multiplied once: most metrics of a family share some, and a letter that no question offers is all zeros.
     """
-    distinct: list[FloatArray] = []
-    position = [_position(distinct, counts) for _, counts in samples]
-    stacked = np.concatenate(distinct, axis=1)
-    edges = np.cumsum([0, *(counts.shape[1] for counts in distinct)])
+    stacked, places = _distinct_columns([counts for _, counts in samples])
     parts: list[list[FloatArray]] = [[] for _ in samples]
     for chunk in weights:
         totals = chunk @ stacked
-        for part, (score, _), where in zip(parts, samples, position, strict=True):
-            part.append(quiet(score, totals[:, edges[where] : edges[where + 1]]))
+        for part, (score, _), own in zip(parts, samples, places, strict=True):
+            part.append(quiet(score, totals[:, own]))
     return [np.concatenate(part) for part in parts]
 
 
-def _position(distinct: list[FloatArray], counts: FloatArray) -> int:
-    for index, known in enumerate(distinct):
-        if known is counts or np.array_equal(known, counts):
-            return index
-    distinct.append(counts)
-    return len(distinct) - 1
+def _distinct_columns(counts: Sequence[FloatArray]) -> tuple[FloatArray, list[NDArray[np.intp]]]:
+    """Give the distinct columns of several counts (units, k), and where each count's columns are among them."""
+    known: dict[bytes, int] = {}
+    columns: list[FloatArray] = []
+    places = []
+    for some in counts:
+        own = np.empty(some.shape[1], dtype=np.intp)
+        for at, column in enumerate(np.ascontiguousarray(some.T)):
+            place = known.setdefault(hashlib.sha256(column.tobytes()).digest(), len(columns))
+            if place == len(columns):
+                columns.append(column)
+            own[at] = place
+        places.append(own)
+    return np.stack(columns, axis=1), places
 
 
 def resample(

@@ -206,9 +206,11 @@ def _kind(samples: Sequence[Sample]) -> Kind:
 
 
 def _resampled(read: Sequence[Evidence], seed: int, resamples: int, *, permute: bool) -> list[Evidence]:
-    flat = [(e.metric.score, s.by_unit) for e in read for s in (e.candidate, e.baseline) if s is not None]
-    draws = iter(resample(flat, resamples=resamples, seed=seed))
-    drawn = [_with_draws(e, draws) for e in read]
+    # intervals and tests of right/wrong need no resamples; the standard error that goes with a test does
+    asked = [e for e in read if permute or e.clustered or e.kind != "right/wrong"]
+    flat = [(e.metric.score, s.by_unit) for e in asked for s in (e.candidate, e.baseline) if s is not None]
+    draws = iter(resample(flat, resamples=resamples, seed=seed) if flat else ())
+    drawn = [_with_draws(e, draws) if e in asked else e for e in read]
     return _relabelled(drawn, seed, resamples) if permute else drawn
 
 
