@@ -6,6 +6,7 @@ repeated) and the folder from which paths start.
 
 from __future__ import annotations
 
+import importlib.util
 import math
 import re
 from collections.abc import Callable, Sequence
@@ -87,6 +88,14 @@ def device(flag: str, value: str | None, _root: Path) -> str:
     found = value or "auto"
     if found.split(":", maxsplit=1)[0] not in ("auto", "cpu", "cuda", "mps"):
         raise MedevalError(f"{flag}={found}: accepted: auto, cpu, cuda, cuda:N, mps")
+    return found
+
+
+def engine(flag: str, value: str | None, root: Path) -> str:
+    """Accept ``local``, which is the default, and ``ray`` where it is installed."""
+    found = str(one_of("local", "ray")(flag, value, root))
+    if found == "ray" and importlib.util.find_spec("ray") is None:
+        raise MedevalError(f"{flag}=ray needs ray: pip install 'pytest-medeval[ray]'")
     return found
 
 

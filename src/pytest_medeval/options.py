@@ -115,6 +115,21 @@ OPTIONS = (
         "auto, float32, bfloat16 or float16 (default: auto)",
     ),
     Option(
+        "engine",
+        "engine",
+        checks.engine,
+        "local|ray",
+        "where local models compute: in this process, or in replicas on the machines of a Ray cluster "
+        "(RAY_ADDRESS; without it one is started here) (default: local)",
+    ),
+    Option(
+        "replicas",
+        "replicas",
+        checks.whole(1),
+        "N",
+        "model replicas of --medeval-engine=ray (default: one a GPU, or a machine)",
+    ),
+    Option(
         "cache",
         "cache",
         checks.place(".medeval/cache", off=True),

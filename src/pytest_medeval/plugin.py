@@ -89,6 +89,10 @@ def start(config: pytest.Config) -> MedevalSession:
             state = MedevalSession(
                 read_settings(lambda option: _given(config, option), Path(config.rootpath))
             )
+            if state.settings.engine == "ray" and config.getoption("numprocesses", None):
+                raise MedevalError(
+                    "--medeval-engine=ray spreads the work over its own replicas; leave out -n of pytest-xdist"
+                )
         worker = getattr(config, "workerinput", None)
         if worker is not None:
             state.work_for(worker[NODE_FOLDER], worker["workerid"], worker["workercount"])

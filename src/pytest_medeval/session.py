@@ -79,7 +79,9 @@ class MedevalSession:
             self._open_store()
 
     def close(self) -> None:
-        """Remove the workers' folder."""
+        """End what the models began, and remove the workers' folder."""
+        if self._roles is not None:
+            self._roles.close()
         if self._folder is not None and self.worker is None:
             shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -90,9 +92,9 @@ class MedevalSession:
         if self.worker or not self.settings.models:
             return []
         baseline = ", ".join(self.settings.baselines) or "the adapter's own base"
-        lines = [
-            f"medeval: candidate {', '.join(self.settings.models)}; baseline {baseline}; seed {self.settings.seed}"
-        ]
+        engine = "" if self.settings.engine == "local" else f"; engine {self.settings.engine}"
+        who = f"candidate {', '.join(self.settings.models)}; baseline {baseline}"
+        lines = [f"medeval: {who}; seed {self.settings.seed}{engine}"]
         if self.settings.data is None:
             lines.append("medeval: suites on published data are left out; --medeval-data=DIR brings them in")
         return lines
@@ -171,6 +173,8 @@ class MedevalSession:
                 cache=own.cache,
                 batch_size=own.batch_size or "auto",
                 storage=own.storage,
+                engine=own.engine,
+                replicas=own.replicas,
                 traffic=Traffic(concurrency=own.concurrency, timeout=own.timeout, per_minute=own.rate),
             )
             self._roles = Roles(own.models, own.baselines, own.root, compute)

@@ -31,6 +31,8 @@ class Settings:
     timeout: int
     device: str
     dtype: Dtype
+    engine: Literal["local", "ray"]
+    replicas: int | None
     cache: Path | None
     json: Path | None
     markdown: Path | None

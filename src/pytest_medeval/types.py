@@ -89,6 +89,7 @@ class Answer:
     ``logprobs[i]`` is the natural-log probability of ``choices[i]``, summed over its ``choice_tokens[i]`` tokens.
     ``finish``: ``stop`` (end of turn or stop string), ``length`` (token limit), ``choice`` (scored, not generated),
     ``error`` (the model could not be reached; ``error`` says why). ``cached``: it was stored, and cost nothing now.
+    ``again``: it was asked once more, because who was asked first died over it.
     """
 
     text: str = ""
@@ -100,6 +101,7 @@ class Answer:
     reply_tokens: int = 0
     error: str = ""
     cached: bool = field(default=False, compare=False)
+    again: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,11 +59,12 @@ class Settings:
     rows of one forward pass. ``cache``: folder of stored replies, ``None`` for none. ``traffic``: for models
     behind a server. ``storage``: folder of stored runs, for ``replay:RUN``. ``merge``: a LoRA adapter is added
     into a copy of its base's weights, where it is otherwise computed beside them; ``keep``: loaded weights stay
-    for other models of the process.
+    for other models of the process. ``engine``: where local models compute, in this process or in ``replicas``
+    that Ray runs (``None``: one a GPU, or a machine).
     """
 
     device: str = "auto"
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    dtype: Literal["auto", "float32", "bfloat16", "float16", "int8", "nf4"] = "auto"
     threads: int | None = None
     batch_size: int | Literal["auto"] = "auto"
     cache: Path | None = None
@@ -71,6 +72,8 @@ class Settings:
     storage: Path = Path(".medeval/runs")
     merge: bool = False
     keep: bool = True
+    engine: Literal["local", "ray"] = "local"
+    replicas: int | None = None
 
 
 class Model(Protocol):
@@ -94,3 +97,11 @@ class Streaming(Protocol):
 
     def stream(self, requests: Sequence[Request]) -> Iterator[tuple[int, Answer]]:
         """Give the index of a request with its answer, in any order, each index once."""
+
+
+@runtime_checkable
+class Closing(Protocol):
+    """A model that has begun something outside this process, such as replicas."""
+
+    def close(self) -> None:
+        """End it; a later request begins it anew."""

@@ -13,7 +13,7 @@ import sqlite3
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pytest_medeval.errors import MedevalError
@@ -65,7 +65,7 @@ class Store:
         self._limit = limit
 
     def get(self, keys: Sequence[str]) -> dict[str, Answer]:
-        """Give the stored answers among ``keys``."""
+        """Give the stored answers among ``keys``, marked as cached."""
         rows: list[tuple[str, str, int, int]] = []
         with self._open() as base:
             for start in range(0, len(keys), _AT_ONCE):
@@ -217,7 +217,7 @@ class CachedModel:
         keys = [self._key(request) for request in requests]
         unique = dict(zip(keys, requests, strict=True))
         stored = self._store.get(list(unique)) if self._store else {}
-        answers = {key: replace(answer, cached=True) for key, answer in stored.items()}
+        answers = dict(stored)
         hits = sum(key in answers for key in keys)
         self.hits += hits
         self.misses += len(unique.keys() - answers.keys())
@@ -231,8 +231,9 @@ class CachedModel:
 
     def close(self) -> None:
         """End what the model began outside this process."""
-        if isinstance(self._model, Closing):
-            self._model.close()
+        model: object = self._model
+        if isinstance(model, Closing):
+            model.close()
 
     def _ask(self, missing: Mapping[str, Request]) -> Iterator[tuple[str, Answer]]:
         """Ask the model; answers are kept as they come, so that an interrupted run resumes where it was."""
@@ -245,7 +246,7 @@ class CachedModel:
             for index, answer in _stream(self._model, list(missing.values())):
                 yield keys[index], answer
                 if answer.finish != "error":
-                    fresh[keys[index]] = replace(answer, again=False) if answer.again else answer
+                    fresh[keys[index]] = answer
                 if len(fresh) >= _AT_ONCE:
                     self._keep(fresh)
         finally:
@@ -291,6 +292,6 @@ def _read(text: str, total: int) -> Answer | None:
             tuple(fields["logprobs"]),
             tuple(fields["choice_tokens"]),
         )
-        return Answer(**fields)
+        return Answer(**fields | {"cached": True, "again": False})
     except (ValueError, TypeError, KeyError, AttributeError):
         return None

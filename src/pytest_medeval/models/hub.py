@@ -10,7 +10,7 @@ from pytest_medeval.errors import MedevalError
 from pytest_medeval.models.spec import AdapterSpec, FolderSpec, HubSpec, LocalSpec
 
 LOCAL_EXTRA = ("torch", "transformers", "peft", "huggingface_hub")
-_FILES = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
+FILES = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
 
 
 def require_extra() -> None:
@@ -35,7 +35,7 @@ def _fetch(spec: HubSpec) -> Path:
 
     disable_progress_bars()
     try:
-        folder = Path(snapshot_download(spec.name, allow_patterns=_FILES, local_files_only=True))
+        folder = Path(snapshot_download(spec.name, allow_patterns=FILES, local_files_only=True))
     except Exception:  # noqa: BLE001 - whatever is wrong with the copy here, the hub is asked next
         folder = _download(spec)
     if not any(folder.glob("*.safetensors")):
@@ -47,7 +47,7 @@ def _download(spec: HubSpec) -> Path:
     from huggingface_hub import snapshot_download
 
     try:
-        return Path(snapshot_download(spec.name, allow_patterns=_FILES))
+        return Path(snapshot_download(spec.name, allow_patterns=FILES))
     except Exception as error:  # noqa: BLE001 - the client raises the errors of four libraries
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise MedevalError(

@@ -10,6 +10,7 @@ from typing import Any
 
 from pytest_medeval.errors import MedevalError
 from pytest_medeval.models import Model, ModelSpec, Settings, baseline_of, model_for, open_model, parse_specs
+from pytest_medeval.models.base import Closing
 from pytest_medeval.models.spec import parse_model
 
 NOBODY = "none"
@@ -51,6 +52,12 @@ class Roles:
         if spec not in self._open:
             self._open[spec] = open_model(spec, self.settings)
         return self._open[spec]
+
+    def close(self) -> None:
+        """End what the models began outside this process."""
+        for model in self._open.values():
+            if isinstance(model, Closing):
+                model.close()
 
     def judge_spec(self, text: str) -> ModelSpec:
         """Read the SPEC of a judge."""

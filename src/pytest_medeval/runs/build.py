@@ -170,4 +170,5 @@ def _usage(journal: Journal) -> dict[str, Any]:
         "reply_tokens": sum(reply for _, reply in tokens),
         "seconds": round(journal.usage.get("seconds", 0.0), 3),
         "cache_hits": int(journal.usage.get("cache_hits", 0)),
+        **({"asked_again": again} if (again := int(journal.usage.get("asked_again", 0))) else {}),
     }
