@@ -31,6 +31,10 @@ def open_local(spec: LocalSpec, settings: Settings) -> Model:
 
 
 def _load(spec: LocalSpec, identity: Identity, settings: Settings) -> Model:
+    if settings.engine == "ray":
+        from pytest_medeval.models.fleet import FleetModel  # imports ray
+
+        return FleetModel(spec, identity, settings)
     from pytest_medeval.models.local import load_local  # imports torch
 
     return load_local(spec, identity, settings)
