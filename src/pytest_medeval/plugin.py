@@ -183,8 +183,11 @@ class Running:
 
     def _judge(self, session: pytest.Session) -> None:
         """Make a test report of every gate, so that it shows in the counts, in ``-v`` and in JUnit XML."""
+        terminal = self.config.pluginmanager.getplugin("terminalreporter")
         with usage():
-            results = self.state.judge(self.config.pluginmanager.getplugin("terminalreporter"))
+            results = self.state.judge(terminal)
+        if results and terminal is not None:
+            _end_line(terminal)
         session.testscollected += len(results)
         for result in results:
             self._log(gate_reports(result, self.state.settings.gate_outcome(result.suite, result.verdict)))
@@ -194,11 +197,14 @@ class Running:
             self._log(_reports("medeval", output.flag, "failed", output.told, []))
 
     def _log(self, reports: Iterator[pytest.TestReport]) -> None:
-        """Log what is no test function as pytest logs a test: a line for where it stands, then its reports."""
+        """Log what is no test function as pytest logs a test: where it stands, its reports, its end."""
         for report in reports:
+            where = {"nodeid": report.nodeid, "location": report.location}
             if report.when == "call":
-                self.config.hook.pytest_runtest_logstart(nodeid=report.nodeid, location=report.location)
+                self.config.hook.pytest_runtest_logstart(**where)
             self.config.hook.pytest_runtest_logreport(report=report)
+            if report.when == "teardown":
+                self.config.hook.pytest_runtest_logfinish(**where)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -239,6 +245,14 @@ class Running:
     def pytest_unconfigure(self) -> None:
         """Remove the folder of the workers."""
         self.state.close()
+
+
+def _end_line(terminal: Any) -> None:
+    """Leave the line of the last test, which is full and ends in 100 %."""
+    if terminal.showfspath:
+        terminal.currentfspath = None
+    elif not terminal.showlongtestinfo:
+        terminal.write_line("")
 
 
 def gate_reports(result: GateResult, outcome: Outcome) -> Iterator[pytest.TestReport]:
