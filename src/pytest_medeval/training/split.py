@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pytest_medeval.cases.duplicates import plain
 from pytest_medeval.training.recipe import Data
 
 ASKED = ("input", "question", "dialogue")
 """The fields of a case, one a task, that say what is asked."""
+
+_DROPPED = re.compile(r"[\W_]+")
 
 
 def asked_text(fields: Mapping[str, Any]) -> str:
@@ -19,8 +22,11 @@ def asked_text(fields: Mapping[str, Any]) -> str:
 
 
 def content(case: Any) -> str:
-    """Give the form in which two cases are the same: what is asked, without case, blanks and punctuation."""
-    return plain(asked_text(vars(case)))
+    """Give the form in which two cases are the same: what is asked, without case, width, blanks and punctuation.
+
+    Single letters stay: a question about vitamin B is not that about vitamin C.
+    """
+    return _DROPPED.sub("", unicodedata.normalize("NFKC", asked_text(vars(case))).casefold())
 
 
 def place(text: str) -> float:
