@@ -37,6 +37,7 @@ STORE = 200 << 20
 PATIENCE = 300.0
 """Seconds that replicas may wait for a place in the cluster while no other one works."""
 
+_QUIETLY = {"log_to_driver": False, "configure_logging": False}
 _LONGEST = 40
 """Letters of a temporary folder's name: paths of the sockets below it may not exceed 107."""
 
@@ -161,35 +162,28 @@ def _connect() -> Path | None:
     """Join the cluster of ``RAY_ADDRESS``, or start one here; give the folder that is then to be removed."""
     if ray.is_initialized():
         return None
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # today's default is a warning of tomorrow's
     address = os.environ.get("RAY_ADDRESS")
-    quietly: dict[str, Any] = {"log_to_driver": False, "configure_logging": False}
     try:
-        if address:
-            ray.init(address=address, **quietly)
-            return None
-        folder = _start(quietly)
-    except (RayError, OSError, RuntimeError, ValueError, ConnectionError) as error:
+        if not address:
+            return start({})
+        ray.init(address=address, **_QUIETLY)
+    except (RayError, OSError, RuntimeError, ValueError) as error:
         where = f"the cluster RAY_ADDRESS={address} cannot be reached" if address else "Ray cannot be started here"
         raise MedevalError(f"--medeval-engine=ray: {where}: {_line(error)}") from None
-    return folder
+    return None
 
 
-def _start(quietly: Mapping[str, Any]) -> Path:
-    """Start a cluster on this machine alone, with its files in a folder of its own."""
+def start(more: Mapping[str, Any]) -> Path:
+    """Start a cluster on this machine alone, with its files in a folder of its own; ``more`` goes to ``ray.init``."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # what it warns will become the default
     os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))  # else one is left behind in the user's home
     logging.getLogger("ray").setLevel(logging.ERROR)  # it warns that it asks for tokens
     root = tempfile.gettempdir()
     folder = Path(tempfile.mkdtemp(prefix="medeval-ray-", dir=root if len(root) < _LONGEST else "/tmp"))  # noqa: S108 - see _LONGEST
+    here = {"include_dashboard": False, "object_store_memory": STORE, "_temp_dir": str(folder)}
     try:
-        ray.init(
-            address="local",
-            include_dashboard=False,
-            object_store_memory=STORE,
-            _temp_dir=str(folder),
-            **quietly,
-        )
+        ray.init(address="local", **here, **_QUIETLY, **more)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
