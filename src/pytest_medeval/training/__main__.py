@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_medeval.errors import MedevalError
-from pytest_medeval.training import card
+from pytest_medeval.training import card, curve
 from pytest_medeval.training.recipe import Recipe, load_recipe
 
 
@@ -25,6 +25,8 @@ def main(arguments: list[str] | None = None) -> int:
             return 0
         out = options.out or recipe.file.parent
         entry = _train(recipe, out, resume=options.resume)
+        if not curve.draw(out):
+            sys.stderr.write("warning: no curve is drawn: matplotlib is missing (extra 'train')\n")
         card.write(recipe, out, entry)
     except MedevalError as error:
         parser.error(str(error))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_medeval.models.fingerprint import fingerprint_weights
+from pytest_medeval.training.curve import FILE as CURVE
 from pytest_medeval.training.recipe import Recipe
 
 FILE = "CARD.md"
@@ -24,11 +25,11 @@ def write(recipe: Recipe, out: Path, entry: Mapping[str, Any]) -> None:
     _, found, kept = old.partition(METRICS)
     tail = kept if found and weights in old else f"\n\n{UNMEASURED}\n"
     file.write_text(
-        "\n".join([*_lines(recipe, {"weights": weights, **entry}), METRICS]) + tail, encoding="utf-8"
+        "\n".join([*_lines(recipe, out, {"weights": weights, **entry}), METRICS]) + tail, encoding="utf-8"
     )
 
 
-def _lines(recipe: Recipe, entry: Mapping[str, Any]) -> Iterator[str]:
+def _lines(recipe: Recipe, out: Path, entry: Mapping[str, Any]) -> Iterator[str]:
     yield f"# {recipe.name}"
     yield ""
     if recipe.notes:
@@ -41,6 +42,9 @@ def _lines(recipe: Recipe, entry: Mapping[str, Any]) -> Iterator[str]:
     yield "    python -m pytest_medeval.training PATH/TO/recipe.toml"
     yield ""
     yield from _table(_settings(recipe))
+    if (out / CURVE).is_file():
+        yield f"![loss and learning rate{', reward' if recipe.ppo.questions else ''}]({CURVE})"
+        yield ""
     yield "## Run"
     yield ""
     yield from _table({name: _flat(value) for name, value in entry.items()})
@@ -54,6 +58,9 @@ def _settings(recipe: Recipe) -> dict[str, str]:
     for section in (part, recipe.schedule):
         fields = dataclasses.asdict(section)
         settings |= {name.replace("_", " "): _flat(value) for name, value in fields.items()}
+    if recipe.ppo.questions:
+        fields = {**dataclasses.asdict(recipe.ppo), "data": recipe.ppo.data.train or "as above"}
+        settings |= {f"PPO {name.replace('_', ' ')}": _flat(value) for name, value in fields.items()}
     return {name: value for name, value in settings.items() if value}
 
 

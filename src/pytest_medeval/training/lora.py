@@ -12,7 +12,7 @@ from typing import Any
 
 from pytest_medeval.errors import MedevalError
 from pytest_medeval.models.fingerprint import fingerprint_weights
-from pytest_medeval.training import provenance
+from pytest_medeval.training import card, provenance
 from pytest_medeval.training.checkpoints import drop_checkpoints, open_checkpoints
 from pytest_medeval.training.checks import check_targets
 from pytest_medeval.training.data import digest, task_cases
@@ -20,8 +20,10 @@ from pytest_medeval.training.examples import Example, Rows, asked_task, encode_a
 from pytest_medeval.training.fit import fit, readable
 from pytest_medeval.training.judging import judge_examples
 from pytest_medeval.training.loading import base_folder, load_base, on_hub
-from pytest_medeval.training.recipe import Lora, Recipe
+from pytest_medeval.training.recipe import Lora, Ppo, Recipe
 
+SUPERVISED = "sft"
+"""Folder of the supervised adapter, within that of the one that PPO made of it."""
 MERGED = "merged"
 """Folder of the merged model, within that of its adapter."""
 
@@ -42,7 +44,31 @@ class Examples:
 
 
 def train_lora(recipe: Recipe, out: Path, *, resume: bool = False) -> dict[str, Any]:
-    """Train the adapter of a recipe into ``out``, or go on from its last checkpoint; give its provenance."""
+    """Train the adapter of a recipe into ``out``, or go on from its last checkpoint; give its provenance.
+
+    With PPO the supervised adapter stays in the folder ``sft`` of ``out``; when it is there and whole, a resumed run
+    takes it as it is.
+    """
+    if not recipe.ppo.questions:
+        return supervise(recipe, out, resume=resume)
+    from pytest_medeval.training.ppo_stage import reinforce  # imports torch
+
+    first = out / SUPERVISED
+    alone = replace(recipe, name=f"{recipe.name}: supervised stage", ppo=Ppo(), merge=False)
+    if not (resume and finished(alone, first)):
+        card.write(alone, first, supervise(alone, first, resume=resume))
+    return reinforce(recipe, first, out)
+
+
+def finished(recipe: Recipe, out: Path) -> bool:
+    """Say whether ``out`` holds what this recipe, as it is now, has made."""
+    file = out / provenance.FILE
+    then = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    return then.get("recipe_sha256") == provenance.recipe_hash(recipe)
+
+
+def supervise(recipe: Recipe, out: Path, *, resume: bool) -> dict[str, Any]:
+    """Train an adapter on prompts and wanted replies."""
     from transformers import AutoTokenizer, set_seed
 
     base = base_folder(recipe)

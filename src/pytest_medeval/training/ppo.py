@@ -1,0 +1,212 @@
+"""PPO of an adapter after its supervised stage: LoRA weights only, rewarded by the project's own reply reader.
+
+trl (1.16) has no PPO trainer any more, so the loop is ours. The supervised adapter is loaded twice: one copy learns,
+the other one is the reference policy.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pytest_medeval.metrics.choice import RIGHT_REWARD, WRONG_REWARD
+from pytest_medeval.training.losslog import write_line
+from pytest_medeval.training.ppo_math import (
+    advantages,
+    clipped_loss,
+    masked_mean,
+    token_logprobs,
+    token_rewards,
+    whiten,
+)
+from pytest_medeval.training.recipe import Ppo, Schedule
+from pytest_medeval.types import Answer
+
+LOG = "reward.jsonl"
+LEARNER, REFERENCE = "default", "reference"
+"""Names, within peft, of the copy that learns and of the one that stays."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replies:
+    """Sampled replies to prompts: ids (replies, prompt + tokens), masks, and the reward of each reply."""
+
+    ids: Tensor
+    attention: Tensor
+    tokens: Tensor
+    mask: Tensor
+    scores: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """What a batch was like, before and while it was learnt from."""
+
+    reward: float
+    accuracy: float
+    answered: float
+    kl: float
+    loss: float
+    value_loss: float
+    clipped: float
+    tokens: float
+
+
+def reward(task: Any, case: Any, text: str) -> float:
+    """Give S2's reward of a reply: 1.0 if the option that the reply reader reads is right, else 0.1.
+
+    ``task`` reads generated replies: ``MCQ(scoring="reply")``.
+    """
+    return RIGHT_REWARD if task.correct(case, task.read(case, Answer(text))) else WRONG_REWARD
+
+
+class Learner:
+    """A policy with its reference, a value head, and the two optimisers."""
+
+    def __init__(self, model: Any, tokenizer: Any, ppo: Ppo, schedule: Schedule) -> None:
+        self.model, self.tokenizer, self.ppo, self.clip_norm = model, tokenizer, ppo, schedule.clip
+        # fp16 would need its losses scaled; bf16 has the range of fp32
+        mixed = schedule.precision != "fp32"
+        self.mixed = torch.autocast(model.device.type, dtype=torch.bfloat16, enabled=mixed)
+        hidden = model.config.get_text_config().hidden_size
+        self.critic = torch.nn.Linear(hidden, 1, device=model.device)
+        torch.nn.init.zeros_(self.critic.weight)
+        torch.nn.init.constant_(self.critic.bias, (RIGHT_REWARD + WRONG_REWARD) / 2)
+        self.weights = [weight for weight in model.parameters() if weight.requires_grad]
+        self.optimiser = torch.optim.AdamW(self.weights, lr=ppo.learning_rate, weight_decay=0.0)
+        self.critic_optimiser = torch.optim.Adam(self.critic.parameters(), lr=ppo.critic_rate)
+
+    def sample(self, prompts: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Sample a reply to each prompt (token ids): ids, attention, reply tokens and their mask."""
+        longest, pad = max(map(len, prompts)), int(self.tokenizer.pad_token_id)
+        rows = [[pad] * (longest - len(prompt)) + list(prompt) for prompt in prompts]
+        ids = torch.tensor(rows, device=self.model.device)
+        attention = torch.tensor(
+            [[0] * (longest - len(prompt)) + [1] * len(prompt) for prompt in prompts], device=ids.device
+        )
+        with torch.no_grad(), self.mixed:
+            found = self.model.generate(
+                input_ids=ids,
+                attention_mask=attention,
+                do_sample=True,
+                temperature=self.ppo.temperature,
+                top_k=0,
+                top_p=1.0,
+                max_new_tokens=self.ppo.max_new_tokens,
+                pad_token_id=pad,
+                eos_token_id=self.tokenizer.eos_token_id,
+            )
+        tokens = found[:, longest:]
+        ended = (tokens == self.tokenizer.eos_token_id).long()
+        mask = (ended.cumsum(dim=1) - ended == 0).long()  # up to and with the first end token
+        return found, torch.cat([attention, mask], dim=1), tokens, mask
+
+    def policy(self, replies: Replies) -> tuple[Tensor, Tensor]:
+        """Give the log-probability of each reply token, and the hidden state that it was chosen from."""
+        positions = (replies.attention.cumsum(dim=1) - 1).clamp(min=0)
+        with self.mixed:
+            found = self.model(
+                input_ids=replies.ids,
+                attention_mask=replies.attention,
+                position_ids=positions,
+                output_hidden_states=True,
+                use_cache=False,
+                logits_to_keep=replies.tokens.shape[1] + 1,
+            )
+        before = slice(-replies.tokens.shape[1] - 1, -1)  # a token is chosen one position earlier
+        logprobs = token_logprobs(found.logits[:, :-1], replies.tokens, self.ppo.temperature)
+        return logprobs, found.hidden_states[-1][:, before].detach().float()
+
+    def update(self, replies: Replies, accuracy: float, answered: float) -> Update:
+        """Learn from sampled replies: ``inner`` passes of the clipped objective, the value head beside it."""
+        mask = replies.mask.float()
+        with torch.no_grad():
+            self.model.set_adapter(REFERENCE)
+            reference, _ = self.policy(replies)
+        self.model.set_adapter(LEARNER)
+        logprobs, hidden = self.policy(replies)
+        old, values = logprobs.detach(), self.critic(hidden).detach()[..., 0] * mask
+        rewards = token_rewards(replies.scores, old, reference, mask, self.ppo.kl)
+        gained = advantages(rewards, values, mask, self.ppo.gamma, self.ppo.lam)
+        weighed = whiten(gained, mask)
+        for again in range(self.ppo.inner):
+            if again:
+                logprobs, hidden = self.policy(replies)
+            loss, clipped = clipped_loss(logprobs, old, weighed, mask, self.ppo.clip)
+            value_loss = masked_mean((self.critic(hidden)[..., 0] - gained - values) ** 2, mask)
+            self._step(loss, value_loss)
+        return Update(
+            reward=float(replies.scores.mean()),
+            accuracy=accuracy,
+            answered=answered,
+            kl=float(((old - reference) * mask).sum(dim=1).mean()),
+            loss=float(loss.detach()),
+            value_loss=float(value_loss.detach()),
+            clipped=float(clipped),
+            tokens=float(mask.sum(dim=1).mean()),
+        )
+
+    def _step(self, loss: Tensor, value_loss: Tensor) -> None:
+        self.optimiser.zero_grad()
+        self.critic_optimiser.zero_grad()
+        (loss + value_loss).backward()  # type: ignore[no-untyped-call]  # torch's own
+        torch.nn.utils.clip_grad_norm_(self.weights, self.clip_norm)
+        self.optimiser.step()
+        self.critic_optimiser.step()
+
+
+def run_ppo(learner: Learner, task: Any, cases: Sequence[Any], *, seed: int, out: Path) -> int:
+    """Ask ``cases`` in shuffled batches, reward and learn; log means to ``out/reward.jsonl``; count the batches.
+
+    ``task`` asks, with its own options; its replies are read as generated ones whatever its scoring is.
+    """
+    reader = replace(task, scoring="reply")
+    (out / LOG).write_text("", encoding="utf-8")
+    started, waiting, count = time.monotonic(), [], 0
+    for count, batch in enumerate(_batches(cases, learner.ppo, seed), start=1):
+        waiting.append(_learn(learner, task, reader, batch))
+        if len(waiting) == learner.ppo.log_every:
+            write_line(out / LOG, {"batch": count, **_mean(waiting), "seconds": round(time.monotonic() - started, 1)})
+            waiting = []
+    return count
+
+
+def _batches(cases: Sequence[Any], ppo: Ppo, seed: int) -> Iterator[list[Any]]:
+    for epoch in range(ppo.epochs):
+        order = list(cases)
+        Random(f"{seed}/{epoch}").shuffle(order)
+        yield from (order[at : at + ppo.batch] for at in range(0, len(order), ppo.batch))
+
+
+def _learn(learner: Learner, task: Any, reader: Any, batch: Sequence[Any]) -> Update:
+    asked = [case for case in batch for _ in range(learner.ppo.samples)]
+    prompts = [_prompt(learner.tokenizer, task, case) for case in asked]
+    ids, attention, tokens, mask = learner.sample(prompts)
+    texts = [
+        learner.tokenizer.decode(row[kept.bool()], skip_special_tokens=True)
+        for row, kept in zip(tokens, mask, strict=True)
+    ]
+    scores = [reward(reader, case, text) for case, text in zip(asked, texts, strict=True)]
+    read = [reader.read(case, Answer(text)).prediction is not None for case, text in zip(asked, texts, strict=True)]
+    replies = Replies(ids, attention, tokens, mask, torch.tensor(scores, device=ids.device))
+    right = sum(score == RIGHT_REWARD for score in scores)
+    return learner.update(replies, right / len(scores), sum(read) / len(read))
+
+
+def _prompt(tokenizer: Any, task: Any, case: Any) -> list[int]:
+    turns = [{"role": message.role, "content": message.content} for message in task.request(case).messages]
+    text = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+    ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
+    return ids
+
+
+def _mean(updates: Sequence[Update]) -> dict[str, float]:
+    rows = [asdict(update) for update in updates]
+    return {name: round(sum(row[name] for row in rows) / len(rows), 4) for name in rows[0]}

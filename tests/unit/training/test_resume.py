@@ -1,0 +1,150 @@
+"""An interrupted run goes on from its last checkpoint and ends in the same bytes; logs and curves tell of it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+pytest.importorskip("peft", reason="training needs the extra 'train'")
+
+from pytest_medeval.errors import MedevalError
+from pytest_medeval.models.fingerprint import fingerprint_weights
+from pytest_medeval.training import curve, lora
+from pytest_medeval.training.__main__ import main
+from pytest_medeval.training.batches import Padded
+from pytest_medeval.training.checkpoints import FOLDER
+from pytest_medeval.training.losslog import begin, read_lines, write_line
+from pytest_medeval.training.recipe import load_recipe
+
+pytestmark = [
+    # peft 0.21 asks Transformers 5.23 by the old name, and looks for the base from the working directory
+    pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning"),
+    pytest.mark.filterwarnings("ignore:Could not find a config file:UserWarning"),
+]
+
+
+class Interrupted(Exception):  # noqa: N818 - what happens to a run, not a mistake
+    """Somebody pulled the plug."""
+
+
+@pytest.fixture(scope="module")
+def recipe(house):
+    """Give a recipe of two epochs with dropout and a dev set, a checkpoint every 4 of its 12 steps."""
+    folder = house / "adapters" / "toy-resume"
+    folder.mkdir()
+    text = (house / "adapters" / "toy-mcq" / "recipe.toml").read_text(encoding="utf-8")
+    text = text.replace("count = 12", "count = 30\ndev_share = 0.2").replace("rank = 2", "rank = 2\ndropout = 0.3")
+    text = text.replace("[schedule]", "[schedule]\nepochs = 2\nsave_every = 4")
+    text = text.replace("log_every = 1", "log_every = 2")
+    (folder / "recipe.toml").write_text(text, encoding="utf-8")
+    if not (house / "fixtures" / "toy-base" / "model.safetensors").is_file():
+        assert main([str(house / "fixtures" / "toy-base" / "recipe.toml")]) == 0
+    return folder / "recipe.toml"
+
+
+@pytest.fixture(scope="module")
+def whole(recipe):
+    """Train without interruption."""
+    out = recipe.parent / "whole"
+    lora.train_lora(load_recipe(recipe), out)
+    return out
+
+
+@pytest.fixture
+def interrupted(recipe, monkeypatch):
+    """Train, and break off while the batch of a given number is made."""
+
+    def run(out, batch):
+        made = iter(range(batch))
+        plain = Padded.__call__
+
+        def pad(self, rows):
+            if next(made, None) is None:
+                raise Interrupted
+            return plain(self, rows)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Padded, "__call__", pad)
+            with pytest.raises(Interrupted):
+                lora.train_lora(load_recipe(recipe), out)
+        return out
+
+    return run
+
+
+def test_a_resumed_run_ends_in_the_same_bytes(recipe, whole, interrupted):
+    """Order, dropout, optimiser and learning rate go on where they were; so do the logged losses."""
+    out = interrupted(recipe.parent / "broken", 11)
+    (saved,) = (out / FOLDER).glob("checkpoint-*")
+    assert 0 < int(saved.name.rpartition("-")[2]) < 12
+    assert not (out / "adapter_model.safetensors").exists()
+    entry = lora.train_lora(load_recipe(recipe), out, resume=True)
+    assert entry["resumed_after_step"] == int(saved.name.rpartition("-")[2])
+    assert fingerprint_weights(out) == fingerprint_weights(whole)
+    told = [[{**line, "seconds": 0} for line in read_lines(folder / "loss.jsonl")] for folder in (out, whole)]
+    assert told[0] == told[1]
+    assert not (out / FOLDER).exists()
+
+
+def test_dev_loss_and_learning_rate_are_logged(whole):
+    """Every second step a loss, after each epoch the loss and the token accuracy of the dev set."""
+    lines = read_lines(whole / "loss.jsonl")
+    steps = json.loads((whole / "provenance.json").read_text(encoding="utf-8"))["steps"]
+    assert [line["step"] for line in lines if "loss" in line] == list(range(2, steps + 1, 2))
+    dev = [line for line in lines if "dev_loss" in line]
+    assert [line["step"] for line in dev] == [steps // 2, steps]
+    assert all(line["dev_loss"] > 0 and 0 <= line["dev_token_accuracy"] <= 1 for line in dev)
+
+
+def test_there_must_be_something_to_resume(recipe, interrupted, tmp_path):
+    """No checkpoint, or a recipe that was changed since: one line each."""
+    with pytest.raises(MedevalError, match="no checkpoint to go on from"):
+        lora.train_lora(load_recipe(recipe), tmp_path / "nothing", resume=True)
+    out = interrupted(tmp_path / "broken", 9)
+    (out / FOLDER / "run.json").write_text('{"recipe_sha256": "other"}', encoding="utf-8")
+    with pytest.raises(MedevalError, match="recipe and data changed since the interrupted run"):
+        lora.train_lora(load_recipe(recipe), out, resume=True)
+
+
+def test_a_checkpoint_that_was_cut_short_is_no_checkpoint(recipe, interrupted, tmp_path):
+    """The file that is written last tells whether all of it is there."""
+    out = interrupted(tmp_path / "broken", 9)
+    (saved,) = (out / FOLDER).glob("checkpoint-*")
+    (saved / "trainer_state.json").unlink()
+    with pytest.raises(MedevalError, match="no checkpoint to go on from"):
+        lora.train_lora(load_recipe(recipe), out, resume=True)
+
+
+def test_a_base_is_not_resumed(house, capsys):
+    """Its stages would have to be kept too; the command says so."""
+    with pytest.raises(SystemExit):
+        main([str(house / "fixtures" / "toy-base" / "recipe.toml"), "--resume"])
+    assert "starts anew" in capsys.readouterr().err
+
+
+def test_a_log_goes_on_after_a_step(tmp_path):
+    """What was logged behind the checkpoint is forgotten, and earlier stages stay."""
+    file = tmp_path / "loss.jsonl"
+    for stage, step in ((0, 1), (0, 9), (1, 2), (1, 4), (1, 6)):
+        write_line(file, {"stage": stage, "step": step})
+    begin(file, 1, 4)
+    assert [(line["stage"], line["step"]) for line in read_lines(file)] == [(0, 1), (0, 9), (1, 2), (1, 4)]
+    begin(file, 0, 0)
+    assert read_lines(file) == []
+
+
+def test_the_curve_is_drawn_from_the_logs(tmp_path):
+    """The same logs give the same picture; without logs there is none."""
+    assert not curve.draw(tmp_path)
+    for stage, step in ((0, 1), (0, 2), (1, 1)):
+        write_line(tmp_path / "loss.jsonl", {"stage": stage, "step": step, "loss": 1.0 / step, "learning_rate": 1e-3})
+    write_line(tmp_path / "loss.jsonl", {"stage": 1, "step": 1, "dev_loss": 0.7, "dev_token_accuracy": 0.5})
+    assert curve.draw(tmp_path)
+    first = (tmp_path / curve.FILE).read_bytes()
+    assert first.startswith(b"\x89PNG")
+    assert curve.draw(tmp_path)
+    assert (tmp_path / curve.FILE).read_bytes() == first
+    write_line(tmp_path / "reward.jsonl", {"batch": 1, "reward": 0.5, "accuracy": 0.4, "kl": 0.1})
+    assert curve.draw(tmp_path)
+    assert len((tmp_path / curve.FILE).read_bytes()) > len(first)
