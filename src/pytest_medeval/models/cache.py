@@ -26,7 +26,7 @@ FILE = "replies.sqlite"
 LIMIT = 1 << 30
 """Bytes of stored answers beyond which the ones not used for longest are dropped."""
 
-_SCHEMA = 1
+_SCHEMA = 2
 _DAY = 86_400
 _WAIT = 30.0
 """Seconds that a process waits for another one's writing."""
@@ -77,7 +77,7 @@ class Store:
             old = [(now, key) for key, _, _, used in rows if used < now - _DAY]
             if old:
                 base.executemany("UPDATE answers SET used = ? WHERE key = ?", old)
-        found = {key: answer for key, text, total, _ in rows if (answer := _read(text, total)) is not None}
+        found = {key: answer for key, text, total, _ in rows if (answer := _read(key, text, total)) is not None}
         if len(found) < len(rows):
             self._once(f"{self.path}: {len(rows) - len(found)} corrupt replies are computed again")
         return found
@@ -88,17 +88,18 @@ class Store:
         rows = []
         for key, answer in answers.items():
             text = _STORED.encode(plain(answer))
-            rows.append((key, model, text, zlib.crc32(text.encode()), now))
+            rows.append((key, model, text, _checksum(key, text), now))
         with self._open() as base:
             base.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?)", rows)
 
     def trim(self) -> None:
         """Drop the answers used longest ago until the rest keeps the size bound."""
         with self._open() as base:
-            (total,) = base.execute("SELECT coalesce(sum(length(answer)), 0) FROM answers").fetchone()
-            for key, size in base.execute(
-                "SELECT key, length(answer) FROM answers ORDER BY used, key"
-            ).fetchall():
+            (total,) = base.execute("SELECT coalesce(sum(length(CAST(answer AS BLOB))), 0) FROM answers").fetchone()
+            if total <= self._limit:
+                return
+            oldest = "SELECT key, length(CAST(answer AS BLOB)) FROM answers ORDER BY used, key"
+            for key, size in base.execute(oldest).fetchall():
                 if total <= self._limit:
                     break
                 base.execute("DELETE FROM answers WHERE key = ?", (key,))
@@ -108,7 +109,9 @@ class Store:
         """Count what is stored and change nothing; ``MedevalError`` for a file that is no cache of ours."""
         if not self.path.is_file():
             return CacheInfo()
-        query = "SELECT model, count(*), sum(length(answer)), min(used), max(used) FROM answers GROUP BY 1"
+        query = (  # sizes are in bytes: the length of a text is that of its characters
+            "SELECT model, count(*), sum(length(CAST(answer AS BLOB))), min(used), max(used) FROM answers GROUP BY 1"
+        )
         try:
             where = f"{self.path.absolute().as_uri()}?mode=ro"
             with contextlib.closing(sqlite3.connect(where, uri=True, timeout=_WAIT)) as base:
@@ -282,10 +285,15 @@ def _is_corrupt(error: sqlite3.Error) -> bool:
     return isinstance(error, _ForeignError) or getattr(error, "sqlite_errorcode", None) in codes
 
 
-def _read(text: str, total: int) -> Answer | None:
-    """Read a stored answer; ``None`` when a bit of it has changed or its fields are not today's."""
+def _checksum(key: str, text: str) -> int:
+    """Sum up an answer with the key that it belongs to, so that it cannot pass under another one."""
+    return zlib.crc32(f"{key} {text}".encode())
+
+
+def _read(key: str, text: str, total: int) -> Answer | None:
+    """Read a stored answer; ``None`` when a bit of it or its key has changed, or its fields are not today's."""
     try:
-        if zlib.crc32(text.encode()) != total:
+        if _checksum(key, text) != total:
             return None
         fields = json.loads(text)
         fields["logprobs"], fields["choice_tokens"] = (

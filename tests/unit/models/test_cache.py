@@ -78,6 +78,21 @@ def test_corrupt_entry_is_computed_again_and_reported(tmp_path):
     assert _model(tmp_path).answer([_request("a")])[0].text == "good"
 
 
+def test_answer_under_another_key_is_foreign(tmp_path):
+    """A whole and sound answer that stands where another one belongs is noticed: it may be another model's."""
+    _model(tmp_path, a="1", b="2").answer([_request("a"), _request("b")])
+    base = sqlite3.connect(tmp_path / FILE)
+    with base:
+        (one, two), (three, four) = base.execute("SELECT answer, sum FROM answers").fetchall()
+        base.execute("UPDATE answers SET answer = ?, sum = ? WHERE answer = ?", (three, four, one))
+    base.close()
+    model = _model(tmp_path, a="1", b="2")
+    assert [answer.text for answer in model.answer([_request("a"), _request("b")])] == ["1", "2"]
+    assert (model.hits, model.misses) == (1, 1)
+    assert "1 corrupt replies are computed again" in model.notices[0]
+    assert two != four
+
+
 def test_foreign_file_is_put_aside(tmp_path):
     """A file that is no cache is kept under another name, and a new one begun."""
     content = b"this is no database at all" * 100
@@ -138,6 +153,27 @@ def test_size_is_bounded_by_last_use(tmp_path):
     store.put("m", {"new": Answer("y" * 100)})
     store.trim()
     assert list(store.get(["old", "new"])) == ["new"]
+
+
+def test_size_is_counted_in_bytes(tmp_path):
+    """Chinese replies take three bytes a character, in what is told and in what makes room."""
+    store = Store(tmp_path, limit=1000)
+    store.put("m", {"old": Answer("咳" * 100), "new": Answer("热" * 100)})
+    assert 600 < store.info().size <= 1000
+    store.trim()
+    assert store.info().answers == 2
+    store.put("m", {"newer": Answer("痛" * 100)})
+    store.trim()
+    assert store.info().answers == 2
+
+
+def test_what_was_asked_again_is_stored_as_any_other(tmp_path):
+    """An answer that a replica died over is, from the store, only cached."""
+    asking = FakeModel(lambda _: Answer("1", again=True))
+    first = CachedModel(Identity("m", "f"), lambda: asking, Store(tmp_path))
+    assert [answer.again for answer in first.answer([_request("a")])] == [True]
+    again = CachedModel(Identity("m", "f"), lambda: asking, Store(tmp_path)).answer([_request("a")])
+    assert [(answer.cached, answer.again) for answer in again] == [(True, False)]
 
 
 def test_info_and_clear(tmp_path):

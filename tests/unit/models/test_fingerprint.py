@@ -63,6 +63,20 @@ def test_large_files_are_hashed_once(tmp_path, monkeypatch):
     assert fingerprint_weights(folder, memory=memory) != first
 
 
+def test_a_replaced_file_is_read_again(tmp_path):
+    """Another file under the same path, of the same size and time, has another inode: it is hashed."""
+    folder, memory = _folder(tmp_path / "m", {"a.safetensors": LARGE}), tmp_path / "cache"
+    file = folder / "a.safetensors"
+    os.utime(file, ns=(1, 1))
+    first = fingerprint_weights(folder, memory=memory)
+    other = folder / "b"
+    other.write_bytes(LARGE[:-1] + b"y")
+    os.utime(other, ns=(1, 1))
+    other.replace(file)
+    assert file.stat().st_mtime_ns == 1
+    assert fingerprint_weights(folder, memory=memory) == fingerprint_weights(folder) != first
+
+
 @pytest.mark.parametrize("content", ["", "[]", "{broken", '{"key": 5}'])
 def test_broken_memory_is_made_again(tmp_path, content):
     """A memory file that cannot be read costs time, never the run."""

@@ -1,6 +1,8 @@
 """The local backend against Transformers' own calls, one request at a time."""
 
+import json
 import random
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -210,3 +212,17 @@ def test_loading_is_quiet(make_model, make_adapter, capfd):
     capfd.readouterr()
     _open(folder).answer(_requests(2, max_new_tokens=3))
     assert capfd.readouterr() == ("", "")
+
+
+def test_other_end_tokens_miss_the_cache(make_model, tmp_path):
+    """What generation_config.json says of decoding is part of the key: a changed end token asks the model again."""
+    folder = shutil.copytree(make_model("llama"), tmp_path / "m")
+    requests = _requests(3, max_new_tokens=5)
+    _open(folder, cache=tmp_path / "cache").answer(requests)
+    same = _open(folder, cache=tmp_path / "cache")
+    same.answer(requests)
+    config = json.loads((folder / "generation_config.json").read_text())
+    (folder / "generation_config.json").write_text(json.dumps({**config, "eos_token_id": [1, 7]}))
+    other = _open(folder, cache=tmp_path / "cache")
+    other.answer(requests)
+    assert (same.misses, other.misses) == (0, 3)
