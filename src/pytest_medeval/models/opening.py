@@ -7,6 +7,7 @@ from functools import partial
 from pytest_medeval.models.adapter import prove_adapter, prove_written
 from pytest_medeval.models.base import Identity, Model, Settings
 from pytest_medeval.models.cache import CachedModel, Store
+from pytest_medeval.models.fingerprint import fingerprint_text
 from pytest_medeval.models.hub import model_folder, require_extra
 from pytest_medeval.models.identity import backend_version, identify
 from pytest_medeval.models.spec import AdapterSpec, LocalSpec
@@ -27,7 +28,14 @@ def open_local(spec: LocalSpec, settings: Settings) -> Model:
     check_local(spec, settings)
     identity = identify(spec, settings)
     store = None if settings.cache is None else Store(settings.cache)
-    return CachedModel(identity, partial(_load, spec, identity, settings), store, version=backend_version())
+    version = fingerprint_text(backend_version(), _decoding(spec))
+    return CachedModel(identity, partial(_load, spec, identity, settings), store, version=version)
+
+
+def _decoding(spec: LocalSpec) -> str:
+    """Give what a model's files say of decoding, end tokens above all: no fingerprint holds it."""
+    file = model_folder(spec) / "generation_config.json"
+    return file.read_text(encoding="utf-8") if file.is_file() else ""
 
 
 def _load(spec: LocalSpec, identity: Identity, settings: Settings) -> Model:
