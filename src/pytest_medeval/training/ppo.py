@@ -43,6 +43,8 @@ class Replies:
     tokens: Tensor
     mask: Tensor
     scores: Tensor
+    allowed: Tensor | None = None
+    """Which tokens could follow (replies, tokens, vocabulary), where replies were sampled among options."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,37 @@ def reward(task: Any, case: Any, text: str) -> float:
     return RIGHT_REWARD if task.correct(case, task.read(case, Answer(text))) else WRONG_REWARD
 
 
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """The replies that each prompt offers, as token ids with the end token; a reply is sampled among them."""
+
+    ids: tuple[tuple[tuple[int, ...], ...], ...]
+    pad: int
+
+    @classmethod
+    def of(cls, tokenizer: Any, cases: Sequence[Any]) -> Choices:
+        """Offer the texts of each question's options."""
+        encoded = (
+            tokenizer(list(case.options.values()), add_special_tokens=False)["input_ids"] for case in cases
+        )
+        end = tokenizer.eos_token_id
+        return cls(tuple(tuple((*ids, end) for ids in options) for options in encoded), tokenizer.pad_token_id)
+
+    def following(self, at: int, begun: Sequence[int]) -> list[int]:
+        """List the tokens that may follow what has begun; padding behind a whole reply."""
+        size, start = len(begun), tuple(begun)
+        found = {option[size] for option in self.ids[at] if len(option) > size and option[:size] == start}
+        return sorted(found) or [self.pad]
+
+    def allowed(self, tokens: Tensor, vocabulary: int) -> Tensor:
+        """Mark the tokens that could have stood at each place of the replies."""
+        marks = torch.zeros(*tokens.shape, vocabulary, dtype=torch.bool)
+        for at, row in enumerate(tokens.tolist()):
+            for place in range(len(row)):
+                marks[at, place, self.following(at, row[:place])] = True
+        return marks.to(tokens.device)
+
+
 class Learner:
     """A policy with its reference, a value head, and the two optimisers."""
 
@@ -83,8 +116,8 @@ class Learner:
         self.optimiser = torch.optim.AdamW(self.weights, lr=ppo.learning_rate, weight_decay=0.0)
         self.critic_optimiser = torch.optim.Adam(self.critic.parameters(), lr=ppo.critic_rate)
 
-    def sample(self, prompts: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Sample a reply to each prompt (token ids): ids, attention, reply tokens and their mask."""
+    def sample(self, prompts: Sequence[Sequence[int]], choices: Choices | None = None) -> Replies:
+        """Sample a reply, not scored yet, to each prompt (token ids), among ``choices`` where they are given."""
         longest, pad = max(map(len, prompts)), int(self.tokenizer.pad_token_id)
         rows = [[pad] * (longest - len(prompt)) + list(prompt) for prompt in prompts]
         ids = torch.tensor(rows, device=self.model.device)
@@ -102,11 +135,19 @@ class Learner:
                 max_new_tokens=self.ppo.max_new_tokens,
                 pad_token_id=pad,
                 eos_token_id=self.tokenizer.eos_token_id,
+                prefix_allowed_tokens_fn=choices and (lambda at, row: choices.following(at, row[longest:].tolist())),
             )
         tokens = found[:, longest:]
         ended = (tokens == self.tokenizer.eos_token_id).long()
         mask = (ended.cumsum(dim=1) - ended == 0).long()  # up to and with the first end token
-        return found, torch.cat([attention, mask], dim=1), tokens, mask
+        return Replies(
+            ids=found,
+            attention=torch.cat([attention, mask], dim=1),
+            tokens=tokens,
+            mask=mask,
+            scores=torch.zeros(len(prompts), device=ids.device),
+            allowed=choices.allowed(tokens, self.model.config.vocab_size) if choices else None,
+        )
 
     def policy(self, replies: Replies) -> tuple[Tensor, Tensor]:
         """Give the log-probability of each reply token, and the hidden state that it was chosen from."""
@@ -121,7 +162,10 @@ class Learner:
                 logits_to_keep=replies.tokens.shape[1] + 1,
             )
         before = slice(-replies.tokens.shape[1] - 1, -1)  # a token is chosen one position earlier
-        logprobs = token_logprobs(found.logits[:, :-1], replies.tokens, self.ppo.temperature)
+        logits = found.logits[:, :-1]
+        if replies.allowed is not None:
+            logits = logits.masked_fill(~replies.allowed, -torch.inf)
+        logprobs = token_logprobs(logits, replies.tokens, self.ppo.temperature)
         return logprobs, found.hidden_states[-1][:, before].detach().float()
 
     def update(self, replies: Replies, accuracy: float, answered: float) -> Update:
@@ -188,14 +232,15 @@ def _batches(cases: Sequence[Any], ppo: Ppo, seed: int) -> Iterator[list[Any]]:
 def _learn(learner: Learner, task: Any, reader: Any, batch: Sequence[Any]) -> Update:
     asked = [case for case in batch for _ in range(learner.ppo.samples)]
     prompts = [_prompt(learner.tokenizer, task, case) for case in asked]
-    ids, attention, tokens, mask = learner.sample(prompts)
+    choices = Choices.of(learner.tokenizer, asked) if learner.ppo.offered else None
+    replies = learner.sample(prompts, choices)
     texts = [
         learner.tokenizer.decode(row[kept.bool()], skip_special_tokens=True)
-        for row, kept in zip(tokens, mask, strict=True)
+        for row, kept in zip(replies.tokens, replies.mask, strict=True)
     ]
     scores = [reward(reader, case, text) for case, text in zip(asked, texts, strict=True)]
     read = [reader.read(case, Answer(text)).prediction is not None for case, text in zip(asked, texts, strict=True)]
-    replies = Replies(ids, attention, tokens, mask, torch.tensor(scores, device=ids.device))
+    replies = replace(replies, scores=torch.tensor(scores, device=replies.ids.device))
     right = sum(score == RIGHT_REWARD for score in scores)
     return learner.update(replies, right / len(scores), sum(read) / len(read))
 

@@ -143,8 +143,9 @@ class Ppo:
     each at ``temperature``; ``inner`` passes over each batch with the ratio clipped at 1 - ``clip`` and 1 + ``clip``.
     ``kl`` weighs the divergence from the supervised policy in the reward of each token; ``gamma`` and ``lam`` are
     those of generalised advantage estimation; ``critic_rate`` is the learning rate of the value head, which reads
-    hidden states and changes no weight of the policy. ``data``: where the questions come from, if not from the
-    recipe's own training cases.
+    hidden states and changes no weight of the policy. ``offered``: replies are sampled among the texts of the
+    question's options, token by token, as the task's scoring ``texts`` compares them; else freely. ``data``: where
+    the questions come from, if not from the recipe's own training cases.
     """
 
     questions: int = 0
@@ -161,6 +162,7 @@ class Ppo:
     lam: float = 0.95
     temperature: float = 1.0
     max_new_tokens: int = 32
+    offered: bool = False
     log_every: int = 10
 
 

@@ -17,7 +17,7 @@ from pytest_medeval.tasks import TASKS
 from pytest_medeval.training.__main__ import main
 from pytest_medeval.training.data import task_cases
 from pytest_medeval.training.examples import asked_task
-from pytest_medeval.training.ppo import reward
+from pytest_medeval.training.ppo import Choices, reward
 from pytest_medeval.training.ppo_math import (
     advantages,
     clipped_loss,
@@ -145,6 +145,20 @@ def test_the_reward_is_what_the_reply_reader_says(text, value):
     assert reward(task, task.case(Record(Source("x"), fields)), text) == value
 
 
+def test_replies_are_sampled_among_what_is_offered():
+    """After each beginning only the tokens of options that begin so, then the end, then padding."""
+    choices = Choices((((5, 6, 1), (5, 7, 1), (8, 1)),), pad=0)
+    assert [choices.following(0, begun) for begun in ((), (5,), (5, 6), (5, 6, 1), (8,))] == [
+        [5, 8],
+        [6, 7],
+        [1],
+        [0],
+        [1],
+    ]
+    marks = choices.allowed(torch.tensor([[8, 1, 0]]), 9)
+    assert [torch.nonzero(place).ravel().tolist() for place in marks[0]] == [[5, 8], [1], [0]]
+
+
 PPO = """
 [ppo]
 questions = 6
@@ -153,7 +167,8 @@ batch = 3
 samples = 2
 inner = 2
 learning_rate = 1e-2
-max_new_tokens = 6
+max_new_tokens = 40
+offered = true
 log_every = 1
 [ppo.data]
 train = "world:mcq/train"
@@ -181,6 +196,7 @@ def test_both_stages_are_kept_with_their_cards(rewarded):
     assert [line["batch"] for line in log] == [1, 2, 3, 4]
     assert all(0.1 <= line["reward"] <= 1.0 and 0 <= line["accuracy"] <= 1 for line in log)
     assert all(line["reward"] == pytest.approx(0.1 + 0.9 * line["accuracy"], abs=1e-3) for line in log)
+    assert all(line["answered"] == 1 for line in log)  # an option's text is always read
     assert log[0]["kl"] == 0.0  # the first replies are those of the supervised policy
     assert any(line["kl"] != 0.0 for line in log[1:])
     entry = json.loads((rewarded / "provenance.json").read_text(encoding="utf-8"))
