@@ -1,0 +1,205 @@
+"""Ray with 1 and 2 replicas against one process, and what the measured costs mean for 1, 8 and 64 replicas.
+
+Needs ``pip install 'pytest-medeval[ray]'``. The model is random (no download); the ways run in turn, each replica and
+the local process on one thread, and their answers must be equal to the last bit. The speed-up of two replicas is that
+of the free cores: pinned to one core, the ratios show what Ray costs.
+
+The second part runs the scheduler itself, with its own planning, over replicas that compute in virtual time:
+tokenising, planning and the asking process's work a request are the costs just measured; a token of an 8 B model is
+16 GFLOP at ``--rate``. Usage: ``python benchmarks/fleet.py [--questions 200] [--runs 5] [--simulated 194000]``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import heapq
+import itertools
+import shutil
+import statistics
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import ray
+
+import random_model
+from choices import make_requests
+from pytest_medeval.models import Settings, parse_spec
+from pytest_medeval.models import fleet as fleets
+from pytest_medeval.models.base import Identity
+from pytest_medeval.models.identity import identify
+from pytest_medeval.models.local import LocalModel, load_local
+from pytest_medeval.models.replica import Loading, Opened
+from pytest_medeval.models.spec import FolderSpec
+from pytest_medeval.models.sweep import Seat, Sweep
+from pytest_medeval.models.units import Budget, Limits, Prompt, plan
+from pytest_medeval.types import Answer, Request
+
+GFLOP = 16.0
+"""Of one token of a model of 8 B weights."""
+START = 60.0
+"""Seconds until a replica has its place, its libraries and 16 GB of weights: an assumption, not measured here."""
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Seconds a request: of a replica's tokeniser, of planning, of the asking process beside planning."""
+
+    encode: float
+    plan: float
+    ask: float
+
+
+def measure(
+    model: LocalModel, ways: dict[str, Any], requests: list[Request], runs: int
+) -> tuple[dict[str, float], Costs]:
+    """Time the ways in turn, check that they agree, and take the asking process's own seconds apart."""
+    found: dict[str, list[Answer]] = {}
+    used: list[float] = []
+
+    def run(name: str) -> None:
+        before = time.process_time()
+        found[name] = ways[name].answer(requests)
+        if name == "ray 1":
+            used.append(time.process_time() - before)
+
+    for name in ways:
+        run(name)  # loads the model
+    used.clear()
+    seconds = random_model.alternate(runs, **{name: lambda name=name: run(name) for name in ways})
+    assert all(answers == found["local"] for answers in found.values()), "the engines differ"
+    prompts = model.encode(requests)
+    apart = random_model.alternate(
+        runs,
+        encode=lambda: model.encode(requests),
+        plan=lambda: plan(requests, prompts, model.limits),
+    )
+    count = len(requests)
+    planning = apart["plan"] / count
+    return seconds, Costs(apart["encode"] / count, planning, statistics.median(used) / count - planning)
+
+
+class Virtual:
+    """A crew in virtual time: one clock of the asking process, and for each seat when it is free."""
+
+    def __init__(self, count: int, prompts: Sequence[Prompt], costs: Costs, rate: float, *, encodes: bool) -> None:
+        self.seats = [Seat(number + 1) for number in range(count)]
+        self.now, self.busy = 0.0, 0.0
+        self._prompts, self._costs, self._rate, self._encodes = prompts, costs, rate, encodes
+        self._free = [START] * (count + 1)
+        self._ending: list[tuple[float, int]] = []
+        self._results: dict[int, Any] = {}
+        self._numbers = itertools.count()
+
+    def fill(self, seat: Seat) -> int:
+        """Start a replica."""
+        seat.actor = self
+        return self.ask(seat, "where")
+
+    def ask(self, seat: Seat, what: str, *given: Any) -> int:
+        """Note when a replica will have done what it is asked, and what the asking process spends on it."""
+        seconds, result, size = 0.0, None, 0
+        if what == "where":
+            result = ("", seat.number)
+        elif what == "open":
+            result = Opened(Limits(Budget(16384, 256, 1 << 22), 8192), ())
+        elif what == "encode":
+            result = [self._prompts[request.max_new_tokens] for request in given[1]]
+            seconds = self._costs.encode * len(result)
+            if not self._encodes:
+                self._spend(seconds)
+                seconds = 0.0
+        elif what == "compute":
+            prompts, size = given[1].prompts, len(given[1].prompts)
+            tokens = sum(len(one.ids) + sum(map(len, one.choices)) - len(one.choices) for one in prompts)
+            seconds = tokens * GFLOP / self._rate / 1000
+            result = [Answer()] * size
+        self._spend((self._costs.ask + self._costs.plan) * size)
+        self._free[seat.number] = max(self.now, self._free[seat.number]) + seconds
+        number = next(self._numbers)
+        heapq.heappush(self._ending, (self._free[seat.number], number))
+        self._results[number] = result
+        return number
+
+    def first(self, _futures: Sequence[int], *, starting: bool) -> int:  # noqa: ARG002 - the shape of a crew
+        """Wait for what ends first."""
+        at, number = heapq.heappop(self._ending)
+        self.now = max(self.now, at)
+        return number
+
+    def result(self, future: int) -> Any:
+        """Give what was found."""
+        return self._results.pop(future)
+
+    def _spend(self, seconds: float) -> None:
+        self.now += seconds
+        self.busy += seconds
+
+
+def simulate(count: int, prompts: Sequence[Prompt], costs: Costs, rate: float, *, encodes: bool) -> tuple[float, float]:
+    """Give the seconds that ``count`` replicas take from their start on, and the asking process's busy share."""
+    crew = Virtual(count, prompts, costs, rate, encodes=encodes)
+    loading = Loading(FolderSpec("m", Path()), Identity("m", "0" * 64), Settings())
+    requests = [Request((), choices=("A",), max_new_tokens=index) for index in range(len(prompts))]
+    answered = sum(1 for _ in Sweep(crew, loading, requests, []).run())
+    assert answered == len(prompts)
+    return crew.now - START, crew.busy / (crew.now - START)
+
+
+def scale(sample: Sequence[Prompt], costs: Costs, size: int, rate: float) -> None:
+    """Print the table of the simulated runs."""
+    prompts = [
+        replace(prompt, ids=(index, *prompt.ids[1:]))  # all different: nothing is shared
+        for index, prompt in zip(range(size), itertools.cycle(sample), strict=False)
+    ]
+    print(f"\nsimulated: {size} questions, 8 B weights, {rate:.0f} TFLOP/s a replica, times without loading")
+    print(f"{'replicas':>10} {'tokenised by':>13} {'minutes':>9} {'speed-up':>9} {'asking process busy':>20}")
+    alone, _ = simulate(1, prompts, costs, rate, encodes=True)
+    for count, encodes in ((1, True), (8, True), (64, True), (64, False)):
+        seconds, share = simulate(count, prompts, costs, rate, encodes=encodes)
+        who = "replicas" if encodes else "asking one"
+        print(f"{count:10} {who:>13} {seconds / 60:9.1f} {alone / seconds:9.1f} {share:20.0%}")
+
+
+def main() -> None:
+    """Print the measured ratios, the costs, and the simulated table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--questions", type=int, default=200)
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--simulated", type=int, default=194_000)
+    parser.add_argument("--rate", type=float, default=300.0, help="TFLOP/s that a replica reaches (default: 300)")
+    parser.add_argument("--data", type=Path, default=random_model.DATA)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        size = random_model.make_model(Path(name), options.data)
+        spec, settings = parse_spec(name, Path(name)), Settings(device="cpu", dtype="float32", threads=1)
+        identity = identify(spec, settings)
+        model = load_local(spec, identity, settings)
+        requests = make_requests(random_model.questions(options.questions + 5, options.data), "texts", 0)
+        folder = fleets.start({"num_cpus": 3})
+        for count in (1, 2):
+            fleets.open_fleet(count, on_gpu=False).share = {"num_cpus": 1}  # so that both fleets have room
+        spread = {
+            f"ray {count}": fleets.FleetModel(spec, identity, replace(settings, engine="ray", replicas=count))
+            for count in (1, 2)
+        }
+        try:
+            seconds, costs = measure(model, {"local": model, **spread}, requests, options.runs)
+        finally:
+            fleets.close_fleets()
+            ray.shutdown()
+            shutil.rmtree(folder, ignore_errors=True)
+        sample = model.encode(requests)
+    print(f"{size / 1e6:.1f} M random weights, float32, {random_model.machine(1)}, ray {ray.__version__}")
+    for way, taken in seconds.items():
+        print(f"{way:8} {len(requests) / taken:7.2f} questions/s   ratio {seconds['local'] / taken:.2f}")
+    told = ", ".join(f"{what} {getattr(costs, what) * 1000:.3f}" for what in ("encode", "plan", "ask"))
+    print(f"ms a request: {told} (tokenising; planning; the rest of the asking process's CPU time)")
+    scale(sample, costs, options.simulated, options.rate)
+
+
+if __name__ == "__main__":
+    main()
