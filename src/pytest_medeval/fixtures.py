@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,7 +20,7 @@ STATE: pytest.StashKey[Callable[[], MedevalSession]] = pytest.StashKey()
 """Gives the machinery, which starts on first use."""
 
 MESSAGE: pytest.StashKey[dict[str, Any]] = pytest.StashKey()
-"""What an item's evaluation sends to the controller."""
+"""What an item's evaluation sends from a worker to the controller."""
 
 
 @pytest.fixture
@@ -30,14 +31,24 @@ def evaluation(request: pytest.FixtureRequest) -> Evaluation:
     ask = getattr(request, "param", None)
     if not isinstance(ask, Ask):
         pytest.fail("fixture 'evaluation' needs @pytest.mark.medeval(Suite(...)) on the test", pytrace=False)
+    state = request.config.stash[STATE]()
     try:
-        found, message = request.config.stash[STATE]().pull(ask.suite, ask.case, request.node.nodeid)
+        found, message = state.pull(ask.suite, ask.case, request.node.nodeid)
     except MedevalError as mistake:
         pytest.fail(str(mistake), pytrace=False)
-    request.node.stash[MESSAGE] = message
-    scores = [(f"medeval.{name}", value) for name, value in sorted(found.scores.items())]
-    request.node.user_properties += [("medeval.outcome", found.outcome), *scores]
+    if state.worker is None:
+        state.journal.note(message)
+    else:
+        request.node.stash[MESSAGE] = message
+    scores = [(_property(name), value) for name, value in sorted(found.scores.items())]
+    request.node.user_properties += [(_property("outcome"), found.outcome), *scores]
     return found
+
+
+@cache
+def _property(name: str) -> str:
+    """Name a property of a test report; one text for all tests, not one a test."""
+    return f"medeval.{name}"
 
 
 @pytest.fixture

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 STATE: pytest.StashKey[MedevalSession] = pytest.StashKey()
 Outcome: TypeAlias = Literal["passed", "failed", "skipped"]
 NODE_FOLDER = "medeval_folder"
+CROSSING = "medeval-crossing"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -76,7 +77,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     """Tell a worker where to leave what it collected."""
-    node.workerinput[NODE_FOLDER] = str(start(node.config).folder())
+    state = start(node.config)
+    node.workerinput[NODE_FOLDER] = str(state.folder())
+    if not node.config.pluginmanager.hasplugin(CROSSING):
+        node.config.pluginmanager.register(Crossing(state), CROSSING)
 
 
 def start(config: pytest.Config) -> MedevalSession:
@@ -96,6 +100,7 @@ def start(config: pytest.Config) -> MedevalSession:
         worker = getattr(config, "workerinput", None)
         if worker is not None:
             state.work_for(worker[NODE_FOLDER], worker["workerid"], worker["workercount"])
+            config.pluginmanager.register(Crossing(state), CROSSING)
         config.stash[STATE] = state
         config.pluginmanager.register(Running(config, state), "medeval-running")
     return config.stash[STATE]
@@ -206,23 +211,6 @@ class Running:
             if report.when == "teardown":
                 self.config.hook.pytest_runtest_logfinish(**where)
 
-    @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_makereport(
-        self, item: pytest.Item
-    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Let the report of a test carry its evaluation; it crosses from workers with it."""
-        report = yield
-        message = item.stash.get(fixtures.MESSAGE, None)
-        if message is not None and report.when == "setup":
-            report.medeval = message  # type: ignore[attr-defined]  # reports carry any JSON attribute
-        return report
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Keep what a report carries."""
-        message = getattr(report, "medeval", None)
-        if message is not None:
-            self.state.journal.note(message)
-
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """End with the verdict."""
         self.state.summarise(terminalreporter)
@@ -253,6 +241,30 @@ def _end_line(terminal: Any) -> None:
         terminal.currentfspath = None
     elif not terminal.showlongtestinfo:
         terminal.write_line("")
+
+
+class Crossing:
+    """The hooks by which evaluations cross from workers; in one process the fixture hands them over itself."""
+
+    def __init__(self, state: MedevalSession) -> None:
+        self.state = state
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Let the report of a test carry its evaluation; it crosses from workers with it."""
+        report = yield
+        message = item.stash.get(fixtures.MESSAGE, None)
+        if message is not None and report.when == "setup":
+            report.medeval = message  # type: ignore[attr-defined]  # reports carry any JSON attribute
+        return report
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Keep what a report carries."""
+        message = getattr(report, "medeval", None)
+        if message is not None:
+            self.state.journal.note(message)
 
 
 def gate_reports(result: GateResult, outcome: Outcome) -> Iterator[pytest.TestReport]:

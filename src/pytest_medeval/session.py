@@ -256,6 +256,7 @@ class MedevalSession:
         """Compare, judge the gates, and leave what was asked for; nothing when no suite was collected."""
         if not self.journal.suites:
             return []
+        self._engine = None  # all that remains of the evaluations is in the journal, and comparing them takes memory
         from pytest_medeval.outputs import leave
         from pytest_medeval.runs.build import build
         from pytest_medeval.runs.tracks import read_people, with_divergence

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from bisect import bisect_left
 from dataclasses import dataclass
 from functools import cached_property
@@ -44,7 +45,7 @@ class Lines:
 
     @cached_property
     def _newlines(self) -> list[int]:
-        return [at for at, character in enumerate(self.text) if character == "\n"]
+        return [found.start() for found in re.finditer("\n", self.text)]
 
     def line(self, at: int) -> int:
         """Give the 1-based line of a position."""

@@ -74,9 +74,7 @@ def aurc(task: MCQ) -> Measure:
     0.2778
     """
     parts = (f"bins:{RISK_BINS}", "mass:equal", "conf:top")
-    return measure(
-        task, "aurc", partial(_spread, bins=RISK_BINS), _fold_area, *parts, direction=-1, per_case=False
-    )
+    return measure(task, "aurc", _spread_risk, _fold_area, *parts, direction=-1, per_case=False)
 
 
 def wrong_at_high_confidence(task: MCQ) -> Measure:
@@ -129,12 +127,17 @@ def _spread(rows: FloatArray, bins: int) -> FloatArray:
     return total
 
 
-def _parted(total: FloatArray) -> FloatArray:
-    return np.moveaxis(total.reshape(*total.shape[:-1], 3, -1), -2, 0)
+def _spread_risk(rows: FloatArray) -> FloatArray:
+    """Give, for each bin: questions, right ones (n, 2 * bins); what is not summed is not resampled either."""
+    return _spread(rows, RISK_BINS)[..., : 2 * RISK_BINS]
+
+
+def _parted(total: FloatArray, parts: int) -> FloatArray:
+    return np.moveaxis(total.reshape(*total.shape[:-1], parts, -1), -2, 0)
 
 
 def _fold_gaps(total: FloatArray) -> FloatArray:
-    cases, good, sure = _parted(total)
+    cases, good, sure = _parted(total, 3)
     return ratio(np.abs(good - sure).sum(axis=-1), cases.sum(axis=-1))
 
 
@@ -146,7 +149,7 @@ def _fold_area(total: FloatArray) -> FloatArray:
     """
     from scipy.special import digamma
 
-    cases, good, _ = _parted(total)[..., ::-1]
+    cases, good = _parted(total, 2)[..., ::-1]
     wrong = cases - good
     n, e = np.cumsum(cases, axis=-1), np.cumsum(wrong, axis=-1)
     before, failed = n - cases, e - wrong

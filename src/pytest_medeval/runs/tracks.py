@@ -22,12 +22,10 @@ def read_people(record: dict[str, Any], files: Sequence[Path]) -> dict[str, Any]
 
 def with_divergence(run: Run, people: dict[str, Any], settings: Settings) -> Run:
     """Add the divergence of every suite whose replies are free text, and its gate, to a run."""
-    found = divergence(run.record, people, settings.seed, scale=settings.rubric().scale)
-    free = {
-        name: facts
-        for name, facts in found.items()
-        if TASKS.resolve(run.record["suites"][name]["task"]).judged
+    suites = {
+        name: facts for name, facts in run.record["suites"].items() if TASKS.resolve(facts["task"]).judged
     }
+    free = divergence({**run.record, "suites": suites}, people, settings.seed, scale=settings.rubric().scale)
     gates = list(run.gates)
     if settings.divergence == "gate":
         gates += [

@@ -21,6 +21,8 @@ def turned(case: MCQCase, by: int) -> MCQCase:
 
     Each option stands at each place in exactly one of the orders, and so does the right one.
     """
+    if by == 0:
+        return case
     letters, texts = list(case.options), list(case.options.values())
     options = dict(zip(letters, texts[by:] + texts[:by], strict=True))
     return replace(case, options=options, answer=letters[(letters.index(case.answer) - by) % len(letters)])
