@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint types lock clean
+.PHONY: demo test lint types bench lock clean
 
 demo: $(READY)
 	@mkdir -p build
@@ -25,6 +25,10 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	touch $(READY)
+
+# Measure on this machine and write the README's table; ONLY="overhead scoring" for parts, PEERS=1 installs lm-eval.
+bench: $(READY)
+	$(BIN)/python benchmarks $(ONLY) $(if $(PEERS),--peers)
 
 # Resolve the newest versions that pyproject.toml allows and pin them.
 lock:

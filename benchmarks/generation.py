@@ -88,6 +88,8 @@ def main() -> None:
     for way, taken in seconds.items():
         same = sum(replies[way][index] == reply for index, reply in replies["generate_1"].items())
         print(f"{way:12} {tokens / taken:9.0f} {taken / seconds['lean_64']:7.2f}x {same:11d}/{len(tasks)}")
+    batched = min(taken for way, taken in seconds.items() if way.startswith("generate") and way != "generate_1")
+    print(f"best batches: {batched / seconds['lean_64']:.2f}x")
 
 
 if __name__ == "__main__":
