@@ -187,3 +187,20 @@ def test_own_cluster_leaves_nothing_behind(make_model, tmp_path):
     assert list(home.iterdir()) == []
     commands = [file.read_bytes() for file in Path("/proc").glob("[0-9]*/cmdline") if file.exists()]
     assert not [command for command in commands if folder.encode() in command]
+
+
+@pytest.mark.parametrize(
+    ("machines", "count", "on_gpu", "found"),
+    [
+        ([{"CPU": 8.0}], None, False, (1, {"num_cpus": 8})),
+        ([{"CPU": 8.0}, {"CPU": 4.0}, {}], None, False, (2, {"num_cpus": 4})),
+        ([{"CPU": 8.0}, {"CPU": 8.0}], 5, False, (5, {"num_cpus": 2})),
+        ([{"CPU": 8.0, "GPU": 4.0}, {"CPU": 2.0}], None, True, (4, {"num_gpus": 1, "num_cpus": 0})),
+        ([{"CPU": 8.0, "GPU": 4.0}], 2, True, (2, {"num_gpus": 1, "num_cpus": 0})),
+    ],
+)
+def test_places_of_replicas(monkeypatch, machines, count, on_gpu, found):
+    """A replica has a GPU or its share of a machine's CPUs; a machine that gives none is left out, a dead one too."""
+    nodes = [{"Alive": True, "Resources": machine} for machine in machines]
+    monkeypatch.setattr(ray, "nodes", lambda: [*nodes, {"Alive": False, "Resources": {"CPU": 64.0, "GPU": 8.0}}])
+    assert fleet._places(count, on_gpu=on_gpu) == found
