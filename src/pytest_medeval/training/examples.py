@@ -89,6 +89,8 @@ def encode_all(tokenizer: Any, examples: Sequence[Example], schedule: Schedule) 
             rows.append(short)
         else:
             lost += 1  # the prompt alone fills the row: nothing of the reply is left to learn
+    if lost and not rows:
+        raise MedevalError(f"all {lost} prompts have max_tokens = {schedule.max_tokens} tokens or more: none is left")
     return Rows(rows, cut, lost)
 
 

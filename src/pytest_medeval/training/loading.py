@@ -50,7 +50,9 @@ def load_base(recipe: Recipe, folder: Path) -> Any:
         ready: Any = peft.prepare_model_for_kbit_training
         model = ready(model, use_gradient_checkpointing=given.checkpointing)
     elif given.checkpointing:
-        model.gradient_checkpointing_enable()
+        # the name since Transformers 5.23, else the older one
+        enable = getattr(model, "activation_checkpointing_enable", None) or model.gradient_checkpointing_enable
+        enable()
         model.enable_input_require_grads()
     return model
 

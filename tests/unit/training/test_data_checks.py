@@ -178,6 +178,8 @@ def test_what_is_too_long_is_cut_and_counted():
     kept = [token for token in found.rows[0].labels if token != IGNORED]
     assert long.target.startswith(tokenizer.decode(kept).rstrip())
     assert tokenizer.decode([token for token in found.rows[1].labels if token != IGNORED]) == f"pain{END}"
+    with pytest.raises(MedevalError, match="all 2 prompts have max_tokens = 20 tokens or more"):
+        encode_all(tokenizer, [full, full], Schedule(max_tokens=20, overlong="cut"))
     recipe = load_recipe(Path(__file__).parents[3] / "adapters" / "recipes" / "llama-2-7b-dialogue.toml")
     (said,) = warnings_of(recipe, found, encode_all(tokenizer, [short], Schedule(max_tokens=20, overlong="cut")))
     assert re.match(r"2 of 3 training examples are longer than 256 tokens and were cut; 1 of them", said)
