@@ -76,6 +76,11 @@ def read_each(answer: Answer, rubric: Rubric, reply: str = "") -> dict[str, floa
     }
 
 
+def read_check(answer: Answer) -> str | Unread:
+    """Read a judge's check of a reply; any words will do, none too."""
+    return Unread(answer.error) if failed(answer) else spoken(answer).strip()
+
+
 def expected_grade(answer: Answer, grades: Sequence[str]) -> float | Unread:
     """Weigh the grades by their probabilities: sum over g of g * p(g) / sum over g of p(g).
 

@@ -5,21 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from pytest_medeval.errors import MedevalError
-from pytest_medeval.metrics.judging_prompts import LOCAL_DIGITS, fence_code, local_pair_request, local_request
+from pytest_medeval.metrics.judging_prompts import (
+    LOCAL_DIGITS,
+    fence_code,
+    local_check_request,
+    local_pair_request,
+    local_request,
+)
 from pytest_medeval.metrics.rubric import DEFAULT_RUBRIC
 from pytest_medeval.training.examples import Example
 from pytest_medeval.training.recipe import Recipe
 from pytest_medeval.training.world import load_world
 from pytest_medeval.training.world.judged import Judged, judged_replies
-from pytest_medeval.types import Message
 
 SOURCE = "world:judge/train"
+GRADED_EVERY = 2
+"""Of so many replies, one is also graded: grades follow from the check, and are learnt soon."""
 PAIR_EVERY = 6
 """Of so many patients, the two replies of one are also compared, in both orders."""
 
 
 def judge_examples(recipe: Recipe) -> list[Example]:
-    """Make the examples of a judge's recipe: of each reply one grade, by turns, and its facts; and some pairs."""
+    """Make the examples of a judge's recipe: of each reply its check, of some by turns one grade, and some pairs."""
     if recipe.data.train != SOURCE:
         raise MedevalError(
             f"{recipe.file}: [data] train is {recipe.data.train!r}; accepted for a judge: {SOURCE}"
@@ -28,8 +35,8 @@ def judge_examples(recipe: Recipe) -> list[Example]:
     pairs = judged_replies(world, "train", recipe.data.count, recipe.seed)
     single = [one for pair in pairs for one in pair]
     return [
-        *_by_turns(graded(single, recipe.seed)),
         *checked(single, recipe.seed),
+        *_by_turns(graded(single[::GRADED_EVERY], recipe.seed)),
         *compared(pairs[::PAIR_EVERY], recipe.seed),
     ]
 
@@ -43,29 +50,28 @@ def _by_turns(examples: Iterable[Example]) -> Iterator[Example]:
             yield example
 
 
+def checked(replies: Sequence[Judged], seed: int) -> Iterator[Example]:
+    """Ask what each reply says and lacks: what its grades are made of."""
+    for one in replies:
+        code = fence_code(seed, one.id, [one.input, one.reference, one.reply], digits=LOCAL_DIGITS)
+        request = local_check_request(one.input, one.reference, one.reply, code=code)
+        yield Example(request.messages, check_of(one))
+
+
+def check_of(one: Judged) -> str:
+    """Write the check that a judge who misses nothing would write."""
+    return "\n".join(f"{name} {value}" for name, value in one.facts.items())
+
+
 def graded(replies: Sequence[Judged], seed: int) -> Iterator[Example]:
-    """Ask for each grade of each reply."""
+    """Ask for each grade of each reply, after its check."""
     for one in replies:
         code = fence_code(seed, one.id, [one.input, one.reference, one.reply], digits=LOCAL_DIGITS)
         for dimension in DEFAULT_RUBRIC.dimensions:
-            request = local_request(dimension, one.input, one.reference, one.reply, code=code)
+            request = local_request(
+                dimension, one.input, one.reference, one.reply, check_of(one), code=code
+            )
             yield Example(request.messages, str(one.grades[dimension.name]))
-
-
-def checked(replies: Sequence[Judged], seed: int) -> Iterator[Example]:
-    """Ask for the facts of each reply in the frame of the grading prompts: what the grades are made of.
-
-    Grades alone teach next to nothing: one digit a prompt, and most digits are guessed right by the dimension.
-    """
-    first = DEFAULT_RUBRIC.dimensions[0]
-    for one in replies:
-        code = fence_code(seed, one.id, [one.input, one.reference, one.reply], digits=LOCAL_DIGITS)
-        system, user = local_request(first, one.input, one.reference, one.reply, code=code).messages
-        frame, _, _ = user.content.rpartition(f"Grade its {first.name}:")
-        yield Example(
-            (system, Message("user", f"{frame}Check {', '.join(one.facts)}.")),
-            "\n".join(f"{name} {value}" for name, value in one.facts.items()),
-        )
 
 
 def compared(pairs: Sequence[tuple[Judged, Judged]], seed: int) -> Iterator[Example]:
@@ -75,6 +81,7 @@ def compared(pairs: Sequence[tuple[Judged, Judged]], seed: int) -> Iterator[Exam
         if sum(first.grades.values()) == sum(second.grades.values()):
             continue
         code = fence_code(seed, first.id, [first.input, first.reply, second.reply], digits=LOCAL_DIGITS)
-        for texts, better in (((first.reply, second.reply), "A"), ((second.reply, first.reply), "B")):
-            request = local_pair_request(first.input, first.reference, *texts, code=code)
+        for two, better in (((first, second), "A"), ((second, first), "B")):
+            replies, checks = [one.reply for one in two], [check_of(one) for one in two]
+            request = local_pair_request(first.input, first.reference, replies, checks, code=code)
             yield Example(request.messages, better)

@@ -56,10 +56,14 @@ def honest(request: Request) -> str:
     )
 
 
-def local_judge(grade: Callable[[str], float]) -> FakeModel:
+def local_judge(
+    grade: Callable[[str], float], check: Callable[[str], str] = lambda _: "all there"
+) -> FakeModel:
     """Make a local judge, whose probability lies on the two grades around the one wanted."""
 
     def script(request: Request) -> Answer:
+        if not request.choices:
+            return Answer(check(request.messages[1].content))
         if request.choices == ("A", "B"):
             return Answer(finish="choice", logprobs=(-1.0, -2.0))
         wanted = grade(request.messages[1].content)
@@ -82,15 +86,40 @@ def test_a_server_is_asked_once_a_reply():
 
 
 def test_a_local_judge_gives_expected_grades():
-    """One request a dimension; the grade is the mean under the probabilities of the offered ones."""
+    """One check, then one request a dimension; the grade is the mean under the probabilities of the offered ones."""
     judge = local_judge(lambda text: 3.25 if "Grade its accuracy" in text else 5.0)
     run = judge_cases(judge, [case(1, baseline=None)])
     grades = run.cases[0].replies["candidate"].grades
     assert grades["accuracy"] == pytest.approx(3.25)
     assert grades["relevance"] == pytest.approx(5.0)
-    assert (run.style, len(judge.asked)) == ("grades", 4)
-    assert {request.choices for request in judge.asked} == {("1", "2", "3", "4", "5")}
+    assert (run.style, len(judge.asked)) == ("grades", 5)
+    check, *rest = judge.asked
+    assert (check.choices, {request.choices for request in rest}) == ((), {("1", "2", "3", "4", "5")})
     assert run.cases[0].preference is None
+
+
+def test_a_local_judge_reads_its_own_check_before_it_grades():
+    """What it wrote of a reply stands in the prompt of each grade, and of the comparison."""
+    judge = local_judge(lambda _: 4.0, check=lambda text: f"seen {len(text)}")
+    judge_cases(judge, [case(1)])
+    written = {
+        f"Your check of it:\nseen {len(request.messages[-1].content)}\n"
+        for request in judge.asked
+        if not request.choices
+    }
+    assert len(written) == 2
+    for request in judge.asked:
+        count = sum(text in request.messages[-1].content for text in written)
+        assert count == {(): 0, ("A", "B"): 2}.get(request.choices, 1)
+
+
+def test_without_a_check_there_is_no_grade():
+    """A judge that could not be asked for its check is not asked for grades; the reason is kept."""
+    judge = FakeModel(lambda _: Answer(finish="error", error="out of memory"), name="adapters/judge")
+    run = judge_cases(judge, [case(1, baseline=None)])
+    said = run.cases[0].replies["candidate"]
+    assert {one.reason for one in said.unjudged.values()} == {"out of memory"}
+    assert (set(said.unjudged), len(judge.asked)) == (set(NAMES), 1)
 
 
 def test_prompts_are_blind():

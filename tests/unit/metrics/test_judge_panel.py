@@ -122,7 +122,7 @@ def test_the_signature_names_rubric_prompts_and_judges():
     """Another rubric or another judge gives another signature."""
     signature = judge_metrics(RUBRIC, [ONE])[0].signature
     assert signature.startswith(
-        f"judge.accuracy|prompt:1|rubric:{RUBRIC.digest[:8]}|judges:oneoneon:json:11111111|"
+        f"judge.accuracy|prompt:2|rubric:{RUBRIC.digest[:8]}|judges:oneoneon:json:11111111|"
     )
     assert judge_metrics(RUBRIC, [TWO])[0].signature != signature
     other = Rubric("two", RUBRIC.dimensions, high=6)

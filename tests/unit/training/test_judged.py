@@ -7,9 +7,15 @@ from pathlib import Path
 import pytest
 
 from pytest_medeval.errors import MedevalError
-from pytest_medeval.metrics.judging_prompts import LOCAL_DIGITS, fence_code, local_request
+from pytest_medeval.metrics.judging_prompts import (
+    CHECKED,
+    LOCAL_DIGITS,
+    fence_code,
+    local_check_request,
+    local_request,
+)
 from pytest_medeval.metrics.rubric import DEFAULT_RUBRIC
-from pytest_medeval.training.judging import checked, compared, graded, judge_examples
+from pytest_medeval.training.judging import check_of, checked, compared, graded, judge_examples
 from pytest_medeval.training.recipe import load_recipe
 from pytest_medeval.training.world import load_world
 from pytest_medeval.training.world.judged import WAYS, judged_replies
@@ -83,20 +89,21 @@ def test_a_judge_is_trained_on_the_prompts_of_track_b(pairs):
     examples = list(graded([one], 7))
     code = fence_code(7, one.id, [one.input, one.reference, one.reply], digits=LOCAL_DIGITS)
     for example, dimension in zip(examples, DEFAULT_RUBRIC.dimensions, strict=True):
-        request = local_request(dimension, one.input, one.reference, one.reply, code=code)
+        request = local_request(
+            dimension, one.input, one.reference, one.reply, check_of(one), code=code
+        )
         assert example.messages == request.messages
         assert example.target == str(one.grades[dimension.name])
 
 
-def test_facts_are_asked_in_the_frame_of_the_grades(pairs):
-    """The prompt is that of a grade up to its question; the answer names each fact once."""
+def test_checks_are_asked_as_track_b_asks_them(pairs):
+    """The prompt is that of a local judge's check; the answer names each point that it asks for, in its order."""
     one = replies(pairs, "contradicted")[0]
     (example,) = checked([one], 7)
-    grade = next(graded([one], 7))
-    frame = grade.messages[1].content.partition("Grade its accuracy:")[0]
-    assert example.messages[1].content.startswith(frame)
+    code = fence_code(7, one.id, [one.input, one.reference, one.reply], digits=LOCAL_DIGITS)
+    assert example.messages == local_check_request(one.input, one.reference, one.reply, code=code).messages
     told = dict(line.split() for line in example.target.splitlines())
-    assert told == one.facts
+    assert (told, tuple(told)) == (one.facts, CHECKED)
     assert (told["against"], told["disease"], told["test"]) == ("yes", "no", "no")
 
 
