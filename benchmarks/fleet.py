@@ -1,12 +1,14 @@
 """Ray with 1 and 2 replicas against one process, and what the measured costs mean for 1, 8 and 64 replicas.
 
 Needs ``pip install 'pytest-medeval[ray]'``. The model is random (no download); the ways run in turn, each replica and
-the local process on one thread, and their answers must be equal to the last bit. The speed-up of two replicas is that
-of the free cores: pinned to one core, the ratios show what Ray costs.
+the local process on one thread, and their answers must be equal to the last bit. By the wall clock two replicas gain
+what free cores there are; ``--clock cpu`` adds up the seconds of all processes, which tells what Ray costs even on a
+busy machine.
 
-The second part runs the scheduler itself, with its own planning, over replicas that compute in virtual time:
-tokenising, planning and the asking process's work a request are the costs just measured; a token of an 8 B model is
-16 GFLOP at ``--rate``. Usage: ``python benchmarks/fleet.py [--questions 200] [--runs 5] [--simulated 194000]``.
+The second part measures how fast the asking process can be: through Ray, to a replica that computes nothing. The third
+runs the scheduler itself, with its own planning, over replicas that compute in virtual time: tokenising and asking cost
+what was just measured, a token of an 8 B model is 16 GFLOP at ``--rate``. Usage: ``python benchmarks/fleet.py
+[--questions 200] [--runs 5] [--clock wall] [--simulated 194000]``.
 """
 
 from __future__ import annotations
@@ -14,12 +16,14 @@ from __future__ import annotations
 import argparse
 import heapq
 import itertools
+import os
 import shutil
 import statistics
 import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,56 +34,105 @@ from choices import make_requests
 from pytest_medeval.models import Settings, parse_spec
 from pytest_medeval.models import fleet as fleets
 from pytest_medeval.models.base import Identity
+from pytest_medeval.models.dispatch import Order
 from pytest_medeval.models.identity import identify
-from pytest_medeval.models.local import LocalModel, load_local
+from pytest_medeval.models.local import load_local
 from pytest_medeval.models.replica import Loading, Opened
 from pytest_medeval.models.spec import FolderSpec
 from pytest_medeval.models.sweep import Seat, Sweep
-from pytest_medeval.models.units import Budget, Limits, Prompt, plan
+from pytest_medeval.models.units import Budget, Limits, Prompt
 from pytest_medeval.types import Answer, Request
 
 GFLOP = 16.0
 """Of one token of a model of 8 B weights."""
+NOBODY = Loading(FolderSpec("m", Path()), Identity("m", "0" * 64), Settings())
 START = 60.0
 """Seconds until a replica has its place, its libraries and 16 GB of weights: an assumption, not measured here."""
 
 
+LIMITS = Limits(Budget(16384, 256, 1 << 22), 8192)
+"""Of the replicas that compute nothing, or in virtual time: those of a GPU."""
+
+
 @dataclass(frozen=True)
 class Costs:
-    """Seconds a request: of a replica's tokeniser, of planning, of the asking process beside planning."""
+    """Seconds a request: of a replica's tokeniser, and of all that the asking process does."""
 
     encode: float
-    plan: float
     ask: float
 
 
-def measure(
-    model: LocalModel, ways: dict[str, Any], requests: list[Request], runs: int
-) -> tuple[dict[str, float], Costs]:
-    """Time the ways in turn, check that they agree, and take the asking process's own seconds apart."""
-    found: dict[str, list[Answer]] = {}
-    used: list[float] = []
+class Hollow:
+    """A replica that has every answer at once."""
 
-    def run(name: str) -> None:
+    def __init__(self, prompts: Sequence[Prompt]) -> None:
+        self._prompts = prompts
+
+    def where(self) -> tuple[str, int]:
+        """Give some place."""
+        return "here", os.getpid()
+
+    def open(self, _loading: Loading, _digests: object) -> Opened:
+        """Have any model."""
+        return Opened(LIMITS, ())
+
+    def encode(self, _loading: Loading, requests: Sequence[Request]) -> list[Prompt]:
+        """Give tokens of the right number."""
+        return [self._prompts[request.max_new_tokens % len(self._prompts)] for request in requests]
+
+    def compute(self, _loading: Loading, order: Order) -> list[Answer]:
+        """Give answers of the right size."""
+        return [Answer("", "choice", (-1.0,) * 4, (3,) * 4, "0" * 64, len(one.ids)) for one in order.prompts]
+
+    def rest(self, _loading: Loading) -> None:
+        """Keep nothing."""
+
+
+class HollowFleet(fleets.Fleet):
+    """A fleet of replicas that compute nothing."""
+
+    def __init__(self, prompts: Sequence[Prompt]) -> None:
+        super().__init__(1)
+        self._prompts = prompts
+
+    def fill(self, seat: Seat) -> Any:
+        """Start one."""
+        seat.actor, seat.ready = ray.remote(Hollow).options(num_cpus=1).remote(self._prompts), {}
+        return self.ask(seat, "where")
+
+
+def measure_asking(prompts: Sequence[Prompt], messages: Request, count: int) -> float:
+    """Give the CPU seconds a request of the asking process: planning, pickling, Ray, taking in."""
+    requests = [replace(messages, max_new_tokens=index) for index in range(count)]
+    crew = HollowFleet(prompts)
+    for size in (1, count):  # the first one starts the replica
         before = time.process_time()
-        found[name] = ways[name].answer(requests)
-        if name == "ray 1":
-            used.append(time.process_time() - before)
+        assert sum(1 for _ in Sweep(crew, NOBODY, requests[:size], []).run()) == size
+    spent = time.process_time() - before
+    crew.close()
+    return spent / count
 
-    for name in ways:
-        run(name)  # loads the model
-    used.clear()
-    seconds = random_model.alternate(runs, **{name: lambda name=name: run(name) for name in ways})
+
+def measure(ways: dict[str, Any], requests: list[Request], runs: int, clock: str) -> dict[str, float]:
+    """Time the ways in turn, and check that they agree; give the median seconds of each."""
+    found = {name: way.answer(requests) for name, way in ways.items()}  # loads the model
     assert all(answers == found["local"] for answers in found.values()), "the engines differ"
-    prompts = model.encode(requests)
-    apart = random_model.alternate(
-        runs,
-        encode=lambda: model.encode(requests),
-        plan=lambda: plan(requests, prompts, model.limits),
-    )
-    count = len(requests)
-    planning = apart["plan"] / count
-    return seconds, Costs(apart["encode"] / count, planning, statistics.median(used) / count - planning)
+    if clock == "wall":
+        return random_model.alternate(runs, **{name: partial(way.answer, requests) for name, way in ways.items()})
+    taken: dict[str, list[float]] = {name: [] for name in ways}
+    for _, (name, way) in itertools.product(range(runs), ways.items()):
+        before = _cpu()
+        way.answer(requests)
+        taken[name].append(_cpu() - before)
+    return {name: statistics.median(seconds) for name, seconds in taken.items()}
+
+
+def _cpu() -> float:
+    """Give the CPU seconds of this process and of all replicas (Linux)."""
+    seats = [seat for count in (1, 2) for seat in fleets.open_fleet(count, on_gpu=False).seats]
+    fields = [Path(f"/proc/{seat.pid}/stat").read_text().rpartition(")")[2].split() for seat in seats]
+    ticks = sum(int(one[11]) + int(one[12]) for one in fields)
+    return time.process_time() + ticks / os.sysconf("SC_CLK_TCK")
 
 
 class Virtual:
@@ -105,7 +158,7 @@ class Virtual:
         if what == "where":
             result = ("", seat.number)
         elif what == "open":
-            result = Opened(Limits(Budget(16384, 256, 1 << 22), 8192), ())
+            result = Opened(LIMITS, ())
         elif what == "encode":
             result = [self._prompts[request.max_new_tokens] for request in given[1]]
             seconds = self._costs.encode * len(result)
@@ -117,7 +170,7 @@ class Virtual:
             tokens = sum(len(one.ids) + sum(map(len, one.choices)) - len(one.choices) for one in prompts)
             seconds = tokens * GFLOP / self._rate / 1000
             result = [Answer()] * size
-        self._spend((self._costs.ask + self._costs.plan) * size)
+        self._spend(self._costs.ask * size)
         self._free[seat.number] = max(self.now, self._free[seat.number]) + seconds
         number = next(self._numbers)
         heapq.heappush(self._ending, (self._free[seat.number], number))
@@ -142,9 +195,8 @@ class Virtual:
 def simulate(count: int, prompts: Sequence[Prompt], costs: Costs, rate: float, *, encodes: bool) -> tuple[float, float]:
     """Give the seconds that ``count`` replicas take from their start on, and the asking process's busy share."""
     crew = Virtual(count, prompts, costs, rate, encodes=encodes)
-    loading = Loading(FolderSpec("m", Path()), Identity("m", "0" * 64), Settings())
     requests = [Request((), choices=("A",), max_new_tokens=index) for index in range(len(prompts))]
-    answered = sum(1 for _ in Sweep(crew, loading, requests, []).run())
+    answered = sum(1 for _ in Sweep(crew, NOBODY, requests, []).run())
     assert answered == len(prompts)
     return crew.now - START, crew.busy / (crew.now - START)
 
@@ -169,6 +221,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--questions", type=int, default=200)
     parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--clock", choices=("wall", "cpu"), default="wall")
     parser.add_argument("--simulated", type=int, default=194_000)
     parser.add_argument("--rate", type=float, default=300.0, help="TFLOP/s that a replica reaches (default: 300)")
     parser.add_argument("--data", type=Path, default=random_model.DATA)
@@ -187,17 +240,20 @@ def main() -> None:
             for count in (1, 2)
         }
         try:
-            seconds, costs = measure(model, {"local": model, **spread}, requests, options.runs)
+            seconds = measure({"local": model, **spread}, requests, options.runs, options.clock)
+            sample = model.encode(requests)
+            encode = random_model.alternate(options.runs, encode=lambda: model.encode(requests))["encode"]
+            ask = measure_asking(sample, requests[0], options.simulated // 4)
         finally:
             fleets.close_fleets()
             ray.shutdown()
             shutil.rmtree(folder, ignore_errors=True)
-        sample = model.encode(requests)
+    costs = Costs(encode / len(requests), ask)
     print(f"{size / 1e6:.1f} M random weights, float32, {random_model.machine(1)}, ray {ray.__version__}")
     for way, taken in seconds.items():
-        print(f"{way:8} {len(requests) / taken:7.2f} questions/s   ratio {seconds['local'] / taken:.2f}")
-    told = ", ".join(f"{what} {getattr(costs, what) * 1000:.3f}" for what in ("encode", "plan", "ask"))
-    print(f"ms a request: {told} (tokenising; planning; the rest of the asking process's CPU time)")
+        ratio = seconds["local"] / taken
+        print(f"{way:8} {len(requests) / taken:7.2f} questions a second ({options.clock})   ratio {ratio:.2f}")
+    print(f"ms of CPU a request: tokenising {costs.encode * 1000:.3f}, asking {costs.ask * 1000:.3f}")
     scale(sample, costs, options.simulated, options.rate)
 
 

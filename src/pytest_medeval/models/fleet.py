@@ -98,7 +98,8 @@ class Fleet:
         except RayTaskError as error:
             raise error.cause from None
         except RayError as error:
-            raise ReplicaDiedError(str(error).strip().splitlines()[0]) from None
+            lines = str(error).strip().splitlines()
+            raise ReplicaDiedError(lines[-1 if "creation task" in lines[0] else 0].strip()) from None
 
     def close(self) -> None:
         """End all replicas, and the cluster if it was started here."""
