@@ -6,8 +6,9 @@ from pytest_medeval.tasks.mcq import MCQ, MCQCase
 from pytest_medeval.types import Answer, Source
 
 TASK = MCQ()
+OPTIONS = {"A": "w", "B": "x", "C": "y", "D": "z"}
 CASES = [
-    MCQCase(id=str(n), source=Source("made"), question="?", options=dict(zip("ABCD", "wxyz", strict=True)), answer=right)
+    MCQCase(id=str(n), source=Source("made"), question="?", options=OPTIONS, answer=right)
     for n, right in enumerate("ABCDA")
 ]
 ANSWERS = [
