@@ -43,7 +43,8 @@ def _lines(recipe: Recipe, out: Path, entry: Mapping[str, Any]) -> Iterator[str]
     yield ""
     yield from _table(_settings(recipe))
     if (out / CURVE).is_file():
-        yield f"![loss and learning rate{', reward' if recipe.ppo.questions else ''}]({CURVE})"
+        shown = "reward of sampled replies" if recipe.ppo.questions else "loss and learning rate"
+        yield f"![{shown}]({CURVE})"
         yield ""
     yield "## Run"
     yield ""

@@ -12,7 +12,7 @@ from typing import Any
 
 from pytest_medeval.errors import MedevalError
 from pytest_medeval.models.fingerprint import fingerprint_weights
-from pytest_medeval.training import card, provenance
+from pytest_medeval.training import card, curve, provenance
 from pytest_medeval.training.checkpoints import drop_checkpoints, open_checkpoints
 from pytest_medeval.training.checks import check_targets
 from pytest_medeval.training.data import digest, task_cases
@@ -56,7 +56,9 @@ def train_lora(recipe: Recipe, out: Path, *, resume: bool = False) -> dict[str, 
     first = out / SUPERVISED
     alone = replace(recipe, name=f"{recipe.name}: supervised stage", ppo=Ppo(), merge=False)
     if not (resume and finished(alone, first)):
-        card.write(alone, first, supervise(alone, first, resume=resume))
+        entry = supervise(alone, first, resume=resume)
+        curve.draw(first)
+        card.write(alone, first, entry)
     return reinforce(recipe, first, out)
 
 

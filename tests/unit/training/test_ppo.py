@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +14,7 @@ pytest.importorskip("peft", reason="training needs the extra 'train'")
 import torch
 
 from pytest_medeval.errors import MedevalError
+from pytest_medeval.models.adapter import prove_adapter
 from pytest_medeval.models.fingerprint import fingerprint_weights
 from pytest_medeval.tasks import TASKS
 from pytest_medeval.training.__main__ import main
@@ -36,6 +39,8 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning"),
     pytest.mark.filterwarnings("ignore:Could not find a config file:UserWarning"),
 ]
+
+ROOT = Path(__file__).parents[3]
 
 
 def row(*values):
@@ -204,7 +209,7 @@ def test_both_stages_are_kept_with_their_cards(rewarded):
     assert (entry["steps"], entry["questions"], entry["replies"]) == (4, 6, 24)
     card = (rewarded / "CARD.md").read_text(encoding="utf-8")
     assert "| PPO clip | 0.2 |" in card
-    assert "![loss and learning rate, reward](curve.png)" in card
+    assert "![reward of sampled replies](curve.png)" in card
     config = json.loads((rewarded / "sft" / "adapter_config.json").read_text(encoding="utf-8"))
     assert config["base_model_name_or_path"] == "../../../fixtures/toy-base"
 
@@ -247,3 +252,15 @@ def test_too_few_questions_are_an_error(rewarded):
     recipe = load_recipe(file)
     with pytest.raises(MedevalError, match=r"\[ppo\] questions is 60, but its data leave 8 to ask"):
         questions(recipe, asked_task(recipe))
+
+
+def test_the_shipped_adapter_is_the_one_its_card_tells_of():
+    """Its recipe, its supervised stage and its base are those of its provenance; it is proved to be applied."""
+    folder = ROOT / "adapters" / "tiny-mcq-ppo"
+    entry = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
+    assert entry["recipe_sha256"] == hashlib.sha256((folder / "recipe.toml").read_bytes()).hexdigest()
+    assert entry["supervised_fingerprint"] == fingerprint_weights(folder / "sft")
+    assert entry["base_fingerprint"] == fingerprint_weights(ROOT / "fixtures" / "tiny-base")
+    assert fingerprint_weights(folder) in (folder / "CARD.md").read_text(encoding="utf-8")
+    prove_adapter(folder, ROOT / "fixtures" / "tiny-base")
+    prove_adapter(folder / "sft", ROOT / "fixtures" / "tiny-base")
