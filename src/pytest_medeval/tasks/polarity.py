@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from pytest_medeval.errors import MedevalError
@@ -45,7 +45,8 @@ class Polarity:
     """Options of a polarity suite.
 
     ``synonyms``: a TOML file that replaces the shipped table of finding groups; ``costs``: a TOML file that replaces
-    the costs of wrong labels in the metric ``cost``. Both are found from the folder in which pytest runs.
+    the costs of wrong labels in the metric ``cost``. Both are found beside the suite, else from the folder in which
+    pytest runs.
     """
 
     name: ClassVar[str] = "polarity"
@@ -72,8 +73,8 @@ class Polarity:
         "missing",
         "cost",
     )
-    synonyms: str | None = None
-    costs: str | None = None
+    synonyms: str | None = field(default=None, metadata={"file": True})
+    costs: str | None = field(default=None, metadata={"file": True})
     max_new_tokens: int = 256
 
     def case(self, record: Record) -> PolarityCase:

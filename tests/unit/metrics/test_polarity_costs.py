@@ -11,7 +11,9 @@ from pytest_medeval.errors import MedevalError
 from pytest_medeval.metrics import metrics_for, polarity_costs
 from pytest_medeval.metrics.polarity import COSTS
 from pytest_medeval.metrics.polarity_costs import load_costs
+from pytest_medeval.suite import Suite, make_task
 from pytest_medeval.tasks.polarity import Polarity
+from pytest_medeval.types import Source
 
 SHOWN = "\n".join(
     line.strip() for line in (polarity_costs.__doc__ or "").split("::")[1].split("These")[0].splitlines()
@@ -93,3 +95,15 @@ def test_costs_that_are_all_zero_say_nothing(tmp_path):
     )
     with pytest.raises(MedevalError, match="every cost is 0"):
         load_costs(path)
+
+
+def test_a_suites_own_files_lie_beside_it(tmp_path, monkeypatch):
+    """A relative path starts at the suite's file, wherever pytest runs."""
+    (tmp_path / "suites").mkdir()
+    for name in ("costs.toml", "words.toml"):
+        (tmp_path / "suites" / name).write_text("", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    suite = Suite(task="polarity", cases="x.jsonl", costs="costs.toml", synonyms="words.toml")
+    suite.source = Source(str(tmp_path / "suites" / "test_x.py"), 3)
+    task = make_task(suite)
+    assert (task.costs, task.synonyms) == ("suites/costs.toml", "suites/words.toml")
