@@ -30,8 +30,13 @@ LOCAL_DIGITS = 4
 JSON_DIGITS = 16
 """Hex digits of the fence's code; a tiny model must not drown in them."""
 
-CHECKED = ("disease", "test", "treatment", "advice", "topic", "against", "wrong", "asides")
-"""What a local judge checks before it grades: whether four things are there, and what is wrong with the rest."""
+CHECKED = (
+    *("expected", "named"),
+    *("disease", "test", "treatment", "advice"),
+    *("topic", "against", "wrong", "asides"),
+)
+"""What a local judge checks before it grades: the disease that a good reply names and the one that this reply names,
+whether four things are there, and what is wrong with the rest."""
 
 _LOCAL_SYSTEM = "You grade a doctor's reply to a patient."
 _CHECK_TOKENS = 128

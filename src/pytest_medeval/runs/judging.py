@@ -128,7 +128,7 @@ def ask_judges(
         )
         for spec, judge in zip(plan.specs, judges, strict=True)
     ]
-    standings = [_standing(judge, plan, seed) for judge in judges]
+    standings = [standing_of(judge, plan, seed) for judge in judges]
     cases = {(case.suite, case.id): case for case in combine(runs)}
     for entry in entries:
         case = cases.get((entry["suite"], entry["id"]))
@@ -140,19 +140,22 @@ def ask_judges(
 
 
 def _questions(entries: Sequence[Mapping[str, Any]], plan: JudgePlan) -> int:
-    """Count the questions that a judge of one dimension a time is asked; equal ones are asked once, so at most."""
+    """Count the questions that a judge of one dimension a time is asked; equal ones are asked once, so at most.
+
+    Of each reply a check, a grade a dimension, and its share of the two comparisons.
+    """
     share = min(1.0, plan.sample / len(entries)) if plan.sample else 1.0
     return round(
         share
         * sum(
-            (len(plan.rubric.names) + 1) * sum(role in entry for role in ("candidate", "baseline"))
+            (len(plan.rubric.names) + 2) * sum(role in entry for role in ("candidate", "baseline"))
             for entry in entries
         )
     )
 
 
-def _standing(judge: Model, plan: JudgePlan, seed: int) -> dict[str, Any]:
-    """Let a judge grade the labelled replies, and measure how far it agrees with the labels."""
+def standing_of(judge: Model, plan: JudgePlan, seed: int) -> dict[str, Any]:
+    """Let a judge grade the labelled replies, and measure how far it agrees with the labels: dimension -> data."""
     if plan.labels is None:
         return {}
     people = read_ratings(plan.labels, name="labels", scale=plan.rubric.scale)

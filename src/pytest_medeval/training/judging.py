@@ -16,10 +16,12 @@ from pytest_medeval.metrics.rubric import DEFAULT_RUBRIC
 from pytest_medeval.training.examples import Example
 from pytest_medeval.training.recipe import Recipe
 from pytest_medeval.training.world import load_world
-from pytest_medeval.training.world.judged import Judged, judged_replies
+from pytest_medeval.training.world.judged import WAYS, Judged, judged_replies
 
 SOURCE = "world:judge/train"
-GRADED_EVERY = 2
+HARD = ("wrong_disease", "wrong_disease")
+"""Drawn more often than among the labels: all else is learnt from fewer examples."""
+GRADED_EVERY = 3
 """Of so many replies, one is also graded: grades follow from the check, and are learnt soon."""
 PAIR_EVERY = 6
 """Of so many patients, the two replies of one are also compared, in both orders."""
@@ -32,7 +34,7 @@ def judge_examples(recipe: Recipe) -> list[Example]:
             f"{recipe.file}: [data] train is {recipe.data.train!r}; accepted for a judge: {SOURCE}"
         )
     world = load_world(recipe.path(recipe.data.world))
-    pairs = judged_replies(world, "train", recipe.data.count, recipe.seed)
+    pairs = judged_replies(world, "train", recipe.data.count, recipe.seed, WAYS + HARD)
     single = [one for pair in pairs for one in pair]
     return [
         *checked(single, recipe.seed),
@@ -59,8 +61,13 @@ def checked(replies: Sequence[Judged], seed: int) -> Iterator[Example]:
 
 
 def check_of(one: Judged) -> str:
-    """Write the check that a judge who misses nothing would write."""
-    return "\n".join(f"{name} {value}" for name, value in one.facts.items())
+    """Write the check that a judge who misses nothing would write.
+
+    The two diseases stand first: copied side by side they can be compared, which a model of this size does not
+    learn to do across a prompt.
+    """
+    lines = {"expected": one.disease, "named": one.named, **one.facts}
+    return "\n".join(f"{name} {value}" for name, value in lines.items())
 
 
 def graded(replies: Sequence[Judged], seed: int) -> Iterator[Example]:

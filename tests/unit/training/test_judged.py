@@ -102,9 +102,20 @@ def test_checks_are_asked_as_track_b_asks_them(pairs):
     (example,) = checked([one], 7)
     code = fence_code(7, one.id, [one.input, one.reference, one.reply], digits=LOCAL_DIGITS)
     assert example.messages == local_check_request(one.input, one.reference, one.reply, code=code).messages
-    told = dict(line.split() for line in example.target.splitlines())
-    assert (told, tuple(told)) == (one.facts, CHECKED)
+    told = dict(line.split(" ", 1) for line in example.target.splitlines())
+    assert tuple(told) == CHECKED
+    assert told == {"expected": one.disease, "named": one.named, **one.facts}
     assert (told["against"], told["disease"], told["test"]) == ("yes", "no", "no")
+
+
+def test_the_named_disease_is_the_one_in_the_reply(pairs):
+    """It is the patient's unless the reply is about another one, or about none."""
+    for one in (one for pair in pairs for one in pair):
+        assert one.named == "none" or one.named.lower() in one.reply.lower()
+        if one.way == "wrong_disease":
+            assert one.named not in {"none", one.disease}
+        if one.facts["disease"] == "yes":
+            assert one.named == one.disease
 
 
 def test_facts_agree_with_grades(pairs):

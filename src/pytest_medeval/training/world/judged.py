@@ -6,7 +6,7 @@ the rules in ``_grades``, and from nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import TypeAlias
@@ -30,6 +30,7 @@ WAYS = (
     "off_topic",
 )
 """What is done to a good reply; drawn evenly, ``missing`` twice as often because it has the most forms."""
+NONE = "none"
 DENIALS = (
     "But I am sure that it is not {disease}, and {test} is not needed.",
     "However, this cannot be {disease}, so you need no {bare}.",
@@ -51,34 +52,49 @@ class Judged:
     grades: Mapping[str, int]
     facts: Mapping[str, str]
     specialty: str
+    disease: str
+    """The patient's."""
+    named: str
+    """The disease that the reply speaks of, ``none`` where it speaks of none as the patient's."""
 
 
 Pair: TypeAlias = tuple[Judged, Judged]
 
 
-def judged_replies(world: World, part: Part, patients: int, seed: int) -> list[Pair]:
+def judged_replies(
+    world: World, part: Part, patients: int, seed: int, ways: Sequence[str] = WAYS
+) -> list[Pair]:
     """Make two replies with known grades to each patient drawn from one part."""
     rng = Random(f"{seed}/judged/{part}")
     told = tuple(core for core in cores(world, part) if core.told)
     drawn = enumerate(draw(rng, told, patients), 1)
-    return [_two(rng, world, core, f"{core.disease.id}-{number:04d}") for number, core in drawn]
+    return [_two(rng, world, core, f"{core.disease.id}-{number:04d}", ways) for number, core in drawn]
 
 
-def _two(rng: Random, world: World, core: Core, name: str) -> Pair:
+def _two(rng: Random, world: World, core: Core, name: str, ways: Sequence[str]) -> Pair:
     asked, reference = dialogue.message(rng, core), dialogue.reply(rng, core)
 
     def one(letter: str) -> Judged:
-        reply, way, asides = spoil(rng, world, core)
-        grades = _grades(core.disease, reply, way, asides)
-        facts = facts_of(core.disease, reply, way, asides)
-        return Judged(f"{name}{letter}", asked, reference, reply, way, grades, facts, core.disease.specialty)
+        reply, way, asides = spoil(rng, world, core, ways)
+        return Judged(
+            f"{name}{letter}",
+            asked,
+            reference,
+            reply,
+            way,
+            _grades(core.disease, reply, way, asides),
+            facts_of(core.disease, reply, way, asides),
+            core.disease.specialty,
+            core.disease.en,
+            named(world, core.disease, reply, way),
+        )
 
     return one("a"), one("b")
 
 
-def spoil(rng: Random, world: World, core: Core) -> tuple[str, str, int]:
+def spoil(rng: Random, world: World, core: Core, ways: Sequence[str] = WAYS) -> tuple[str, str, int]:
     """Write a good reply and spoil it in one of the ways; give the reply, the way and the number of asides."""
-    way = rng.choice(WAYS)
+    way = rng.choice(ways)
     others = [disease for disease in world.diseases if disease.specialty != core.disease.specialty]
     return _spoiled(rng, world, core, rng.choice(others), way)
 
@@ -165,6 +181,15 @@ def points(disease: Disease, reply: str, way: str) -> dict[str, bool]:
     }
     has = {point: not off and words.lower() in reply.lower() for point, words in named.items()}
     return has | {"disease": False, "test": False} if way == "contradicted" else has
+
+
+def named(world: World, disease: Disease, reply: str, way: str) -> str:
+    """Say which disease a reply gives the patient."""
+    if way == "off_topic":
+        return NONE
+    meant = world.diseases if way == "wrong_disease" else (disease,)
+    found = [one.en for one in meant if one.en.lower() in reply.lower()]
+    return max(found, key=len, default=NONE)
 
 
 def facts_of(disease: Disease, reply: str, way: str, asides: int) -> dict[str, str]:
