@@ -138,6 +138,13 @@ OPTIONS = (
     ),
     Option("json", "json", checks.writable, "FILE", "write the run record"),
     Option(
+        "html",
+        "html",
+        checks.writable,
+        "FILE",
+        "write a page with verdict, metrics, figures and all cases, for those who decide on the release",
+    ),
+    Option(
         "markdown",
         "markdown",
         checks.writable,

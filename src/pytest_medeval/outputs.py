@@ -44,6 +44,8 @@ def _asked(
         yield "--medeval-save", partial(_save, record, settings)
     if settings.json:
         yield "--medeval-json", partial(_json, record, settings.json)
+    if settings.html:
+        yield "--medeval-html", partial(_made, _page, record, settings.html, "the page")
     if settings.markdown:
         yield "--medeval-markdown", partial(_made, _markdown, record, settings.markdown, "the summary")
     if settings.card:
@@ -101,6 +103,12 @@ def _markdown(record: Mapping[str, Any]) -> str:
     from pytest_medeval.report.markdown import markdown
 
     return markdown(record)
+
+
+def _page(record: Mapping[str, Any]) -> str:
+    from pytest_medeval.report.page import page
+
+    return page(record)
 
 
 def _card(record: Mapping[str, Any]) -> str:

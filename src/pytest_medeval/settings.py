@@ -35,6 +35,7 @@ class Settings:
     replicas: int | None
     cache: Path | None
     json: Path | None
+    html: Path | None
     markdown: Path | None
     card: Path | None
     evidence: Path | None

@@ -59,21 +59,21 @@ def _table(found: Mapping[str, Any]) -> Iterator[Line]:
             yield Line(f"  {letter + ' ' + ABSENT[letter]:<18}{'-':>6}  {'-':<11}not asked")
             continue
         yield Line(
-            f"  {letter + ' ' + track['name']:<18}{track['n']:>6}  {track['direction']:<11}{_seen(track)}"
+            f"  {letter + ' ' + track['name']:<18}{track['n']:>6}  {track['direction']:<11}{seen(track)}"
         )
         yield from _metrics(track)
     if any(found[key] and found[key]["significant"] for key, _ in TRACKS):
         yield Line(f"    {STARRED}")
 
 
-def _seen(track: Mapping[str, Any]) -> str:
+def seen(track: Mapping[str, Any]) -> str:
     """Say what is shown; what is not shown is never said without what could have been."""
     metrics = track["metrics"].values()
     if track["significant"]:
         return f"shown on {sum(one['significant'] for one in metrics)} of {len(metrics)} scores"
     smallest = ((name, one["detectable"]) for name, one in track["metrics"].items())
-    seen = could_have_seen(track["unit"], track["detectable"], smallest)
-    return f"no difference shown (could have seen {seen})" if seen else "no difference shown"
+    could = could_have_seen(track["unit"], track["detectable"], smallest)
+    return f"no difference shown (could have seen {could})" if could else "no difference shown"
 
 
 def _metrics(track: Mapping[str, Any]) -> Iterator[Line]:
@@ -94,7 +94,7 @@ def _together(found: Mapping[str, Any]) -> Iterator[Line]:
     )
     if known:
         shown = known[:1] if len(known) == 1 else [known[0], known[-1]]
-        yield from _listed("  rank correlation (tau-b) over judged replies: ", [_tau(row) for row in shown])
+        yield from _listed("  rank correlation (tau-b) over judged replies: ", [tau(row) for row in shown])
     opposite = found["opposite"]
     if opposite["n"]:
         yield Line(
@@ -103,7 +103,8 @@ def _together(found: Mapping[str, Any]) -> Iterator[Line]:
         )
 
 
-def _tau(row: Mapping[str, Any]) -> str:
+def tau(row: Mapping[str, Any]) -> str:
+    """Name a pair of scores and how far they rank replies alike, with the interval of Kendall's tau-b."""
     ends = "" if row["low"] is None else f" [{row['low']:+.2f}, {row['high']:+.2f}]"
     return f"{row['metric']} with {row['dimension']} {row['tau']:+.2f}{ends}"
 
@@ -115,13 +116,13 @@ def _cases(found: Mapping[str, Any]) -> Iterator[Line]:
         f"  most divergent cases: {found['track_a']['name']}, {found['track_b']['name']} (points), case"
     )
     for case in found["most_divergent"]:
-        yield Line(f"    {_size(case['a']):<14}{case['b']:>+6.2f}  {_tail(case['nodeid'], WIDTH - 26)}")
+        yield Line(f"    {size(case['a']):<14}{case['b']:>+6.2f}  {_tail(case['nodeid'], WIDTH - 26)}")
     yield Line(
         "    replies: in the record (--medeval-json=FILE); to rate them blind: --medeval-review=FILE.html"
     )
 
 
-def _size(rank: float) -> str:
+def size(rank: float) -> str:
     """Put the signed rank of a change in words."""
     if rank == 0:
         return "unchanged"

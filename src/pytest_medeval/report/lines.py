@@ -40,6 +40,15 @@ def p_value(value: float | None) -> str:
     return "<0.0001" if value < 0.0001 else f"{value:.4f}"  # noqa: PLR2004 - the last digit shown
 
 
+def right_answer(gold: Any) -> str | None:
+    """Give a case's right answer as text: a reference reply, an option letter, or a line a finding."""
+    if gold is None:
+        return None
+    if isinstance(gold, Mapping):
+        return "\n".join(f"{finding}: {label}" for finding, label in gold.items())
+    return str(gold)
+
+
 def wrapped(head: str, parts: Sequence[str]) -> Iterator[Line]:
     """Put parts one after another over as many lines as they need; a part is not broken."""
     text = head

@@ -8,13 +8,9 @@ script sets texts as text, never as markup.
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import json
 import random
-import re
 from collections.abc import Collection, Mapping
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +19,8 @@ from pytest_medeval.metrics.rubric import DEFAULT_RUBRIC, Rubric
 from pytest_medeval.ratings.blind import Blinding, run_id
 from pytest_medeval.ratings.review import rubric_data
 from pytest_medeval.report.choose import SHARES, Chosen, choose
+from pytest_medeval.report.lines import right_answer
+from pytest_medeval.report.markup import embedded, filled, part, policy
 
 __all__ = ["DEFAULT_SIZE", "SHARES", "Chosen", "choose", "page", "write"]
 
@@ -57,15 +55,10 @@ def page(
     The page names no model, role, score or stratum. Deterministic: the same record, size, seed and rubric
     give the same page.
     """
-    style, script = _part("review.css"), _part("review.js")
-    policy = (
-        f"default-src 'none'; script-src '{_sha256(script)}'; style-src '{_sha256(style)}'; "
-        "connect-src 'none'; img-src 'none'; base-uri 'none'; form-action 'none'; "
-        "require-trusted-types-for 'script'"
-    )
-    data = _embedded(_data(record, choose(record, size, seed, suites), seed, rubric))
-    parts = {"policy": policy, "style": style, "script": script, "data": data}
-    return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _part("review.html"))
+    style, script = part("review.css"), part("review.js")
+    data = embedded(_data(record, choose(record, size, seed, suites), seed, rubric))
+    parts = {"policy": policy(style, script), "style": style, "script": script, "data": data}
+    return filled(part("review.html"), parts)
 
 
 def _data(record: Mapping[str, Any], chosen: list[Chosen], seed: int, rubric: Rubric) -> dict[str, Any]:
@@ -88,31 +81,6 @@ def _pair(blinding: Blinding, chosen: Chosen) -> dict[str, Any]:
         "case": entry["id"],
         "key": blinding.key(entry, chosen.stratum),
         "asked": entry["asked"],
-        "reference": _reference(entry["gold"]),
+        "reference": right_answer(entry["gold"]),
         "replies": [entry[role]["reply"] for role in blinding.order(entry)],
     }
-
-
-def _reference(gold: Any) -> str | None:
-    """Give the right answer as text: a reference reply, an option letter, or a line a finding."""
-    if gold is None:
-        return None
-    if isinstance(gold, Mapping):
-        return "\n".join(f"{finding}: {label}" for finding, label in gold.items())
-    return str(gold)
-
-
-def _embedded(data: Mapping[str, Any]) -> str:
-    """Give JSON that is safe inside a script element: ASCII, and without ``<``, ``>`` and ``&``."""
-    text = json.dumps(data, ensure_ascii=True, separators=(",", ":"))
-    return re.sub("[<>&]", lambda found: f"\\u{ord(found[0]):04x}", text)
-
-
-def _part(name: str) -> str:
-    file = resources.files("pytest_medeval.report").joinpath(name)
-    return file.read_text(encoding="utf-8").replace("\r\n", "\n")
-
-
-def _sha256(text: str) -> str:
-    """Give a source of the Content Security Policy for an inline element with this text."""
-    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"

@@ -1,0 +1,163 @@
+"""The top of the page: may the release go out, who was compared, and what each gate says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from pytest_medeval.report.lines import interval, number
+from pytest_medeval.report.markup import Html, code, details, joined, table, tag
+
+SIGNS: Mapping[str, str] = {"pass": "✓", "fail": "✕", "inconclusive": "?", "not evaluated": "–"}
+PARTS = ("fingerprint", "base", "adapter", "tokenizer", "chat_template")
+DIGITS = 12
+"""Digits of a SHA-256 that tell models apart; the whole stands in the details."""
+
+
+def verdict(gates: Sequence[Mapping[str, Any]]) -> tuple[str, str, str]:
+    """Say whether the release may go out: the kind (``pass``, ``fail``, ``none``), the sentence, and why."""
+    outcomes = [outcome(gate) for gate in gates]
+    if "failed" in outcomes:
+        stopping = [gate for gate, one in zip(gates, outcomes, strict=True) if one == "failed"]
+        reasons = "; ".join(f"{gate['suite']}: {gate['expression']} ({gate['verdict']})" for gate in stopping)
+        return (
+            "fail",
+            "The release may not go out",
+            f"{len(stopping)} of {_counted(gates)} stopped it: {reasons}.",
+        )
+    if "passed" not in outcomes:
+        why = (
+            "no gate could be evaluated"
+            if gates
+            else "no gate was set: this run measured and decided nothing"
+        )
+        return "none", "Nothing was decided", f"{why.capitalize()}."
+    let = [gate for gate in gates if gate["verdict"] != "pass"]
+    though = "; ".join(f"{gate['suite']}: {gate['expression']} is {gate['verdict']}" for gate in let)
+    if though:
+        passed = len(gates) - len(let)
+        return (
+            "pass",
+            "The release may go out",
+            f"{passed} of {_counted(gates)} passed. Let through by an option: {though}.",
+        )
+    return (
+        "pass",
+        "The release may go out",
+        f"{_counted(gates)} passed." if len(gates) == 1 else f"All {_counted(gates)} passed.",
+    )
+
+
+def outcome(gate: Mapping[str, Any]) -> str:
+    """Give what a gate means for the run; a record that does not say so is read strictly."""
+    told = gate.get("outcome")
+    return str(told) if told else "passed" if gate["verdict"] == "pass" else "failed"
+
+
+def _counted(gates: Sequence[Any]) -> str:
+    return f"{len(gates)} gate{'' if len(gates) == 1 else 's'}"
+
+
+def banner(record: Mapping[str, Any]) -> Html:
+    """Show the verdict, and what run it is of."""
+    kind, sentence, why = verdict(record["gates"])
+    sign = {"pass": "✓", "fail": "✕", "none": "–"}[kind]
+    partial = [name for name, suite in record["suites"].items() if not suite["complete"]]
+    told = [
+        tag(
+            "p",
+            tag("span", sign, cls="sign", aria_hidden="true"),
+            tag("strong", f"{sentence}."),
+            " ",
+            why,
+            cls="sentence",
+        )
+    ]
+    if partial:
+        told.append(tag("p", f"Only a part of these suites ran: {', '.join(partial)}.", cls="warn"))
+    return tag("section", *told, cls=f"verdict {kind}", aria_label="Verdict")
+
+
+def models(record: Mapping[str, Any]) -> Html:
+    """Show who was compared: roles, specifications, fingerprints; digests in full on demand."""
+    found = list(_identities(record))
+    rows = [
+        (
+            where,
+            code(one["spec"]),
+            code(one["fingerprint"][:DIGITS]),
+            one.get("dtype") or "-",
+            one.get("device") or "-",
+        )
+        for where, one in found
+    ]
+    shown = table("Models", ("role", "model", "SHA-256", "dtype", "device"), rows, words=(1, 2, 3, 4))
+    digests = [(where, *(code(one.get(name) or "-") for name in PARTS)) for where, one in found]
+    whole = table(
+        "Digests in full",
+        ("role", "whole model", "base", "adapter", "tokenizer", "chat template"),
+        digests,
+        words=range(6),
+    )
+    return tag(
+        "section",
+        tag("h2", "Who was compared"),
+        shown,
+        details("Digests in full", whole),
+        _run(record),
+        id="models",
+    )
+
+
+def _identities(record: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for role, model in record["models"].items():
+        yield role, model
+        for task, one in (model.get("tasks") or {}).items():
+            yield f"{role}, {task}", one
+    if reference := record.get("reference"):
+        yield f"reference {reference['run']}", reference["model"]
+
+
+def _run(record: Mapping[str, Any]) -> Html:
+    repository = record["environment"].get("repository")
+    facts = [("run", record["created"]), ("seed", str(record["seed"])), ("pytest-medeval", record["version"])]
+    if repository:
+        changed = " with uncommitted changes" if repository["dirty"] else ""
+        facts.append(("commit", f"{repository['commit'][:DIGITS]}{changed}"))
+    if reference := record.get("reference"):
+        facts.append(("reference", f"{reference['run']} of {reference['created']}"))
+        if reference["absent"]:
+            facts.append(("suites that this run lacks", ", ".join(reference["absent"])))
+    packages = record["environment"].get("packages", {})
+    told = joined((tag("span", f"{name} ", tag("b", value)) for name, value in facts), " · ")
+    versions = ", ".join(f"{name} {version}" for name, version in packages.items())
+    command = tag("p", "Command: ", code(" ".join(record["command"])))
+    return joined([tag("p", told, cls="facts"), details("Command and versions", command, tag("p", versions))])
+
+
+def gates(record: Mapping[str, Any]) -> Html:
+    """Show every gate with its verdict, what was seen, and the reason."""
+    if not record["gates"]:
+        return tag("section", tag("h2", "Gates"), tag("p", "No gate was set."), id="gates")
+    head = ("gate", "verdict", "observed", "interval", "n", "reason")
+    rows = [_gate(gate) for gate in record["gates"]]
+    return tag("section", tag("h2", "Gates"), table("Gates", head, rows, words=(1, 5)), id="gates")
+
+
+def _gate(gate: Mapping[str, Any]) -> tuple[str, ...]:
+    exact = gate["expression"] == "critical"
+    seen = gate["observed"]
+    told = "-" if seen is None else f"{int(seen)} missed" if exact else number(seen)
+    let = " (let through)" if gate["verdict"] != "pass" and outcome(gate) != "failed" else ""
+    return (
+        joined([f"{gate['suite']}: ", code(gate["expression"])]),
+        tag(
+            "span",
+            f"{SIGNS[gate['verdict']]} {gate['verdict']}{let}",
+            cls=f"v {gate['verdict'].replace(' ', '-')}",
+        ),
+        told,
+        interval(gate["interval"]),
+        str(gate["n"]),
+        gate["reason"] or "-",
+    )
