@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,10 +16,11 @@ from pytest_medeval.training.checkpoints import drop_checkpoints, open_checkpoin
 from pytest_medeval.training.checks import check_targets
 from pytest_medeval.training.data import digest, task_cases
 from pytest_medeval.training.examples import Example, Rows, asked_task, encode_all, make_examples
-from pytest_medeval.training.fit import fit, readable
+from pytest_medeval.training.fit import fit
 from pytest_medeval.training.judging import judge_examples
-from pytest_medeval.training.loading import base_folder, load_base, on_hub
+from pytest_medeval.training.loading import base_folder, load_base
 from pytest_medeval.training.recipe import Lora, Ppo, Recipe
+from pytest_medeval.training.saving import merge, save
 
 SUPERVISED = "sft"
 """Folder of the supervised adapter, within that of the one that PPO made of it."""
@@ -158,21 +158,3 @@ def _linears(model: Any) -> str:
         {name.rpartition(".")[2] for name, part in model.named_modules() if type(part).__name__ == "Linear"}
     )
     return ", ".join(names)
-
-
-def save(model: Any, recipe: Recipe, base: Path, out: Path) -> None:
-    """Save adapter weights and configuration; a base in a folder is named relative to the adapter's folder."""
-    relative = Path(os.path.relpath(base.resolve(), out.resolve())).as_posix()
-    model.peft_config["default"].base_model_name_or_path = recipe.base if on_hub(recipe) else relative
-    model.save_pretrained(out, safe_serialization=True)
-    readable(out)
-    (out / "README.md").unlink(missing_ok=True)  # peft's template; CARD.md is ours
-
-
-def merge(model: Any, tokenizer: Any, out: Path) -> None:
-    """Add the adapter into the base's weights and save the whole model; ``model`` is used up."""
-    whole = model.merge_and_unload()
-    whole.config.use_cache = True  # the Trainer turns it off
-    whole.save_pretrained(out)
-    tokenizer.save_pretrained(out)
-    readable(out)

@@ -17,10 +17,10 @@ from pytest_medeval.training.data import digest, task_cases
 from pytest_medeval.training.examples import asked_task
 from pytest_medeval.training.fit import Fitted, accelerated
 from pytest_medeval.training.loading import base_folder, load_base
-from pytest_medeval.training.lora import save
 from pytest_medeval.training.losslog import read_lines
 from pytest_medeval.training.ppo import LOG, REFERENCE, Learner, run_ppo
 from pytest_medeval.training.recipe import Recipe
+from pytest_medeval.training.saving import save
 from pytest_medeval.training.split import asked_text, content, subset
 
 
