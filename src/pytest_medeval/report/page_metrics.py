@@ -13,7 +13,7 @@ from pytest_medeval.report.terminal import ALPHA
 
 Facts = Mapping[str, Any]
 SHARE = Axis(0.0, 1.0)
-PAIRED = ("p", "Holm p", "n", "candidate is")
+PAIRED = ("p", "Holm p", "n", "change")
 SLACK = 1e-9
 """So far beyond 0 or 1 a share may lie by rounding."""
 LEGEND = (
@@ -37,7 +37,9 @@ def metrics(
         yield table(f"{name}: candidate against {other}", head, rows, words=(5, 9))
         yield tag("p", LEGEND, cls="note")
     else:
-        yield table(f"{name}: metrics", ("metric", "candidate", "95 % interval", drawn, "n"), rows, words=(3,))
+        yield table(
+            f"{name}: metrics", ("metric", "candidate", "95 % interval", drawn, "n"), rows, words=(3,)
+        )
     yield details("Signatures, tests and effect sizes", _signatures(name, found))
 
 
@@ -76,7 +78,7 @@ def _reading(one: Facts) -> Html:
     if one["difference"] is None or ends is None or chance is None:
         return tag("span", "not compared")
     if chance >= ALPHA or ends[0] <= 0 <= ends[1]:
-        return tag("span", "no difference shown")
+        return tag("span", "not shown")
     if not one["direction"]:
         return tag("span", "higher" if ends[0] > 0 else "lower")
     good = (ends[0] > 0) == (one["direction"] > 0)
