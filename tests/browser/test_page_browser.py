@@ -61,6 +61,15 @@ def shown(browser):
     )
 
 
+def listed(browser, *ids):
+    """Wait until just these cases are listed; give whether they are."""
+    for _ in range(100):
+        if shown(browser) == list(ids):
+            return True
+        time.sleep(0.02)
+    return False
+
+
 def go_to_cases(browser):
     """Bring the list near, as a reader who follows the link."""
     browser.find_element("link text", "Cases").click()
@@ -93,12 +102,11 @@ def test_every_word_of_a_search_must_occur(browser):
     go_to_cases(browser)
     box = named(browser, "search")
     box.send_keys("CASE-0017 new")
-    assert status(browser, "1 of") == "1 of 120 cases, 1 to 1 shown"
-    assert shown(browser) == ["case-0017"]
+    assert listed(browser, "case-0017")
+    assert status(browser) == "1 of 120 cases, 1 to 1 shown"
     box.clear()
     box.send_keys("咳嗽")
-    assert status(browser, "1 of").startswith("1 of")
-    assert shown(browser) == ["case-0060"]
+    assert listed(browser, "case-0060")
     box.clear()
     box.send_keys("no such word")
     assert status(browser, "0 of") == "0 of 120 cases"

@@ -74,6 +74,8 @@ def test_three_releases_by_the_script_and_all_other_commands(shell):
     for command in [*looking.strip().splitlines(), replay, verify]:
         done = shell(command)
         assert done.returncode == 0, f"{command}\n{done.stdout[-2000:]}{done.stderr}"
+    page = (shell.folder / "out" / "page.html").read_text(encoding="utf-8")
+    assert "The release may not go out" in page
     evidence = shell.folder / "out" / "evidence.json"
     evidence.write_bytes(evidence.read_bytes().replace(b'"verdict":"fail"', b'"verdict":"pass"', 1))
     assert "was changed" in shell(verify).stdout

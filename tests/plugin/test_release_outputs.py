@@ -8,16 +8,18 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
+from pytest_medeval.errors import MedevalError
 from pytest_medeval.runs import files
 from pytest_medeval.runs.evidence import verify
 
 
 def test_all_outputs_of_one_run(project, monkeypatch):
-    """Markdown, card, evidence, record and stored run say the same numbers; no annotation outside GitHub."""
+    """Page, Markdown, card, evidence, record and stored run say the same numbers; no annotation outside GitHub."""
     monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(project.pytester.path / "step.md"))
     project.quiz(count=24, gates='["accuracy >= 0.99"]')
     result = project.run(
+        "--medeval-html=a.html",
         "--medeval-markdown=a.md",
         "--medeval-card=b.md",
         "--medeval-evidence=c.json",
@@ -30,6 +32,9 @@ def test_all_outputs_of_one_run(project, monkeypatch):
     score = f"{record['suites']['quiz']['metrics']['accuracy']['candidate']:.4f}"
     assert f"| `accuracy` | {score} | [" in (project.pytester.path / "a.md").read_text(encoding="utf-8")
     assert f"| quiz | accuracy | {score} | [" in (project.pytester.path / "b.md").read_text(encoding="utf-8")
+    page = (project.pytester.path / "a.html").read_text(encoding="utf-8")
+    assert "The release may not go out" in page
+    assert f'<td class="n">{score}</td>' in page
     evidence = (project.pytester.path / "c.json").read_bytes()
     assert verify(evidence) == []
     assert json.loads(evidence)["body"]["record"]["cases"] == record["cases"]
@@ -67,6 +72,25 @@ def test_a_full_disk_loses_neither_verdicts_nor_the_run(project, monkeypatch, tm
     assert failed == ["--medeval-save"]
 
 
+def test_a_page_that_cannot_be_written_costs_no_other_output(project, monkeypatch):
+    """When the disk refuses the page, one failed report says so; the record and the gates are there."""
+    project.quiz(count=24, gates='["accuracy >= 0.1"]')
+    write = files.write_whole
+
+    def refusing(path, data, what):
+        if path.suffix == ".html":
+            raise MedevalError(f"{path}: {what} cannot be written: No space left on device")
+        write(path, data, what)
+
+    monkeypatch.setattr(files, "write_whole", refusing)
+    result = project.run("--medeval-html=a.html", "--medeval-markdown=a.md", "--medeval-json=run.json", baseline=None)
+    result.assert_outcomes(passed=25, failed=1)
+    result.stdout.fnmatch_lines(["*PASS*quiz: accuracy >= 0.1*", "FAILED medeval::--medeval-html*"])
+    assert result.ret == 1
+    assert len(project.record()["cases"]) == 24
+    assert (project.pytester.path / "a.md").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
@@ -82,6 +106,7 @@ def test_a_full_disk_loses_neither_verdicts_nor_the_run(project, monkeypatch, tm
             ("--medeval-save=one", "--medeval-storage=cut.json"),
             "ERROR: --medeval-storage: *cut.json cannot be written: File exists",
         ),
+        (("--medeval-html=nowhere/a.html",), "ERROR: --medeval-html=nowhere/a.html: no folder *"),
         (("--medeval-markdown=nowhere/a.md",), "ERROR: --medeval-markdown=nowhere/a.md: no folder *"),
         (
             ("--medeval-gate=quiz:accuracy not worse than reference by",),
