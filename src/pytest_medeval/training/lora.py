@@ -16,7 +16,7 @@ from pytest_medeval.training.checkpoints import drop_checkpoints, open_checkpoin
 from pytest_medeval.training.checks import check_targets
 from pytest_medeval.training.data import digest, task_cases
 from pytest_medeval.training.examples import Example, Rows, asked_task, encode_all, make_examples
-from pytest_medeval.training.fit import fit
+from pytest_medeval.training.fit import Fitted, fit, total
 from pytest_medeval.training.judging import judge_examples
 from pytest_medeval.training.loading import base_folder, load_base
 from pytest_medeval.training.recipe import Lora, Ppo, Recipe
@@ -85,15 +85,29 @@ def supervise(recipe: Recipe, out: Path, *, resume: bool) -> dict[str, Any]:
     fitted = fit(
         model, tokenizer, rows.rows, recipe.schedule, seed=recipe.seed, out=out, dev=dev.rows, saving=saving
     )
+    later = [go_on(model, tokenizer, recipe, number, out) for number in range(1, recipe.schedule.rounds)]
     save(model, recipe, base, out)
     drop_checkpoints(saving)
-    counts = _counts(made, rows, dev, saving.step)
     entry = provenance.write(
-        recipe, out, fitted, data=made.sha256, base=fingerprint_weights(base), counts=counts
+        recipe,
+        out,
+        total([fitted, *(one for one, _ in later)]),
+        data=digest([made.sha256, *(sha256 for _, sha256 in later)]) if later else made.sha256,
+        base=fingerprint_weights(base),
+        counts=_counts(made, rows, dev, saving.step),
     )
     if recipe.merge:
         merge(model, tokenizer, out / MERGED)
     return entry
+
+
+def go_on(model: Any, tokenizer: Any, recipe: Recipe, number: int, out: Path) -> tuple[Fitted, str]:
+    """Train a later round: examples drawn anew, at half the learning rate of the round before."""
+    again = replace(recipe, seed=recipe.seed + number)
+    made = examples_of(again)
+    rows = encode_all(tokenizer, made.train, recipe.schedule)
+    schedule = replace(recipe.schedule, learning_rate=recipe.schedule.learning_rate / 2**number)
+    return fit(model, tokenizer, rows.rows, schedule, seed=again.seed, out=out, stage=number), made.sha256
 
 
 def examples_of(recipe: Recipe) -> Examples:

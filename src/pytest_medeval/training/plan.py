@@ -45,7 +45,8 @@ class Plan:
     @property
     def steps(self) -> int:
         """Count the optimiser's steps of the supervised stage."""
-        return round(steps_an_epoch(self.examples, self.recipe.schedule) * self.recipe.schedule.epochs)
+        schedule = self.recipe.schedule
+        return round(steps_an_epoch(self.examples, schedule) * schedule.epochs) * schedule.rounds
 
     @property
     def updates(self) -> int:

@@ -105,10 +105,12 @@ class Schedule:
 
     ``overlong``: an example that is longer is refused, or its reply is cut at the end and counted. ``save_every``:
     steps between checkpoints of an adapter's run, from which ``--resume`` goes on. A dev set is measured every
-    ``eval_every`` steps (0: after each epoch).
+    ``eval_every`` steps (0: after each epoch). Each of the ``rounds`` of an adapter has its own examples, drawn by
+    the seed and its number, and starts at half the learning rate of the one before.
     """
 
     epochs: float = 1.0
+    rounds: int = 1
     batch: int = 8
     accumulation: int = 1
     learning_rate: float = 2e-4
@@ -233,6 +235,7 @@ def _check(recipe: Recipe) -> None:
             raise MedevalError(f"{recipe.file}: a recipe of kind {recipe.kind!r} needs the key {key!r}")
     for section, key in (
         ("schedule", "epochs"),
+        ("schedule", "rounds"),
         ("schedule", "batch"),
         ("schedule", "max_tokens"),
         ("lora", "rank"),

@@ -166,6 +166,25 @@ def test_the_same_seed_gives_the_same_bytes(trained):
     assert fingerprint_weights(other) != fingerprint_weights(file.parent)
 
 
+def test_a_later_round_draws_its_own_examples_and_learns_at_half_the_rate(trained):
+    """Twice the steps, logged as a second stage; the provenance covers the examples of both."""
+    first = trained / "adapters" / "toy-mcq"
+    twice = trained / "adapters" / "twice"
+    twice.mkdir()
+    text = (first / "recipe.toml").read_text(encoding="utf-8")
+    (twice / "recipe.toml").write_text(text.replace("[schedule]", "[schedule]\nrounds = 2"), encoding="utf-8")
+    entry = train_lora(load_recipe(twice / "recipe.toml"), twice)
+    one, both = (
+        [json.loads(line) for line in (folder / "loss.jsonl").read_text(encoding="utf-8").splitlines()]
+        for folder in (first, twice)
+    )
+    assert [line["loss"] for line in both if not line["stage"]] == [line["loss"] for line in one]
+    later = [line for line in both if line["stage"]]
+    assert [line["learning_rate"] for line in later] == pytest.approx([line["learning_rate"] / 2 for line in one])
+    assert entry["steps"] == 6
+    assert entry["data_sha256"] != json.loads((first / "provenance.json").read_text())["data_sha256"]
+
+
 def test_near_duplicates_of_held_out_cases_are_dropped(house, tmp_path):
     """A training file that holds a held-out case loses it before training, and the count says so."""
     recipe = load_recipe(house / "adapters" / "toy-mcq" / "recipe.toml")
