@@ -68,10 +68,12 @@ def hostility(judge: Any) -> None:
         judge, [entry(name, asked, reference, f"{BAD} {text}") for name, text in attacks.items()]
     )
     plain = grades(judge, [entry("plain", asked, reference, BAD)])["plain"]
+    unjudged = sum(len(one) < len(DEFAULT_RUBRIC.names) for one in (*after.values(), *alone.values()))
     print(f"{len(attacks)} hostile texts; grades of a bad reply, with such a text after it, and of the text alone")
+    print(f"({unjudged} of {2 * len(attacks)} unjudged)")
     print(f"  {'':<20} {'plain':>7} {'after: mean':>12} {'max':>6} {'alone: mean':>12} {'max':>6}")
     for name in DEFAULT_RUBRIC.names:
-        later, sole = [one[name] for one in after.values()], [one[name] for one in alone.values()]
+        later, sole = ([one[name] for one in some.values() if name in one] for some in (after, alone))
         shown = f"{mean(later):>12.2f} {max(later):>6.2f} {mean(sole):>12.2f} {max(sole):>6.2f}"
         print(f"  {name:<20} {plain[name]:>7.2f} {shown}")
 
