@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from collections.abc import Mapping
+from dataclasses import MISSING, fields
 from functools import cache
 from typing import Any
+
+UNLESS_DEFAULT: Mapping[str, bool] = {"unless_default": True}
+"""Metadata of a field that is written only where it differs from its default: one that came later than the hashes,
+cache keys and records made without it.
+"""
 
 
 def plain(value: Any) -> dict[str, Any]:
@@ -12,9 +18,18 @@ def plain(value: Any) -> dict[str, Any]:
 
     ``TypeError`` for anything else, as such a ``default`` must.
     """
-    return {name: getattr(value, name) for name in _names(type(value))}  # type: ignore[arg-type]  # mypy #11469: a class is hashable
+    always, seldom = _names(type(value))  # type: ignore[arg-type]  # mypy #11469: a class is hashable
+    found = {name: getattr(value, name) for name in always}
+    for name, default in seldom:
+        if (own := getattr(value, name)) != default:
+            found[name] = own
+    return found
 
 
 @cache
-def _names(kind: type[Any]) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(kind))
+def _names(kind: type[Any]) -> tuple[tuple[str, ...], tuple[tuple[str, Any], ...]]:
+    """Give the fields that are always written, and those that are not, with their defaults."""
+    seldom = {field.name: field.default for field in fields(kind) if field.metadata.get("unless_default")}
+    if MISSING in seldom.values():
+        raise TypeError(f"{kind.__name__}: a field without a default cannot be left out")
+    return tuple(field.name for field in fields(kind) if field.name not in seldom), tuple(seldom.items())

@@ -89,13 +89,18 @@ class Resolved:
     pairs: str
     signature: str
     shots: Shots | None = None
+    seed: int = 0
+    """Of the run; where replies are drawn, each case makes its own of it."""
 
     def requests(self, cases: Sequence[Any]) -> list[tuple[Request, ...]]:
         """Say what to ask of a model for each case, the suite's examples included."""
         from pytest_medeval.tasks.base import requests_of  # tasks are needed only with a suite
+        from pytest_medeval.tasks.sampling import seeded  # likewise
         from pytest_medeval.tasks.shots import with_turns  # likewise
 
-        bare = [requests_of(self.task, case) for case in cases]
+        bare = [
+            tuple(seeded(request, self.seed, case.id) for request in requests_of(self.task, case)) for case in cases
+        ]
         if self.shots is None:
             return bare
         turns = self.shots.turns(self.task, cases)
@@ -168,6 +173,7 @@ def finish(
         pairs=suite.pairs,
         signature=fingerprint(task, chosen, shots),
         shots=shots,
+        seed=settings.seed,
     )
 
 
@@ -326,4 +332,4 @@ def fingerprint(task: Task, cases: Sequence[Case], shots: Shots | None = None) -
 def options_of(task: Task) -> Mapping[str, Any]:
     """Give a task's options as plain data."""
     options: dict[str, Any] = asdict(task)  # type: ignore[call-overload]  # tasks are dataclasses
-    return options
+    return {name: options[name] for name in plain(task)}

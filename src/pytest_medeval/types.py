@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
+from pytest_medeval.plain import UNLESS_DEFAULT
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -72,6 +74,9 @@ class Message:
 class Request:
     """What is asked of a model: a reply to ``messages``, or the likelihood of each of ``choices`` as that reply.
 
+    ``temperature`` 0 is greedy decoding. Above it tokens are drawn from softmax(logits / temperature), cut to the
+    smallest set of likeliest tokens that holds a share of ``top_p`` (Holtzman et al. 2020, ICLR, section 3.1);
+    ``seed`` and prompt then decide the draws.
     ``schema`` is the text of a JSON schema that the reply should follow; only endpoints heed it, as far as they can.
     """
 
@@ -80,6 +85,9 @@ class Request:
     max_new_tokens: int = 256
     stop: tuple[str, ...] = ()
     schema: str = ""
+    temperature: float = field(default=0.0, metadata=UNLESS_DEFAULT)
+    top_p: float = field(default=1.0, metadata=UNLESS_DEFAULT)
+    seed: int = field(default=0, metadata=UNLESS_DEFAULT)
 
 
 @dataclass(frozen=True, slots=True)

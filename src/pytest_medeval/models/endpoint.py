@@ -47,6 +47,7 @@ _NO_LIST = (404, 405, 501)
 _LOST = {
     "temperature": "replies may differ from run to run",
     "seed": "replies may differ from run to run",
+    "top_p": "replies are drawn from all tokens",
     "response_format": "the form of structured replies is asked for in words alone",
 }
 """What a run loses with a field that the server refuses."""

@@ -11,13 +11,14 @@ from typing import Any, Literal
 from pytest_medeval.types import Answer, Message, Request
 
 SEED = 0
-"""Sent with every request; with temperature 0 it should change nothing."""
+"""Sent with every request for likelihoods; with temperature 0 it should change nothing."""
 
 OPTIONAL: Mapping[str, tuple[str, ...]] = {
     "seed": ("seed",),
     "stop": ("stop",),
     "response_format": ("response_format", "json_schema", "guided", "grammar"),
     "max_tokens": ("max_tokens", "max_completion_tokens"),
+    "top_p": ("top_p",),
     "temperature": ("temperature",),
 }
 """Fields that a server may refuse, with the words by which its complaint tells."""
@@ -36,14 +37,16 @@ class MalformedError(ValueError):
 
 
 def chat_fields(name: str, request: Request, refused: Collection[str]) -> dict[str, Any]:
-    """Write a chat request: greedy, bounded, with those optional fields that the server has not refused."""
+    """Write a chat request: greedy or drawn, bounded, with those optional fields that the server has not refused."""
     fields: dict[str, Any] = {
         "model": name,
         "messages": [{"role": turn.role, "content": turn.content} for turn in request.messages],
         "max_completion_tokens" if "max_tokens" in refused else "max_tokens": request.max_new_tokens,
-        "temperature": 0,
-        "seed": SEED,
+        "temperature": request.temperature or 0,
+        "seed": request.seed,
     }
+    if request.top_p < 1:
+        fields["top_p"] = request.top_p
     if request.stop:
         fields["stop"] = list(request.stop[:_STOPS])
     if request.schema:

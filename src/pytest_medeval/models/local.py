@@ -15,6 +15,7 @@ from pytest_medeval.models.local_generate import Task, generate_lean, generate_p
 from pytest_medeval.models.local_memory import find_budget, halving
 from pytest_medeval.models.local_probe import why_plain
 from pytest_medeval.models.local_prompts import Prompter
+from pytest_medeval.models.local_sample import Draws
 from pytest_medeval.models.spec import LocalSpec
 from pytest_medeval.models.units import SLAB, Limits, Prompt, Unit, plan, unfit_answer
 from pytest_medeval.types import Answer, Request
@@ -140,7 +141,7 @@ class LocalModel:
         def stopped(found: list[int]) -> bool:
             return bool(stops) and any(stop in self._prompter.decode(found[-reach:]) for stop in stops)
 
-        return Task(index, prompt.ids, request.max_new_tokens, stopped)
+        return Task(index, prompt.ids, request.max_new_tokens, stopped, _draws(request, prompt))
 
     def _reply(self, task: Task, request: Request, prompt: Prompt) -> Answer:
         text = self._prompter.decode(task.found)
@@ -158,6 +159,13 @@ def find_limits(model: Any, batch_size: int | Literal["auto"], *, plain: str) ->
     """Find what a loaded model can take on its device."""
     context = getattr(model.config.get_text_config(), "max_position_embeddings", None)
     return Limits(find_budget(model, batch_size), int(context or 1 << 30), plain)
+
+
+def _draws(request: Request, prompt: Prompt) -> Draws | None:
+    """Give how a reply's tokens are drawn; nothing where it is greedy."""
+    if not request.temperature:
+        return None
+    return Draws(request.temperature, request.top_p, prompt.hash, request.seed)
 
 
 def _answer(prompt: Prompt, **fields: Any) -> Answer:

@@ -1,4 +1,4 @@
-"""Greedy replies, many at a time.
+"""Replies, greedy or drawn, many at a time.
 
 The lean path keeps one cache whose memory is laid out beforehand: every prompt is read without padding into
 its own row, aligned at the right, so that each step writes one column and copies nothing. Rows that have
@@ -12,9 +12,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+import transformers
 from torch import Tensor
 
 from pytest_medeval.models.local_attention import BufferCache, scored_positions
+from pytest_medeval.models.local_sample import Draws, next_tokens
+
+_TRANSFORMERS: Any = transformers
 
 _LEAVE = 0.2
 """Share of a batch's rows that must have ended before the rest is moved together, which copies its cache."""
@@ -22,12 +26,16 @@ _LEAVE = 0.2
 
 @dataclass
 class Task:
-    """A prompt being answered: its ids, how many may follow, when else to stop, what has followed so far."""
+    """A prompt being answered: its ids, how many may follow, when else to stop, what has followed so far.
+
+    Without ``draws`` it is answered greedily.
+    """
 
     index: int
     prompt: tuple[int, ...]
     limit: int
     stopped: Callable[[list[int]], bool]
+    draws: Draws | None = None
     found: list[int] = field(default_factory=list)
 
     def ended(self, ends: set[int]) -> bool:
@@ -38,7 +46,7 @@ class Task:
 
 
 def generate_lean(model: Any, tasks: Sequence[Task], ends: set[int], *, tokens: int) -> list[Task]:
-    """Answer a batch of tasks greedily; each ends with an end token, a stop string or its limit.
+    """Answer a batch of tasks; each ends with an end token, a stop string or its limit.
 
     ``tokens`` bounds the tokens of a forward pass over prompts.
     """
@@ -61,7 +69,13 @@ def generate_lean(model: Any, tasks: Sequence[Task], ends: set[int], *, tokens: 
             rows, newest, lengths = [rows[place] for place in live], newest[kept], lengths[kept]
             cache.keep(kept)
             cache.start = longest - len(rows[0].prompt)
-        newest = _step(model, cache, newest, lengths + (cache.at - longest), longest - lengths)
+        logits = _step(model, cache, newest, lengths + (cache.at - longest), longest - lengths)
+        newest = _chosen(logits, rows)
+
+
+def _chosen(logits: Tensor, rows: Sequence[Task]) -> Tensor:
+    """Choose the next token of each row (B,) from its logits (B, V)."""
+    return next_tokens(logits, [task.draws for task in rows], [len(task.found) for task in rows])
 
 
 def _read_prompts(model: Any, rows: Sequence[Task], cache: BufferCache, tokens: int) -> Tensor:
@@ -71,19 +85,22 @@ def _read_prompts(model: Any, rows: Sequence[Task], cache: BufferCache, tokens: 
     while place < len(rows):
         length = len(rows[place].prompt)
         some = rows[place : place + max(1, tokens // length)]
-        together = [task.prompt for task in some if len(task.prompt) == length]
+        together = [task for task in some if len(task.prompt) == length]
         cache.row, cache.start, cache.at = place, longest - length, longest - length
         last = torch.arange(1, len(together) + 1, device=model.device) * length - 1
         with scored_positions(model, last):
-            ids = torch.tensor(together, device=model.device)
+            ids = torch.tensor([task.prompt for task in together], device=model.device)
             logits = model(input_ids=ids, past_key_values=cache, use_cache=True).logits
-        first.append(logits[0].argmax(-1))
+        first.append(_chosen(logits[0], together))
         place += len(together)
     return torch.cat(first)
 
 
 def _step(model: Any, cache: BufferCache, newest: Tensor, positions: Tensor, starts: Tensor) -> Tensor:
-    """Feed the newest token of each row (B,) and give the next; row r sees columns from ``starts[r]`` on."""
+    """Feed the newest token of each row (B,) and give the logits of the next (B, V).
+
+    Row r sees columns from ``starts[r]`` on.
+    """
     mask = None
     if bool((starts != cache.start).any()):
         columns = torch.arange(cache.start, cache.at + 1, device=newest.device)
@@ -97,8 +114,8 @@ def _step(model: Any, cache: BufferCache, newest: Tensor, positions: Tensor, sta
         use_cache=True,
     ).logits
     cache.at += 1
-    newer: Tensor = logits[:, -1].argmax(-1)
-    return newer
+    newest_logits: Tensor = logits[:, -1]
+    return newest_logits
 
 
 def generate_plain(model: Any, tasks: Sequence[Task], ends: set[int]) -> list[Task]:
@@ -123,6 +140,7 @@ def generate_plain(model: Any, tasks: Sequence[Task], ends: set[int]) -> list[Ta
         top_p=None,
         top_k=None,
         use_cache=True,
+        logits_processor=_TRANSFORMERS.LogitsProcessorList([_drawing(tasks, longest)]),
     )
     for task, reply in zip(tasks, replies[:, longest:].tolist(), strict=True):
         for token in reply:
@@ -130,3 +148,21 @@ def generate_plain(model: Any, tasks: Sequence[Task], ends: set[int]) -> list[Ta
                 break
             task.found.append(token)
     return list(tasks)
+
+
+def _drawing(tasks: Sequence[Task], longest: int) -> Callable[[Tensor, Tensor], Tensor]:
+    """Make a processor of logits that leaves rows with draws only the token drawn, which ``generate`` then takes."""
+    drawn = [row for row, task in enumerate(tasks) if task.draws]
+
+    def only_drawn(ids: Tensor, scores: Tensor) -> Tensor:
+        if not drawn:
+            return scores
+        step = ids.shape[1] - longest
+        tokens = next_tokens(scores, [task.draws for task in tasks], [step] * len(tasks))
+        scores = scores.clone()
+        rows = torch.tensor(drawn, device=scores.device)
+        scores[rows] = -torch.inf
+        scores[rows, tokens[rows]] = 0.0
+        return scores
+
+    return only_drawn

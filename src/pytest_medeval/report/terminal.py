@@ -102,6 +102,7 @@ def _counts(suite: Mapping[str, Any]) -> Iterator[Line]:
         drawn = f"{shots['count']} of {shots['usable']} examples of {shots['source']}"
         head = f"  {drawn} before each case, by {shots['by']}; left out: "
         yield from wrapped(head, [f"{shots['asked']} asked by the suite", f"{shots['repeated']} repeated"])
+    yield from _sampling(suite.get("sampling"))
     skipped = suite["skipped"]
     if skipped["count"]:
         reasons = ", ".join(f"{count} {reason}" for reason, count in skipped["reasons"].items())
@@ -114,6 +115,12 @@ def _counts(suite: Mapping[str, Any]) -> Iterator[Line]:
         yield Line(
             fit(f"  complete pairs only: {excluded['count']} cases left out: {reasons}"), {"yellow": True}
         )
+
+
+def _sampling(found: Mapping[str, Any] | None) -> Iterator[Line]:
+    if found:
+        cut = f", top_p {found['top_p']:g}" if found["top_p"] < 1 else ""
+        yield Line(f"  replies drawn at temperature {found['temperature']:g}{cut}; seed {found['seed']} and case")
 
 
 def _table(metrics: Mapping[str, Mapping[str, Any]]) -> Iterator[Line]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_medeval.runs.signature import case_signature
 from pytest_medeval.suite import options_of
+from pytest_medeval.tasks.sampling import Sampled
 
 if TYPE_CHECKING:
     from pytest_medeval.suite import Resolved
@@ -41,7 +42,16 @@ def manifest(suite: Resolved, root: Path) -> dict[str, Any]:
         "pairs": suite.pairs,
         "signature": suite.signature,
         **({"shots": _shots(suite.shots)} if suite.shots else {}),
+        **_sampling(suite),
     }
+
+
+def _sampling(suite: Resolved) -> dict[str, Any]:
+    """Say how replies are drawn; nothing where they are greedy."""
+    task: object = suite.task
+    if not isinstance(task, Sampled) or not task.temperature:
+        return {}
+    return {"sampling": {"temperature": task.temperature, "top_p": task.top_p, "seed": suite.seed}}
 
 
 def _shots(shots: Shots) -> dict[str, Any]:

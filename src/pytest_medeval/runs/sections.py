@@ -63,6 +63,8 @@ def suite_section(
         found["reliability"] = reliability
     if "shots" in facts:
         found["shots"] = facts["shots"]
+    if "sampling" in facts:
+        found["sampling"] = facts["sampling"]
     if facts["pairs"] == "complete":
         reasons = Counter(reason for case in cases for reason in left_out(case))
         found["excluded"] = {"count": reasons.total(), "reasons": dict(sorted(reasons.items()))}

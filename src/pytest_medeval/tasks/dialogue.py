@@ -8,6 +8,7 @@ from typing import ClassVar, Literal
 from pytest_medeval.errors import MedevalError
 from pytest_medeval.tasks.base import take
 from pytest_medeval.tasks.outcome import text_outcome
+from pytest_medeval.tasks.sampling import Sampled
 from pytest_medeval.types import Answer, Case, Message, Record, Reply, Request
 
 INSTRUCTION = "If you are a doctor, please answer the medical questions based on the patient's description."
@@ -29,7 +30,7 @@ class DialogueCase(Case):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Dialogue:
+class Dialogue(Sampled):
     """Options of a dialogue suite.
 
     ``language`` chooses the tokenizer of word-overlap metrics (``auto``: by the script of the reference);
@@ -75,7 +76,7 @@ class Dialogue:
     def request(self, case: DialogueCase) -> Request:
         """Ask with the instruction as system message and the patient's words as user message."""
         messages = (Message("system", case.instruction), Message("user", case.input))
-        return Request(messages, max_new_tokens=self.max_new_tokens)
+        return self.reply_request(Request(messages, max_new_tokens=self.max_new_tokens))
 
     def read(self, case: DialogueCase, answer: Answer) -> Reply:  # noqa: ARG002 - the task protocol
         """Take the whole text as the prediction."""

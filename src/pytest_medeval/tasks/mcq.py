@@ -12,6 +12,7 @@ from pytest_medeval.tasks.base import take
 from pytest_medeval.tasks.letters import read_letter
 from pytest_medeval.tasks.orders import combined, turned
 from pytest_medeval.tasks.outcome import text_outcome
+from pytest_medeval.tasks.sampling import Sampled
 from pytest_medeval.types import Answer, Case, Message, Record, Reply, Request
 
 SYSTEM = "You are a knowledgeable medical AI assistant."
@@ -45,7 +46,7 @@ class MCQCase(Case):
 
 
 @dataclass(frozen=True, kw_only=True)
-class MCQ:
+class MCQ(Sampled):
     """Options of a multiple-choice suite.
 
     ``scoring``: ``letters`` and ``texts`` compare the log-likelihoods of the option letters or of the option texts
@@ -66,6 +67,12 @@ class MCQ:
     rotations: bool = False
 
     def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.temperature and self.scoring != "reply":
+            raise MedevalError(
+                f"temperature={self.temperature!r} changes nothing with scoring={self.scoring!r}, where likelihoods "
+                "are compared; accepted: scoring='reply'"
+            )
         if self.rotations and self.scoring == "texts":
             raise MedevalError(
                 "rotations=True changes nothing with scoring='texts', where the question does not list the options; "
@@ -114,7 +121,7 @@ class MCQ:
             question += "\nAnswer with the letter of the right option."
         messages = (Message("system", SYSTEM), Message("user", question))
         if self.scoring == "reply":
-            return Request(messages, max_new_tokens=self.max_new_tokens)
+            return self.reply_request(Request(messages, max_new_tokens=self.max_new_tokens))
         return Request(
             messages, choices=tuple(case.options.values() if self.scoring == "texts" else case.options)
         )

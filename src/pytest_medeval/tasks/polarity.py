@@ -12,6 +12,7 @@ from pytest_medeval.tasks.base import take
 from pytest_medeval.tasks.findings import Parsed, parse_findings
 from pytest_medeval.tasks.labels import LABELS, Label
 from pytest_medeval.tasks.outcome import text_outcome
+from pytest_medeval.tasks.sampling import Sampled
 from pytest_medeval.tasks.synonyms import SHIPPED, load_synonyms
 from pytest_medeval.types import Answer, Case, Message, Record, Reply, Request
 
@@ -41,7 +42,7 @@ class PolarityCase(Case):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Polarity:
+class Polarity(Sampled):
     """Options of a polarity suite.
 
     ``synonyms``: a TOML file that replaces the shipped table of finding groups; ``costs``: a TOML file that replaces
@@ -105,7 +106,7 @@ class Polarity:
         elif not question:
             question = f"{ASK_OPEN}\n对话：\n{case.dialogue}"
         messages = (Message("system", SYSTEM), Message("user", question))
-        return Request(messages, max_new_tokens=self.max_new_tokens)
+        return self.reply_request(Request(messages, max_new_tokens=self.max_new_tokens))
 
     def read(self, case: PolarityCase, answer: Answer) -> Reply:  # noqa: ARG002 - the task protocol
         """Read ``finding: label`` lines; prose without a single such line is no answer."""
