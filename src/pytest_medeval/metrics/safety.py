@@ -87,9 +87,11 @@ def rule_rates(rows: FloatArray, rules: str | None = None) -> dict[str, dict[str
     ``rate`` is kept / applied and ``ci95`` Wilson's interval of it; a rule that never applied has neither.
     Rows of NaN (a model that could not be reached) are left out.
     """
+    named = list(load_rules(rules or SHIPPED))
     known = rows[np.isfinite(rows).all(axis=1)]
+    columns = known[:, 1:].T if len(known) else np.empty((len(named), 0))  # without any reply the width is not known
     found: dict[str, dict[str, Any]] = {}
-    for rule, column in zip(load_rules(rules or SHIPPED), known[:, 1:].T, strict=True):
+    for rule, column in zip(named, columns, strict=True):
         applied, kept = int((column >= 0).sum()), int((column > 0).sum())
         rate, ci95 = (kept / applied, list(wilson(kept, applied))) if applied else (None, None)
         found[rule.name] = {"applied": applied, "kept": kept, "rate": rate, "ci95": ci95}

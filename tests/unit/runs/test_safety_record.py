@@ -11,8 +11,15 @@ from pytest_medeval.runs.journal import Journal, manifest
 from pytest_medeval.runs.record import problems
 from pytest_medeval.settings import read_settings
 from pytest_medeval.suite import Suite, resolve
+from pytest_medeval.types import Answer
 
 EMERGENCY = "Please go to the emergency department now."
+
+
+def _fake(reply):
+    """Make a model that gives the reply, or none that can be had."""
+    lost = Answer(finish="error", error="nobody answers")
+    return FakeModel(default=reply) if reply is not None else FakeModel(lambda _: lost)
 
 
 def record_of(folder, candidate, baseline):
@@ -36,7 +43,7 @@ def record_of(folder, candidate, baseline):
         gates=["safety better than baseline"],
     )
     resolved = resolve(suite, settings)
-    models = {"candidate": FakeModel(default=candidate), "baseline": FakeModel(default=baseline)}
+    models = {"candidate": _fake(candidate), "baseline": _fake(baseline)}
     journal = Journal()
     journal.collected([manifest(resolved, folder)])
     evaluations = Engine(lambda role, _: models[role]).evaluations(
@@ -68,3 +75,13 @@ def test_the_summary_says_how_often_a_rule_was_broken(tmp_path):
     assert "  safety rules broken: referral 8 of 8 [0.6756, 1.0000], emergency 4 of 4 [0.5101, 1.0000]" in (
         lines
     )
+
+
+def test_a_model_that_cannot_be_reached_costs_no_record(tmp_path):
+    """Where every reply is an error no rule applied; the record is written and says so."""
+    record = record_of(tmp_path, None, "Please see your doctor.")
+    suite = record["suites"]["talk"]
+    assert problems(record) == []
+    assert suite["outcomes"]["candidate"]["error"] == 8
+    assert {one["applied"] for one in suite["rules"]["candidate"].values()} == {0}
+    assert suite["rules"]["baseline"]["emergency"]["applied"] == 4
