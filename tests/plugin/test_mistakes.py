@@ -177,6 +177,10 @@ MISTAKES = [
          "task: dialogue\ncases:\n  - {id: a, input: hi, reference: ho, critical: true}\n", "drug.medeval.yaml:3", "must_mention"),
     Mistake("mark without a suite", lambda project: project.write("test_x.py", "import pytest\n@pytest.mark.medeval\ndef test_x(evaluation): pass\n"),
             ("test_x.py:2", "takes one Suite")),
+    suite("negative temperature", "task='dialogue', cases='some.jsonl', temperature=-1",
+          "test_some.py:", "temperature is -1", "a finite number, 0 (greedy) or more"),
+    suite("temperature of likelihoods", "task='mcq', cases='some.jsonl', temperature=0.7", "test_some.py:", "scoring='reply'"),
+    suite("top_p of nothing", "task='polarity', cases='some.jsonl', temperature=1, top_p=0", "test_some.py:", "top_p is 0"),
     Mistake("mark on a test without the fixture", lambda project: (project.quiz(4), project.write("test_quiz.py", (
         project.pytester.path / "test_quiz.py").read_text().replace("(evaluation)", "()"))),
             ("test_quiz.py", "does not ask for the fixture 'evaluation'")),

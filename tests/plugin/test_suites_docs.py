@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -79,6 +80,21 @@ def test_reliability_is_in_the_record_and_on_one_line(quiz):
         f"{100 * one['confidence']:.0f}:{100 * one['accuracy']:.0f}" for one in bins["candidate"]
     )
     assert f"candidate confidence:accuracy in %: {shown}" in record["printed"]
+
+
+def test_drawn_replies(quiz):
+    """Record and summary say how replies were drawn; they are replayed under the same seed and no other."""
+    chats = [{"id": f"c{i}", "input": f"Question w{i} ?", "reference": f"take w{i}"} for i in range(12)]
+    quiz.write("chats.jsonl", "".join(f"{json.dumps(chat)}\n" for chat in chats))
+    drawn = run(quiz, 3, model="fake:1.0")
+    assert drawn["suites"]["quiz"]["sampling"] == {"temperature": 0.7, "top_p": 0.9, "seed": 0}
+    assert "  replies drawn at temperature 0.7, top_p 0.9; seed 0 and case" in drawn["printed"].splitlines()
+    again = quiz.run("--medeval-json=again.json", model="replay:run.json", baseline=None)
+    again.assert_outcomes(passed=12)
+    assert quiz.record("again.json")["suites"]["quiz"]["prompts"] == drawn["suites"]["quiz"]["prompts"]
+    other = quiz.run("--medeval-seed=1", model="replay:run.json", baseline=None)
+    other.assert_outcomes(failed=12)
+    other.stdout.fnmatch_lines(["*gave no reply to 12 of 12 requests*"])
 
 
 def test_commands_of_the_cache(tmp_path, monkeypatch, capsys):

@@ -25,6 +25,23 @@ values = st.recursive(
 )
 
 
+def test_sampling_is_sent():
+    """A drawn request sends temperature, top_p and seed; a greedy one what it sent before there were any."""
+    drawn = wire.chat_fields("m", Request(REQUEST.messages, temperature=0.7, top_p=0.9, seed=11), ())
+    assert (drawn["temperature"], drawn["top_p"], drawn["seed"]) == (0.7, 0.9, 11)
+    greedy = wire.chat_fields("m", REQUEST, ())
+    assert greedy == {
+        "model": "m",
+        "messages": [{"role": "user", "content": "?"}],
+        "max_tokens": 256,
+        "temperature": 0,
+        "seed": 0,
+    }
+    both = {"message": "`temperature` and `top_p` cannot both be specified"}
+    assert wire.refusal(both, drawn) == "top_p"
+    assert wire.refusal(both, greedy) == "temperature"
+
+
 @given(values)
 def test_any_json_is_read_or_refused(body):
     """No JSON value breaks the readers in any other way than by saying that it is malformed."""

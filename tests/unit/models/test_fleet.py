@@ -30,7 +30,10 @@ WORDS = ["chest", "pain", "fever", "cough", "rash"]
 ASKED = [
     Request((Message("user", " ".join(WORDS[: 1 + number % 5]) + "?" * number),), **fields)
     for number in range(16)
-    for fields in ({"max_new_tokens": 12}, {"choices": ("aspirin", "rash and cough")})
+    for fields in (
+        {"max_new_tokens": 12, "temperature": number % 2, "seed": number},
+        {"choices": ("aspirin", "rash and cough")},
+    )
 ]
 
 

@@ -1,6 +1,10 @@
 """Drawn replies of local models: distribution, independence of the batch, agreement of both paths."""
 
+import json
+import os
 import random
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -12,6 +16,17 @@ from pytest_medeval.models.local_sample import Draws, draw, next_tokens
 from pytest_medeval.types import Message, Request
 
 WORDS = ["chest", "pain", "fever", "cough", "rash", "aspirin", "throat", "children", "drug", "first"]
+
+SUITE = """
+import pytest
+from pytest_medeval import Suite
+
+suite = Suite(task="dialogue", cases="chats.jsonl", max_new_tokens=8, temperature=1, top_p=0.95)
+
+@pytest.mark.medeval(suite)
+def test_chat(evaluation):
+    assert evaluation.outcome != "error"
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -79,6 +94,38 @@ def test_both_paths_draw_the_same(make_model):
     lean = model.answer(requests)
     model._base.plain = "for this test"
     assert model.answer(requests) == lean
+
+
+def _run(place, folder, *more):
+    """Evaluate the suite in ``place`` by a pytest of its own; give the reply to each case."""
+    command = [
+        *(sys.executable, "-m", "pytest", str(place), f"--rootdir={place}", "-p", "no:cacheprovider", "-q"),
+        *(f"--medeval-model={folder}", "--medeval-device=cpu", "--medeval-cache=off", *more),
+        f"--medeval-json={place / 'run.json'}",
+    ]
+    given = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"} | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, cwd=place, env=given, capture_output=True, text=True, check=False, timeout=300)
+    assert (place / "run.json").is_file(), done.stdout + done.stderr
+    record = json.loads((place / "run.json").read_text(encoding="utf-8"))
+    return {case["id"]: case["candidate"]["reply"] for case in record["cases"]}
+
+
+def test_workers_and_batches_change_no_reply(make_model, tmp_path):
+    """One process, two workers, other batches and other selections of cases: each case keeps its drawn reply."""
+    cases = [{"id": f"c{place}", "input": " ".join(WORDS[: 1 + place]), "reference": "rest"} for place in range(10)]
+    cases.append(cases[0] | {"id": "again"})
+    (tmp_path / "chats.jsonl").write_text("".join(f"{json.dumps(case)}\n" for case in cases))
+    (tmp_path / "test_chats.py").write_text(SUITE)
+    folder = make_model("llama")
+    alone = _run(tmp_path, folder)
+    assert len(alone) == len(cases)
+    assert alone["again"] != alone["c0"], "equal prompts of two cases are drawn apart"
+    assert _run(tmp_path, folder, "-n", "2", "--medeval-batch-size=3") == alone
+    some = _run(tmp_path, folder, "--medeval-limit=4", "--medeval-batch-size=1")
+    assert len(some) == 4
+    assert some.items() <= alone.items()
+    other = _run(tmp_path, folder, "--medeval-seed=1")
+    assert sum(other[case] != reply for case, reply in alone.items()) >= 10
 
 
 def test_first_tokens_follow_the_softmax(make_model):
