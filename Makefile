@@ -1,4 +1,4 @@
-# Two commands do everything: `make demo` evaluates the shipped model, `make test` checks the project.
+# Two commands do everything: `make demo` evaluates and judges the shipped model, `make test` checks the project.
 
 PYTHON ?= python3
 VENV := .venv
@@ -9,7 +9,10 @@ READY := $(VENV)/.ready
 
 demo: $(READY)
 	@mkdir -p build
-	$(BIN)/pytest suites --medeval-model=adapters/release.toml --medeval-json=build/demo.json
+	$(BIN)/pytest suites --medeval-model=adapters/release.toml \
+		--medeval-judge=adapters/tiny-judge --medeval-judge-sample=60 \
+		--medeval-judge-labels=fixtures/world/judge-labels.jsonl \
+		--medeval-json=build/demo.json --medeval-html=build/demo.html --medeval-review=build/review.html
 
 test: $(READY) lint types
 	$(BIN)/pytest
