@@ -67,14 +67,18 @@ def draw(logits: Tensor, temperature: Tensor, top_p: Tensor, uniform: Tensor) ->
     return found.clamp(max=weights.shape[-1] - 1)
 
 
-def _least(weights: Tensor, top_p: Tensor) -> Tensor:
-    """Give the weight of the last token that is kept (B, 1); 0 in rows that keep all."""
+def _least(weights: Tensor, top_p: Tensor, candidates: int = _CANDIDATES) -> Tensor:
+    """Give the weight of the last token that is kept (B, 1); 0 in rows that keep all.
+
+    Rows in which so many candidates do not hold the share are sorted in full, and only they.
+    """
     wanted = top_p * weights.sum(-1, keepdim=True)
     size = weights.shape[-1]
-    ranked = weights.topk(min(_CANDIDATES, size)).values
+    ranked = weights.topk(min(candidates, size)).values
     held = ranked.cumsum(-1)
-    if bool(((held[:, -1:] < wanted) & (top_p < 1)).any()):
-        ranked = weights.sort(-1, descending=True).values
-        held = ranked.cumsum(-1)
     last = torch.searchsorted(held, wanted).clamp(max=ranked.shape[-1] - 1)
-    return ranked.gather(-1, last).where(top_p < 1, 0.0)
+    least = ranked.gather(-1, last).where(top_p < 1, 0.0)
+    short = ((held[:, -1:] < wanted) & (top_p < 1))[:, 0]
+    if candidates < size and bool(short.any()):
+        least[short] = _least(weights[short], top_p[short], size)
+    return least
