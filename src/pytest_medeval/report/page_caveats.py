@@ -49,7 +49,7 @@ def _leakage(found: Facts | None) -> Iterator[Html]:
     if not found["leaked"]:
         yield tag("p", f"None of {found['cases']} cases stands in the {searched}.")
         return
-    count = f"{len(found['leaked'])} of {found['cases']} cases stand in the {searched}"
+    count = f"{len(found['leaked'])} of {found['cases']} cases in the {searched}"
     yield tag("p", f"{count}: {found['exact']} exact, {found['near']} near.", cls="warn")
     scores = [(role, number(one["all"]), number(one["clean"])) for role, one in found["scores"].items()]
     if scores:
@@ -59,7 +59,7 @@ def _leakage(found: Facts | None) -> Iterator[Html]:
         (leak["id"], leak["kind"], number(leak["similarity"]), leak["source"]) for leak in found["leaked"]
     ]
     listed = table("Leaked cases", ("case", "kind", "similarity", "found in"), rows, words=(1, 3))
-    yield details(f"The {len(rows)} leaked cases", listed)
+    yield details("Which cases", listed)
 
 
 def _noise(found: Facts | None) -> Iterator[Html]:
