@@ -46,7 +46,7 @@ def press(browser, *keys):
 
 def status(browser, wanted=None):
     """Read the line above the list; wait until it says what is wanted, for the search waits for the typist."""
-    for _ in range(100):
+    for _ in range(500):
         told = named(browser, "status").text
         if told and (wanted is None or told.startswith(wanted)):
             break
@@ -160,16 +160,25 @@ def test_pages_are_turned_and_a_case_is_opened_by_keyboard(browser):
     assert named(browser, "place").text == "Page 2 of 3"
 
 
+def opened_texts(browser, count):
+    """Read the texts of open cases; the browser tells the page of an opened box only after the click."""
+    for _ in range(500):
+        texts = browser.execute_script(
+            "return [...document.querySelectorAll('#list .text')].map((one) => one.textContent)"
+        )
+        if len(texts) >= count:
+            break
+        time.sleep(0.02)
+    return texts
+
+
 def test_hostile_texts_are_shown_as_they_are(browser):
     """Markup is text: no element comes of it, no script runs, nothing is asked of a network."""
     go_to_cases(browser)
     named(browser, "search").send_keys("case-0007")
     assert status(browser, "1 of").startswith("1 of")
     named(browser, "open").click()
-    texts = browser.execute_script(
-        "return [...document.querySelectorAll('#list .text')].map((one) => one.textContent)"
-    )
-    assert texts == [HOSTILE, HOSTILE, HOSTILE, "Old reply 7."]
+    assert opened_texts(browser, 4) == [HOSTILE, HOSTILE, HOSTILE, "Old reply 7."]
     assert browser.title == "Medical evaluation: The release may not go out"
     assert browser.find_elements("css selector", ".text *, img") == []
     assert browser.execute_script("return performance.getEntriesByType('resource').length") == 0
