@@ -63,3 +63,19 @@ def test_merged_is_not_worse_than_its_adapter(tmp_path):
     for case in record["cases"]:
         assert case["candidate"]["prediction"] == case["baseline"]["prediction"], case["id"]
         assert case["candidate"]["prompt_hash"] == case["baseline"]["prompt_hash"]
+
+
+@pytest.mark.parametrize("bits", ["int8", "nf4"])
+def test_few_bits_are_compared_with_the_adapter(tmp_path, bits):
+    """The drop of a quantised model stands in the record with its interval, and the gate goes by it."""
+    pytest.importorskip("bitsandbytes", reason="bitsandbytes is not installed (extra: quantised)")
+    told, record = judge(tmp_path, f"{bits}:{ADAPTER}")
+    models = record["models"]
+    assert (models["candidate"]["dtype"], models["baseline"]["dtype"]) == (bits, "float32"), told
+    assert models["candidate"]["adapter"] == models["baseline"]["adapter"]
+    accuracy = record["suites"]["shipped"]["metrics"]["accuracy"]
+    low, high = accuracy["ci95"]
+    assert low <= accuracy["difference"] <= high
+    assert accuracy["candidate"] > 0.8
+    assert gate(record)["verdict"] in ("pass", "inconclusive")
+    assert all(case["candidate"]["outcome"] == "answered" for case in record["cases"])

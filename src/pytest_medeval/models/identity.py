@@ -25,6 +25,8 @@ TOKENIZER_FILES = (
     "vocab.txt",
 )
 _DTYPES = ("float32", "bfloat16", "float16")
+QUANTISED = ("int8", "nf4")
+"""What linear layers are stored in when bitsandbytes loads them; the rest is float32 or bfloat16."""
 
 
 def identify(spec: LocalSpec, settings: Settings) -> Identity:
@@ -85,19 +87,22 @@ def resolve_dtype(dtype: str, device: str) -> str:
     """Turn ``auto`` into ``float32`` on the CPU and ``bfloat16`` elsewhere."""
     if dtype == "auto":
         return "float32" if device == "cpu" else "bfloat16"
-    if dtype not in _DTYPES:
+    if dtype not in (*_DTYPES, *QUANTISED):
         raise MedevalError(f"dtype {dtype!r} is unknown; accepted: auto, {', '.join(_DTYPES)}")
     return dtype
 
 
 @cache
-def backend_version() -> str:
-    """Hash the code that turns a prompt into a reply: ours, and the versions of the libraries below it."""
+def backend_version(*more: str) -> str:
+    """Hash the code that turns a prompt into a reply: ours, and the versions of the libraries below it.
+
+    ``more``: further libraries that compute.
+    """
     here = Path(__file__).parent
     shared = (here / name for name in ("plan.py", "tree.py", "units.py"))
     ours = fingerprint_files(sorted([*here.glob("local*.py"), *shared]))
     below = ("torch", "transformers", "peft", "tokenizers", "jinja2")  # jinja2 renders the chat template
-    return fingerprint_text(ours, *(_version(name) for name in below))
+    return fingerprint_text(ours, *(_version(name) for name in (*below, *more)))
 
 
 def _tokenizer(folder: Path) -> str:

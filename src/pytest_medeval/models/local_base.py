@@ -18,11 +18,14 @@ from transformers.utils import logging as transformers_logging
 from pytest_medeval.errors import MedevalError
 from pytest_medeval.models.base import Identity
 from pytest_medeval.models.hub import model_folder
+from pytest_medeval.models.identity import QUANTISED
+from pytest_medeval.models.local_loading import loading
 from pytest_medeval.models.spec import AdapterSpec, LocalSpec
 
 _LOGS: Any = transformers_logging
 _CAUSAL: Any = transformers.AutoModelForCausalLM
 _PEFT: Any = peft
+_BITSANDBYTES = logging.getLogger("bitsandbytes")
 
 _UNKNOWN = ""
 """What is switched on while peft loads an adapter: nobody relies on it."""
@@ -104,12 +107,15 @@ def quiet() -> Iterator[None]:
     bars, level = _LOGS.is_progress_bar_enabled(), _LOGS.get_verbosity()
     _LOGS.set_verbosity(logging.CRITICAL)
     _LOGS.disable_progress_bar()
+    talking = _BITSANDBYTES.level
+    _BITSANDBYTES.setLevel(logging.CRITICAL)  # it warns of every matrix that it multiplies
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
         _LOGS.set_verbosity(level)
+        _BITSANDBYTES.setLevel(talking)
         if bars:
             _LOGS.enable_progress_bar()
 
@@ -119,14 +125,18 @@ def _load(folder: Path, identity: Identity) -> Any:
     try:
         model, info = _CAUSAL.from_pretrained(
             folder,
-            dtype=getattr(torch, str(identity.dtype)),
+            **loading(identity),
             local_files_only=True,
             use_safetensors=True,
             output_loading_info=True,
         )
-        model = model.to(identity.device)
+        if identity.dtype in QUANTISED:
+            model.eval()(torch.zeros(1, 1, dtype=torch.long, device=identity.device))  # shapes not all fit
+        else:
+            model = model.to(identity.device)
     except Exception as error:
-        raise MedevalError(f"{folder}: cannot be loaded as a causal model: {_first_line(error)}") from error
+        how = f" in {identity.dtype} on {identity.device}" if identity.dtype in QUANTISED else ""
+        raise MedevalError(f"{folder}: cannot be loaded as a causal model{how}: {_first_line(error)}") from error
     broken = sorted([*info["missing_keys"], *(str(key[0]) for key in info["mismatched_keys"])])
     if broken:
         raise MedevalError(

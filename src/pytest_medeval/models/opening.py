@@ -9,7 +9,7 @@ from pytest_medeval.models.base import Identity, Model, Settings
 from pytest_medeval.models.cache import CachedModel, Store
 from pytest_medeval.models.fingerprint import fingerprint_text
 from pytest_medeval.models.hub import model_folder, require_extra
-from pytest_medeval.models.identity import backend_version, identify
+from pytest_medeval.models.identity import QUANTISED, backend_version, identify
 from pytest_medeval.models.spec import AdapterSpec, LocalSpec
 
 
@@ -28,7 +28,8 @@ def open_local(spec: LocalSpec, settings: Settings) -> Model:
     check_local(spec, settings)
     identity = identify(spec, settings)
     store = None if settings.cache is None else Store(settings.cache)
-    version = fingerprint_text(backend_version(), _decoding(spec))
+    version = backend_version("bitsandbytes") if settings.dtype in QUANTISED else backend_version()
+    version = fingerprint_text(version, _decoding(spec))
     return CachedModel(identity, partial(_load, spec, identity, settings), store, version=version)
 
 

@@ -1,8 +1,8 @@
 """Which model is meant? A text of the command line or of a manifest, checked as far as files can tell.
 
 Accepted: a LoRA folder (``adapter_config.json``), a model folder (``config.json``), a name on the model hub,
-``https://host/v1#name``, ``replay:RUN``, a ``*.toml`` release manifest with a table ``[models]`` of
-``task = SPEC``, and ``TASK=SPEC`` for one task.
+``int8:`` or ``nf4:`` before one of these, ``gguf:FILE``, ``https://host/v1#name``, ``replay:RUN``, a ``*.toml``
+release manifest with a table ``[models]`` of ``task = SPEC``, and ``TASK=SPEC`` for one task.
 """
 
 from __future__ import annotations
@@ -10,92 +10,58 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from pytest_medeval.errors import MedevalError, accepted
 from pytest_medeval.models.kinds import MODEL_KINDS
+from pytest_medeval.models.spec_kinds import (
+    AdapterSpec,
+    EndpointSpec,
+    FolderSpec,
+    GgufSpec,
+    HubSpec,
+    LocalSpec,
+    ModelSpec,
+    PluginSpec,
+    Quantisation,
+    QuantisedSpec,
+    Release,
+    ReplaySpec,
+    Spec,
+)
 from pytest_medeval.tasks import TASKS
 
+__all__ = [
+    "ACCEPTED",
+    "AdapterSpec",
+    "EndpointSpec",
+    "FolderSpec",
+    "GgufSpec",
+    "HubSpec",
+    "LocalSpec",
+    "ModelSpec",
+    "PluginSpec",
+    "Quantisation",
+    "QuantisedSpec",
+    "Release",
+    "ReplaySpec",
+    "Spec",
+    "baseline_of",
+    "model_for",
+    "parse_model",
+    "parse_spec",
+    "parse_specs",
+    "read_json",
+]
+
 ACCEPTED = (
-    "a LoRA folder (adapter_config.json), a model folder (config.json), a hub name, https://host/v1#name, "
-    "replay:RUN, a release manifest (*.toml)"
+    "a LoRA folder (adapter_config.json), a model folder (config.json), a hub name, int8: or nf4: before one "
+    "of these, gguf:FILE, https://host/v1#name, replay:RUN, a release manifest (*.toml)"
 )
 
 _HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
 _TASK = re.compile(r"(\w+)=(.+)", re.DOTALL)
-
-
-@dataclass(frozen=True, slots=True)
-class FolderSpec:
-    """A full model on disk: ``config.json``, safetensors weights, tokenizer."""
-
-    text: str
-    folder: Path
-    kind = "local"
-
-
-@dataclass(frozen=True, slots=True)
-class HubSpec:
-    """A full model on the model hub, or in its cache on this machine."""
-
-    text: str
-    name: str
-    kind = "local"
-
-
-@dataclass(frozen=True, slots=True)
-class AdapterSpec:
-    """A LoRA adapter on disk and the base that it was trained on."""
-
-    text: str
-    folder: Path
-    base: FolderSpec | HubSpec
-    kind = "local"
-
-
-@dataclass(frozen=True, slots=True)
-class EndpointSpec:
-    """A model behind an OpenAI-compatible server."""
-
-    text: str
-    url: str
-    name: str
-    kind = "endpoint"
-
-
-@dataclass(frozen=True, slots=True)
-class ReplaySpec:
-    """The stored replies of an earlier run: a name in the store or a path; ``RUN#baseline`` for the baseline."""
-
-    text: str
-    run: str
-    kind = "replay"
-
-
-@dataclass(frozen=True, slots=True)
-class PluginSpec:
-    """A model of a backend that another plugin brought: ``KIND:ARGUMENT``."""
-
-    text: str
-    kind: str
-    argument: str
-
-
-ModelSpec: TypeAlias = AdapterSpec | FolderSpec | HubSpec | EndpointSpec | ReplaySpec | PluginSpec
-LocalSpec: TypeAlias = AdapterSpec | FolderSpec | HubSpec
-
-
-@dataclass(frozen=True, slots=True)
-class Release:
-    """One model a task: what a manifest or ``TASK=SPEC`` says."""
-
-    text: str
-    models: Mapping[str, ModelSpec]
-
-
-Spec: TypeAlias = ModelSpec | Release
 
 
 def parse_spec(text: str, root: Path) -> Spec:
@@ -119,6 +85,11 @@ def parse_model(text: str, root: Path) -> ModelSpec:
         raise MedevalError(f"model '' is empty; accepted: {ACCEPTED}")
     if text.endswith(".toml"):
         raise MedevalError(f"model {text!r}: a release manifest names one model a task and cannot stand here")
+    kind, colon, argument = text.partition(":")
+    if kind in ("int8", "nf4") and colon:
+        return _quantised(text, "int8" if kind == "int8" else "nf4", argument, root)
+    if kind == "gguf" and colon:
+        return _gguf(text, argument, root)
     if "://" in text:
         return _endpoint(text)
     if text.startswith("replay:"):
@@ -128,7 +99,6 @@ def parse_model(text: str, root: Path) -> ModelSpec:
         name, mark, role = run.partition("#")
         file = (root / Path(name).expanduser()).resolve()
         return ReplaySpec(text, f"{file}{mark}{role}" if file.is_file() else run)
-    kind, colon, argument = text.partition(":")
     if colon and kind in MODEL_KINDS:
         return PluginSpec(text, kind, argument)
     return _folder_or_name(text, root)
@@ -155,8 +125,13 @@ def parse_specs(texts: list[str], root: Path) -> dict[str | None, ModelSpec]:
     return models
 
 
-def baseline_of(spec: ModelSpec) -> FolderSpec | HubSpec | None:
-    """Give an adapter's own base; nothing else has a baseline of its own."""
+def baseline_of(spec: ModelSpec) -> FolderSpec | HubSpec | QuantisedSpec | None:
+    """Give an adapter's own base, in as many bits; nothing else has a baseline of its own."""
+    if isinstance(spec, QuantisedSpec):
+        inner = spec.inner
+        if not isinstance(inner, AdapterSpec):
+            return None
+        return QuantisedSpec(f"{spec.dtype}:{inner.base.text}", spec.dtype, inner.base)
     return spec.base if isinstance(spec, AdapterSpec) else None
 
 
@@ -171,6 +146,25 @@ def read_json(file: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise MedevalError(f"{file}: expected a JSON object, found {type(content).__name__}")
     return content
+
+
+def _quantised(text: str, dtype: Quantisation, argument: str, root: Path) -> QuantisedSpec:
+    inner = parse_model(argument, root)
+    if not isinstance(inner, AdapterSpec | FolderSpec | HubSpec):
+        raise MedevalError(
+            f"model {text!r}: accepted behind {dtype}: a LoRA folder, a model folder or a hub name"
+        )
+    return QuantisedSpec(text, dtype, inner)
+
+
+def _gguf(text: str, argument: str, root: Path) -> GgufSpec:
+    file = (root / Path(argument).expanduser()).resolve()
+    if not file.is_file():
+        raise MedevalError(f"model {text!r}: no such file: {file}; accepted: gguf:FILE")
+    with file.open("rb") as stream:
+        if stream.read(4) != b"GGUF":
+            raise MedevalError(f"model {text!r}: {file} is no GGUF file: it does not begin with GGUF")
+    return GgufSpec(text, file)
 
 
 def _endpoint(text: str) -> EndpointSpec:
