@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint types bench lock clean
+.PHONY: demo test lint types bench retrain lock clean
 
 demo: $(READY)
 	@mkdir -p build
@@ -32,6 +32,14 @@ $(READY): requirements.lock pyproject.toml
 # Measure on this machine and write the README's table; ONLY="overhead scoring" for parts, PEERS=1 installs lm-eval.
 bench: $(READY)
 	$(BIN)/python benchmarks $(ONLY) $(if $(PEERS),--peers)
+
+# Train the shipped adapters anew (about 45 minutes on one core) and compare them with their cards.
+# After an interruption: make retrain RESUME=--resume
+SHIPPED := tiny-dialogue tiny-mcq tiny-polarity tiny-mcq-ppo tiny-judge
+retrain: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest_medeval.training $(SHIPPED:%=adapters/%/recipe.toml) \
+		--out=build/retrained $(RESUME)
+	$(BIN)/python benchmarks/retrained.py build/retrained
 
 # Resolve the newest versions that pyproject.toml allows and pin them.
 lock:

@@ -48,6 +48,11 @@ def drop_checkpoints(saving: Saving) -> None:
     shutil.rmtree(saving.folder)
 
 
+def has_checkpoint(out: Path) -> bool:
+    """Say whether ``out`` holds a whole checkpoint of an unfinished run."""
+    return _last(out / FOLDER) is not None
+
+
 def _last(folder: Path) -> Path | None:
     whole = (file.parent for file in folder.glob(f"checkpoint-*/{LAST_WRITTEN}"))
     return max(whole, key=lambda path: int(path.name.rpartition("-")[2]), default=None)

@@ -90,6 +90,16 @@ def _of_world(recipe: Recipe, data: Data, task: Task) -> list[Any]:
     return [task.case(Record(Source(data.train, line), fields)) for line, fields in enumerate(made, 1)]
 
 
+def files(recipe: Recipe) -> list[str]:
+    """Name the files that a recipe reads cases from, as it names them."""
+    named = (
+        name
+        for data in (recipe.data, recipe.ppo.data)
+        for name in (data.train, *(more.train for more in data.more), data.dev, *data.held_out)
+    )
+    return list(dict.fromkeys(name for name in named if name and not name.startswith(WORLD)))
+
+
 def held_texts(recipe: Recipe) -> list[str]:
     """Read what the held-out case files of a recipe ask."""
     return [text for name in recipe.data.held_out for text in _held(recipe, recipe.path(name))]

@@ -44,7 +44,10 @@ class Rows:
 
 def asked_task(recipe: Recipe) -> Any:
     """Make the task of a recipe with its options; unknown names raise ``MedevalError``."""
-    kind = TASKS.resolve(recipe.task)
+    try:
+        kind = TASKS.resolve(recipe.task)
+    except MedevalError as error:
+        raise MedevalError(f"{recipe.file}: {error}") from None
     if not issubclass(kind, Exemplary):
         raise MedevalError(f"{recipe.file}: task {recipe.task!r} has no 'target', the reply to train on")
     known = [item.name for item in dataclasses.fields(kind)]

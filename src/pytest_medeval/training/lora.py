@@ -12,7 +12,7 @@ from typing import Any
 from pytest_medeval.errors import MedevalError
 from pytest_medeval.models.fingerprint import fingerprint_weights
 from pytest_medeval.training import card, curve, provenance
-from pytest_medeval.training.checkpoints import drop_checkpoints, open_checkpoints
+from pytest_medeval.training.checkpoints import drop_checkpoints, has_checkpoint, open_checkpoints
 from pytest_medeval.training.checks import check_targets
 from pytest_medeval.training.data import digest, task_cases
 from pytest_medeval.training.examples import Example, Rows, asked_task, encode_all, make_examples
@@ -67,6 +67,14 @@ def finished(recipe: Recipe, out: Path) -> bool:
     file = out / provenance.FILE
     then = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     return then.get("recipe_sha256") == provenance.recipe_hash(recipe)
+
+
+def resumable(recipe: Recipe, out: Path) -> bool:
+    """Say whether ``out`` holds what an unfinished run of an adapter can go on from."""
+    if recipe.ppo.questions:
+        first = out / SUPERVISED
+        return has_checkpoint(first) or (finished(recipe, first) and not finished(recipe, out))
+    return has_checkpoint(out)
 
 
 def supervise(recipe: Recipe, out: Path, *, resume: bool) -> dict[str, Any]:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import importlib.util
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pytest_medeval.errors import MedevalError
-from pytest_medeval.training.data import WORLD
+from pytest_medeval.training.data import files
 from pytest_medeval.training.examples import Rows, encode_all
 from pytest_medeval.training.fit import accelerated, steps_an_epoch
 from pytest_medeval.training.loading import blank_model, on_hub
 from pytest_medeval.training.lora import Examples, examples_of, warnings_of, wrap
 from pytest_medeval.training.memory import Memory, estimate
-from pytest_medeval.training.recipe import Data, Recipe
+from pytest_medeval.training.recipe import Recipe
 
 GIB = 1 << 30
 LARGE = 100_000_000
@@ -125,18 +125,13 @@ def _has_weights(recipe: Recipe) -> bool:
 
 
 def _absent_files(recipe: Recipe) -> Iterator[str]:
-    for name in dict.fromkeys([*_files(recipe.data), *_files(recipe.ppo.data)]):
+    for name in files(recipe):
         try:
             absent = not recipe.path(name).is_file()
         except MedevalError:
             absent = True
         if absent:
             yield f"data: {name}"
-
-
-def _files(data: Data) -> Iterator[str]:
-    named: Sequence[str] = (data.train, *(more.train for more in data.more), data.dev, *data.held_out)
-    yield from (name for name in named if name and not name.startswith(WORLD))
 
 
 def plan_lines(plan: Plan) -> Iterator[str]:
