@@ -52,17 +52,71 @@ def gate(record: dict[str, Any]) -> dict[str, Any]:
     return next(one for one in record["gates"] if one["expression"] == WORSE)
 
 
-def test_merged_is_not_worse_than_its_adapter(tmp_path):
-    """The gate of a merged model passes: every case is answered alike, and two models were compared, not one."""
+@pytest.fixture(scope="module")
+def merged(tmp_path_factory):
+    """Merge the shipped adapter into its base, as a user does."""
     from pytest_medeval.__main__ import main
 
-    assert main(["merge", str(ADAPTER), str(tmp_path / "merged")]) == 0
-    told, record = judge(tmp_path, "merged")
+    folder = tmp_path_factory.mktemp("forms") / "merged"
+    assert main(["merge", str(ADAPTER), str(folder)]) == 0
+    return folder
+
+
+def write(merged: Path, kind: str) -> Path:
+    """Write the merged model as a GGUF file."""
+    pytest.importorskip("gguf", reason="gguf is not installed (extra: gguf)")
+    pytest.importorskip("llama_cpp", reason="llama-cpp-python is not installed (extra: gguf)")
+    from tests.write_gguf import convert
+
+    return convert(merged, merged.parent / f"{kind}.gguf", kind)
+
+
+def assert_alike(told: str, record: dict[str, Any]) -> None:
+    """Every case is answered alike and the gate passes, though two models were compared, not one."""
     assert gate(record)["verdict"] == "pass", told
     assert record["models"]["candidate"]["fingerprint"] != record["models"]["baseline"]["fingerprint"]
     for case in record["cases"]:
         assert case["candidate"]["prediction"] == case["baseline"]["prediction"], case["id"]
         assert case["candidate"]["prompt_hash"] == case["baseline"]["prompt_hash"]
+
+
+def test_merged_is_not_worse_than_its_adapter(tmp_path, merged):
+    """A merged model is its adapter but for rounding: the gate passes."""
+    assert_alike(*judge(tmp_path, str(merged)))
+
+
+def test_gguf_is_not_worse_than_its_adapter(tmp_path, merged):
+    """A GGUF file in full precision is its adapter too, although llama.cpp computes it."""
+    told, record = judge(tmp_path, f"gguf:{write(merged, 'F32')}")
+    assert_alike(told, record)
+    assert record["models"]["candidate"]["dtype"] == "f32"
+
+
+def test_a_quantised_gguf_is_compared_with_the_adapter(tmp_path, merged):
+    """In 8 bits likelihoods move, the same prompts were asked, and the drop stands there with its interval."""
+    told, record = judge(tmp_path, f"gguf:{write(merged, 'Q8_0')}")
+    assert record["models"]["candidate"]["dtype"] == "q8_0"
+    accuracy = record["suites"]["shipped"]["metrics"]["accuracy"]
+    low, high = accuracy["ci95"]
+    assert low <= accuracy["difference"] <= high
+    assert accuracy["candidate"] > 0.8, told
+    pairs = [(case["candidate"], case["baseline"]) for case in record["cases"]]
+    assert all(one["prompt_hash"] == two["prompt_hash"] for one, two in pairs)
+    assert any(one["logprobs"] != two["logprobs"] for one, two in pairs)
+
+
+def test_a_broken_file_is_one_line(tmp_path, merged):
+    """A file that was cut on its way ends the run with exit code 4 and one line, before any case is asked."""
+    whole = write(merged, "F32")
+    (tmp_path / "cut.gguf").write_bytes(whole.read_bytes()[:3_000_000])
+    (tmp_path / "test_shipped.py").write_text(SUITE, encoding="utf-8")
+    (tmp_path / "mcq.jsonl").write_bytes((ROOT / "suites" / "mcq" / "mcq.jsonl").read_bytes())
+    command = [sys.executable, "-m", "pytest", "-c", "/dev/null", "--medeval-model=gguf:cut.gguf"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 4
+    errors = [line for line in done.stderr.splitlines() if line]
+    assert len(errors) == 1
+    assert "not a whole GGUF file" in errors[0]
 
 
 @pytest.mark.parametrize("bits", ["int8", "nf4"])

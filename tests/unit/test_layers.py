@@ -14,6 +14,8 @@ ONLY_IN = {
     "torch": ("models/local", "training/"),
     "peft": ("models/local", "training/"),
     "transformers": ("models/local", "training/"),
+    "llama_cpp": ("models/gguf",),
+    "gguf": ("models/gguf",),
     "openai": ("models/endpoint",),
     "ray": ("models/fleet",),
     "pytest": ("plugin.py", "collect.py", "fixtures.py", "newhooks.py"),

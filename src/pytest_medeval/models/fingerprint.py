@@ -46,6 +46,11 @@ def fingerprint_files(files: Iterable[Path], *, memory: Path | None = None) -> s
     return digest.hexdigest()
 
 
+def fingerprint_file(file: Path, *, memory: Path | None = None) -> str:
+    """Give the SHA-256 (hex) of a file's content, whatever its name."""
+    return _content(file, memory)
+
+
 def fingerprint_text(*parts: str) -> str:
     """Give the SHA-256 (hex) over texts, each with its length, so that no two lists of texts share one."""
     digest = hashlib.sha256()

@@ -9,6 +9,7 @@ MODEL_KINDS = Table(
     {
         "local": "pytest_medeval.models.opening:open_local",
         "quantised": "pytest_medeval.models.quantised:open_quantised",
+        "gguf": "pytest_medeval.models.gguf:open_gguf",
         "endpoint": "pytest_medeval.models.endpoint:open_endpoint",
         "replay": "pytest_medeval.models.replay:open_replay",
     },

@@ -1,7 +1,7 @@
 """Which model is meant? A text of the command line or of a manifest, checked as far as files can tell.
 
 Accepted: a LoRA folder (``adapter_config.json``), a model folder (``config.json``), a name on the model hub,
-``int8:`` or ``nf4:`` before one of these, ``https://host/v1#name``, ``replay:RUN``, a ``*.toml``
+``int8:`` or ``nf4:`` before one of these, ``gguf:FILE``, ``https://host/v1#name``, ``replay:RUN``, a ``*.toml``
 release manifest with a table ``[models]`` of ``task = SPEC``, and ``TASK=SPEC`` for one task.
 """
 
@@ -19,6 +19,7 @@ from pytest_medeval.models.spec_kinds import (
     AdapterSpec,
     EndpointSpec,
     FolderSpec,
+    GgufSpec,
     HubSpec,
     LocalSpec,
     ModelSpec,
@@ -36,6 +37,7 @@ __all__ = [
     "AdapterSpec",
     "EndpointSpec",
     "FolderSpec",
+    "GgufSpec",
     "HubSpec",
     "LocalSpec",
     "ModelSpec",
@@ -55,7 +57,7 @@ __all__ = [
 
 ACCEPTED = (
     "a LoRA folder (adapter_config.json), a model folder (config.json), a hub name, int8: or nf4: before one "
-    "of these, https://host/v1#name, replay:RUN, a release manifest (*.toml)"
+    "of these, gguf:FILE, https://host/v1#name, replay:RUN, a release manifest (*.toml)"
 )
 
 _HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
@@ -86,6 +88,8 @@ def parse_model(text: str, root: Path) -> ModelSpec:
     kind, colon, argument = text.partition(":")
     if kind in ("int8", "nf4") and colon:
         return _quantised(text, "int8" if kind == "int8" else "nf4", argument, root)
+    if kind == "gguf" and colon:
+        return _gguf(text, argument, root)
     if "://" in text:
         return _endpoint(text)
     if text.startswith("replay:"):
@@ -151,6 +155,16 @@ def _quantised(text: str, dtype: Quantisation, argument: str, root: Path) -> Qua
             f"model {text!r}: accepted behind {dtype}: a LoRA folder, a model folder or a hub name"
         )
     return QuantisedSpec(text, dtype, inner)
+
+
+def _gguf(text: str, argument: str, root: Path) -> GgufSpec:
+    file = (root / Path(argument).expanduser()).resolve()
+    if not file.is_file():
+        raise MedevalError(f"model {text!r}: no such file: {file}; accepted: gguf:FILE")
+    with file.open("rb") as stream:
+        if stream.read(4) != b"GGUF":
+            raise MedevalError(f"model {text!r}: {file} is no GGUF file: it does not begin with GGUF")
+    return GgufSpec(text, file)
 
 
 def _endpoint(text: str) -> EndpointSpec:

@@ -49,6 +49,15 @@ class QuantisedSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class GgufSpec:
+    """A model in one file, as llama.cpp reads it: ``gguf:FILE``."""
+
+    text: str
+    file: Path
+    kind = "gguf"
+
+
+@dataclass(frozen=True, slots=True)
 class EndpointSpec:
     """A model behind an OpenAI-compatible server."""
 
@@ -77,7 +86,7 @@ class PluginSpec:
 
 
 ModelSpec: TypeAlias = (
-    AdapterSpec | FolderSpec | HubSpec | QuantisedSpec | EndpointSpec | ReplaySpec | PluginSpec
+    AdapterSpec | FolderSpec | HubSpec | QuantisedSpec | GgufSpec | EndpointSpec | ReplaySpec | PluginSpec
 )
 LocalSpec: TypeAlias = AdapterSpec | FolderSpec | HubSpec
 
