@@ -50,7 +50,7 @@ def grades(judge: Any, entries: Sequence[Mapping[str, Any]]) -> dict[str, Mappin
 
 def agreement(judge: Any) -> None:
     """Compare the judge's grades with the known ones."""
-    found = standing_of(judge, JudgePlan(labels=LABELS), 0)
+    found = standing_of(judge, JudgePlan(labels=LABELS), 0).agreement
     print("held-out replies; quadratic-weighted kappa with the known grades [95 % interval], Spearman, bias")
     for name, one in found.items():
         kappa, rho, bias = one["kappa_quadratic"], one["spearman"], one["bias"]

@@ -6,9 +6,8 @@ import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from pytest_medeval.askers import Asker, Grader
 from pytest_medeval.collect import Collection
@@ -21,12 +20,10 @@ if TYPE_CHECKING:
     from pytest_medeval.models.roles import Roles
     from pytest_medeval.outputs import Output
     from pytest_medeval.runs.build import Run
-    from pytest_medeval.runs.judging import JudgePlan, TrackB
     from pytest_medeval.verdicts.gates import GateResult
-    from pytest_medeval.verdicts.leakage import Leakage, Tuning
+    from pytest_medeval.verdicts.leakage import Tuning
     from pytest_medeval.verdicts.regression import Reference
 
-T = TypeVar("T")
 NO_MODEL = (
     "medeval suites were collected and no model is named; give --medeval-model=SPEC, such as "
     "--medeval-model=adapters/release.toml"
@@ -136,6 +133,8 @@ class MedevalSession:
         self._store_open = True
 
     def _model_mistakes(self) -> list[str]:
+        from pytest_medeval.runs.judging import judge_plan
+
         if not self.settings.models:
             return [NO_MODEL]
         try:
@@ -145,7 +144,7 @@ class MedevalSession:
                     return [
                         f"{suite.source}: no model answers {task}; give --medeval-model={task}=SPEC beside {others}"
                     ]
-                self.judge_plan()
+                judge_plan(self.settings)
                 for judge in self.settings.judges:
                     self.roles.judge_spec(judge)
                 for role in ("candidate", "baseline"):
@@ -246,9 +245,11 @@ class MedevalSession:
 
     def grader(self) -> Grader:
         """Open the first judge for a test of a user's own."""
+        from pytest_medeval.runs.judging import judge_plan
+
         if not self.settings.judges:
             raise MedevalError("no judge is named; give --medeval-judge=SPEC")
-        return Grader(self.roles.judge(self.settings.judges[0]), self.judge_plan(), self.settings.seed)
+        return Grader(self.roles.judge(self.settings.judges[0]), judge_plan(self.settings), self.settings.seed)
 
     # the end
 
@@ -257,72 +258,18 @@ class MedevalSession:
         if not self.journal.suites:
             return []
         self._engine = None  # all that remains of the evaluations is in the journal, and comparing them takes memory
-        from pytest_medeval.outputs import leave
-        from pytest_medeval.runs.build import build
-        from pytest_medeval.runs.tracks import read_people, with_divergence
-
-        mistakes: list[Output] = []
-        track_b = self._or_say("--medeval-judge", lambda: self._ask_judges(reporter), mistakes)
-        run = build(self.journal, self.settings, self.reference, track_b, self._leaks())
-        people = self._or_say(
-            "--medeval-human", lambda: read_people(run.record, self.settings.humans), mistakes
-        )
-        self.run = with_divergence(run, people or {}, self.settings)
-        self.outputs = [*mistakes, *leave(self.run.record, self.journal.suites, self.settings)]
-        return list(self.run.gates)
-
-    @staticmethod
-    def _or_say(flag: str, work: Callable[[], T], mistakes: list[Output]) -> T | None:
-        """Do what an option asked for after the tests; a mistake in it is said, and costs nothing else of the run."""
-        from pytest_medeval.outputs import Output
-
-        try:
-            return work()
-        except MedevalError as mistake:
-            mistakes.append(Output(flag, f"{flag}: {mistake}", failed=True))
-            return None
-
-    def _ask_judges(self, reporter: Any) -> TrackB:
-        """Let the judges grade what was replied; on the controller, so that each is asked once."""
+        from pytest_medeval.conclusion import conclude
         from pytest_medeval.report.progress import Progress
-        from pytest_medeval.runs.judging import ask_judges
 
-        track_b = ask_judges(
-            self.journal, self.judge_plan(), self.settings.seed, self.roles.judge, Progress(reporter)
+        self.run, self.outputs = conclude(
+            self.journal,
+            self.settings,
+            self.roles,
+            reference=self.reference,
+            tuning=self.tuning,
+            progress=Progress(reporter),
         )
-        if self.settings.noise and track_b.runs:
-            from pytest_medeval.runs.noise import judge_again
-
-            self.journal.noise = judge_again(
-                self.journal, track_b, self.roles.judge, seed=self.settings.seed, count=self.settings.noise
-            )
-        return track_b
-
-    def _leaks(self) -> dict[str, Leakage]:
-        """Look for the evaluated cases in the tuning data."""
-        if self.tuning is None:
-            return {}
-        from pytest_medeval.verdicts.leakage import find_leaks
-
-        cases = {name: list(self.journal.entries.get(name, {}).values()) for name in self.journal.suites}
-        return find_leaks(cases, self.tuning, limit=self.settings.leak_share)
-
-    def judge_plan(self) -> JudgePlan:
-        """Say what judges are asked; ``MedevalError`` for a rubric or a budget that cannot be read."""
-        from pytest_medeval.metrics.judging_ask import Budget, parse_budget
-        from pytest_medeval.runs.judging import JudgePlan
-
-        own = self.settings
-        return JudgePlan(
-            specs=own.judges,
-            rubric=own.rubric(),
-            sample=own.judge_sample,
-            reference=own.judge_reference,
-            budget=parse_budget(own.judge_budget) if own.judge_budget else Budget(),
-            coverage=own.judge_coverage,
-            floor=own.judge_floor,
-            labels=own.judge_labels,
-        )
+        return list(self.run.gates)
 
     def summarise(self, reporter: Any) -> None:
         """Write the summary through the terminal reporter."""

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import random
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any
 
 from pytest_medeval.errors import MedevalError, accepted
 from pytest_medeval.plain import plain
@@ -25,6 +24,10 @@ if TYPE_CHECKING:
 
 DATA = "data:"
 """Prefix of case files that lie under ``--medeval-data``."""
+ARGUMENTS = frozenset(
+    {"cases", "gates", "name", "format", "pairs", "metrics", "shots", "shots_from", "shots_by"}
+)
+"""What every suite may say, whatever its task."""
 
 
 class Suite:
@@ -179,56 +182,12 @@ def finish(
 
 def make_task(suite: Suite) -> Task:
     """Build the task with the suite's options."""
-    from pytest_medeval.tasks import TASKS
+    from pytest_medeval.tasks.making import make
 
     try:
-        kind = TASKS.resolve(suite.task)
-        known = {field.name for field in fields(kind)}
-        own = {"cases", "gates", "name", "format", "pairs", "metrics", "shots", "shots_from", "shots_by"}
-        for option in suite.options:
-            if option not in known:
-                raise MedevalError(accepted(f"argument of a {suite.task} suite", option, known | own))
-        hints = get_type_hints(kind)
-        for option, value in suite.options.items():
-            _check_type(option, value, hints[option])
-        task: Task = kind(
-            **_placed(suite, {field.name for field in fields(kind) if field.metadata.get("file")})
-        )
+        return make(suite.task, suite.options, Path(suite.source.file).parent, beside=ARGUMENTS)
     except MedevalError as mistake:
         raise MedevalError(f"{suite.source}: {mistake}") from None
-    return task
-
-
-def _placed(suite: Suite, files: set[str]) -> dict[str, Any]:
-    """Give a suite's options; a file that lies beside the suite is named from the working directory."""
-    placed = dict(suite.options)
-    for option in files & placed.keys():
-        beside = Path(suite.source.file).parent / str(placed[option])
-        if placed[option] is not None and beside.is_file():
-            placed[option] = os.path.relpath(beside)
-    return placed
-
-
-def _check_type(option: str, value: object, hint: Any) -> None:
-    """Hold an option's value against the type of the task's field: a literal, a plain type, or a union of them."""
-    if get_origin(hint) is Literal:
-        if value not in get_args(hint):
-            raise MedevalError(accepted(option, value, map(str, get_args(hint))))
-        return
-    kinds = get_args(hint) or (hint,)
-    numbers = (int, float) if float in kinds else ()
-    if isinstance(value, (*kinds, *numbers)) and not (isinstance(value, bool) and bool not in kinds):
-        return
-    names = {
-        int: "a whole number",
-        float: "a number",
-        str: "a text",
-        bool: "true or false",
-        type(None): "nothing",
-    }
-    raise MedevalError(
-        f"{option} is {value!r}; accepted: {' or '.join(names.get(kind, str(kind)) for kind in kinds)}"
-    )
 
 
 def _expand(pattern: str, folder: Path, settings: Settings, expand: Any) -> list[Path]:
@@ -314,7 +273,9 @@ def sample(cases: Sequence[Case], limit: int | None, seed: int, name: str) -> li
 
 def fingerprint(task: Task, cases: Sequence[Case], shots: Shots | None = None) -> str:
     """SHA-256 over what is asked: the task's options, every case's and example's content, not where it was written."""
-    content = [{"task": task.name, **options_of(task)}]
+    from pytest_medeval.tasks.making import options_of
+
+    content: list[dict[str, Any]] = [{"task": task.name, **options_of(task)}]
     if shots:
         content[0]["shots"] = {"count": shots.count, "by": shots.by, "examples": len(shots.pool)}
     for case in (*cases, *(shots.pool if shots else ())):
@@ -327,9 +288,3 @@ def fingerprint(task: Task, cases: Sequence[Case], shots: Shots | None = None) -
         digest.update(f"{',' if place else ''}{encoder.encode(facts)}".encode())
     digest.update(b"]")
     return digest.hexdigest()
-
-
-def options_of(task: Task) -> Mapping[str, Any]:
-    """Give a task's options as plain data."""
-    options: dict[str, Any] = asdict(task)  # type: ignore[call-overload]  # tasks are dataclasses
-    return {name: options[name] for name in plain(task)}

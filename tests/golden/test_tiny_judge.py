@@ -58,7 +58,7 @@ def test_it_agrees_with_the_known_grades(judge: Any):
 
     known = labelled()
     found = graded(judge, known)
-    standing = standing_of(judge, JudgePlan(labels=LABELS), 0)
+    standing = standing_of(judge, JudgePlan(labels=LABELS), 0).agreement
     for name in DEFAULT_RUBRIC.names:
         pairs = [(one["grades"][name], int(found[item][name] + 0.5)) for item, one in known.items()]
         kappa = cohen_kappa_score(

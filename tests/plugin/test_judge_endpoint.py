@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import time
 from pathlib import Path
 
@@ -117,6 +118,57 @@ def test_a_second_run_asks_no_judge(talk: pytest.Pytester):
         assert len(server.asked) == asked
     assert warm["judges"][0]["requests"] == 0
     assert [case["judge"] for case in warm["cases"]] == [case["judge"] for case in cold["cases"]]
+
+
+def labelled(talk: pytest.Pytester, *, shift: int) -> str:
+    """Write 40 labelled replies whose text says their grade; people see them ``shift`` steps away, cyclically."""
+    lines = [
+        {"item": f"i{n}", "dimension": name, "score": (n + shift) % 5 + 1, "rater": "ann",
+         "question": "I cough.", "reply": f"reply {n} of grade {n % 5 + 1}"}
+        for n in range(40)
+        for name in DEFAULT_RUBRIC.names
+    ]  # fmt: skip
+    (talk.path / "labels.jsonl").write_text("".join(json.dumps(one) + "\n" for one in lines), encoding="utf-8")
+    return "--medeval-judge-labels=labels.jsonl"
+
+
+@pytest.mark.parametrize(
+    ("shift", "verdict", "standing"),
+    [(0, "pass", "admissible: it may carry gates"), (2, "not evaluated", "advisory: it carries no gate")],
+)
+def test_a_gate_on_a_judge_needs_its_agreement_with_people(
+    talk: pytest.Pytester, shift: int, verdict: str, standing: str
+):
+    """A judge that grades as people do carries the gate; one that does not leaves it not evaluated."""
+
+    def honest(body: dict) -> str:
+        said = re.search(r"of grade (\d)", body["messages"][-1]["content"])
+        if body["model"] == "judge" and said:
+            return json.dumps(dict.fromkeys(DEFAULT_RUBRIC.names, int(said[1])))
+        return reply(body)
+
+    with FakeServer(reply=honest, models=MODELS) as server:
+        gate = "--medeval-gate=talk:judge.accuracy >= 3"
+        result, record = run(talk, server, gate, labelled(talk, shift=shift))
+    judged = next(one for one in record["gates"] if one["expression"] == "judge.accuracy >= 3")
+    assert judged["verdict"] == verdict
+    assert result.ret == (0 if verdict == "pass" else 1)
+    said = record["judges"][0]
+    assert said["agreement"]["accuracy"]["n"] == said["audit"]["requests"] == 40
+    result.stdout.fnmatch_lines([f"judge *{standing}", "  to measure its agreement with people: 40 requests, *"])
+    assert record["usage"]["judge_tokens"] == said["tokens"] + said["audit"]["tokens"]
+
+
+def test_labels_without_texts_are_not_graded(talk: pytest.Pytester):
+    """Labels that hold no question and reply leave the judge advisory, and are not asked about."""
+    line = {"item": "i1", "dimension": "accuracy", "score": 3, "rater": "ann"}
+    (talk.path / "bare.jsonl").write_text(json.dumps(line) + "\n", encoding="utf-8")
+    with FakeServer(reply=reply, models=MODELS) as server:
+        result, record = run(talk, server, "--medeval-judge-labels=bare.jsonl")
+    assert result.ret == 0
+    assert record["judges"][0]["agreement"] == {}
+    assert not record["judges"][0]["admissible"]
+    assert record["judges"][0]["audit"]["requests"] == 0
 
 
 def test_a_wrong_judge_is_one_line(talk: pytest.Pytester):

@@ -2,7 +2,8 @@
 
 from pytest_medeval.metrics import metrics_for
 from pytest_medeval.scoring import score, score_all
-from pytest_medeval.tasks.mcq import MCQ, MCQCase
+from pytest_medeval.tasks.mcq import MCQ
+from pytest_medeval.tasks.question import MCQCase
 from pytest_medeval.types import Answer, Source
 
 TASK = MCQ()

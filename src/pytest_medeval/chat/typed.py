@@ -8,8 +8,8 @@ from typing import Any, TypeAlias
 from pytest_medeval.chat.talk import Exchange
 from pytest_medeval.tasks.dialogue import INSTRUCTION, DialogueCase
 from pytest_medeval.tasks.labels import LABELS, canonical_label
-from pytest_medeval.tasks.mcq import LETTERS, MCQCase
 from pytest_medeval.tasks.polarity import PolarityCase
+from pytest_medeval.tasks.question import LETTERS, MCQCase
 from pytest_medeval.types import Source
 
 Ask: TypeAlias = Callable[[str], str]

@@ -9,8 +9,8 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn
 
+from pytest_medeval.commands.parser import Parser
 from pytest_medeval.errors import MedevalError, accepted
 from pytest_medeval.ratings import FIVE_STEPS, READERS, read_ratings
 from pytest_medeval.ratings.audit import FLOOR, audit
@@ -25,13 +25,6 @@ _EPILOG = """\
 Kappa and alpha correct for chance: 1 is perfect, 0 is chance. Spearman and tau-b compare the order only.
 Bias is judge minus people, in steps of the scale. Docs: docs/agreement.md
 """
-
-
-class _Parser(argparse.ArgumentParser):
-    """A parser whose complaints are one line, like all others."""
-
-    def error(self, message: str) -> NoReturn:
-        raise MedevalError(f"{message}; see: {self.prog} --help")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -55,7 +48,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+    parser = Parser(
         prog="python -m pytest_medeval agreement",
         description=__doc__,
         epilog=_EPILOG,

@@ -16,7 +16,8 @@ from pytest_medeval.metrics.base import Measure, mean, ratio, signed
 from pytest_medeval.types import Direction, FloatArray, Reply
 
 if TYPE_CHECKING:
-    from pytest_medeval.tasks.mcq import MCQ, MCQCase
+    from pytest_medeval.tasks.mcq import MCQ
+    from pytest_medeval.tasks.question import MCQCase
 
 LETTERS: Final = "ABCDEFGHIJ"
 RIGHT_REWARD: Final = 1.0

@@ -120,14 +120,21 @@ def judge_data(run: JudgeRun, rubric: Rubric) -> dict[str, Any]:
         "prompt_hash": run.prompt_hash,
         "style": run.style,
         "rubric": rubric.name,
+        **cost(run),
+        "coverage": {name: [one.judged, one.asked] for name, one in covered.items()},
+        "position_consistency": fmean(one.consistent for one in asked) if asked else None,
+        "notices": list(run.notices),
+    }
+
+
+def cost(run: JudgeRun) -> dict[str, float]:
+    """Write what a judge was asked, and what that took."""
+    return {
         "requests": run.requests,
         "tokens": run.tokens,
         "cached": run.cached,
         "failed": run.failed,
         "seconds": run.seconds,
-        "coverage": {name: [one.judged, one.asked] for name, one in covered.items()},
-        "position_consistency": fmean(one.consistent for one in asked) if asked else None,
-        "notices": list(run.notices),
     }
 
 

@@ -47,6 +47,9 @@ def _judges(record: Mapping[str, Any]) -> Iterator[Html]:
         if rows:
             heads = ("dimension", "quadratic kappa", "95 % interval", "n", "standing")
             yield table(f"Agreement of {judge['spec']} with people", heads, rows, words=(4,))
+            if "audit" in judge:
+                asked = judge["audit"]
+                yield tag("p", f"Measured with {asked['requests']} requests, {asked['cached']} from the cache.")
 
 
 def _judge(judge: Facts) -> tuple[str, ...]:

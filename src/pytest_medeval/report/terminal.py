@@ -184,12 +184,18 @@ def _judges(record: Mapping[str, Any]) -> Iterator[Line]:
         ]
         if agreeing:
             yield from wrapped("  agreement with people (quadratic kappa): ", agreeing)
-        cost = f"  {judge['requests']} requests, {judge['tokens']} tokens, {judge['cached']} from the cache"
-        cost += f", {judge['seconds']:.1f} s"
+        cost = f"  {_cost(judge)}"
         if judge["position_consistency"] is not None:
             cost += f"; same preference in both orders {100 * judge['position_consistency']:.0f} %"
         yield Line(cost)
+        if "audit" in judge:
+            yield Line(f"  to measure its agreement with people: {_cost(judge['audit'])}")
         yield from (Line(fit(f"  note: {notice}"), {"yellow": True}) for notice in judge["notices"])
+
+
+def _cost(asked: Mapping[str, Any]) -> str:
+    requests = f"{asked['requests']} requests, {asked['tokens']} tokens, {asked['cached']} from the cache"
+    return f"{requests}, {asked['seconds']:.1f} s"
 
 
 def _confusion(confusion: Mapping[str, Any] | None) -> Iterator[Line]:

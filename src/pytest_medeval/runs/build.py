@@ -82,7 +82,7 @@ def build(
         "gates": [
             {**asdict(gate), "outcome": settings.gate_outcome(gate.suite, gate.verdict)} for gate in gates
         ],
-        "usage": {**_usage(journal), "judge_tokens": sum(run.tokens for run in track_b.runs)},
+        "usage": {**_usage(journal), "judge_tokens": track_b.tokens()},
     }
     if reference:
         record["reference"] = reference.facts(list(suites))

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_medeval.runs.signature import case_signature
-from pytest_medeval.suite import options_of
+from pytest_medeval.tasks.making import options_of
 from pytest_medeval.tasks.sampling import Sampled
 
 if TYPE_CHECKING:

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_medeval.metrics.judge import judge_cases
-from pytest_medeval.metrics.judging_ask import Budget
+from pytest_medeval.metrics.judging_ask import Budget, parse_budget
 from pytest_medeval.metrics.judging_panel import (
     Coverage,
     Panelled,
     case_data,
     combine,
+    cost,
     coverage,
     judge_data,
     judge_metrics,
@@ -25,6 +26,7 @@ from pytest_medeval.ratings import read_ratings
 from pytest_medeval.ratings.audit import agreement
 from pytest_medeval.ratings.join import join
 from pytest_medeval.ratings.types import Rating, RatingSet
+from pytest_medeval.settings import Settings
 from pytest_medeval.tasks import TASKS
 from pytest_medeval.types import Metric, Source
 
@@ -53,6 +55,28 @@ class JudgePlan:
     labels: Path | None = None
 
 
+def judge_plan(settings: Settings) -> JudgePlan:
+    """Say what judges are asked; ``MedevalError`` for a rubric or a budget that cannot be read."""
+    return JudgePlan(
+        specs=settings.judges,
+        rubric=settings.rubric(),
+        sample=settings.judge_sample,
+        reference=settings.judge_reference,
+        budget=parse_budget(settings.judge_budget) if settings.judge_budget else Budget(),
+        coverage=settings.judge_coverage,
+        floor=settings.judge_floor,
+        labels=settings.judge_labels,
+    )
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far a judge agrees with the labels, dimension -> data, and the run that measured it."""
+
+    agreement: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    run: JudgeRun | None = None
+
+
 @dataclass(frozen=True)
 class TrackB:
     """What the judges said of a run, or why there is nothing."""
@@ -60,8 +84,8 @@ class TrackB:
     plan: JudgePlan
     runs: Sequence[JudgeRun] = ()
     cases: Mapping[tuple[str, str], Panelled] = field(default_factory=dict)
-    standings: Sequence[Mapping[str, Any]] = ()
-    """A judge's agreement with the labels, one mapping dimension -> data for each of ``runs``."""
+    standings: Sequence[Standing] = ()
+    """One for each of ``runs``."""
 
     def metrics(self) -> tuple[Metric, ...]:
         """Give the metrics of Track B."""
@@ -72,11 +96,18 @@ class TrackB:
         return [
             {
                 **judge_data(run, self.plan.rubric),
-                "agreement": dict(standing),
-                "admissible": bool(standing) and all(one["admissible"] for one in standing.values()),
+                "agreement": dict(standing.agreement),
+                "admissible": bool(standing.agreement)
+                and all(one["admissible"] for one in standing.agreement.values()),
+                **({"audit": cost(standing.run)} if standing.run else {}),
             }
             for run, standing in zip(self.runs, self.standings, strict=True)
         ]
+
+    def tokens(self) -> int:
+        """Count the tokens that judging took, the audit on the labels included."""
+        audits = [standing.run for standing in self.standings if standing.run]
+        return sum(run.tokens for run in (*self.runs, *audits))
 
     def covered(self, suite: str, name: str) -> Coverage:
         """Count a suite's cases that could be judged on a dimension."""
@@ -95,8 +126,9 @@ class TrackB:
         if self.plan.labels is None:
             return "the judge is advisory: its agreement with people was not measured; give --medeval-judge-labels=FILE"
         for run, standing in zip(self.runs, self.standings, strict=True):
-            poor = [one for key, one in standing.items() if key == name and not one["admissible"]]
-            if poor or (name in self.plan.rubric.names and name not in standing):
+            found = standing.agreement.get(name)
+            poor = [found] if found and not found["admissible"] else []
+            if poor or (name in self.plan.rubric.names and not found):
                 reason = poor[0]["reason"] if poor else f"no label for {name}"
                 return f"the judge {run.spec} is advisory on {name}: {reason}"
         return ""
@@ -154,15 +186,15 @@ def _questions(entries: Sequence[Mapping[str, Any]], plan: JudgePlan) -> int:
     )
 
 
-def standing_of(judge: Model, plan: JudgePlan, seed: int) -> dict[str, Any]:
-    """Let a judge grade the labelled replies, and measure how far it agrees with the labels: dimension -> data."""
+def standing_of(judge: Model, plan: JudgePlan, seed: int) -> Standing:
+    """Let a judge grade the labelled replies, and measure how far it agrees with the labels."""
     if plan.labels is None:
-        return {}
+        return Standing()
     people = read_ratings(plan.labels, name="labels", scale=plan.rubric.scale)
-    own = _labelled(judge, people, plan, seed)
-    joined = join(people.ratings, own, people.scales)
+    run = _labelled(judge, people, plan, seed)
+    joined = join(people.ratings, _as_ratings(run, people, plan.labels), people.scales)
     found = [agreement(pairs, floor=plan.floor, seed=seed) for pairs in joined.pairs]
-    return {
+    measured = {
         one.dimension: {
             "n": one.n,
             "admissible": one.standing.admissible,
@@ -171,11 +203,11 @@ def standing_of(judge: Model, plan: JudgePlan, seed: int) -> dict[str, Any]:
         }
         for one in found
     }
+    return Standing(measured, run)
 
 
-def _labelled(judge: Model, people: RatingSet, plan: JudgePlan, seed: int) -> list[Rating]:
+def _labelled(judge: Model, people: RatingSet, plan: JudgePlan, seed: int) -> JudgeRun:
     """Grade the labelled replies; an item without its texts cannot be graded and so is not joined."""
-    clusters = {rating.item: rating.cluster for rating in people.ratings}
     entries = [
         {
             "suite": "labels",
@@ -187,13 +219,15 @@ def _labelled(judge: Model, people: RatingSet, plan: JudgePlan, seed: int) -> li
         for item, texts in people.texts.items()
         if "question" in texts and "reply" in texts
     ]
-    if not entries:
-        return []
-    run = judge_cases(
-        judge, entries, plan.rubric, Judging(seed=seed, reference=plan.reference, preference=False)
-    )
+    how = Judging(seed=seed, reference=plan.reference, preference=False)
+    return judge_cases(judge, entries, plan.rubric, how)
+
+
+def _as_ratings(run: JudgeRun, people: RatingSet, labels: Path) -> list[Rating]:
+    """Give a judge's grades as people's ratings are given, so that the two can be joined."""
+    clusters = {rating.item: rating.cluster for rating in people.ratings}
     return [
-        Rating(case.id, run.spec, name, grade, clusters[case.id], Source(str(plan.labels)))
+        Rating(case.id, run.spec, name, grade, clusters[case.id], Source(str(labels)))
         for case in run.cases
         for name, grade in case.replies["candidate"].grades.items()
     ]

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from pytest_medeval.errors import MedevalError
-from pytest_medeval.tasks.base import take
 from pytest_medeval.tasks.letters import read_letter
 from pytest_medeval.tasks.orders import combined, turned
 from pytest_medeval.tasks.outcome import text_outcome
+from pytest_medeval.tasks.question import MCQCase, read_question
 from pytest_medeval.tasks.sampling import Sampled
-from pytest_medeval.types import Answer, Case, Message, Record, Reply, Request
+from pytest_medeval.types import Answer, Message, Record, Reply, Request
 
 SYSTEM = "You are a knowledgeable medical AI assistant."
 """The system message of S2."""
 
-LETTERS = "ABCDEFGHIJ"
-FEWEST = 2
 METRICS = (
     "accuracy",
     "macro_precision",
@@ -33,16 +31,6 @@ METRICS = (
     "wrong_at_high_confidence",
 )
 ORDER_METRICS = ("consistency", "position_bias")
-
-
-@dataclass(frozen=True, kw_only=True)
-class MCQCase(Case):
-    """A question with its options by letter, in order, and the letter of the right one."""
-
-    question: str
-    options: Mapping[str, str]
-    answer: str
-    context: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,30 +74,7 @@ class MCQ(Sampled):
 
     def case(self, record: Record) -> MCQCase:
         """Make a case of ``question``, ``options`` (letter -> text), ``answer`` (letter) and maybe ``context``."""
-        common = take(record, {"question": str, "options": dict, "answer": str}, {"context": str})
-        fields = record.fields
-        options = {str(letter): str(text).strip() for letter, text in fields["options"].items()}
-        if not FEWEST <= len(options) <= len(LETTERS) or list(options) != list(LETTERS[: len(options)]):
-            found = ", ".join(options) or "(none)"
-            most = len(LETTERS)
-            raise MedevalError(
-                f"{record.source}: options are lettered {found}; accepted: A, B, ... in order, {FEWEST} to {most}"
-            )
-        if not all(options.values()) or None in fields["options"].values():
-            raise MedevalError(f"{record.source}: an option is empty")
-        if fields["answer"] not in options:
-            offered = ", ".join(options)
-            raise MedevalError(
-                f"{record.source}: answer {fields['answer']!r} is not among the options {offered}"
-            )
-        return MCQCase(
-            **common,
-            source=record.source,
-            question=fields["question"].strip(),
-            options=options,
-            answer=fields["answer"],
-            context=(fields.get("context") or "").strip(),
-        )
+        return read_question(record)
 
     def request(self, case: MCQCase) -> Request:
         """Ask in S2's form; with option texts as the possible replies the options are not listed in the question."""

@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
+from pytest_medeval.tasks.question import MCQCase
 from pytest_medeval.types import Reply
 
 _DIGITS = 12
 """Mean probabilities that agree so far are equal: the last bits hang on the order of summation."""
-
-if TYPE_CHECKING:
-    from pytest_medeval.tasks.mcq import MCQCase
 
 
 def turned(case: MCQCase, by: int) -> MCQCase:

@@ -10,7 +10,8 @@ from sklearn.calibration import calibration_curve
 from sklearn.metrics import accuracy_score, brier_score_loss, precision_recall_fscore_support
 
 from pytest_medeval.metrics import calibration, choice, metrics_for
-from pytest_medeval.tasks.mcq import MCQ, MCQCase
+from pytest_medeval.tasks.mcq import MCQ
+from pytest_medeval.tasks.question import MCQCase
 from pytest_medeval.types import Reply, Source
 
 NAMES = (

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from pytest_medeval.errors import MedevalError
 from pytest_medeval.metrics import choice, metrics_for
-from pytest_medeval.tasks.mcq import MCQ, MCQCase
+from pytest_medeval.tasks.mcq import MCQ
 from pytest_medeval.tasks.orders import turned
+from pytest_medeval.tasks.question import MCQCase
 from pytest_medeval.types import Answer, Source
 
 TASK = MCQ(rotations=True)

@@ -8,7 +8,8 @@ import pytest
 from pytest_medeval.models import Settings, open_model, parse_spec
 from pytest_medeval.models.base import Traffic
 from pytest_medeval.models.fake_server import FakeServer
-from pytest_medeval.tasks.mcq import MCQ, MCQCase
+from pytest_medeval.tasks.mcq import MCQ
+from pytest_medeval.tasks.question import MCQCase
 from pytest_medeval.types import Answer, Message, Request, Source
 
 MESSAGES = (Message("system", "Be brief."), Message("user", "Which drug?"))

@@ -7,7 +7,8 @@ import pytest
 from pytest_medeval.models.local_choices import GROUP_COST
 from pytest_medeval.models.local_prompts import Prompter
 from pytest_medeval.models.tree import shared_prefixes
-from pytest_medeval.tasks.mcq import MCQ, MCQCase
+from pytest_medeval.tasks.mcq import MCQ
+from pytest_medeval.tasks.question import MCQCase
 from pytest_medeval.tasks.shots import Shots, with_turns
 from pytest_medeval.types import Source
 

@@ -9,7 +9,8 @@ from pytest_medeval.models.base import Identity
 from pytest_medeval.models.cache import CachedModel
 from pytest_medeval.models.fake import FakeModel
 from pytest_medeval.runs.signature import request_signature
-from pytest_medeval.suite import Suite, fingerprint, make_task, options_of
+from pytest_medeval.suite import Suite, fingerprint, make_task
+from pytest_medeval.tasks.making import options_of
 from pytest_medeval.tasks.sampling import seeded
 from pytest_medeval.types import Message, Request
 

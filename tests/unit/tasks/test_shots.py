@@ -15,8 +15,9 @@ from pytest_medeval.errors import MedevalError
 from pytest_medeval.settings import read_settings
 from pytest_medeval.suite import Suite, resolve
 from pytest_medeval.tasks.dialogue import Dialogue, DialogueCase
-from pytest_medeval.tasks.mcq import MCQ, MCQCase
+from pytest_medeval.tasks.mcq import MCQ
 from pytest_medeval.tasks.polarity import Polarity, PolarityCase
+from pytest_medeval.tasks.question import MCQCase
 from pytest_medeval.tasks.shots import Shots, draw, nearest, plain, usable
 from pytest_medeval.types import Source
 
