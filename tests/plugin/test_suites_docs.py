@@ -11,6 +11,9 @@ import pytest
 
 from pytest_medeval.__main__ import main
 from pytest_medeval.models.cache import Store
+from pytest_medeval.report.card import card
+from pytest_medeval.report.markdown import markdown
+from pytest_medeval.report.page import page
 from pytest_medeval.runs.record import problems
 from pytest_medeval.types import Answer
 
@@ -89,6 +92,8 @@ def test_drawn_replies(quiz):
     drawn = run(quiz, 3, model="fake:1.0")
     assert drawn["suites"]["quiz"]["sampling"] == {"temperature": 0.7, "top_p": 0.9, "seed": 0}
     assert "  replies drawn at temperature 0.7, top_p 0.9; seed 0 and case" in drawn["printed"].splitlines()
+    for report in (markdown, card, page):
+        assert "eplies drawn at temperature 0.7, top_p 0.9; seed 0" in report(drawn).replace("\\_", "_")
     again = quiz.run("--medeval-json=again.json", model="replay:run.json", baseline=None)
     again.assert_outcomes(passed=12)
     assert quiz.record("again.json")["suites"]["quiz"]["prompts"] == drawn["suites"]["quiz"]["prompts"]

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pytest_medeval.report.lines import interval, number
+from pytest_medeval.report.lines import how_asked, interval, number
 
 TASK_TYPES: Mapping[str, str] = {
     "dialogue": "text-generation",
@@ -41,7 +41,12 @@ def _result(suite: str, facts: Mapping[str, Any]) -> dict[str, Any]:
             "type": suite,
             "name": suite,
             "revision": facts["signature"],
-            "args": {"cases": facts["evaluated"], "of": facts["total"], "complete": facts["complete"]},
+            "args": {
+                "cases": facts["evaluated"],
+                "of": facts["total"],
+                "complete": facts["complete"],
+                **{key: facts[key] for key in ("shots", "sampling") if key in facts},
+            },
         },
         "metrics": [_metric(name, one) for name, one in facts["metrics"].items()],
     }
@@ -58,6 +63,8 @@ def _table(record: Mapping[str, Any]) -> Iterator[str]:
     day = record["created"][:10]
     yield f"Measured by pytest-medeval {record['version']} on {day}, seed {record['seed']}."
     yield ""
+    asked = [f"{suite}: {told}." for suite, facts in record["suites"].items() for told in how_asked(facts)]
+    yield from (line for told in asked for line in (told, ""))
     yield "| suite | metric | value | 95 % interval | n | signature |"
     yield "| --- | --- | --- | --- | --- | --- |"
     for suite, facts in record["suites"].items():

@@ -49,6 +49,18 @@ def right_answer(gold: Any) -> str | None:
     return str(gold)
 
 
+def how_asked(suite: Mapping[str, Any]) -> Iterator[str]:
+    """Say how a suite's cases were asked, where it was not one by one, without examples, with greedy replies."""
+    shots, drawn = suite.get("shots"), suite.get("sampling")
+    if shots:
+        examples = f"{shots['count']} of {shots['usable']} examples of {shots['source']} before each case"
+        left_out = f"{shots['asked']} asked by the suite, {shots['repeated']} repeated"
+        yield f"{examples}, by {shots['by']}; left out: {left_out}"
+    if drawn:
+        cut = f", top_p {drawn['top_p']:g}" if drawn["top_p"] < 1 else ""
+        yield f"replies drawn at temperature {drawn['temperature']:g}{cut}; seed {drawn['seed']} and case"
+
+
 def wrapped(head: str, parts: Sequence[str]) -> Iterator[Line]:
     """Put parts one after another over as many lines as they need; a part is not broken."""
     text = head

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from pytest_medeval.report.lines import interval, number, p_value
+from pytest_medeval.report.lines import how_asked, interval, number, p_value
 
 MARKS: Mapping[str, str] = {
     "pass": "✅ pass",
@@ -76,6 +76,9 @@ def _suite(name: str, suite: Mapping[str, Any]) -> Iterator[str]:
         if unusual:
             yield f"{role} replies: {outcomes['answered']} answered, {unusual}"
             yield ""
+    for told in how_asked(suite):
+        yield _text(told)
+        yield ""
     yield from _metrics(suite["metrics"])
     yield from _reference(suite.get("reference"))
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from pytest_medeval.report import figures
 from pytest_medeval.report.caveats import errors
-from pytest_medeval.report.lines import Line, number
+from pytest_medeval.report.lines import Line, how_asked, number
 from pytest_medeval.report.markup import Html, code, details, table, tag
 from pytest_medeval.report.page_caveats import caveats
 from pytest_medeval.report.page_metrics import metrics
@@ -45,11 +45,7 @@ def _counts(facts: Facts) -> Iterator[Html]:
     )
     if not facts["complete"]:
         yield tag("p", "Only a part of this suite ran: its gates are not evaluated.", cls="warn")
-    shots = facts.get("shots")
-    if shots:
-        drawn = f"{shots['count']} of {shots['usable']} examples of {shots['source']} before each case"
-        left = f"{shots['asked']} asked by the suite, {shots['repeated']} repeated"
-        yield tag("p", f"{drawn}, by {shots['by']}; left out: {left}.")
+    yield from (tag("p", f"{told[0].upper()}{told[1:]}.") for told in how_asked(facts))
 
 
 def _silent(cases: Sequence[Facts]) -> Iterator[Html]:

@@ -13,6 +13,7 @@ from pytest_medeval.report.lines import (
     compared,
     fit,
     fold,
+    how_asked,
     interval,
     number,
     wrapped,
@@ -97,12 +98,8 @@ def _counts(suite: Mapping[str, Any]) -> Iterator[Line]:
     for role, outcomes in suite["outcomes"].items():
         found = ", ".join(f"{outcome} {count}" for outcome, count in outcomes.items() if count)
         yield Line(f"  {role} replies: {found or 'none'}")
-    shots = suite.get("shots")
-    if shots:
-        drawn = f"{shots['count']} of {shots['usable']} examples of {shots['source']}"
-        head = f"  {drawn} before each case, by {shots['by']}; left out: "
-        yield from wrapped(head, [f"{shots['asked']} asked by the suite", f"{shots['repeated']} repeated"])
-    yield from _sampling(suite.get("sampling"))
+    for told in how_asked(suite):
+        yield from wrapped("  ", told.split(", "))
     skipped = suite["skipped"]
     if skipped["count"]:
         reasons = ", ".join(f"{count} {reason}" for reason, count in skipped["reasons"].items())
@@ -115,12 +112,6 @@ def _counts(suite: Mapping[str, Any]) -> Iterator[Line]:
         yield Line(
             fit(f"  complete pairs only: {excluded['count']} cases left out: {reasons}"), {"yellow": True}
         )
-
-
-def _sampling(found: Mapping[str, Any] | None) -> Iterator[Line]:
-    if found:
-        cut = f", top_p {found['top_p']:g}" if found["top_p"] < 1 else ""
-        yield Line(f"  replies drawn at temperature {found['temperature']:g}{cut}; seed {found['seed']} and case")
 
 
 def _table(metrics: Mapping[str, Mapping[str, Any]]) -> Iterator[Line]:
