@@ -72,8 +72,13 @@ def write(merged: Path, kind: str) -> Path:
 
 
 def assert_alike(told: str, record: dict[str, Any]) -> None:
-    """Every case is answered alike and the gate passes, though two models were compared, not one."""
+    """Every case is answered alike and the gate passes, though two models were compared, not one.
+
+    The record and the summary say that the candidate holds the baseline's adapter.
+    """
     assert gate(record)["verdict"] == "pass", told
+    assert record["models"]["candidate"]["holds"]["share"] == pytest.approx(1, abs=1e-3)
+    assert "holds 100.00% of the change of " in told
     assert record["models"]["candidate"]["fingerprint"] != record["models"]["baseline"]["fingerprint"]
     for case in record["cases"]:
         assert case["candidate"]["prediction"] == case["baseline"]["prediction"], case["id"]

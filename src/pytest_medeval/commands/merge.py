@@ -10,8 +10,9 @@ from pathlib import Path
 from pytest_medeval.commands.parser import Parser
 from pytest_medeval.errors import MedevalError
 from pytest_medeval.models.base import Settings
+from pytest_medeval.models.forms import inspect
 from pytest_medeval.models.hub import model_folder, require_extra
-from pytest_medeval.models.shipped import Held, inspect
+from pytest_medeval.models.shipped import Held
 from pytest_medeval.models.spec import AdapterSpec, parse_model, read_json
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")

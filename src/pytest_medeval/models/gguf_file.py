@@ -20,6 +20,15 @@ MEASURED = ("llama", "qwen2", "qwen3")
 """Architectures whose weights llama.cpp stores as they are, but for the order of llama's query and key rows."""
 
 
+def library() -> Any:
+    """Give the package that reads GGUF files."""
+    try:
+        import gguf
+    except ImportError:
+        raise MedevalError("a GGUF file cannot be read without gguf: pip install 'pytest-medeval[gguf]'") from None
+    return gguf
+
+
 def shards(file: Path) -> list[Path]:
     """List the files of a model: one, or all parts of one that ``gguf-split`` has cut; the first must be named."""
     match = _SHARD.fullmatch(file.name)
@@ -38,8 +47,7 @@ class Header:
     """The metadata of a GGUF file and where its tensors are; tensors stay on the disk until they are asked for."""
 
     def __init__(self, file: Path) -> None:
-        import gguf
-
+        gguf = library()
         try:
             self.readers: list[Any] = [gguf.GGUFReader(part) for part in shards(file)]
         except (ValueError, OSError, IndexError) as error:
@@ -61,9 +69,7 @@ class Header:
     @property
     def dtype(self) -> str:
         """How most weights are stored, in llama.cpp's words: ``f16``, ``q8_0``, ``q4_k_m``."""
-        import gguf
-
-        known: dict[Any, str] = {kind.value: kind.name for kind in gguf.LlamaFileType}
+        known: dict[Any, str] = {kind.value: kind.name for kind in library().LlamaFileType}
         told = known.get(self.get("general.file_type"), "gguf")
         return told.removeprefix("MOSTLY_").removeprefix("ALL_").lower()
 
@@ -76,9 +82,7 @@ class Header:
 
 def gguf_rows(file: Path) -> Rows:
     """Read rows of a file's weights by their names in the model's folder, in the order that they have there."""
-    import gguf
-
-    header = Header(file)
+    header, gguf = Header(file), library()
     kind = str(header.get("general.architecture"))
     if kind not in MEASURED:
         raise MedevalError(

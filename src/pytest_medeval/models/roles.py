@@ -11,6 +11,7 @@ from typing import Any
 from pytest_medeval.errors import MedevalError
 from pytest_medeval.models import Model, ModelSpec, Settings, baseline_of, model_for, open_model, parse_specs
 from pytest_medeval.models.base import Closing
+from pytest_medeval.models.forms import holds
 from pytest_medeval.models.spec import parse_model
 
 NOBODY = "none"
@@ -28,6 +29,7 @@ class Roles:
     root: Path
     settings: Settings
     _open: dict[ModelSpec, Model] = field(default_factory=dict)
+    _held: dict[tuple[ModelSpec, ModelSpec | None], dict[str, Any] | None] = field(default_factory=dict)
 
     def spec(self, role: str, task: str) -> ModelSpec | None:
         """Find who answers a task in a role; a LoRA adapter's baseline is its own base unless another is named."""
@@ -44,9 +46,17 @@ class Roles:
         return baseline_of(candidate)
 
     def model(self, role: str, task: str) -> Model | None:
-        """Open the model of a role, once; equal specs share it."""
+        """Open the model of a role, once; equal specs share it. What it holds of its baseline is measured first."""
         spec = self.spec(role, task)
+        if spec is not None and role == "candidate":
+            self._holds(spec, task)
         return None if spec is None else self._opened(spec)
+
+    def _holds(self, candidate: ModelSpec, task: str) -> dict[str, Any] | None:
+        pair = (candidate, self.spec("baseline", task))
+        if pair not in self._held:
+            self._held[pair] = holds(*pair)
+        return self._held[pair]
 
     def _opened(self, spec: ModelSpec) -> Model:
         if spec not in self._open:
@@ -71,9 +81,14 @@ class Roles:
         return self._opened(self.judge_spec(text))
 
     def identities(self, task: str) -> dict[str, dict[str, dict[str, Any]]]:
-        """Give the identity of every role's model of a task: role -> task -> identity."""
-        found = {role: self.model(role, task) for role in ("candidate", "baseline")}
-        return {role: {task: asdict(model.identity)} for role, model in found.items() if model is not None}
+        """Give the identity of every role's model of a task: role -> task -> identity, with what a candidate holds."""
+        models = {role: self.model(role, task) for role in ("candidate", "baseline")}
+        found = {role: asdict(model.identity) for role, model in models.items() if model is not None}
+        candidate = self.spec("candidate", task)
+        facts = None if candidate is None else self._holds(candidate, task)
+        if facts is not None:
+            found["candidate"]["holds"] = facts
+        return {role: {task: identity} for role, identity in found.items()}
 
     @property
     def notices(self) -> list[str]:
@@ -99,6 +114,7 @@ def together(tasks: Mapping[str, Mapping[str, Any]], spec: str) -> dict[str, Any
     shared = {
         key: identities[0][key] if len({str(one[key]) for one in identities}) == 1 else None
         for key in identities[0]
+        if key != "holds"
     }
     parts = "".join(f"{task}:{tasks[task]['fingerprint']}" for task in sorted(tasks))
     return {

@@ -20,8 +20,7 @@ from numpy.typing import NDArray
 
 from pytest_medeval.errors import MedevalError
 from pytest_medeval.models.adapter import changed_weights
-from pytest_medeval.models.hub import model_folder
-from pytest_medeval.models.spec import AdapterSpec, FolderSpec, ModelSpec, read_json
+from pytest_medeval.models.spec import read_json
 from pytest_medeval.models.weights import Stored, read_tensors
 
 Matrix: TypeAlias = NDArray[np.float32]
@@ -37,18 +36,31 @@ APPLIED = 0.5
 ROUNDED, QUANTISED = 0.01, 0.35
 """Largest distance that rounding explains: to 16 bits (2 to the -8), and to the few bits of a quantised file."""
 
+EIGHT_BITS = 1 / 200
+"""Largest step that rounding to 8 bits explains, as a share of the largest of 32 neighbours: half of 1 / 127 for the
+value, and 2 to the -11 for the block's scale in q8_0. 16 bits are finer."""
+
+_BLOCK, _MATRIX = 32, 2
+
 
 @dataclass(frozen=True, slots=True)
 class Held:
     """How much of an adapter a file's weights hold: over all weights, and where it is least.
 
-    ``distance`` is |W' - W - D| / |W| over the rows that were read.
+    ``distance`` is |W' - W - D| / |W| over the rows that were read; ``moved`` the largest step from W to W',
+    as a share of the largest of the 32 neighbours in W.
     """
 
     share: float
     least: float
     weight: str
     distance: float
+    moved: float
+
+    @property
+    def bare(self) -> bool:
+        """Say whether these are the base's weights, but for rounding to 8 bits or more, without the adapter."""
+        return not self.share > APPLIED and self.moved <= EIGHT_BITS
 
     def complaint(self, limit: float) -> str:
         """Say what is wrong with the weights; an empty text where nothing is. ``limit``: of the distance."""
@@ -70,26 +82,33 @@ def measure(adapter: Path, base: Path, shipped: Rows) -> Held:
     if config.get("use_dora"):
         raise MedevalError(f"{adapter}: a DoRA adapter cannot be measured in merged weights; accepted: LoRA")
     sums: dict[str, tuple[float, float]] = {}
-    rest = size = 0.0
+    rest = size = step = 0.0
     for name, (weight, one, two) in changed_weights(adapter, base).items():
         kept, change = _first(weight), _change(weight, one, two) * _scale(config, name, min(one.shape))
         found = shipped(name, ROWS)
         if found is None or found.shape != kept.shape:
             shape = "missing" if found is None else f"of another width ({found.shape[-1]})"
             raise MedevalError(f"weight {name!r}, which the adapter {adapter} changes, is {shape}")
-        moved = (found - kept).ravel()
-        sums[name] = (float(moved @ change.ravel()), float(change.ravel() @ change.ravel()))
-        rest += float(np.square(moved - change.ravel()).sum())
+        gap = (found - kept).ravel()
+        sums[name] = (float(gap @ change.ravel()), float(change.ravel() @ change.ravel()))
+        rest += float(np.square(gap - change.ravel()).sum())
         size += float(np.square(kept).sum())
-    return _held(adapter, sums, math.sqrt(rest / size) if size else math.inf)
+        step = max(step, _step(found - kept, kept))
+    return _held(adapter, sums, math.sqrt(rest / size) if size else math.inf, step)
 
 
-def inspect(adapter: AdapterSpec, shipped: ModelSpec) -> tuple[Held, str]:
-    """Measure a merged folder against the adapter that it should hold; the text says what is wrong, if anything."""
-    if not isinstance(shipped, FolderSpec):
-        raise MedevalError(f"model {shipped.text!r} has no weights to compare; accepted: a model folder")
-    held = measure(adapter.folder, model_folder(adapter), folder_rows(shipped.folder))
-    return held, held.complaint(ROUNDED)
+def unmoved(base: Path, shipped: Rows) -> bool:
+    """Say whether shipped weights are those of a base folder to 8 bits: every matrix that both have is compared."""
+    pairs = (
+        (_first(stored), shipped(name, ROWS))
+        for name, stored in read_tensors(sorted(base.glob("*.safetensors"))).items()
+        if len(stored.shape) == _MATRIX
+    )
+    found = [
+        other is not None and other.shape == kept.shape and _step(other - kept, kept) <= EIGHT_BITS
+        for kept, other in pairs
+    ]
+    return bool(found) and all(found)
 
 
 def folder_rows(folder: Path) -> Rows:
@@ -102,14 +121,22 @@ def folder_rows(folder: Path) -> Rows:
     return rows
 
 
-def _held(adapter: Path, sums: Mapping[str, tuple[float, float]], distance: float) -> Held:
+def _held(adapter: Path, sums: Mapping[str, tuple[float, float]], distance: float, step: float) -> Held:
     """Sum up; weights that the adapter leaves as they are say nothing."""
     shares = {name: along / own for name, (along, own) in sums.items() if own > 0}
     if not shares:
         raise MedevalError(f"{adapter}: the adapter changes nothing in the rows that are compared")
     whole = sum(along for along, _ in sums.values()) / sum(own for _, own in sums.values())
     worst = max(shares, key=lambda name: abs(shares[name] - 1))
-    return Held(whole, shares[worst], worst, distance)
+    return Held(whole, shares[worst], worst, distance, step)
+
+
+def _step(gap: Matrix, kept: Matrix) -> float:
+    """Give the largest change of a weight (rows, width), as a share of the largest of its neighbours in a block."""
+    width = kept.shape[1]
+    block = _BLOCK if width % _BLOCK == 0 else width
+    steps, sizes = (np.abs(side).reshape(-1, block).max(axis=1) for side in (gap, kept))
+    return float((steps / np.maximum(sizes, np.finfo(np.float32).tiny)).max())
 
 
 def _first(stored: Stored) -> Matrix:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from pytest_medeval.report.holds import sentences
 from pytest_medeval.report.lines import interval, number
 from pytest_medeval.report.markup import Html, code, details, joined, table, tag
 
@@ -103,6 +104,11 @@ def models(record: Mapping[str, Any]) -> Html:
         "section",
         tag("h2", "Who was compared"),
         shown,
+        *(
+            tag("p", f"{role}: {said}", cls="facts" if well else "warn")
+            for role, model in record["models"].items()
+            for said, well in sentences(model)
+        ),
         details("Digests in full", whole),
         _run(record),
         id="models",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from pytest_medeval.report import caveats, divergence
+from pytest_medeval.report import caveats, divergence, holds
 from pytest_medeval.report.lines import (
     NAME,
     WIDTH,
@@ -62,6 +62,8 @@ def _models(record: Mapping[str, Any]) -> Iterator[Line]:
         )
         kind = " ".join(str(model[key]) for key in ("dtype", "device") if model.get(key))
         yield Line(f"{role:<9}  {model['spec']}  sha256 {where}  {kind}")
+        for said, well in holds.sentences(model):
+            yield Line(fit(f"{'':<9}  {said}"), {} if well else {"yellow": True})
     reference = record.get("reference")
     if reference:
         model = reference["model"]
