@@ -241,6 +241,7 @@ def main() -> None:
         }
         try:
             seconds = measure({"local": model, **spread}, requests, options.runs, options.clock)
+            fleets.close_fleets()  # the next one needs their room
             sample = model.encode(requests)
             encode = random_model.alternate(options.runs, encode=lambda: model.encode(requests))["encode"]
             ask = measure_asking(sample, requests[0], options.simulated // 4)
