@@ -147,8 +147,8 @@ class Running:
         self.state = state
 
     def pytest_report_header(self) -> list[str]:
-        """Name the candidate, and what is left out."""
-        return self.state.header()
+        """Name the candidate, what workers cost, and what is left out."""
+        return self.state.header(len(self.config.getoption("tx", None) or ()))
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:

@@ -62,7 +62,7 @@ class MedevalSession:
     def work_for(self, folder: str, worker: str, count: int) -> None:
         """Become a worker: one of ``count`` that share this machine's cores."""
         self._folder, self.worker = Path(folder), worker
-        self._threads = max(1, (os.cpu_count() or 1) // count)
+        self._threads = _share_of_cores(count)
 
     def learn(self) -> None:
         """Take in what the workers collected so far; their mistakes are the user's."""
@@ -84,17 +84,33 @@ class MedevalSession:
 
     # collection
 
-    def header(self) -> list[str]:
-        """Say in pytest's header who is evaluated, and what is left out."""
+    def header(self, workers: int = 0) -> list[str]:
+        """Say in pytest's header who is evaluated, what copies for ``workers`` cost, and what is left out."""
         if self.worker or not self.settings.models:
             return []
         baseline = ", ".join(self.settings.baselines) or "the adapter's own base"
         engine = "" if self.settings.engine == "local" else f"; engine {self.settings.engine}"
         who = f"candidate {', '.join(self.settings.models)}; baseline {baseline}"
         lines = [f"medeval: {who}; seed {self.settings.seed}{engine}"]
+        if workers:
+            lines.append(self._copies(workers))
         if self.settings.data is None:
             lines.append("medeval: suites on published data are left out; --medeval-data=DIR brings them in")
         return lines
+
+    def _copies(self, workers: int) -> str:
+        """Say what it costs that every worker loads the models that its suites need."""
+        from pytest_medeval.report.lines import size
+        from pytest_medeval.tasks import TASKS
+
+        try:
+            weights = self.roles.weights(list(TASKS))
+        except MedevalError:
+            weights = 0  # a mistake in a model's name is told after collection
+        copies = f", up to {workers} x {size(weights)} of weights" if weights else ""
+        cores = _share_of_cores(workers)
+        threads = "1 thread" if cores == 1 else f"{cores} threads"
+        return f"medeval: {workers} workers of {threads}, each loads the models of its suites{copies}"
 
     def collected(self, *, evaluating: bool) -> bool:
         """Check the collection as a whole; False on a worker that leaves its mistakes to the controller."""
@@ -285,3 +301,7 @@ class MedevalSession:
                 reporter.write_line(output.told, red=output.failed)
             for text in workflow_commands(self.run.record, os.environ):
                 reporter.write_line(text)
+
+
+def _share_of_cores(workers: int) -> int:
+    return max(1, (os.cpu_count() or 1) // workers)

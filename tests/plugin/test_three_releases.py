@@ -52,11 +52,12 @@ def badly_trained(place: Path) -> None:
 
 
 def test_the_third_release_is_stopped(place):
-    """Exit codes 0, 0, 1: the store is empty, then the same adapter again, then a hasty one."""
+    """Exit codes 0, 0, 1: the store is empty, then the same adapter again, on two workers, then a hasty one."""
     first = release(place, "tiny-mcq", "first")
     assert first.returncode == 0, first.stdout
-    second = release(place, "tiny-mcq", "second", "--medeval-compare=latest", f"--medeval-gate={GATE}")
+    second = release(place, "tiny-mcq", "second", "--medeval-compare=latest", f"--medeval-gate={GATE}", "-n2")
     assert second.returncode == 0, second.stdout
+    assert "each loads the models of its suites, up to 2 x 10." in second.stdout
     assert "PASS" in second.stdout
     badly_trained(place)
     third = release(place, "tiny-mcq-hasty", "third", "--medeval-compare=latest", f"--medeval-gate={GATE}")

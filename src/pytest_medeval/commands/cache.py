@@ -11,6 +11,7 @@ from pathlib import Path
 from pytest_medeval.commands.parser import Parser
 from pytest_medeval.errors import MedevalError
 from pytest_medeval.models.cache import LIMIT, CacheInfo, Store
+from pytest_medeval.report.lines import size
 
 DEFAULT = Path(".medeval/cache")
 
@@ -47,8 +48,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _told(path: Path, info: CacheInfo) -> Iterator[str]:
-    disk = _size(path.stat().st_size)
-    yield f"{path}: {_replies(info.answers)}, {_size(info.size)} of at most {_size(LIMIT)}, {disk} on disk"
+    disk = size(path.stat().st_size)
+    yield f"{path}: {_replies(info.answers)}, {size(info.size)} of at most {size(LIMIT)}, {disk} on disk"
     if info.oldest is not None and info.newest is not None:
         yield f"last used between {_day(info.oldest)} and {_day(info.newest)} (UTC)"
     for fingerprint, count in sorted(info.models.items(), key=lambda item: (-item[1], item[0])):
@@ -64,18 +65,6 @@ def _confirmed(store: Store) -> bool:
     sys.stdout.write(f"remove all replies in {store.path.parent}? [y/N] ")
     sys.stdout.flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes")
-
-
-def _size(count: int) -> str:
-    """Print a number of bytes in the unit that fits.
-
-    >>> _size(900), _size(1536), _size(1 << 30)
-    ('900 B', '1.5 KiB', '1.0 GiB')
-    """
-    value, units = float(count), ["B", "KiB", "MiB", "GiB"]
-    while value >= 1024 and len(units) > 1:  # noqa: PLR2004 - of binary units
-        value, units = value / 1024, units[1:]
-    return f"{count} B" if units[0] == "B" else f"{value:.1f} {units[0]}"
 
 
 def _replies(count: int) -> str:

@@ -27,17 +27,26 @@ def model_folder(spec: LocalSpec) -> Path:
     return spec.folder if isinstance(spec, FolderSpec) else _fetch(spec)
 
 
-@cache
-def _fetch(spec: HubSpec) -> Path:
+def folder_here(spec: LocalSpec) -> Path | None:
+    """Give the folder of a full model if it is on this machine; nothing is fetched."""
+    if isinstance(spec, AdapterSpec):
+        return folder_here(spec.base)
+    if isinstance(spec, FolderSpec):
+        return spec.folder
     require_extra()
     from huggingface_hub import snapshot_download
     from huggingface_hub.utils.tqdm import disable_progress_bars
 
     disable_progress_bars()
     try:
-        folder = Path(snapshot_download(spec.name, allow_patterns=FILES, local_files_only=True))
-    except Exception:  # noqa: BLE001 - whatever is wrong with the copy here, the hub is asked next
-        folder = _download(spec)
+        return Path(snapshot_download(spec.name, allow_patterns=FILES, local_files_only=True))
+    except Exception:  # noqa: BLE001 - whatever is wrong with the copy here, it is as good as none
+        return None
+
+
+@cache
+def _fetch(spec: HubSpec) -> Path:
+    folder = folder_here(spec) or _download(spec)
     if not any(folder.glob("*.safetensors")):
         raise MedevalError(f"model {spec.name!r} has no *.safetensors on the hub; accepted: safetensors only")
     return folder

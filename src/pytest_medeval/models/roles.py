@@ -11,6 +11,7 @@ from typing import Any
 from pytest_medeval.errors import MedevalError
 from pytest_medeval.models import Model, ModelSpec, Settings, baseline_of, model_for, open_model, parse_specs
 from pytest_medeval.models.base import Closing
+from pytest_medeval.models.footprint import weights_on_disk
 from pytest_medeval.models.forms import holds
 from pytest_medeval.models.spec import parse_model
 
@@ -57,6 +58,11 @@ class Roles:
         if pair not in self._held:
             self._held[pair] = holds(*pair)
         return self._held[pair]
+
+    def weights(self, tasks: Sequence[str]) -> int:
+        """Count the bytes of weights, as they are on disk, that candidate and baseline of some tasks load."""
+        specs = (self.spec(role, task) for role in ("candidate", "baseline") for task in tasks)
+        return weights_on_disk({spec for spec in specs if spec is not None})
 
     def _opened(self, spec: ModelSpec) -> Model:
         if spec not in self._open:

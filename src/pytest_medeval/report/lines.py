@@ -49,6 +49,18 @@ def right_answer(gold: Any) -> str | None:
     return str(gold)
 
 
+def size(count: int) -> str:
+    """Print a number of bytes in the unit that fits.
+
+    >>> size(900), size(1536), size(1 << 30)
+    ('900 B', '1.5 KiB', '1.0 GiB')
+    """
+    value, units = float(count), ["B", "KiB", "MiB", "GiB"]
+    while value >= 1024 and len(units) > 1:  # noqa: PLR2004 - of binary units
+        value, units = value / 1024, units[1:]
+    return f"{count} B" if units[0] == "B" else f"{value:.1f} {units[0]}"
+
+
 def how_asked(suite: Mapping[str, Any]) -> Iterator[str]:
     """Say how a suite's cases were asked, where it was not one by one, without examples, with greedy replies."""
     shots, drawn = suite.get("shots"), suite.get("sampling")
