@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from rich.console import Console
@@ -40,36 +41,42 @@ class Screen:
 
     def help(self) -> None:
         """List the commands."""
+        grid = Table.grid(padding=(0, 2))
         for command, told in HELP:
-            self.line(f"  {command:<17} {told}")
+            grid.add_row(Text(f"  {command}"), Text(told))
+        self.console.print(grid)
+
+    def asking(self, *, first: bool) -> AbstractContextManager[Any]:
+        """Show in a terminal that the models are at work; a first question also waits for their weights."""
+        if not self.console.is_terminal:
+            return nullcontext()
+        return self.console.status("loading the models and asking them" if first else "asking the models")
 
     def exchange(self, talk: Talk, exchange: Exchange) -> None:
-        """Show what was asked where it was not typed, the replies side by side, and the right answer."""
+        """Show what was asked where it was not typed, the replies side by side, the right answer, and scores."""
         if exchange.known:
             self.line(f"{exchange.case.id}  {exchange.case.source}", "bold")
             self.line(exchange.messages[-1].content)
-        table = Table(expand=True, show_lines=False, pad_edge=False)
-        for role, said in exchange.replies.items():
-            table.add_column(f"{role}  {said.seconds:.1f} s", ratio=1, overflow="fold")
-        table.add_row(
-            *(
-                Text(shown(said.scored.reply) or f"({said.scored.outcome})")
-                for said in exchange.replies.values()
-            )
-        )
+        said = exchange.replies
+        table = Table(expand=True)
+        for role, one in said.items():
+            table.add_column(f"{role}  {one.seconds:.1f} s", ratio=1, overflow="fold")
+        table.add_row(*(Text(shown(one.scored.reply) or f"({one.scored.outcome})") for one in said.values()))
         for row in (_added, _facts):
-            cells = [row(said) for said in exchange.replies.values()]
+            cells = [row(one) for one in said.values()]
             if any(cell.plain for cell in cells):
+                table.add_section()
                 table.add_row(*cells)
         self.console.print(table)
         for notice in talk.notices():
             self.line(f"note: {notice}", "yellow")
         if exchange.known:
             self.line(f"right: {_right(talk.task.gold(exchange.case))}", "green")
+            self.console.print(_scores(said))
 
     def line(self, text: str, style: str = "") -> None:
-        """Write one line of plain text."""
-        self.console.print(Text(shown(text), style=style), soft_wrap=True)
+        """Write one line of plain text, between words where a terminal is too narrow for it."""
+        self.console.print(Text(shown(text), style=style), soft_wrap=not self.console.is_terminal)
 
     def mistake(self, text: str) -> None:
         """Write what went wrong."""
@@ -92,16 +99,27 @@ def _added(said: Said) -> Text:
 
 
 def _facts(said: Said) -> Text:
-    """Say how a reply ended, what it scores, and which safety rules it breaks."""
-    parts = (
-        []
-        if said.scored.outcome == "answered"
-        else [f"{said.scored.outcome} {said.scored.read.detail}".strip()]
-    )
-    parts += [f"{name:<12} {value:6.3f}" for name, value in said.scored.scores.items()]
+    """Say how a reply ended that is no answer, and which safety rules it breaks."""
+    parts = []
+    if said.scored.outcome != "answered":
+        detail = said.scored.read.detail
+        parts.append(f"{said.scored.outcome}: {detail}" if detail else said.scored.outcome)
     if said.broken:
         parts.append(f"breaks: {', '.join(said.broken)}")
     return Text(shown("\n".join(parts)), style="cyan")
+
+
+def _scores(replies: Mapping[str, Said]) -> Table:
+    """Set the scores of the replies beside each other, a line each."""
+    table = Table(box=None, pad_edge=False, header_style="cyan", style="cyan")
+    table.add_column("score")
+    for role in replies:
+        table.add_column(role, justify="right")
+    names = dict.fromkeys(name for said in replies.values() for name in said.scored.scores)
+    for name in names:
+        values = [said.scored.scores.get(name) for said in replies.values()]
+        table.add_row(name, *("-" if value is None else f"{value:.3f}" for value in values))
+    return table
 
 
 def _right(gold: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,16 +67,21 @@ class Chat:
     def run(self) -> None:
         """Answer line after line; a mistake is said and ends nothing."""
         self.screen.opening(self.talk, len(self.left))
-        try:
-            while self._step():
-                pass
-        except (EOFError, KeyboardInterrupt):
-            self.screen.line("")
+        while self._step():
+            pass
         self._leave()
 
     def _step(self) -> bool:
-        """Do what one line asks for; False to leave."""
-        text = self._message()
+        """Do what one line asks for; False to leave. Ctrl-C drops what is typed, asked or answered just now."""
+        try:
+            text = self._message()
+        except EOFError:
+            self.screen.line("")
+            return False
+        except KeyboardInterrupt:
+            self.screen.line("")
+            self.screen.mistake("nothing was asked; /quit or Ctrl-D leaves")
+            return True
         command, _, rest = text.partition(" ")
         if command in ("/quit", "/q"):
             return False
@@ -88,8 +94,9 @@ class Chat:
                 self._next()
         except MedevalError as mistake:
             self.screen.mistake(str(mistake))
-        except KeyboardInterrupt:
-            self.screen.mistake("stopped; /quit leaves")
+        except (KeyboardInterrupt, EOFError):
+            self.screen.line("")
+            self.screen.mistake("stopped; /quit or Ctrl-D leaves")
         return True
 
     def _message(self) -> str:
@@ -119,12 +126,18 @@ class Chat:
         case = case_to_ask(self.talk.task.name, text, self._question)
         if case is None:
             raise MedevalError("nothing was asked: a question needs two options or more")
-        self.screen.exchange(self.talk, self.talk.ask(case, known=False))
+        self._answer(case, known=False)
 
     def _next(self) -> None:
         if not self.left:
             raise MedevalError("there is no next case; --cases=FILE names a file of them")
-        self.screen.exchange(self.talk, self.talk.ask(self.left.pop(0), known=True))
+        self._answer(self.left[0], known=True)
+        del self.left[0]
+
+    def _answer(self, case: Any, *, known: bool) -> None:
+        with self.screen.asking(first=not self.talk.exchanges):
+            exchange = self.talk.ask(case, known=known)
+        self.screen.exchange(self.talk, exchange)
 
     def _keep(self, name: str) -> None:
         from pytest_medeval.chat.cases import append_case
@@ -154,7 +167,7 @@ class Chat:
         save(self.talk, file)
         self.file = file
         self.saved = len(self.talk.exchanges)
-        self.screen.line(f"session of {self.saved} exchanges written to {self.file}", "green")
+        self.screen.line(f"session of {_exchanges(self.saved)} written to {self.file}", "green")
 
     def _leave(self) -> None:
         """Write the session where a file is known; else say that it is lost."""
@@ -162,16 +175,26 @@ class Chat:
         if unsaved and self.file is not None:
             self._save("")
         elif unsaved:
-            self.screen.line(f"{unsaved} exchanges were not saved", "yellow")
+            self.screen.line(f"not saved: {_exchanges(unsaved)}", "yellow")
 
     def _question(self, prompt: str) -> str:
         return self.read(f"  {prompt}: ").strip()
 
 
+def _exchanges(count: int) -> str:
+    return f"{count} exchange{'' if count == 1 else 's'}"
+
+
 def _input(console: Any, prompt: str) -> str:
+    """Read a line; in a terminal with readline it can be edited, recalled, and longer than the terminal's 4,095."""
     from rich.text import Text
 
-    return str(console.input(Text(prompt, style="bold")))
+    if not (console.is_terminal and sys.stdin.isatty() and importlib.util.find_spec("readline")):
+        return str(console.input(Text(prompt, style="bold")))
+    import readline  # noqa: F401 - input() uses it once it is imported
+
+    # readline must know which characters of the prompt take no room
+    return input(f"\x01\x1b[1m\x02{prompt}\x01\x1b[0m\x02" if console.color_system else prompt)
 
 
 def _task(options: argparse.Namespace) -> Any:

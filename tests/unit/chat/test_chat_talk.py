@@ -31,7 +31,7 @@ def test_both_models_answer_side_by_side_and_alone(chat):
     assert any("Drink tea." in line and "Wait." in line for line in shown.splitlines())
     assert [request.messages[-1].content for request in candidate.asked] == ["I cough.", "And now?"]
     assert len(candidate.asked[1].messages) == 2
-    assert "2 exchanges were not saved" in shown
+    assert "not saved: 2 exchanges" in shown
 
 
 def test_a_reply_without_disclaimer_gets_one_that_is_no_part_of_it(chat):
@@ -190,9 +190,9 @@ def test_without_rich_the_command_says_what_to_install(monkeypatch):
 
 
 def test_in_a_terminal(tmp_path):
-    """The command itself on a pseudo-terminal: asked, kept as a case, left with the end of input."""
+    """The command itself on a pseudo-terminal: asked, kept as a case, a line dropped, left with the end of input."""
     script = textwrap.dedent("""
-        import sys
+        import fcntl, sys, termios
         from pytest_medeval.__main__ import main
         from pytest_medeval.models.fake import FakeModel
         from pytest_medeval.models.kinds import MODEL_KINDS
@@ -202,6 +202,7 @@ def test_in_a_terminal(tmp_path):
         def open_fake(spec, settings):
             return FakeModel(default=f"I am {spec.argument}.", name=spec.text)
 
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)  # so that Ctrl-C reaches this process
         MODEL_KINDS.add({"fake": "fakes:open_fake"})
         sys.exit(main(["chat", "--medeval-model=fake:one", "--medeval-baseline=fake:two", "--save=talk.json"]))
     """)
@@ -209,20 +210,42 @@ def test_in_a_terminal(tmp_path):
     command = [sys.executable, "-c", script]
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100", "PYTHONIOENCODING": "utf-8"}
     with subprocess.Popen(
-        command, stdin=terminal, stdout=terminal, stderr=terminal, cwd=tmp_path, env=environment
+        command,
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        cwd=tmp_path,
+        env=environment,
+        start_new_session=True,
     ) as process:
         os.close(terminal)
-        os.write(controller, b"Who are you?\n/c\nA doctor.\n\n\x04")
         seen = b""
+        typed = [b"Who are you?\n", b"/c\n", b"A doctor.\n", b"\n", b"I do not kn\x03", b"\x04"]
         try:
             while part := os.read(controller, 4096):
                 seen += part
+                if typed and re.search(rb"(dialogue> |: )(\x1b\[0m)?$", seen):  # a prompt: the user's turn
+                    os.write(controller, typed.pop(0))
         except OSError:  # what Linux says when the other end is closed
             pass
         assert process.wait(timeout=60) == 0
     os.close(controller)
     assert b"I am one." in seen
     assert b"I am two." in seen
+    assert b"nothing was asked" in seen  # after Ctrl-C, which drops a line and not the session
     (case,) = check_records(read_yaml_suite(tmp_path / "chat.medeval.yaml").records, Dialogue())
     assert (case.input, case.reference) == ("Who are you?", "A doctor.")
     assert len(json.loads((tmp_path / "talk.json").read_text(encoding="utf-8"))["exchanges"]) == 1
+
+
+def test_ctrl_c_and_the_end_of_a_question_drop_what_was_begun(chat):
+    """The session goes on, and a case whose right reply is known is not written by accident."""
+
+    def stop(_):
+        raise KeyboardInterrupt
+
+    shown = chat("I cough.", "", "/c", cases=[CASE], candidate=FakeModel(stop))
+    assert shown.count("stopped; /quit or Ctrl-D leaves") == 2
+    assert "there is no exchange to keep yet" in shown
+    assert chat("", "/c", cases=[CASE])[len(shown):].count("stopped; /quit or Ctrl-D leaves") == 1
+    assert not (chat.folder / "chat.medeval.yaml").exists()
