@@ -26,4 +26,4 @@ def _sentence(facts: Mapping[str, Any]) -> tuple[str, bool]:
     said = f"holds {facts['share']:.2%} of the change of {facts['of']}"
     if not facts["share"] > HALF:
         return f"{said}: this adapter is not in it", False
-    return f"{said} (least {facts['least']:.2%}), {facts['distance']:.2%} of the weights' size beside it", True
+    return f"{said} (least {facts['least']:.2%}), rounded by {facts['distance']:.2%}", True

@@ -14,11 +14,7 @@ MEASURED = {"of": "adapters/a", "share": 0.99931, "least": 0.9972, "weight": "q_
 @pytest.mark.parametrize(
     ("facts", "said", "well"),
     [
-        (
-            MEASURED,
-            "holds 99.93% of the change of adapters/a (least 99.72%), 0.56% of the weights' size beside it",
-            True,
-        ),
+        (MEASURED, "holds 99.93% of the change of adapters/a (least 99.72%), rounded by 0.56%", True),
         ({**MEASURED, "share": 0.01}, "holds 1.00% of the change of adapters/a: this adapter is not in it", False),
         ({"of": "b", "same": True}, "its weights are those of b, to 8 bits: nothing was merged into them", False),
         ({"of": "b", "reason": "weight 'w' is missing"}, "not measured against b: weight 'w' is missing", False),
