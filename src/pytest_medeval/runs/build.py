@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -44,14 +44,11 @@ def build(
     leaks: Mapping[str, Leakage] | None = None,
 ) -> Run:
     """Compare the roles in every suite, judge the gates of the run together, and record it all."""
-    track_b = track_b or TrackB(JudgePlan())
+    track_b, leaks = track_b or TrackB(JudgePlan()), leaks or {}
     data = {name: suite_data(facts, journal, track_b) for name, facts in journal.suites.items()}
     pairings = _paired(journal, data, reference) if reference else {}
-    comparisons = {name: _compared(one, settings.seed) for name, one in data.items()}
-    leaks = leaks or {}
-    gates = [with_leakage(gate, leaks.get(gate.suite)) for gate in _judged(journal, data, settings, track_b)]
     suites = {
-        name: suite_section(facts, journal, data[name], comparisons[name])
+        name: suite_section(facts, journal, data[name], _compared(data[name], settings.seed))
         for name, facts in journal.suites.items()
     }
     for name, pairing in pairings.items():
@@ -62,19 +59,10 @@ def build(
     for name, suite in suites.items():
         add_caveats(suite, data[name], leaks.get(name), journal.noise.get(name))
     correct_together(suites)
+    gates = [*_judged(journal, data, settings, track_b), *_critical(journal, data)]
+    gates = [with_leakage(gate, leaks.get(gate.suite)) for gate in gates]
     record = {
-        "schema": SCHEMA,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "version": pytest_medeval.__version__,
-        "command": [os.path.basename(sys.argv[0]), *sys.argv[1:]],  # noqa: PTH119 - a command need not be a path
-        "environment": {**environment(), "repository": repository(settings.root)},
-        "seed": settings.seed,
-        "models": {
-            role: together(
-                tasks, ", ".join(settings.models if role == "candidate" else settings.baselines) or "own base"
-            )
-            for role, tasks in sorted(journal.models.items(), reverse=True)
-        },
+        **_provenance(journal, settings),
         "judges": track_b.judges(),
         "suites": suites,
         "cases": [case for name in journal.suites for case in ordered(name, journal)],
@@ -83,10 +71,26 @@ def build(
             {**asdict(gate), "outcome": settings.gate_outcome(gate.suite, gate.verdict)} for gate in gates
         ],
         "usage": {**_usage(journal), "judge_tokens": track_b.tokens()},
+        **({"reference": reference.facts(list(suites))} if reference else {}),
     }
-    if reference:
-        record["reference"] = reference.facts(list(suites))
     return Run(record, gates)
+
+
+def _provenance(journal: Journal, settings: Settings) -> dict[str, Any]:
+    """Say when, by what, where, and of whom the record is."""
+    named = {"candidate": settings.models, "baseline": settings.baselines}
+    return {
+        "schema": SCHEMA,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "version": pytest_medeval.__version__,
+        "command": [os.path.basename(sys.argv[0]), *sys.argv[1:]],  # noqa: PTH119 - a command need not be a path
+        "environment": {**environment(), "repository": repository(settings.root)},
+        "seed": settings.seed,
+        "models": {
+            role: together(tasks, ", ".join(named[role]) or "own base")
+            for role, tasks in sorted(journal.models.items(), reverse=True)
+        },
+    }
 
 
 def _paired(journal: Journal, data: dict[str, SuiteData], reference: Reference) -> dict[str, Pairing]:
@@ -135,26 +139,22 @@ def _judged(
     judged = iter(
         judge_all([pair for index, pair in enumerate(asked) if index not in barred], seed=settings.seed)
     )
-    results = [
+    return [
         GateResult(suite=suite.name, expression=str(gate), verdict="not evaluated", reason=barred[index])
         if index in barred
         else next(judged)
         for index, (gate, suite) in enumerate(asked)
     ]
+
+
+def _critical(journal: Journal, data: Mapping[str, SuiteData]) -> Iterator[GateResult]:
+    """Give the gate that no suite with critical cases can leave out."""
     for name, facts in journal.suites.items():
         if facts["critical"]:
             entries = journal.entries.get(name, {})
             missed = [case for case in facts["critical"] if case in entries and not entries[case]["correct"]]
-            results.append(
-                critical_gate(
-                    name,
-                    missed,
-                    len(facts["critical"]),
-                    complete=data[name].complete,
-                    reason=data[name].reason,
-                )
-            )
-    return results
+            own = data[name]
+            yield critical_gate(name, missed, len(facts["critical"]), complete=own.complete, reason=own.reason)
 
 
 def _usage(journal: Journal) -> dict[str, Any]:

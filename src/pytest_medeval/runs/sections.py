@@ -30,7 +30,9 @@ def suite_section(
 ) -> dict[str, Any]:
     """Give all that the record says of a suite but the reference and the caveats."""
     cases = ordered(facts["name"], journal)
-    found = {
+    kind = TASKS.resolve(facts["task"])
+    compared = {name: one for name, one in compared.items() if one.candidate is not None}
+    return {
         "task": facts["task"],
         "options": facts["options"],
         "source": facts["source"],
@@ -42,33 +44,30 @@ def suite_section(
         "skipped": _skipped(facts),
         "signature": facts["signature"],
         "prompts": prompts_signature(cases),
-        "headline": TASKS.resolve(facts["task"]).headline,
-        "judged": TASKS.resolve(facts["task"]).judged,
-        "metrics": {
-            name: _metric(one, data.metrics[name])
-            for name, one in compared.items()
-            if one.candidate is not None
-        },
-        "subgroups": _subgroups(data, TASKS.resolve(facts["task"]).headline),
+        "headline": kind.headline,
+        "judged": kind.judged,
+        "metrics": {name: _metric(one, data.metrics[name]) for name, one in compared.items()},
+        "subgroups": _subgroups(data, kind.headline),
+        **_details(kind(**facts["options"]), data),
+        **{key: facts[key] for key in ("shots", "sampling") if key in facts},
+        **({"excluded": _excluded(cases)} if facts["pairs"] == "complete" else {}),
     }
-    task = TASKS.resolve(facts["task"])(**facts["options"])
-    matrix = confusion_of(task, data.rows.get("candidate", {})) if cases else None
-    if matrix:
-        found["confusion"] = matrix
-    rules = rules_of(task, data.rows)
-    if rules:
-        found["rules"] = rules
-    reliability = reliability_of({role: data.rows[role] for role in ROLES if role in data.rows})
-    if reliability:
-        found["reliability"] = reliability
-    if "shots" in facts:
-        found["shots"] = facts["shots"]
-    if "sampling" in facts:
-        found["sampling"] = facts["sampling"]
-    if facts["pairs"] == "complete":
-        reasons = Counter(reason for case in cases for reason in left_out(case))
-        found["excluded"] = {"count": reasons.total(), "reasons": dict(sorted(reasons.items()))}
-    return found
+
+
+def _details(task: Any, data: SuiteData) -> dict[str, Any]:
+    """Give what only some tasks have: the candidate's confusions, the roles' broken rules and reliability."""
+    found = {
+        "confusion": confusion_of(task, data.rows.get("candidate", {})) if data.ids else None,
+        "rules": rules_of(task, data.rows),
+        "reliability": reliability_of({role: data.rows[role] for role in ROLES if role in data.rows}),
+    }
+    return {name: one for name, one in found.items() if one}
+
+
+def _excluded(cases: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Count the cases that complete pairs leave out, by reason."""
+    reasons = Counter(reason for case in cases for reason in left_out(case))
+    return {"count": reasons.total(), "reasons": dict(sorted(reasons.items()))}
 
 
 def add_caveats(
