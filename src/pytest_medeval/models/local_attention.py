@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface
@@ -21,13 +23,27 @@ def tree_attention(
 
     query (B, H, L, D), key and value (B, K, T, D), mask (B, 1, L, T) -> (B, L, H, D). The H / K query heads
     of one key head are laid behind each other as if they were more queries; Transformers repeats the keys
-    instead.
+    instead. A mask from ``in_blocks`` is gone through block by block.
     """
+    blocks: list[tuple[slice, int]] = getattr(attention_mask, "medeval_blocks", [])
+    if blocks and attention_mask is not None:
+        parts = [
+            tree_attention(
+                _module,
+                query[rows],
+                key[rows, :, first:],
+                value[rows, :, first:],
+                attention_mask[rows, ..., first:],
+                **options,
+            )[0]
+            for rows, first in blocks
+        ]
+        return torch.cat(parts), None
     batch, heads, length, width = query.shape
     shared = heads // key.shape[1]
     if shared > 1 and attention_mask is not None:
         query = query.reshape(batch, key.shape[1], shared * length, width)
-        attention_mask = _repeated(attention_mask, shared)
+        attention_mask = attention_mask if length == 1 else _repeated(attention_mask, shared)
     found = scaled_dot_product_attention(
         query,
         key,
@@ -47,6 +63,20 @@ def _repeated(mask: Tensor, times: int) -> Tensor:
         kept = mask.repeat(1, 1, times, 1)
         mask.medeval_repeated = kept  # type: ignore[attr-defined]
     return kept
+
+
+def in_blocks(mask: Tensor, firsts: Sequence[int]) -> Tensor:
+    """Note on a mask (B, 1, L, T) that row b sees nothing before column ``firsts[b]``.
+
+    Neighbouring rows with the same first column are a block; ``tree_attention`` does not touch what comes before.
+    """
+    blocks, begin = [], 0
+    for first, rows in itertools.groupby(firsts):
+        end = begin + sum(1 for _ in rows)
+        blocks.append((slice(begin, end), first))
+        begin = end
+    mask.medeval_blocks = blocks  # type: ignore[attr-defined]
+    return mask
 
 
 AttentionInterface.register(TREE, tree_attention)
@@ -134,6 +164,16 @@ class BufferCache(Cache):
         for layer in self._slots:
             layer.keys[1:, :, used] = layer.keys[:1, :, used]
             layer.values[1:, :, used] = layer.values[:1, :, used]
+
+    def copy(self, other: BufferCache, rows: int) -> None:
+        """Copy what ``other``'s first row holds to ``rows`` rows from ``row`` on, to the columns from ``at`` on."""
+        used = slice(self.at, self.at + other.at)
+        for mine, its in zip(self._slots, other._slots, strict=True):
+            if not mine.is_initialized:
+                mine.lazy_initialization(its.keys, its.values)
+            mine.keys[self.row : self.row + rows, :, used] = its.keys[:1, :, : other.at]
+            mine.values[self.row : self.row + rows, :, used] = its.values[:1, :, : other.at]
+        self.at += other.at
 
     def keep(self, rows: Tensor) -> None:
         """Keep these rows alone, in this order."""

@@ -1,12 +1,13 @@
 """Replies, greedy or drawn, many at a time.
 
-The lean path keeps one cache whose memory is laid out beforehand: every prompt is read without padding into
-its own row, aligned at the right, so that each step writes one column and copies nothing. Rows that have
-ended leave.
+The lean path keeps one cache whose memory is laid out beforehand: prompts are read in few passes, what they share
+once, and end at the same column or a little before, so that each step writes one column and copies nothing. Rows
+that have ended leave.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +16,8 @@ import torch
 import transformers
 from torch import Tensor
 
-from pytest_medeval.models.local_attention import BufferCache, scored_positions
+from pytest_medeval.models.local_attention import TREE, BufferCache, attending, in_blocks
+from pytest_medeval.models.local_reading import plan_readings, read_prompts
 from pytest_medeval.models.local_sample import Draws, next_tokens
 
 _TRANSFORMERS: Any = transformers
@@ -50,13 +52,15 @@ def generate_lean(model: Any, tasks: Sequence[Task], ends: set[int], *, tokens: 
 
     ``tokens`` bounds the tokens of a forward pass over prompts.
     """
-    rows = sorted(tasks, key=lambda task: -len(task.prompt))
-    longest = len(rows[0].prompt)
+    prompts = [task.prompt for task in tasks]
+    readings = plan_readings(prompts, tokens)
+    rows = [tasks[index] for reading in readings for index in reading.members]
+    longest = max(reading.longest for reading in readings)
+    firsts = [longest - reading.longest for reading in readings for _ in reading.members]
     layers = int(model.config.get_text_config().num_hidden_layers)
     cache = BufferCache(layers, len(rows), longest + max(task.limit for task in rows))
-    newest = _read_prompts(model, rows, cache, tokens)
-    cache.row, cache.start, cache.at = 0, 0, longest
-    lengths = torch.tensor([len(task.prompt) for task in rows], device=model.device)
+    newest = _chosen(read_prompts(model, prompts, readings, cache), rows)
+    sight = _look(model, rows, firsts, cache, longest)
     while True:
         for task, token in zip(rows, newest.tolist(), strict=True):
             if not task.ended(ends):
@@ -66,11 +70,10 @@ def generate_lean(model: Any, tasks: Sequence[Task], ends: set[int], *, tokens: 
             return list(tasks)
         if len(live) <= (1 - _LEAVE) * len(rows):
             kept = torch.tensor(live, device=model.device)
-            rows, newest, lengths = [rows[place] for place in live], newest[kept], lengths[kept]
+            rows, firsts, newest = [rows[place] for place in live], [firsts[place] for place in live], newest[kept]
             cache.keep(kept)
-            cache.start = longest - len(rows[0].prompt)
-        logits = _step(model, cache, newest, lengths + (cache.at - longest), longest - lengths)
-        newest = _chosen(logits, rows)
+            sight = _look(model, rows, firsts, cache, longest)
+        newest = _chosen(_step(model, cache, newest, sight), rows)
 
 
 def _chosen(logits: Tensor, rows: Sequence[Task]) -> Tensor:
@@ -78,41 +81,49 @@ def _chosen(logits: Tensor, rows: Sequence[Task]) -> Tensor:
     return next_tokens(logits, [task.draws for task in rows], [len(task.found) for task in rows])
 
 
-def _read_prompts(model: Any, rows: Sequence[Task], cache: BufferCache, tokens: int) -> Tensor:
-    """Read all prompts into the cache, those of equal length together; give the first token of each reply."""
-    first: list[Tensor] = []
-    longest, place = len(rows[0].prompt), 0
-    while place < len(rows):
-        length = len(rows[place].prompt)
-        some = rows[place : place + max(1, tokens // length)]
-        together = [task for task in some if len(task.prompt) == length]
-        cache.row, cache.start, cache.at = place, longest - length, longest - length
-        last = torch.arange(1, len(together) + 1, device=model.device) * length - 1
-        with scored_positions(model, last):
-            ids = torch.tensor([task.prompt for task in together], device=model.device)
-            logits = model(input_ids=ids, past_key_values=cache, use_cache=True).logits
-        first.append(_chosen(logits[0], together))
-        place += len(together)
-    return torch.cat(first)
+@dataclass(frozen=True, slots=True)
+class _Sight:
+    """What the rows of a cache see of its columns: their prompts and what was added to them, not what pads them.
 
-
-def _step(model: Any, cache: BufferCache, newest: Tensor, positions: Tensor, starts: Tensor) -> Tensor:
-    """Feed the newest token of each row (B,) and give the logits of the next (B, V).
-
-    Row r sees columns from ``starts[r]`` on.
+    ``shifts`` (B,): the column of an added token less its position. ``hidden`` (B, 1, 1, columns): the additive mask,
+    ``None`` where nothing is hidden. ``firsts``: the column of each prompt's first token.
     """
+
+    shifts: Tensor
+    hidden: Tensor | None
+    firsts: Sequence[int]
+
+
+def _look(model: Any, rows: Sequence[Task], firsts: Sequence[int], cache: BufferCache, longest: int) -> _Sight:
+    """Lay out what rows see whose prompts stand in the columns up to ``longest``; nothing before is in use."""
+    cache.start = min(firsts)
+    first = torch.tensor(firsts, device=model.device)[:, None]
+    length = torch.tensor([len(task.prompt) for task in rows], device=model.device)[:, None]
+    columns = torch.arange(cache.columns, device=model.device)
+    padding = (columns < longest) & ((columns < first) | (columns >= first + length))
+    hidden = None
+    if bool(padding[:, cache.start :].any()):
+        hidden = torch.zeros(padding.shape, dtype=model.dtype, device=model.device)
+        hidden = hidden.masked_fill_(padding, torch.finfo(model.dtype).min)[:, None, None]
+    return _Sight(longest - length[:, 0], hidden, firsts)
+
+
+def _step(model: Any, cache: BufferCache, newest: Tensor, sight: _Sight) -> Tensor:
+    """Feed the newest token of each row (B,) and give the logits of the next (B, V)."""
     mask = None
-    if bool((starts != cache.start).any()):
-        columns = torch.arange(cache.start, cache.at + 1, device=newest.device)
-        mask = torch.zeros(len(newest), 1, 1, len(columns), dtype=model.dtype, device=newest.device)
-        mask.masked_fill_((columns < starts[:, None])[:, None, None], torch.finfo(model.dtype).min)
-    logits = model(
-        input_ids=newest[:, None],
-        attention_mask=mask,
-        position_ids=positions[:, None],
-        past_key_values=cache,
-        use_cache=True,
-    ).logits
+    kind: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
+    if sight.hidden is not None:
+        mask = sight.hidden[..., cache.start : cache.at + 1]
+        if model.device.type == "cpu":  # elsewhere many small operations cost more than a few wasted columns
+            mask, kind = in_blocks(mask, [first - cache.start for first in sight.firsts]), attending(model, TREE)
+    with kind:
+        logits = model(
+            input_ids=newest[:, None],
+            attention_mask=mask,
+            position_ids=(cache.at - sight.shifts)[:, None],
+            past_key_values=cache,
+            use_cache=True,
+        ).logits
     cache.at += 1
     newest_logits: Tensor = logits[:, -1]
     return newest_logits
