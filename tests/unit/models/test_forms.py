@@ -137,6 +137,7 @@ def test_unknown_architecture_is_one_line(files, tmp_path):
 
 def test_it_is_measured_before_anything_is_asked(merged):
     """The run's candidate carries what it holds; the baseline's identity carries nothing."""
+    pytest.importorskip("peft", reason="peft is not installed (extra: local)")
     roles = Roles([str(merged)], [ADAPTER], ROOT, replace(Settings(), device="cpu"))
     found = roles.identities("mcq")
     assert found["candidate"]["mcq"]["holds"]["of"] == ADAPTER
