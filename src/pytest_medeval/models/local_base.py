@@ -25,7 +25,6 @@ from pytest_medeval.models.spec import AdapterSpec, LocalSpec
 _LOGS: Any = transformers_logging
 _CAUSAL: Any = transformers.AutoModelForCausalLM
 _PEFT: Any = peft
-_BITSANDBYTES = logging.getLogger("bitsandbytes")
 
 _UNKNOWN = ""
 """What is switched on while peft loads an adapter: nobody relies on it."""
@@ -107,15 +106,12 @@ def quiet() -> Iterator[None]:
     bars, level = _LOGS.is_progress_bar_enabled(), _LOGS.get_verbosity()
     _LOGS.set_verbosity(logging.CRITICAL)
     _LOGS.disable_progress_bar()
-    talking = _BITSANDBYTES.level
-    _BITSANDBYTES.setLevel(logging.CRITICAL)  # it warns of every matrix that it multiplies
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
         _LOGS.set_verbosity(level)
-        _BITSANDBYTES.setLevel(talking)
         if bars:
             _LOGS.enable_progress_bar()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import partial
 
 from pytest_medeval.models.adapter import prove_adapter, prove_written
@@ -44,6 +45,8 @@ def _load(spec: LocalSpec, identity: Identity, settings: Settings) -> Model:
         from pytest_medeval.models.fleet import FleetModel  # imports ray
 
         return FleetModel(spec, identity, settings)
+    # peft imports it wherever it is installed, and it warns: of kernels at once, later of every matrix it multiplies
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     from pytest_medeval.models.local import load_local  # imports torch
 
     return load_local(spec, identity, settings)
