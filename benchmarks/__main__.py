@@ -47,21 +47,30 @@ class Part:
     peer: bool = False
 
 
-def _choice(way: str, goal: str) -> Row:
+def _choice(way: str, what: str, goal: str) -> Row:
+    """Name a way of asking ``choices.py``: by which part of an option, with how many examples before the question."""
     found = rf"^{re.escape(way)} +[\d.]+ +[\d.]+ +([\d.]+) +(\S+)"
-    return Row(f"multiple choice, {way}, against lm-evaluation-harness", found, "{0} times, agrees to {1}", goal)
+    return Row(f"{what}, speed against lm-evaluation-harness", found, "{0} times, log-likelihoods agree to {1}", goal)
 
 
 PARTS = {
     "unused": Part(
         "unused.py",
-        (Row("the plugin, installed and unused", r"plugin: ([-\d.]+) ms", "{0} ms", "at most 30 ms"),),
+        (
+            Row(
+                "start of pytest with the plugin installed and unused, what it adds",
+                r"plugin: ([-\d.]+) ms", "{0} ms", "at most 30 ms",
+            ),
+        ),
         ("--runs", "3"),
     ),
     "overhead": Part(
         "overhead.py",
         (
-            Row("10,000 cached cases against empty tests, time", r"time ([\d.]+),", "{0} times", "at most 1.5"),
+            Row(
+                "10,000 cases with stored replies against 10,000 empty tests, processor time",
+                r"time ([\d.]+),", "{0} times", "at most 1.5",
+            ),
             Row("the same, peak memory", r"memory ([\d.]+);", "{0} times", "at most 1.5"),
         ),
         ("--runs", "1", "--cases", "1000"),
@@ -70,7 +79,7 @@ PARTS = {
         "scoring.py",
         (
             Row(
-                "scores of a dialogue reply, against the reference libraries",
+                "scoring of replies (BLEU, ROUGE, METEOR), speed against the reference libraries",
                 r"^all .* ([\d.]+)x +(\d+)$", "{0} times, {1} pairs differ", "at least 8",
             ),
         ),
@@ -79,27 +88,54 @@ PARTS = {
     "choices": Part(
         "choices.py",
         (
-            _choice("letters-0", "at least 1.1"), _choice("letters-5", "at least 5"),
-            _choice("texts-0", "at least 3.5"), _choice("texts-5", "at least 15"),
+            _choice("letters-0", "multiple choice by option letters, no examples", "at least 1.1"),
+            _choice("letters-5", "multiple choice by option letters, 5 examples", "at least 5"),
+            _choice("texts-0", "multiple choice by option texts, no examples", "at least 3.5"),
+            _choice("texts-5", "multiple choice by option texts, 5 examples", "at least 15"),
         ),
         ("--runs", "1", "--questions", "8"), ("--runs", "5", "--questions", "40"), peer=True,
     ),
     "generation": Part(
         "generation.py",
         (
-            Row("replies, against one by one", r"^generate_1 +\d+ +([\d.]+)x", "{0} times", "at least 5"),
             Row(
-                "replies, against the best batches of generate",
+                "greedy replies, speed against `model.generate`, one by one",
+                r"^generate_1 +\d+ +([\d.]+)x", "{0} times", "at least 5",
+            ),
+            Row(
+                "greedy replies, speed against `model.generate` in its best batches",
                 r"^best batches: ([\d.]+)x", "{0} times", "at least 1.4",
             ),
         ),
         ("--runs", "1", "--prompts", "8", "--new-tokens", "8"),
     ),
+    "cache": Part(
+        "cache.py",
+        (
+            Row(
+                "opening and asking models, second run of the shipped suites against the first",
+                r"asking (\d+),", "{0} times faster", "at least 50",
+            ),
+            Row("the same, whole run", r"whole ([\d.]+)$", "{0} times faster", ""),
+        ),
+        ("--runs", "1", "--suites", "suites/mcq"),
+    ),
+    "fleet": Part(
+        "fleet.py",
+        (
+            Row(
+                "multiple choice on Ray, 1 replica, speed against one process, one thread each",
+                r"^ray 1 .*ratio ([\d.]+)", "{0} times", "",
+            ),
+            Row("the same, 2 replicas", r"^ray 2 .*ratio ([\d.]+)", "{0} times", ""),
+        ),
+        ("--runs", "1", "--questions", "8", "--simulated", "2000"), ("--questions", "40", "--simulated", "20000"),
+    ),
     "endpoint": Part(
         "endpoint.py",
         (
             Row(
-                "requests to a server, against bare sockets",
+                "requests to a model server, throughput against bare sockets",
                 r"(?s).*ours .*?ratio ([\d.]+)", "{0} of their throughput", "at least 0.9",
             ),
         ),
@@ -107,7 +143,12 @@ PARTS = {
     ),
     "shared_base": Part(
         "shared_base.py",
-        (Row("memory of a base with three adapters", r"whole process.*: ([\d.]+) times", "{0} of the base", ""),),
+        (
+            Row(
+                "memory of one base with three adapters, against the base alone",
+                r"whole process.*: ([\d.]+) times", "{0} of the base", "",
+            ),
+        ),
     ),
 }  # fmt: skip
 

@@ -74,7 +74,7 @@ def main() -> None:
         return generate_plain(inner, batch, set())
 
     ways = {"lean_64": in_batches(tasks, 64, lean), "generate_1": in_batches(tasks, 1, plain)}
-    ways |= {f"generate_{rows}": in_batches(tasks, rows, plain) for rows in (8, 16, 32)}
+    ways |= {f"generate_{rows}": in_batches(tasks, rows, plain) for rows in (16, 32)}
     replies: dict[str, dict[int, list[int]]] = {}
 
     def kept(name: str, way: Way) -> Callable[[], None]:

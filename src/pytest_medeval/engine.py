@@ -59,7 +59,7 @@ class Engine:
     _again: int = 0
 
     def take_usage(self) -> dict[str, float]:
-        """Give the seconds spent, and the answers that were stored already or asked again, since the last call."""
+        """Give the seconds of opening and asking models, and the answers stored or asked again, since the last call."""
         used = {"seconds": self._seconds, "cache_hits": self._hits, "asked_again": self._again}
         self._seconds, self._hits, self._again = 0.0, 0, 0
         return used
@@ -74,22 +74,22 @@ class Engine:
 
     def _evaluate(self, suite: Resolved, cases: Sequence[Any]) -> dict[str, Evaluation]:
         task: Any = suite.task
-        started = perf_counter()
         asked = suite.requests(cases)
         flat = [request for requests in asked for request in requests]
         scored: dict[str, list[Scored]] = {}
         for role in (CANDIDATE, BASELINE):
+            started = perf_counter()
             model = self.open_model(role, task.name)
             if model is None:
                 continue
             answers = model.answer(flat, self.progress(f"{suite.name}: {role} answers", len(flat)))
+            self._seconds += perf_counter() - started
             self._hits += sum(answer.cached for answer in answers)
             self._again += sum(answer.again for answer in answers)
             scored[role] = score_all(cases, _by_case(answers, asked), task, suite.metrics)
         if CANDIDATE not in scored:
             raise MedevalError(f"suite {suite.name}: no model answers {task.name}")
         base: Sequence[Scored | None] = scored.get(BASELINE, [None] * len(cases))
-        self._seconds += perf_counter() - started
         return {
             case.id: Evaluation(
                 read=own.read,
