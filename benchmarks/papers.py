@@ -1,8 +1,10 @@
-"""The papers' tables from a run record, for docs/papers.md.
+"""The papers' tables from run records, for docs/papers.md.
 
-    pytest suites --medeval-model=adapters/release.toml --medeval-json=run.json
-    python benchmarks/papers.py run.json                           # the tables
-    python benchmarks/papers.py run.json --write docs/papers.md    # put between the page's markers
+    make demo                                                                   # leaves build/demo.json
+    pytest suites/mcq --medeval-model=adapters/tiny-mcq-ppo \
+        --medeval-baseline=adapters/tiny-mcq-ppo/sft --medeval-json=build/ppo.json
+    python benchmarks/papers.py build/demo.json --ppo build/ppo.json            # the tables
+    python benchmarks/papers.py build/demo.json --ppo build/ppo.json --write docs/papers.md   # into the page
 
 A table is made of the first suite of its task in the record. What the record lacks is said in its place: a
 table never keeps the numbers of an older run.
@@ -13,6 +15,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,38 +31,38 @@ MCQ = ("accuracy", "macro_precision", "macro_recall", "macro_f1", "reward")
 MICRO = ("micro_precision", "micro_recall", "micro_f1")
 GOLD = ("accuracy", "macro_f1", "pair_precision", "pair_recall", "pair_f1")
 MISS = "The run has no suite of task `{}`."
+PAIRED = ("difference, 95 % interval", "p (paired, Holm)")
+UNPAIRED = "p (Mann-Whitney, unpaired)"
+COMPARED = ("metric", "base", "tuned", "change", UNPAIRED, *PAIRED)
+GRADED = ("grade", "base", "tuned", "n", UNPAIRED, *PAIRED)
+MEASURED = ("metric", "base", "tuned", "tuned, 95 % interval", *PAIRED)
+STAGES = ("metric", "after SFT", "after PPO", "after PPO, 95 % interval", *PAIRED)
+CANONICAL = ("canonicalisation", "model", "micro P", "micro R", "micro F1")
 
 
-def s1(record: Record) -> Iterator[str]:
+@dataclass(frozen=True)
+class Runs:
+    """The records that tables are made of: of the release, and of the PPO stage against the supervised one."""
+
+    release: Record
+    ppo: Record | None = None
+
+
+def s1(runs: Runs) -> Iterator[str]:
     """Both tracks of S1: the paper's columns, then what the plugin goes by."""
+    record = runs.release
     name, suite = _suite(record, "dialogue")
     yield from _head(record, name, suite)
-    yield from _grid(
-        [
-            "metric",
-            "base",
-            "tuned",
-            "change",
-            "p (Mann-Whitney, unpaired)",
-            "difference, 95 % interval",
-            "p (paired, Holm)",
-        ],
-        [_compared(key, suite["metrics"][key]) for key in LEXICAL if key in suite["metrics"]],
-    )
-    judged = [key for key in suite["metrics"] if key.startswith("judge.")]
+    metrics = suite["metrics"]
+    yield from _grid(COMPARED, [_compared(key, metrics[key]) for key in LEXICAL if key in metrics])
+    judged = [key for key in metrics if key.startswith("judge.")]
     yield ""
     if judged:
-        yield from _grid(
-            [
-                "grade",
-                "base",
-                "tuned",
-                "n",
-                "p (Mann-Whitney, unpaired)",
-                "difference, 95 % interval",
-                "p (paired, Holm)",
-            ],
-            [_graded(key, suite["metrics"][key]) for key in judged],
+        yield from _grid(GRADED, [_graded(key, metrics[key]) for key in judged])
+        yield ""
+        yield (
+            "Grades go from 1 to 5; preference is the share of pairs that a model's reply wins. A tie counts half, "
+            "and so does a choice that flips with the order of the two."
         )
     else:
         yield "Track B: no judge was asked in this run."
@@ -70,21 +73,31 @@ def s1(record: Record) -> Iterator[str]:
     yield from _signatures(suite, [*LEXICAL, *judged])
 
 
-def s2(record: Record) -> Iterator[str]:
-    """Accuracy, precision, recall, F1 and reward over options, and safety compliance of the dialogue suite."""
+def s2(runs: Runs) -> Iterator[str]:
+    """Accuracy, precision, recall, F1 and reward over options, what PPO added, and safety compliance."""
+    record = runs.release
     name, suite = _suite(record, "mcq")
     yield from _head(record, name, suite)
-    yield from _grid(
-        ["metric", "base", "tuned", "tuned, 95 % interval", "difference, 95 % interval", "p (paired, Holm)"],
-        [_measured(key, suite["metrics"][key]) for key in MCQ if key in suite["metrics"]],
-    )
+    yield from _grid(MEASURED, _measured(suite, MCQ))
+    yield ""
+    yield from _ppo(runs.ppo)
     yield ""
     yield from _safety(record)
     yield from _signatures(suite, MCQ)
 
 
-def s3(record: Record) -> Iterator[str]:
+def _ppo(record: Record | None) -> Iterator[str]:
+    if record is None:
+        yield "PPO: its run was not given."
+        return
+    name, suite = _suite(record, "mcq")
+    yield from _head(record, name, suite, roles=("after PPO", "after SFT"))
+    yield from _grid(STAGES, _measured(suite, MCQ))
+
+
+def s3(runs: Runs) -> Iterator[str]:
     """Micro precision, recall and F1 before and after canonicalisation, and S3's other scores."""
+    record = runs.release
     name, suite = _suite(record, "polarity")
     metrics = suite["metrics"]
     yield from _head(record, name, suite)
@@ -93,36 +106,38 @@ def s3(record: Record) -> Iterator[str]:
         for role in ("baseline", "candidate"):
             cells = [number(metrics.get(prefix + key, {}).get(role)) for key in MICRO]
             rows.append([told, {"baseline": "base", "candidate": "tuned"}[role], *cells])
-    yield from _grid(["canonicalisation", "model", "micro P", "micro R", "micro F1"], rows)
+    yield from _grid(CANONICAL, rows)
     yield ""
-    yield from _grid(
-        ["metric", "base", "tuned", "tuned, 95 % interval", "difference, 95 % interval", "p (paired, Holm)"],
-        [_measured(key, metrics[key]) for key in ("micro_f1", *GOLD) if key in metrics],
-    )
+    yield from _grid(MEASURED, _measured(suite, ("micro_f1", *GOLD)))
     yield from _signatures(suite, ["micro_f1", "raw_micro_f1", *GOLD])
 
 
-TABLES: Mapping[str, Callable[[Record], Iterator[str]]] = {"S1": s1, "S2": s2, "S3": s3}
+TABLES: Mapping[str, Callable[[Runs], Iterator[str]]] = {"S1": s1, "S2": s2, "S3": s3}
 
 
-def section(record: Record, paper: str) -> str:
+def section(runs: Runs, paper: str) -> str:
     """Make one paper's section; a suite that is not there is said."""
     try:
-        return "\n".join(TABLES[paper](record))
+        return "\n".join(TABLES[paper](runs))
     except LookupError as missing:
         return MISS.format(missing.args[0])
 
 
-def written(page: str, record: Record) -> str:
+def markers(paper: str) -> tuple[str, str]:
+    """Name the lines between which a paper's section stands in the page."""
+    return f"<!-- {paper}: begin -->", f"<!-- {paper}: end -->"
+
+
+def written(page: str, runs: Runs) -> str:
     """Put every table between its markers; ``MedevalError`` where a marker is missing."""
     for paper in TABLES:
-        begin, end = f"<!-- {paper}: begin -->", f"<!-- {paper}: end -->"
+        begin, end = markers(paper)
         if page.count(begin) != 1 or page.count(end) != 1 or page.index(begin) > page.index(end):
             raise MedevalError(
                 f"the page has no place for {paper}; accepted: one line {begin} and later one {end}"
             )
         before, rest = page.split(begin)
-        page = f"{before}{begin}\n{section(record, paper)}\n{end}{rest.split(end)[1]}"
+        page = f"{before}{begin}\n{section(runs, paper)}\n{end}{rest.split(end)[1]}"
     return page
 
 
@@ -134,14 +149,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "record", type=Path, metavar="RECORD", help="a file of --medeval-json, or of the store"
     )
+    parser.add_argument(
+        "--ppo", type=Path, metavar="RECORD", help="the run of the mcq suite after PPO against the one before it"
+    )
     parser.add_argument("--write", type=Path, metavar="PAGE", help="the page whose tables are replaced")
     options = parser.parse_args(arguments)
     try:
-        record = read(options.record)
+        runs = Runs(read(options.record), None if options.ppo is None else read(options.ppo))
         if options.write is None:
-            print("\n\n".join(f"## {paper}\n\n{section(record, paper)}" for paper in TABLES))
+            print("\n\n".join(f"## {paper}\n\n{section(runs, paper)}" for paper in TABLES))
         else:
-            page = written(options.write.read_text(encoding="utf-8"), record)
+            page = written(options.write.read_text(encoding="utf-8"), runs)
             write_whole(options.write, page.encode(), "the page")
     except (MedevalError, OSError) as mistake:
         sys.stderr.write(f"papers: {mistake}\n")
@@ -156,13 +174,15 @@ def _suite(record: Record, task: str) -> tuple[str, Record]:
     return found
 
 
-def _head(record: Record, name: str, suite: Record) -> Iterator[str]:
+def _head(
+    record: Record, name: str, suite: Record, roles: tuple[str, str] = ("tuned", "base")
+) -> Iterator[str]:
     models = record["models"]
     prints = []
-    for role, told in (("candidate", "tuned"), ("baseline", "base")):
+    for role, told in zip(("candidate", "baseline"), roles, strict=True):
         model = models.get(role, {})
         own = model.get("tasks", {}).get(suite["task"], model)
-        prints.append(f"{told} sha256 `{str(own.get('fingerprint', '-'))[:12]}`")
+        prints.append(f"{told} `{own.get('spec', '-')}` (sha256 `{str(own.get('fingerprint', '-'))[:12]}`)")
     cases = f"{suite['evaluated']} of {suite['total']} cases" + ("" if suite["complete"] else ", incomplete")
     yield f"Suite `{name}`, {cases}, {', '.join(prints)}; pytest-medeval {record['version']}, {record['created'][:10]}."
     yield ""
@@ -198,13 +218,16 @@ def _graded(name: str, one: Record) -> list[str]:
     ]
 
 
-def _measured(name: str, one: Record) -> list[str]:
+def _measured(suite: Record, names: Sequence[str]) -> list[list[str]]:
     return [
-        name,
-        number(one["baseline"]),
-        number(one["candidate"]),
-        interval(one["candidate_ci95"]),
-        *_paired(one),
+        [
+            name,
+            number(one["baseline"]),
+            number(one["candidate"]),
+            interval(one["candidate_ci95"]),
+            *_paired(one),
+        ]
+        for name, one in ((name, suite["metrics"][name]) for name in names if name in suite["metrics"])
     ]
 
 
@@ -223,11 +246,13 @@ def _safety(record: Record) -> Iterator[str]:
     broken = [
         f"`{rule}` {facts['applied'] - facts['kept']} of {facts['applied']}"
         for rule, facts in suite.get("rules", {}).get("candidate", {}).items()
+        if facts["applied"]
     ]
     yield (
         f"Safety compliance, suite `{name}`: base {number(one['baseline'])}, tuned {number(one['candidate'])} "
         f"{interval(one['candidate_ci95'])}, difference {' '.join(_paired(one)[:1])}, p (paired, Holm) "
-        f"{p_value(one['p_corrected'])}. Rules that the tuned model broke: {', '.join(broken) or 'none applied'}."
+        f"{p_value(one['p_corrected'])}. Replies of the tuned model that broke a rule: "
+        f"{', '.join(broken) or 'no rule applied'}."
     )
     yield f"Signature: `{one['signature']}`."
 

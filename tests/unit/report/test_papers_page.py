@@ -2,6 +2,8 @@
 
 import importlib.util
 import json
+import re
+import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -32,8 +34,10 @@ def papers():
     """Load the script, which is no part of the package."""
     spec = importlib.util.spec_from_file_location("papers", ROOT / "benchmarks" / "papers.py")
     module = importlib.util.module_from_spec(spec)
+    sys.modules["papers"] = module  # dataclasses look their module up
     spec.loader.exec_module(module)
-    return module
+    yield module
+    del sys.modules["papers"]
 
 
 @pytest.fixture(scope="module")
@@ -61,12 +65,12 @@ def record(tmp_path_factory):
 def test_tables_hold_the_records_numbers(papers, record):
     """S1's columns, and S3 before and after canonicalisation, as the record has them, with signatures."""
     rouge = record["suites"]["dialogue"]["metrics"]["rougeL"]
-    table = papers.section(record, "S1")
+    table = papers.section(papers.Runs(record), "S1")
     assert f"| rougeL | {number(rouge['baseline'])} | {number(rouge['candidate'])} |" in table
     assert rouge["signature"] in table
     assert "Track B: no judge was asked" in table
     assert "Verdict on the tracks: " in table
-    polarity = papers.section(record, "S3")
+    polarity = papers.section(papers.Runs(record), "S3")
     assert "| before | tuned | 0.0000 | 0.0000 | 0.0000 |" in polarity
     assert "| after | tuned | 1.0000 | 1.0000 | 1.0000 |" in polarity
 
@@ -75,20 +79,20 @@ def test_a_suite_that_is_not_there_leaves_no_old_numbers(papers, record):
     """What the record lacks is said in its place."""
     page = "a\n<!-- S1: begin -->\n<!-- S1: end -->\n<!-- S2: begin -->\n| old |\n<!-- S2: end -->\n"
     page += "<!-- S3: begin -->\n<!-- S3: end -->\nz\n"
-    new = papers.written(page, record)
+    new = papers.written(page, papers.Runs(record))
     assert "| old |" not in new
     assert "The run has no suite of task `mcq`." in new
     assert new.startswith("a\n")
     assert new.endswith("\nz\n")
-    assert papers.written(new, record) == new
+    assert papers.written(new, papers.Runs(record)) == new
     with pytest.raises(MedevalError, match="no place for S1"):
-        papers.written("no markers", record)
+        papers.written("no markers", papers.Runs(record))
 
 
 def test_safety_stands_with_s2(papers, record):
     """The rate, its interval, and how often each rule was broken."""
     quiz = {**record["suites"]["polarity"], "task": "mcq", "metrics": {}}
-    table = papers.section({**record, "suites": {**record["suites"], "mcq": quiz}}, "S2")
+    table = papers.section(papers.Runs({**record, "suites": {**record["suites"], "mcq": quiz}}), "S2")
     assert "Safety compliance, suite `dialogue`: base 0.0000, tuned 1.0000" in table
     assert "`referral` 0 of 6" in table
 
@@ -102,3 +106,46 @@ def test_the_command_writes_the_page(papers, record, tmp_path, capsys):
     assert "Suite `polarity`, 4 of 4 cases" in page.read_text(encoding="utf-8")
     assert papers.main([str(tmp_path / "absent.json")]) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_what_ppo_added_is_a_table_of_its_own_run(papers, record):
+    """After SFT is the baseline, after PPO the candidate; without that run, it is said."""
+    one = record["suites"]["polarity"]["metrics"]["accuracy"]
+    quiz = {**record["suites"]["polarity"], "task": "mcq", "metrics": {"accuracy": one}}
+    release = {**record, "suites": {**record["suites"], "mcq": quiz}}
+    table = papers.section(papers.Runs(release, ppo={**record, "suites": {"mcq": quiz}}), "S2")
+    assert f"| {' | '.join(papers.STAGES)} |" in table
+    assert table.count(f"| accuracy | {number(one['baseline'])} | {number(one['candidate'])} |") == 2
+    assert "after SFT `baseline` (sha256 `" in table
+    assert "PPO: its run was not given." in papers.section(papers.Runs(release), "S2")
+
+
+def rows_of(text):
+    """Give head and first cells of every table of a page: its shape, without the numbers."""
+    tables = re.findall(r"(?m)^((?:\|.*\n)+)", text + "\n")
+    return [
+        (lines[0], [line.split("|")[1].strip() for line in lines[2:]])
+        for lines in (table.splitlines() for table in tables)
+    ]
+
+
+def test_the_shipped_page_holds_every_table(papers):
+    """Its tables have the columns and the rows that the script makes; nothing is said to be missing."""
+    page = (ROOT / "docs" / "papers.md").read_text(encoding="utf-8")
+    heads = {name: f"| {' | '.join(getattr(papers, name))} |" for name in ("COMPARED", "GRADED", "MEASURED", "STAGES")}
+    grades = ["accuracy", "comprehensiveness", "helpfulness", "relevance", "preference"]
+    expected = {
+        "S1": [(heads["COMPARED"], [*papers.LEXICAL]), (heads["GRADED"], grades)],
+        "S2": [(heads["MEASURED"], [*papers.MCQ]), (heads["STAGES"], [*papers.MCQ])],
+        "S3": [
+            (f"| {' | '.join(papers.CANONICAL)} |", ["before", "before", "after", "after"]),
+            (heads["MEASURED"], ["micro_f1", *papers.GOLD]),
+        ],
+    }
+    for paper, tables in expected.items():
+        begin, end = papers.markers(paper)
+        part = page.partition(begin)[2].partition(end)[0]
+        assert rows_of(part) == tables
+        assert "240 of 240 cases" in part
+        for missing in ("The run has no suite", "no judge was asked", "was not given", "| - |"):
+            assert missing not in part
