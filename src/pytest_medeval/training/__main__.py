@@ -80,7 +80,7 @@ def _train(recipe: Recipe, out: Path, *, resume: bool) -> dict[str, Any]:
     if recipe.kind == "base":
         from pytest_medeval.training.base import train_base
 
-        return train_base(recipe, out)
+        return train_base(recipe, out, resume=resume)
     from pytest_medeval.training.lora import train_lora
 
     return train_lora(recipe, out, resume=resume)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pytest_medeval.models.fingerprint import fingerprint_weights
 from pytest_medeval.training import provenance
+from pytest_medeval.training.checkpoints import Stages, drop_checkpoints
 from pytest_medeval.training.data import digest, general_text
 from pytest_medeval.training.examples import IGNORED, Encoded
 from pytest_medeval.training.fit import fit, readable, total
@@ -23,35 +25,42 @@ WAITING = 64
 """Documents among which a row looks for what still fits."""
 
 
-def train_base(recipe: Recipe, out: Path) -> dict[str, Any]:
+def train_base(recipe: Recipe, out: Path, *, resume: bool = False) -> dict[str, Any]:
     """Train the base model of a recipe into ``out``, stage by stage; give its provenance."""
     import torch
     from transformers import set_seed
 
-    sizes = recipe.architecture
-    sample = (item.words for item in itertools.islice(general_text(recipe, 0), TOKENIZER_SAMPLE))
-    names = [finding.zh for finding in load_world(recipe.path(recipe.data.world)).findings.values()]
-    tokenizer = train_tokenizer(sample, vocabulary=sizes.vocabulary, context=sizes.context, names=names)
+    stages = Stages.open(recipe, out, resume=resume)
+    resumed = stages.resumed_after()
+    tokenizer = _tokenizer(recipe)
     set_seed(recipe.seed)
-    model = new_model(sizes, tokenizer)
+    model = new_model(recipe.architecture, tokenizer)
     runs, digests, tokens = [], [], 0
     for number, stage in enumerate(recipe.stages):
         source = general_text(recipe, number)
         width = stage.max_tokens or recipe.schedule.max_tokens
         rows = list(pack(tokenizer, source, stage.tokens, width, answers_only=stage.answers_only))
-        runs.append(
-            fit(model, tokenizer, rows, recipe.schedule, seed=recipe.seed + number, out=out, stage=number)
-        )
         digests.append(digest([",".join(map(str, row.input_ids)) for row in rows]))
         tokens += sum(len(row.input_ids) for row in rows)
+        one = partial(fit, model, tokenizer, rows, recipe.schedule, seed=recipe.seed + number, out=out, stage=number)
+        runs.append(stages.run(number, digests[-1], one))
     model.config.use_cache = True  # the Trainer turns it off; who generates with the saved model wants it
     model.to(torch.float32).save_pretrained(out)
     tokenizer.save_pretrained(out)
     readable(out)
-    counts = {"stages": len(runs), "tokens": tokens}
+    drop_checkpoints(out)
+    counts = {"stages": len(runs), "tokens": tokens, **resumed}
     return provenance.write(
         recipe, out, total(runs), data=digest(digests), base=fingerprint_weights(out), counts=counts
     )
+
+
+def _tokenizer(recipe: Recipe) -> Any:
+    """Train the tokenizer on the first documents of the corpus."""
+    sizes = recipe.architecture
+    sample = (item.words for item in itertools.islice(general_text(recipe, 0), TOKENIZER_SAMPLE))
+    names = [finding.zh for finding in load_world(recipe.path(recipe.data.world)).findings.values()]
+    return train_tokenizer(sample, vocabulary=sizes.vocabulary, context=sizes.context, names=names)
 
 
 def new_model(sizes: Architecture, tokenizer: Any) -> Any:

@@ -1,56 +1,107 @@
-"""Checkpoints of a run: made for one recipe and its data, gone when the run is finished."""
+"""Checkpoints of a run: made for one recipe and its data, stage by stage, gone when the run is finished."""
 
 from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Protocol
 
 from pytest_medeval.errors import MedevalError
-from pytest_medeval.training.fit import Saving
+from pytest_medeval.training.fit import Fitted, Saving
 from pytest_medeval.training.provenance import recipe_hash
 from pytest_medeval.training.recipe import Recipe
 
 FOLDER = "checkpoints"
 OF = "run.json"
 """Says which run the checkpoints belong to."""
+DONE = "done.json"
+"""What a stage took that was trained to its end."""
 LAST_WRITTEN = "trainer_state.json"
 """The file that the Trainer writes last: a checkpoint without it was interrupted itself."""
 
 
-def open_checkpoints(recipe: Recipe, out: Path, data: str, *, resume: bool) -> Saving:
-    """Give a run its folder of checkpoints, and with ``resume`` the last one; ``data`` is its data's SHA-256.
+class Fit(Protocol):
+    """Trains one stage, from its start or from the checkpoint that ``saving`` names."""
 
-    ``MedevalError`` where there is nothing to go on from, or where recipe or data have changed since.
-    """
-    folder = out / FOLDER
+    def __call__(self, *, saving: Saving) -> Fitted:
+        """Train."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """The stages of a run, one after the other on the same weights; ``at`` is the one to go on from."""
+
+    recipe: Recipe
+    out: Path
+    at: int | None = None
+
+    @classmethod
+    def open(cls, recipe: Recipe, out: Path, *, resume: bool) -> Stages:
+        """Begin a run in ``out``, or go on; ``MedevalError`` where there is nothing to go on from."""
+        if not resume:
+            drop_checkpoints(out)
+            return cls(recipe, out)
+        at = _last_stage(out)
+        if at is None:
+            raise MedevalError(
+                f"{out / FOLDER}: no checkpoint to go on from; [schedule] save_every = {recipe.schedule.save_every} "
+                "says after how many steps the first is made"
+            )
+        return cls(recipe, out, at)
+
+    def run(self, number: int, data: str, fit: Fit) -> Fitted:
+        """Train a stage on data of this SHA-256; of one that an interrupted run finished, say what it took.
+
+        ``MedevalError`` where recipe or data have changed since.
+        """
+        folder = self.out / FOLDER / f"stage-{number}"
+        resumed = self.at is not None and number <= self.at
+        mark(folder, self.recipe, data, resumed=resumed)
+        done = folder / DONE
+        took = Fitted(**json.loads(done.read_text(encoding="utf-8"))) if resumed and done.is_file() else None
+        if took is None or number == self.at:  # the last one's checkpoint brings the weights, even when it is done
+            found = fit(saving=Saving(folder, _last(folder) if resumed else None))
+            took = took or found
+            done.write_text(json.dumps(asdict(took)) + "\n", encoding="utf-8")
+        return took
+
+    def resumed_after(self) -> dict[str, int]:
+        """Say where an interrupted run went on: stage, and step within it; nothing of a run in one go."""
+        if self.at is None:
+            return {}
+        last = _last(self.out / FOLDER / f"stage-{self.at}")
+        return {"resumed_after_stage": self.at, "resumed_after_step": Saving(self.out, last).step}
+
+
+def mark(folder: Path, recipe: Recipe, data: str, *, resumed: bool) -> None:
+    """Note in a folder whose checkpoints it holds; ``resumed``: refuse those of another recipe or other data."""
     run = {"recipe_sha256": recipe_hash(recipe), "data_sha256": data}
-    if not resume:
+    if not resumed:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         (folder / OF).write_text(json.dumps(run) + "\n", encoding="utf-8")
-        return Saving(folder)
-    last = _last(folder)
-    if last is None:
-        raise MedevalError(
-            f"{folder}: no checkpoint to go on from; [schedule] save_every = {recipe.schedule.save_every} "
-            "says after how many steps the first is made"
-        )
+        return
     then = json.loads((folder / OF).read_text(encoding="utf-8"))
     changed = [name.partition("_")[0] for name, value in run.items() if then.get(name) != value]
     if changed:
         raise MedevalError(f"{folder}: {' and '.join(changed)} changed since the interrupted run; start anew")
-    return Saving(folder, last)
 
 
-def drop_checkpoints(saving: Saving) -> None:
-    """Remove what a finished run needs no more."""
-    shutil.rmtree(saving.folder)
+def drop_checkpoints(out: Path) -> None:
+    """Remove what a finished run needs no more, and a new one must not find."""
+    shutil.rmtree(out / FOLDER, ignore_errors=True)
 
 
 def has_checkpoint(out: Path) -> bool:
     """Say whether ``out`` holds a whole checkpoint of an unfinished run."""
-    return _last(out / FOLDER) is not None
+    return _last_stage(out) is not None
+
+
+def _last_stage(out: Path) -> int | None:
+    folders = (folder for folder in (out / FOLDER).glob("stage-*") if _last(folder))
+    return max((int(folder.name.rpartition("-")[2]) for folder in folders), default=None)
 
 
 def _last(folder: Path) -> Path | None:

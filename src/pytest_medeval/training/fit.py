@@ -21,7 +21,7 @@ class Fitted:
     steps: int
     seconds: float
     loss: float
-    """Mean over the run."""
+    """Mean over the steps since it was begun or resumed."""
 
 
 @dataclass(frozen=True, slots=True)

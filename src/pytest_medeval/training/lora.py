@@ -6,13 +6,14 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pytest_medeval.errors import MedevalError
 from pytest_medeval.models.fingerprint import fingerprint_weights
 from pytest_medeval.training import card, curve, provenance
-from pytest_medeval.training.checkpoints import drop_checkpoints, has_checkpoint, open_checkpoints
+from pytest_medeval.training.checkpoints import Stages, drop_checkpoints, has_checkpoint
 from pytest_medeval.training.checks import check_targets
 from pytest_medeval.training.data import digest, task_cases
 from pytest_medeval.training.examples import Example, Rows, asked_task, encode_all, make_examples
@@ -51,15 +52,18 @@ def train_lora(recipe: Recipe, out: Path, *, resume: bool = False) -> dict[str, 
     """
     if not recipe.ppo.questions:
         return supervise(recipe, out, resume=resume)
-    from pytest_medeval.training.ppo_stage import reinforce  # imports torch
+    from pytest_medeval.training.ppo_keep import kept  # imports torch
+    from pytest_medeval.training.ppo_stage import reinforce
 
     first = out / SUPERVISED
     alone = replace(recipe, name=f"{recipe.name}: supervised stage", ppo=Ppo(), merge=False)
-    if not (resume and finished(alone, first)):
-        entry = supervise(alone, first, resume=resume)
-        curve.draw(first)
-        card.write(alone, first, entry)
-    return reinforce(recipe, first, out)
+    if resume and finished(alone, first) and not has_checkpoint(first):
+        return reinforce(recipe, first, out, resume=kept(out))
+    drop_checkpoints(out)  # of a second stage, which follows from the first
+    entry = supervise(alone, first, resume=resume)
+    curve.draw(first)
+    card.write(alone, first, entry)
+    return reinforce(recipe, first, out, resume=False)
 
 
 def finished(recipe: Recipe, out: Path) -> bool:
@@ -70,10 +74,12 @@ def finished(recipe: Recipe, out: Path) -> bool:
 
 
 def resumable(recipe: Recipe, out: Path) -> bool:
-    """Say whether ``out`` holds what an unfinished run of an adapter can go on from."""
+    """Say whether ``out`` holds what an unfinished run can go on from."""
     if recipe.ppo.questions:
+        from pytest_medeval.training.ppo_keep import kept  # imports torch
+
         first = out / SUPERVISED
-        return has_checkpoint(first) or (finished(recipe, first) and not finished(recipe, out))
+        return has_checkpoint(first) or kept(out) or (finished(recipe, first) and not finished(recipe, out))
     return has_checkpoint(out)
 
 
@@ -87,35 +93,36 @@ def supervise(recipe: Recipe, out: Path, *, resume: bool) -> dict[str, Any]:
     rows, dev = (encode_all(tokenizer, some, recipe.schedule) for some in (made.train, made.dev))
     for warning in warnings_of(recipe, rows, dev):
         sys.stderr.write(f"warning: {warning}\n")
-    saving = open_checkpoints(recipe, out, made.sha256, resume=resume)
+    stages = Stages.open(recipe, out, resume=resume)
+    resumed = stages.resumed_after()
     set_seed(recipe.seed)
     model = wrap(load_base(recipe, base), recipe.lora, recipe.file)
-    fitted = fit(
-        model, tokenizer, rows.rows, recipe.schedule, seed=recipe.seed, out=out, dev=dev.rows, saving=saving
-    )
-    later = [go_on(model, tokenizer, recipe, number, out) for number in range(1, recipe.schedule.rounds)]
+    first = partial(fit, model, tokenizer, rows.rows, recipe.schedule, seed=recipe.seed, out=out, dev=dev.rows)
+    fitted = stages.run(0, made.sha256, first)
+    later = [go_on(model, tokenizer, recipe, number, stages) for number in range(1, recipe.schedule.rounds)]
     save(model, recipe, base, out)
-    drop_checkpoints(saving)
+    drop_checkpoints(out)
     entry = provenance.write(
         recipe,
         out,
         total([fitted, *(one for one, _ in later)]),
         data=digest([made.sha256, *(sha256 for _, sha256 in later)]) if later else made.sha256,
         base=fingerprint_weights(base),
-        counts=_counts(made, rows, dev, saving.step),
+        counts={**_counts(made, rows, dev), **resumed},
     )
     if recipe.merge:
         merge(model, tokenizer, out / MERGED)
     return entry
 
 
-def go_on(model: Any, tokenizer: Any, recipe: Recipe, number: int, out: Path) -> tuple[Fitted, str]:
+def go_on(model: Any, tokenizer: Any, recipe: Recipe, number: int, stages: Stages) -> tuple[Fitted, str]:
     """Train a later round: examples drawn anew, at half the learning rate of the round before."""
     again = replace(recipe, seed=recipe.seed + number)
     made = examples_of(again)
     rows = encode_all(tokenizer, made.train, recipe.schedule)
     schedule = replace(recipe.schedule, learning_rate=recipe.schedule.learning_rate / 2**number)
-    return fit(model, tokenizer, rows.rows, schedule, seed=again.seed, out=out, stage=number), made.sha256
+    one = partial(fit, model, tokenizer, rows.rows, schedule, seed=again.seed, out=stages.out, stage=number)
+    return stages.run(number, made.sha256, one), made.sha256
 
 
 def examples_of(recipe: Recipe) -> Examples:
@@ -147,8 +154,8 @@ def warnings_of(recipe: Recipe, rows: Rows, dev: Rows) -> list[str]:
     return found
 
 
-def _counts(made: Examples, rows: Rows, dev: Rows, resumed: int) -> dict[str, int]:
-    special = {"dev": len(dev.rows), "cut": rows.cut, "dropped": rows.lost, "resumed_after_step": resumed}
+def _counts(made: Examples, rows: Rows, dev: Rows) -> dict[str, int]:
+    special = {"dev": len(dev.rows), "cut": rows.cut, "dropped": rows.lost}
     return {"examples": len(rows.rows), **made.counts, **{key: n for key, n in special.items() if n}}
 
 

@@ -6,9 +6,11 @@ the other one is the reference policy.
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import islice
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -17,7 +19,8 @@ import torch
 from torch import Tensor
 
 from pytest_medeval.metrics.choice import RIGHT_REWARD, WRONG_REWARD
-from pytest_medeval.training.losslog import write_line
+from pytest_medeval.training.losslog import read_lines, write_line
+from pytest_medeval.training.ppo_keep import Keep, restore
 from pytest_medeval.training.ppo_math import (
     advantages,
     clipped_loss,
@@ -206,20 +209,31 @@ class Learner:
         self.critic_optimiser.step()
 
 
-def run_ppo(learner: Learner, task: Any, cases: Sequence[Any], *, seed: int, out: Path) -> int:
-    """Ask ``cases`` in shuffled batches, reward and learn; log means to ``out/reward.jsonl``; count the batches.
+def run_ppo(
+    learner: Learner, task: Any, cases: Sequence[Any], *, seed: int, out: Path, keep: Keep
+) -> tuple[int, float]:
+    """Ask ``cases`` in shuffled batches, reward and learn; log means to ``out/reward.jsonl``; give batches and seconds.
 
-    ``task`` asks, with its own options; its replies are read as generated ones whatever its scoring is.
+    ``task`` asks, with its own options; its replies are read as generated ones whatever its scoring is. A stage that
+    ``keep`` holds goes on after its last batch, and ends in the same weights.
     """
     reader = replace(task, scoring="reply")
-    (out / LOG).write_text("", encoding="utf-8")
-    started, waiting, count = time.monotonic(), [], 0
-    for count, batch in enumerate(_batches(cases, learner.ppo, seed), start=1):
-        waiting.append(_learn(learner, task, reader, batch))
+    then: Mapping[str, Any] = keep.load() or {"batch": 0, "waiting": [], "seconds": 0.0}
+    begun, waiting = int(then["batch"]), list(then["waiting"])
+    if begun:
+        restore(learner, then)
+    logged = [line for line in read_lines(out / LOG) if line["batch"] <= begun]
+    (out / LOG).write_text("".join(json.dumps(line) + "\n" for line in logged), encoding="utf-8")
+    started, count = time.monotonic() - then["seconds"], begun
+    for count, batch in enumerate(islice(_batches(cases, learner.ppo, seed), begun, None), start=begun + 1):
+        waiting.append(asdict(_learn(learner, task, reader, batch)))
+        seconds = round(time.monotonic() - started, 1)
         if len(waiting) == learner.ppo.log_every:
-            write_line(out / LOG, {"batch": count, **_mean(waiting), "seconds": round(time.monotonic() - started, 1)})
+            write_line(out / LOG, {"batch": count, **_mean(waiting), "seconds": seconds})
             waiting = []
-    return count
+        if count % keep.every == 0:
+            keep.save(learner, count, waiting, seconds)
+    return count, round(time.monotonic() - started, 1)
 
 
 def _batches(cases: Sequence[Any], ppo: Ppo, seed: int) -> Iterator[list[Any]]:
@@ -252,6 +266,5 @@ def _prompt(tokenizer: Any, task: Any, case: Any) -> list[int]:
     return ids
 
 
-def _mean(updates: Sequence[Update]) -> dict[str, float]:
-    rows = [asdict(update) for update in updates]
+def _mean(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return {name: round(sum(row[name] for row in rows) / len(rows), 4) for name in rows[0]}

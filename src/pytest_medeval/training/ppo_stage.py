@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,21 +12,32 @@ from transformers import AutoTokenizer, set_seed
 from pytest_medeval.errors import MedevalError
 from pytest_medeval.models.fingerprint import fingerprint_weights
 from pytest_medeval.training import provenance
+from pytest_medeval.training.checkpoints import drop_checkpoints
 from pytest_medeval.training.data import digest, task_cases
 from pytest_medeval.training.examples import asked_task
 from pytest_medeval.training.fit import Fitted, accelerated
 from pytest_medeval.training.loading import base_folder, load_base
 from pytest_medeval.training.losslog import read_lines
 from pytest_medeval.training.ppo import LOG, REFERENCE, Learner, run_ppo
+from pytest_medeval.training.ppo_keep import Keep
 from pytest_medeval.training.recipe import Recipe
 from pytest_medeval.training.saving import save
 from pytest_medeval.training.split import asked_text, content, subset
 
 
-def reinforce(recipe: Recipe, supervised: Path, out: Path) -> dict[str, Any]:
-    """Go on from the adapter in ``supervised`` by PPO; save into ``out`` and give the provenance."""
+def reinforce(recipe: Recipe, supervised: Path, out: Path, *, resume: bool) -> dict[str, Any]:
+    """Go on from the adapter in ``supervised`` by PPO; save into ``out`` and give the provenance.
+
+    ``resume``: an interrupted stage goes on where it was kept.
+    """
     base, task = base_folder(recipe), asked_task(recipe)
     cases = questions(recipe, task)
+    data = digest([asked_text(vars(case)) for case in cases])
+    first = fingerprint_weights(supervised)
+    if not resume:
+        drop_checkpoints(out)
+    keep = Keep.open(recipe, out, digest([data, first]), resume=resume)
+    resumed = {"resumed_after_batch": keep.batch()} if resume else {}
     tokenizer: Any = AutoTokenizer.from_pretrained(base)
     model: Any = PeftModel.from_pretrained(load_base(recipe, base), supervised, is_trainable=True)
     model.load_adapter(supervised, REFERENCE)
@@ -35,22 +45,22 @@ def reinforce(recipe: Recipe, supervised: Path, out: Path) -> dict[str, Any]:
         model.to("cuda")
     model.eval()  # without dropout: the policy that is learnt from is the one that replied
     set_seed(recipe.seed + 1)
-    started = time.monotonic()
-    batches = run_ppo(Learner(model, tokenizer, recipe.ppo, recipe.schedule), task, cases, seed=recipe.seed, out=out)
-    seconds = round(time.monotonic() - started, 1)
+    learner = Learner(model, tokenizer, recipe.ppo, recipe.schedule)
+    batches, seconds = run_ppo(learner, task, cases, seed=recipe.seed, out=out, keep=keep)
     model.delete_adapter(REFERENCE)
     save(model, recipe, base, out)
+    drop_checkpoints(out)
     lines = read_lines(out / LOG) or [{"loss": float("nan"), "reward": float("nan")}]
     counts = {
-        "supervised_fingerprint": fingerprint_weights(supervised),
+        "supervised_fingerprint": first,
         "questions": len(cases),
         "replies": len(cases) * recipe.ppo.epochs * recipe.ppo.samples,
         "first_reward": lines[0]["reward"],
         "last_reward": lines[-1]["reward"],
+        **resumed,
     }
-    texts = [asked_text(vars(case)) for case in cases]
     fitted = Fitted(batches, seconds, lines[-1]["loss"])
-    return provenance.write(recipe, out, fitted, data=digest(texts), base=fingerprint_weights(base), counts=counts)
+    return provenance.write(recipe, out, fitted, data=data, base=fingerprint_weights(base), counts=counts)
 
 
 def questions(recipe: Recipe, task: Any) -> list[Any]:

@@ -147,7 +147,8 @@ class Ppo:
     those of generalised advantage estimation; ``critic_rate`` is the learning rate of the value head, which reads
     hidden states and changes no weight of the policy. ``offered``: replies are sampled among the texts of the
     question's options, token by token, as the task's scoring ``texts`` compares them; else freely. ``data``: where
-    the questions come from, if not from the recipe's own training cases.
+    the questions come from, if not from the recipe's own training cases. ``save_every``: batches after which the
+    state is kept, for ``--resume``.
     """
 
     questions: int = 0
@@ -166,6 +167,7 @@ class Ppo:
     max_new_tokens: int = 32
     offered: bool = False
     log_every: int = 10
+    save_every: int = 25
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -244,6 +246,7 @@ def _check(recipe: Recipe) -> None:
         ("ppo", "batch"),
         ("ppo", "samples"),
         ("ppo", "inner"),
+        ("ppo", "save_every"),
         ("ppo", "clip"),
         ("ppo", "temperature"),
     ):

@@ -20,7 +20,7 @@ from pytest_medeval.tasks import TASKS
 from pytest_medeval.training.__main__ import main
 from pytest_medeval.training.data import task_cases
 from pytest_medeval.training.examples import asked_task
-from pytest_medeval.training.ppo import Choices, reward
+from pytest_medeval.training.ppo import Choices, Learner, reward
 from pytest_medeval.training.ppo_math import (
     advantages,
     clipped_loss,
@@ -227,6 +227,41 @@ def test_ppo_changes_lora_weights_only_and_gives_the_same_bytes(rewarded):
     assert main([str(rewarded / "recipe.toml"), "--resume"]) == 0
     assert (rewarded / "sft" / "adapter_model.safetensors").stat().st_mtime_ns == stamp
     assert fingerprint_weights(rewarded) == before
+
+
+def test_an_interrupted_ppo_stage_goes_on(rewarded, tmp_path, monkeypatch):
+    """Weights, optimisers and random numbers are those of a run in one go; so is the log, and no batch is repeated."""
+    file = tmp_path / "adapters" / "cut" / "recipe.toml"
+    file.parent.mkdir(parents=True)
+    text = (rewarded / "recipe.toml").read_text(encoding="utf-8").replace('"../../', f'"{rewarded.parents[1]}/')
+    text = text.replace("log_every = 1\n[ppo.data]", "log_every = 2\nsave_every = 1\n[ppo.data]")
+    file.write_text(text, encoding="utf-8")
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    assert main([str(file), f"--out={whole}"]) == 0
+    batches = iter(range(3))
+    update = Learner.update
+
+    def until(self, *rest):
+        if next(batches, None) is None:
+            raise KeyboardInterrupt
+        return update(self, *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Learner, "update", until)
+        with pytest.raises(KeyboardInterrupt):
+            main([str(file), f"--out={broken}"])
+    assert not (broken / "adapter_model.safetensors").exists()
+    assert main([str(file), f"--out={broken}", "--resume"]) == 0
+    assert fingerprint_weights(broken) == fingerprint_weights(whole)
+    entries = [json.loads((out / "provenance.json").read_text(encoding="utf-8")) for out in (whole, broken)]
+    assert entries[1]["resumed_after_batch"] == 3
+    assert [entry["steps"] for entry in entries] == [4, 4]
+    logs = [
+        [{**line, "seconds": 0} for line in map(json.loads, (out / "reward.jsonl").read_text("utf-8").splitlines())]
+        for out in (whole, broken)
+    ]
+    assert logs[0] == logs[1]
+    assert not (broken / "checkpoints").exists()
 
 
 def test_questions_are_not_of_the_dev_set(rewarded):

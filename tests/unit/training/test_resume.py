@@ -76,7 +76,7 @@ def interrupted(recipe, monkeypatch):
 def test_a_resumed_run_ends_in_the_same_bytes(recipe, whole, interrupted):
     """Order, dropout, optimiser and learning rate go on where they were; so do the logged losses."""
     out = interrupted(recipe.parent / "broken", 11)
-    (saved,) = (out / FOLDER).glob("checkpoint-*")
+    (saved,) = (out / FOLDER).glob("stage-0/checkpoint-*")
     assert 0 < int(saved.name.rpartition("-")[2]) < 12
     assert not (out / "adapter_model.safetensors").exists()
     entry = lora.train_lora(load_recipe(recipe), out, resume=True)
@@ -102,7 +102,7 @@ def test_there_must_be_something_to_resume(recipe, interrupted, tmp_path):
     with pytest.raises(MedevalError, match="no checkpoint to go on from"):
         lora.train_lora(load_recipe(recipe), tmp_path / "nothing", resume=True)
     out = interrupted(tmp_path / "broken", 9)
-    (out / FOLDER / "run.json").write_text('{"recipe_sha256": "other"}', encoding="utf-8")
+    (out / FOLDER / "stage-0" / "run.json").write_text('{"recipe_sha256": "other"}', encoding="utf-8")
     with pytest.raises(MedevalError, match="recipe and data changed since the interrupted run"):
         lora.train_lora(load_recipe(recipe), out, resume=True)
 
@@ -110,16 +110,90 @@ def test_there_must_be_something_to_resume(recipe, interrupted, tmp_path):
 def test_a_checkpoint_that_was_cut_short_is_no_checkpoint(recipe, interrupted, tmp_path):
     """The file that is written last tells whether all of it is there."""
     out = interrupted(tmp_path / "broken", 9)
-    (saved,) = (out / FOLDER).glob("checkpoint-*")
+    (saved,) = (out / FOLDER).glob("stage-0/checkpoint-*")
     (saved / "trainer_state.json").unlink()
     with pytest.raises(MedevalError, match="no checkpoint to go on from"):
         lora.train_lora(load_recipe(recipe), out, resume=True)
 
 
-def test_a_base_is_not_resumed(house, capsys):
-    """It has no checkpoints; the command says so."""
-    assert main([str(house / "fixtures" / "toy-base" / "recipe.toml"), "--resume", f"--out={house / 'nothing'}"]) == 2
-    assert "no checkpoint to go on from" in capsys.readouterr().err
+@pytest.fixture
+def cut(monkeypatch):
+    """Run a command and pull the plug while the batch of a given number is made."""
+
+    def run(arguments, batch):
+        made = iter(range(batch))
+        plain = Padded.__call__
+
+        def pad(self, rows):
+            if next(made, None) is None:
+                raise Interrupted
+            return plain(self, rows)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Padded, "__call__", pad)
+            with pytest.raises(Interrupted):
+                main(arguments)
+
+    return run
+
+
+def logged(folder):
+    """Give the log without its seconds."""
+    return [{**line, "seconds": 0} for line in read_lines(folder / "loss.jsonl")]
+
+
+@pytest.mark.parametrize(("batch", "stage"), [(4, 0), (9, 0), (14, 1)])
+def test_a_run_of_several_rounds_goes_on_in_the_one_that_was_cut(recipe, cut, tmp_path, batch, stage):
+    """Also between two rounds: weights, log and provenance are those of a run in one go, and no round is repeated."""
+    folder = tmp_path / "adapters" / "rounds"
+    folder.mkdir(parents=True)
+    house = recipe.parents[2]
+    text = recipe.read_text(encoding="utf-8").replace("epochs = 2", "epochs = 1\nrounds = 2")
+    text = text.replace("save_every = 4", "save_every = 2").replace('"../../', f'"{house}/')
+    file = folder / "recipe.toml"
+    file.write_text(text, encoding="utf-8")
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    assert main([str(file), f"--out={whole}"]) == 0
+    cut([str(file), f"--out={broken}"], batch)
+    assert main([str(file), f"--out={broken}", "--resume"]) == 0
+    entries = [json.loads((out / "provenance.json").read_text(encoding="utf-8")) for out in (whole, broken)]
+    assert entries[1]["resumed_after_stage"] == stage
+    assert [entry["steps"] for entry in entries] == [entries[0]["steps"]] * 2
+    assert fingerprint_weights(broken) == fingerprint_weights(whole)
+    assert logged(broken) == logged(whole)
+    assert not (broken / FOLDER).exists()
+
+
+@pytest.mark.parametrize(("batch", "stage"), [(4, 0), (-1, 1)])
+def test_a_base_goes_on_in_the_stage_that_was_cut(recipe, cut, tmp_path, batch, stage):
+    """The tokenizer is trained again, the weights are not; all bytes are those of a run in one go."""
+    house = recipe.parents[2]
+    folder = tmp_path / "base"
+    folder.mkdir()
+    text = (house / "fixtures" / "toy-base" / "recipe.toml").read_text(encoding="utf-8")
+    text = text.replace("../../mcq", f"{house}/mcq").replace("../world", f"{house}/fixtures/world")
+    text = text.replace("log_every = 2", "log_every = 1\nsave_every = 1").replace("tokens = 1000", "tokens = 2000")
+    file = folder / "recipe.toml"
+    file.write_text(text, encoding="utf-8")
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    assert main([str(file), f"--out={whole}"]) == 0
+    steps = json.loads((whole / "provenance.json").read_text(encoding="utf-8"))["steps"]
+    cut([str(file), f"--out={broken}"], batch % steps)
+    assert main([str(file), f"--out={broken}", "--resume"]) == 0
+    entry = json.loads((broken / "provenance.json").read_text(encoding="utf-8"))
+    assert entry["resumed_after_stage"] == stage
+    assert (broken / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
+    assert (broken / "tokenizer.json").read_bytes() == (whole / "tokenizer.json").read_bytes()
+    assert logged(broken) == logged(whole)
+
+
+def test_the_mean_loss_of_a_resumed_run_is_that_of_its_own_steps(recipe, interrupted, tmp_path):
+    """Not divided by the steps before the interruption too."""
+    out = interrupted(tmp_path / "broken", 11)
+    entry = lora.train_lora(load_recipe(recipe), out, resume=True)
+    losses = [line["loss"] for line in read_lines(out / "loss.jsonl") if line.get("step", 0) > 8 and "loss" in line]
+    assert entry["resumed_after_step"] == 8
+    assert entry["mean_loss"] == pytest.approx(sum(losses) / len(losses), abs=1e-3)
 
 
 def test_a_log_goes_on_after_a_step(tmp_path):
