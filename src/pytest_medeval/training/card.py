@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,9 @@ def _lines(recipe: Recipe, out: Path, entry: Mapping[str, Any]) -> Iterator[str]
         yield ""
     yield "## Recipe"
     yield ""
-    yield "`recipe.toml` beside this card; the command that trains it:"
+    relative = Path(os.path.relpath(recipe.file.resolve(), out.resolve())).as_posix()
+    where = "from here" if "/" in relative else "beside this card"
+    yield f"`{relative}` {where}; the command that trains it:"
     yield ""
     yield "    python -m pytest_medeval.training PATH/TO/recipe.toml"
     yield ""

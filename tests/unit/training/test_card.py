@@ -30,6 +30,20 @@ def test_the_card_tells_recipe_and_run(folder):
     assert text.endswith(f"{card.METRICS}\n\n{card.UNMEASURED}\n")
 
 
+def test_the_card_says_where_its_recipe_is(folder):
+    """Beside it, or where it lies from the result's folder."""
+    file = folder / "recipe.toml"
+    text = (ROOT / "adapters" / "tiny-polarity" / "recipe.toml").read_text(encoding="utf-8")
+    file.write_text(text, encoding="utf-8")
+    card.write(load_recipe(file), folder, {})
+    assert "`recipe.toml` beside this card" in (folder / card.FILE).read_text(encoding="utf-8")
+    deeper = folder / "sft"
+    deeper.mkdir()
+    (deeper / "adapter_model.safetensors").write_bytes(b"weights")
+    card.write(load_recipe(file), deeper, {})
+    assert "`../recipe.toml` from here" in (deeper / card.FILE).read_text(encoding="utf-8")
+
+
 def test_metrics_stay_with_their_weights(folder):
     """What was measured is kept while the weights are the same, and goes with them."""
     recipe = load_recipe(ROOT / "adapters" / "tiny-mcq" / "recipe.toml")
