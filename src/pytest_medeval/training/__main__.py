@@ -17,6 +17,8 @@ from pytest_medeval.training.recipe import Recipe
 
 MISTAKE = 2
 """Exit code of a command that could not be carried out as asked."""
+STOPPED = 130
+"""Exit code after Ctrl-C, as a shell gives it."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -32,6 +34,9 @@ def main(arguments: list[str] | None = None) -> int:
     except MedevalError as error:
         sys.stderr.write(f"medeval: {error}\n")
         return MISTAKE
+    except KeyboardInterrupt:
+        sys.stderr.write("\nmedeval: stopped; the same command with --resume goes on from the last checkpoint\n")
+        return STOPPED
     return 0
 
 
