@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import yaml
 from hypothesis import assume, given
-from hypothesis import assume, strategies as st
+from hypothesis import strategies as st
 
 from pytest_medeval.cases import check_records, read_cases, read_yaml_suite
 from pytest_medeval.errors import MedevalError
