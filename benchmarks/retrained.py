@@ -89,7 +89,7 @@ def _gates(run: Mapping[str, object]) -> str:
 def kappas(folder: Path) -> Iterator[tuple[str, float]]:
     """Let the judge grade the held-out replies; give the quadratic kappa of each dimension."""
     judge = open_model(parse_spec(str(folder), ROOT), Settings(device="cpu", threads=1))
-    for dimension, one in standing_of(judge, JudgePlan(labels=LABELS), 0).items():
+    for dimension, one in standing_of(judge, JudgePlan(labels=LABELS), 0).agreement.items():
         yield dimension, one["kappa_quadratic"][0]
 
 
