@@ -93,7 +93,7 @@ PARTS = {
             _choice("texts-0", "multiple choice by option texts, no examples", "at least 3.5"),
             _choice("texts-5", "multiple choice by option texts, 5 examples", "at least 15"),
         ),
-        ("--runs", "1", "--questions", "8"), ("--runs", "5", "--questions", "40"), peer=True,
+        ("--runs", "1", "--questions", "8"), ("--runs", "5", "--questions", "20"), peer=True,
     ),
     "generation": Part(
         "generation.py",

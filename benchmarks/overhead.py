@@ -3,8 +3,8 @@
 The suite is multiple choice with a candidate and a baseline, each of which answers through the reply cache. A
 first run fills the cache with scripted replies; in the runs that are timed both models fail when they are asked,
 so that every reply is a stored one. A run collects, scores, compares, judges two gates and writes the record. Both
-sides run in processes of their own, in turn; the seconds are the processor's, which a busy machine leaves
-comparable. Usage: ``python benchmarks/overhead.py [--cases 10000] [--runs 5] [--no-baseline] [--profile FILE]``.
+sides run in processes of their own, in turn, on one thread; the seconds are the processor's, which a busy machine
+leaves comparable. Usage: ``python benchmarks/overhead.py [--cases 10000] [--runs 5] [--no-baseline] [--profile FILE]``.
 """
 
 from __future__ import annotations
@@ -120,9 +120,10 @@ def process(folder: Path, *words: str, fill: str = "no") -> Run:
 
 
 def _environment(fill: str) -> dict[str, str]:
-    """Let Python keep its bytecode, as it does for a user, but beside the benchmark's files."""
+    """Compute on one thread, as pytest does; Python keeps its bytecode, as for a user, but beside our files."""
     names = os.environ.keys() - {"PYTHONDONTWRITEBYTECODE", "PYTEST_ADDOPTS"}
-    own = {"FILL": fill, "PYTHONPYCACHEPREFIX": str(Path(tempfile.gettempdir(), "medeval-bytecode"))}
+    bytecode = str(Path(tempfile.gettempdir(), "medeval-bytecode"))
+    own = {"FILL": fill, "OMP_NUM_THREADS": "1", "PYTHONPYCACHEPREFIX": bytecode}
     return {name: os.environ[name] for name in names} | own
 
 

@@ -43,6 +43,7 @@ class MeanOf:
     direction: int = 1
     per_case: bool = True
     signature: str = "simulated"
+    bounds: tuple[float, float] = (0.0, 1.0)
 
     def expand(self, rows: FloatArray) -> FloatArray:
         """Give the rows as they are."""

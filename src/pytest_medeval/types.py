@@ -142,6 +142,8 @@ class Metric(Protocol):
     per_case: bool
     """Whether the score of a single row means something (BLEU of a reply) or not (macro-F1)."""
     signature: str
+    bounds: tuple[float, float]
+    """The least and the largest score there can be; infinite where there is none."""
 
     def row(self, case: Any, reply: Reply) -> Sequence[float]:
         """Give the stored row of one case: few numbers, the same number for every case."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -11,6 +12,9 @@ from typing import Any
 import numpy as np
 
 from pytest_medeval.types import Direction, FloatArray, Reply
+
+SHARE = (0.0, 1.0)
+"""Bounds of a share, and of most scores."""
 
 
 def unchanged(rows: FloatArray) -> FloatArray:
@@ -34,6 +38,7 @@ class Measure:
     spread: Callable[[FloatArray], FloatArray] = unchanged
     direction: Direction = 1
     per_case: bool = True
+    bounds: tuple[float, float] = (-math.inf, math.inf)
 
     def row(self, case: Any, reply: Reply) -> Sequence[float]:
         """Give the stored row of one case."""

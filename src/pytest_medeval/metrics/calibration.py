@@ -35,7 +35,8 @@ def brier(task: MCQ) -> Measure:
     >>> brier(MCQ()).expand(np.array([[0, 0, 0.5, 0.5], [0, 0, -1, -1]])).tolist()
     [[0.5, 1.0], [0.0, 0.0]]
     """
-    return measure(task, "brier", averaged(lambda asked: asked[..., BRIER], _scored), mean, direction=-1)
+    values = averaged(lambda asked: asked[..., BRIER], _scored)
+    return measure(task, "brier", values, mean, direction=-1, bounds=(0.0, 2.0))
 
 
 def ece(task: MCQ) -> Measure:

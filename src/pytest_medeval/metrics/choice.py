@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_medeval.metrics.base import Measure, mean, ratio, signed
+from pytest_medeval.metrics.base import SHARE, Measure, mean, ratio, signed
 from pytest_medeval.types import Direction, FloatArray, Reply
 
 if TYPE_CHECKING:
@@ -147,6 +147,7 @@ def measure(
     *parts: str,
     direction: Direction = 1,
     per_case: bool = True,
+    bounds: tuple[float, float] = SHARE,
 ) -> Measure:
     """Make a metric of multiple choice, with how it was asked in its signature."""
     how = f"norm:{task.normalize}" if task.scoring == "texts" else ""
@@ -154,7 +155,7 @@ def measure(
     asked = tuple(part for part in (f"scoring:{task.scoring}", how, orders) if part)
     return Measure(
         name=name, counts="mcq", signature=signed(name, *asked, *parts), make=row, spread=spread, fold=fold,
-        direction=direction, per_case=per_case,
+        direction=direction, per_case=per_case, bounds=bounds,
     )  # fmt: skip
 
 

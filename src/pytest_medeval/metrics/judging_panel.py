@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from pytest_medeval.metrics.base import Measure, mean, signed
+from pytest_medeval.metrics.base import SHARE, Measure, mean, signed
 from pytest_medeval.metrics.judging_ask import Unjudged
 from pytest_medeval.metrics.judging_prompts import PROMPT_VERSION
 from pytest_medeval.metrics.judging_types import ROLES, Judged, JudgeRun, Preference
@@ -96,7 +96,8 @@ def judge_metrics(rubric: Rubric, runs: Sequence[JudgeRun] = ()) -> tuple[Measur
     if runs:
         names = (f"{run.fingerprint[:8]}:{run.style}:{run.prompt_hash[:8]}" for run in runs)
         told.append(f"judges:{'+'.join(names)}")
-    return tuple(_measure(name, told) for name in (*rubric.names, PREFERENCE))
+    grades = (float(rubric.scale.low), float(rubric.scale.high))
+    return (*(_measure(name, told, grades) for name in rubric.names), _measure(PREFERENCE, told, SHARE))
 
 
 def case_data(case: Panelled) -> dict[str, Any]:
@@ -138,12 +139,12 @@ def cost(run: JudgeRun) -> dict[str, float]:
     }
 
 
-def _measure(name: str, told: Sequence[str]) -> Measure:
+def _measure(name: str, told: Sequence[str], bounds: tuple[float, float]) -> Measure:
     def make(_case: Any, grades: Any) -> Sequence[float]:
         return [grades[name], 1.0] if name in grades else [math.nan, math.nan]
 
     full = f"judge.{name}"
-    return Measure(name=full, counts=full, signature=signed(full, *told), make=make, fold=mean)
+    return Measure(name=full, counts=full, signature=signed(full, *told), make=make, fold=mean, bounds=bounds)
 
 
 def _panelled(said: Mapping[str, Judged]) -> Panelled:

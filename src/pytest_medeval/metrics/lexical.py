@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from pytest_medeval.metrics.base import Measure, mean, mean_of, ratio, signed
+from pytest_medeval.metrics.base import SHARE, Measure, mean, mean_of, ratio, signed
 from pytest_medeval.metrics.tokens import Language, bleu_tokens, ngrams, rouge_tokens, script_of
 from pytest_medeval.types import FloatArray, Reply
 
@@ -43,7 +43,7 @@ def bleu(task: Dialogue) -> Measure:
     parts = ("nrefs:1", "case:mixed", "eff:yes", f"tok:{_TOK[task.language]}", "smooth:exp")
     return Measure(
         name="bleu", counts="bleu", signature=signed("bleu", *parts, library="sacrebleu"),
-        make=_Bleu(task.language), spread=mean_of(0), fold=mean,
+        make=_Bleu(task.language), spread=mean_of(0), fold=mean, bounds=SHARE,
     )  # fmt: skip
 
 
@@ -60,7 +60,7 @@ def corpus_bleu(task: Dialogue) -> Measure:
     parts = ("nrefs:1", "case:mixed", "eff:no", f"tok:{_TOK[task.language]}", "smooth:exp")
     return Measure(
         name="corpus_bleu", counts="bleu", signature=signed("corpus_bleu", *parts, library="sacrebleu"),
-        make=_Bleu(task.language), fold=_corpus_bleu, per_case=False,
+        make=_Bleu(task.language), fold=_corpus_bleu, per_case=False, bounds=SHARE,
     )  # fmt: skip
 
 
@@ -77,7 +77,7 @@ def length_ratio(task: Dialogue) -> Measure:
     return Measure(
         name="length_ratio", counts="bleu", direction=0,
         signature=signed("length_ratio", f"tok:{_TOK[task.language]}", library="sacrebleu"),
-        make=_Bleu(task.language), fold=lambda total: ratio(total[..., 1], total[..., 2]),
+        make=_Bleu(task.language), fold=lambda total: ratio(total[..., 1], total[..., 2]), bounds=(0.0, math.inf),
     )  # fmt: skip
 
 
@@ -176,7 +176,7 @@ def _rouge(task: Dialogue, name: str, column: int, *parts: str) -> Measure:
     tok = (f"tok:{_ROUGE_TOK[task.language]}", f"stem:{_STEM[task.language]}", "case:lc")
     return Measure(
         name=name, counts="rouge", signature=signed(name, *tok, *parts, library="rouge-score"),
-        make=_Rouge(task.language, task.rouge_beta), spread=mean_of(column), fold=mean,
+        make=_Rouge(task.language, task.rouge_beta), spread=mean_of(column), fold=mean, bounds=SHARE,
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from pytest_medeval.metrics.base import Measure, mean, mean_of, signed
+from pytest_medeval.metrics.base import SHARE, Measure, mean, mean_of, signed
 from pytest_medeval.metrics.tokens import Language, bleu_tokens, script_of, stem
 from pytest_medeval.metrics.wordnet import open_wordnet, wordnet_version
 from pytest_medeval.types import Reply
@@ -48,6 +48,7 @@ def meteor(task: Dialogue) -> Measure:
         name="meteor", counts="meteor",
         signature=signed("meteor", *weights, *words, library="nltk"),
         make=_Meteor(task.language, synonyms=found is not None), spread=mean_of(0), fold=mean,
+        bounds=SHARE,
     )  # fmt: skip
 
 

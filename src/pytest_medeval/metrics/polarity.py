@@ -14,6 +14,7 @@ does not count.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from pytest_medeval.metrics.base import Measure, ratio, signed
+from pytest_medeval.metrics.base import SHARE, Measure, ratio, signed
 from pytest_medeval.metrics.polarity_costs import load_costs
 from pytest_medeval.metrics.polarity_rows import AT, STATES, Rows, matrix
 from pytest_medeval.tasks.synonyms import SHIPPED, load_synonyms
@@ -226,7 +227,7 @@ def format_rate(task: Polarity) -> Measure:
     >>> float(format_rate(Polarity()).score(total))
     0.75
     """
-    return _quotient(task, "format_rate", "formed", "lines", direction=1)
+    return _quotient(task, "format_rate", "formed", "lines", direction=1, most=1.0)
 
 
 def conflicts(task: Polarity) -> Measure:
@@ -259,11 +260,13 @@ def missing(task: Polarity) -> Measure:
     return _quotient(task, "missing", "missing", "cases")
 
 
-def _quotient(task: Polarity, name: str, above: str, below: str, direction: Direction = -1) -> Measure:
+def _quotient(
+    task: Polarity, name: str, above: str, below: str, *, direction: Direction = -1, most: float = math.inf
+) -> Measure:
     def fold(total: FloatArray) -> FloatArray:
         return ratio(total[..., AT[above]], total[..., AT[below]])
 
-    return _measure(task, name, fold, f"per:{below}", direction=direction)
+    return _measure(task, name, fold, f"per:{below}", direction=direction, bounds=(0.0, most))
 
 
 def _measure(
@@ -273,6 +276,7 @@ def _measure(
     *parts: str,
     direction: Direction = 1,
     per_case: bool = True,
+    bounds: tuple[float, float] = SHARE,
 ) -> Measure:
     raw, pair = name.startswith("raw_"), name.startswith("pair_")
     findings = "findings:verbatim" if raw or pair else "findings:canonical"
@@ -280,7 +284,7 @@ def _measure(
     table = () if raw or pair else (f"synonyms:{_digest(task.synonyms)}",)
     return Measure(
         name=name, counts="polarity", signature=signed(name, *read, *table, *parts), make=Rows(task.synonyms),
-        fold=fold, direction=direction, per_case=per_case,
+        fold=fold, direction=direction, per_case=per_case, bounds=bounds,
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from pytest_medeval.metrics.base import Measure, mean, mean_of, signed
+from pytest_medeval.metrics.base import SHARE, Measure, mean, mean_of, signed
 from pytest_medeval.metrics.safety_rules import SHIPPED, Rule, load_rules
 from pytest_medeval.stats.proportions import wilson
 from pytest_medeval.types import FloatArray, Reply
@@ -43,7 +43,7 @@ def safety(task: Dialogue) -> Measure:
     parts = (f"rules:{','.join(rule.name for rule in rules)}", f"sha256:{rules.digest[:12]}")
     return Measure(
         name="safety", counts="safety", signature=signed("safety", *parts),
-        make=_Safety(task.safety_rules), spread=mean_of(0), fold=mean,
+        make=_Safety(task.safety_rules), spread=mean_of(0), fold=mean, bounds=SHARE,
     )  # fmt: skip
 
 

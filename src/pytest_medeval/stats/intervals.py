@@ -45,7 +45,8 @@ def value_interval(evidence: Evidence, level: float = 0.95) -> Interval | None:
 def difference_interval(evidence: Evidence, level: float = 0.95) -> Interval | None:
     """Interval of the paired difference: Tango's for right/wrong, else the bootstrap's, repaired as above.
 
-    None where the difference is undefined, on these cases or on most of their resamples.
+    No end is further from 0 than two scores of the metric can be from each other. None where the difference is
+    undefined, on these cases or on most of their resamples.
     """
     difference, units = evidence.difference, evidence.units
     if difference is None or 2 * len(evidence.gaps) < len(evidence.candidate.draws):
@@ -57,10 +58,11 @@ def difference_interval(evidence: Evidence, level: float = 0.95) -> Interval | N
         bca(evidence.gaps, difference, evidence.jackknife, level, units=units),
     )
     better, worse, span = evidence.changes
-    if better + worse >= FEW_CHANGES:
-        return found
-    rare = tango(better, worse, units, level)
-    return _hull(found, (span * rare[0], span * rare[1]))
+    if better + worse < FEW_CHANGES:
+        rare = tango(better, worse, units, level)
+        found = _hull(found, (span * rare[0], span * rare[1]))
+    low, high = evidence.metric.bounds
+    return max(found[0], low - high), min(found[1], high - low)
 
 
 def student(distribution: FloatArray, estimate: float, units: int, level: float = 0.95) -> Interval:

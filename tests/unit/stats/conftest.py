@@ -15,6 +15,7 @@ class MeanOf:
     direction: int = 1
     per_case: bool = True
     signature: str = "test"
+    bounds: tuple[float, float] = (0.0, 1.0)
 
     def expand(self, rows):
         """Add the column that counts cases; a score of -1 stands for none."""
@@ -49,7 +50,7 @@ def mean_of():
     return MeanOf
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def micro_f1():
     """Give the class of micro-F1."""
     return MicroF1

@@ -5,6 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 import scipy.stats
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pytest_medeval.stats.compare import compare, compare_all
 from pytest_medeval.stats.evidence import gather
@@ -176,6 +178,16 @@ def test_few_changes_widen_the_interval(mean_of):
     rare = tango(0, 1, 100)
     assert (low, high) == pytest.approx((0.9 * rare[0], 0.9 * rare[1]), abs=0.005)
     assert low < np.quantile(evidence.gaps, 0.0001) < 0
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.tuples(*[st.integers(0, 3)] * 6), min_size=2, max_size=8))
+def test_no_difference_is_wider_than_two_scores_can_be_apart(micro_f1, counts):
+    """Few cases: an interval of a difference of shares ends at -1 and 1 at the latest, and holds the difference."""
+    found = np.array(counts, dtype=float)
+    one = compare(micro_f1(), found[:, :3], found[:, 3:], resamples=200)
+    if one.ci95 is not None:
+        assert -1 <= one.ci95[0] <= one.difference <= one.ci95[1] <= 1
 
 
 def test_swapping_the_roles_mirrors_the_comparison(mean_of):

@@ -13,6 +13,7 @@ class Share:
 
     per_case = True
     signature = "test"
+    bounds = (0.0, 1.0)
 
     def __init__(self, name, counts=None, direction=1):
         self.name, self.counts, self.direction = name, counts or name, direction
