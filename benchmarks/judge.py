@@ -15,7 +15,8 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from pytest_medeval.metrics.judge import Judging, judge_cases
+from pytest_medeval.metrics.judge import judge_cases
+from pytest_medeval.metrics.judging_types import Judging
 from pytest_medeval.metrics.rubric import DEFAULT_RUBRIC
 from pytest_medeval.models import Settings, open_model, parse_spec
 from pytest_medeval.runs.judging import JudgePlan, standing_of
