@@ -59,7 +59,7 @@ def adapter(make_model, make_adapter):
     return make_adapter(make_model("llama"))
 
 
-def _model(folder) :
+def _model(folder):
     spec = parse_spec(str(folder), folder)
     return fleet.FleetModel(spec, identify(spec, SPREAD), SPREAD)
 
@@ -72,7 +72,9 @@ def test_answers_are_the_local_engines(adapter, make_model):
         spread = open_model(spec, SPREAD)
         assert spread.answer(ASKED, ticks.append) == expected
         assert (sum(ticks), spread.notices) == (len(ASKED), [])
-    assert len(fleet.open_fleet(2, on_gpu=False).seats[0].ready) == 2, "both models live in the same replicas"
+    seats = fleet.open_fleet(2, on_gpu=False).seats  # who is idle first does more, so a replica may have one model
+    loaded = {loading for seat in seats for loading in seat.ready}
+    assert (len(seats), len(loaded)) == (2, 2), "both models live in the same replicas"
 
 
 def test_killed_replica_loses_nothing(adapter, monkeypatch):
