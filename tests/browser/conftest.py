@@ -2,6 +2,7 @@
 
 import importlib.util
 import shutil
+import time
 import tomllib
 from pathlib import Path
 
@@ -76,6 +77,13 @@ def start(tmp_path_factory):
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
         browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
         browser.downloads = folder / "downloads"
+        reload = browser.refresh
+
+        def refresh():
+            time.sleep(0.3)  # Chromium gives what a page has just stored to the next one a moment later
+            reload()
+
+        browser.refresh = refresh
         opened.append(browser)
         return browser
 
