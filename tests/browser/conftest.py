@@ -20,6 +20,18 @@ OPTIONS = (
 )
 
 
+def again(browser, remembered):
+    """Load the page again once it shows what it should remember; the next page learns of it a moment later."""
+    for reload in (lambda: None, browser.refresh):
+        for _ in range(50):
+            reload()
+            if remembered():
+                break
+            time.sleep(0.1)
+        assert remembered(), "the page does not remember"
+        time.sleep(0.2)
+
+
 def _role(reply, score):
     return {"reply": reply, "outcome": "answered", "scores": {"rougeL": score}}
 
@@ -77,13 +89,6 @@ def start(tmp_path_factory):
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
         browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
         browser.downloads = folder / "downloads"
-        reload = browser.refresh
-
-        def refresh():
-            time.sleep(0.3)  # Chromium gives what a page has just stored to the next one a moment later
-            reload()
-
-        browser.refresh = refresh
         opened.append(browser)
         return browser
 
@@ -98,6 +103,12 @@ def one_browser(start):
     return start()
 
 
+@pytest.fixture(name="again", scope="session")
+def _again():
+    """Give the function that loads a page again."""
+    return again
+
+
 @pytest.fixture
 def browser(one_browser, address):
     """Open the page as a rater who has never seen it, 1280 px wide."""
@@ -105,6 +116,6 @@ def browser(one_browser, address):
     one_browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
     one_browser.get(address)
     one_browser.execute_script("localStorage.clear()")
-    one_browser.refresh()
+    again(one_browser, lambda: one_browser.execute_script("return localStorage.length") == 0)
     one_browser.get_log("browser")
     return one_browser
