@@ -9,6 +9,8 @@ from pytest_medeval.ratings.review import read_reviews
 from pytest_medeval.verdicts.human import human
 
 ROLES = ("candidate", "baseline")
+HANDLED = "const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(() => done()));"
+"""Ends when the page has handled the keys that were sent to it: they come before the next frame."""
 
 
 def press(browser, *keys):
@@ -17,6 +19,7 @@ def press(browser, *keys):
 
     for key in keys:
         ActionChains(browser).send_keys(key).perform()
+    browser.execute_async_script(HANDLED)
 
 
 def named(browser, name):
