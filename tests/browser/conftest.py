@@ -29,7 +29,7 @@ def again(browser, remembered):
                 break
             time.sleep(0.1)
         assert remembered(), "the page does not remember"
-        time.sleep(0.2)
+        time.sleep(0.5 if reload != browser.refresh else 0)
 
 
 def _role(reply, score):
