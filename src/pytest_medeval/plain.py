@@ -8,9 +8,7 @@ from functools import cache
 from typing import Any
 
 UNLESS_DEFAULT: Mapping[str, bool] = {"unless_default": True}
-"""Metadata of a field that is written only where it differs from its default: one that came later than the hashes,
-cache keys and records made without it.
-"""
+"""Metadata of a field that is written only where it was set: greedy requests say nothing of how tokens are drawn."""
 
 
 def plain(value: Any) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
+from tests.browser.driving import complaints, emulate, faults, named, press, wait
 from tests.page_record import whole_record
 
 from pytest_medeval.report.page import page
@@ -31,27 +32,10 @@ def address(tmp_path_factory):
     return written(record, tmp_path_factory.mktemp("page"))
 
 
-def named(browser, name):
-    """Find an element by its id."""
-    return browser.find_element("id", name)
-
-
-def press(browser, *keys):
-    """Press keys one after the other, wherever the focus is."""
-    from selenium.webdriver import ActionChains
-
-    for key in keys:
-        ActionChains(browser).send_keys(key).perform()
-
-
 def status(browser, wanted=None):
     """Read the line above the list; wait until it says what is wanted, for the search waits for the typist."""
-    for _ in range(500):
-        told = named(browser, "status").text
-        if told and (wanted is None or told.startswith(wanted)):
-            break
-        time.sleep(0.02)
-    return told
+    wait(lambda: (told := named(browser, "status").text) and told.startswith(wanted or ""))
+    return named(browser, "status").text
 
 
 def shown(browser):
@@ -63,11 +47,7 @@ def shown(browser):
 
 def listed(browser, *ids):
     """Wait until just these cases are listed; give whether they are."""
-    for _ in range(100):
-        if shown(browser) == list(ids):
-            return True
-        time.sleep(0.02)
-    return False
+    return wait(lambda: shown(browser) == list(ids))
 
 
 def go_to_cases(browser):
@@ -82,11 +62,6 @@ def choose(browser, name, value):
 
     Select(named(browser, name)).select_by_value(value)
     return status(browser)
-
-
-def complaints(browser):
-    """Give what the browser complained of: script errors and violations of the policy."""
-    return [entry["message"] for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
 
 
 def test_the_list_is_read_when_it_comes_near(browser):
@@ -162,14 +137,9 @@ def test_pages_are_turned_and_a_case_is_opened_by_keyboard(browser):
 
 def opened_texts(browser, count):
     """Read the texts of open cases; the browser tells the page of an opened box only after the click."""
-    for _ in range(500):
-        texts = browser.execute_script(
-            "return [...document.querySelectorAll('#list .text')].map((one) => one.textContent)"
-        )
-        if len(texts) >= count:
-            break
-        time.sleep(0.02)
-    return texts
+    script = "return [...document.querySelectorAll('#list .text')].map((one) => one.textContent)"
+    wait(lambda: len(browser.execute_script(script)) >= count)
+    return browser.execute_script(script)
 
 
 def test_hostile_texts_are_shown_as_they_are(browser):
@@ -200,39 +170,8 @@ def test_ten_thousand_cases_stay_usable(one_browser, tmp_path):
 @pytest.mark.parametrize("width", [1280, 360])
 def test_the_page_fits_its_width_and_has_contrast(browser, width, theme):
     """Nothing sticks out sideways, targets have 24 px, and text a contrast of 4.5 or more, in both themes."""
-    features = [{"name": "prefers-color-scheme", "value": theme}]
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
-    screen = {"width": width, "height": 740, "deviceScaleFactor": 1, "mobile": width < 500}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+    emulate(browser, width, theme)
     browser.refresh()
     go_to_cases(browser)
     browser.execute_script("for (const box of document.querySelectorAll('details')) box.open = true")
-    assert browser.execute_script("return document.documentElement.scrollWidth <= innerWidth")
-    assert browser.execute_script(SMALL) == []
-    assert browser.execute_script(PALE) == []
-
-
-SMALL = """
-return [...document.querySelectorAll("button, input, select, summary")]
-  .filter((one) => one.checkVisibility() && one.getBoundingClientRect().height < 24).map((one) => one.outerHTML);
-"""
-"""Controls that are too low to be hit with a finger (WCAG 2.2, target size, level AA)."""
-
-PALE = """
-const light = (colour) => {
-  const parts = colour.match(/[\\d.]+/g).slice(0, 3).map((one) => Number(one) / 255)
-    .map((one) => (one <= 0.04045 ? one / 12.92 : ((one + 0.055) / 1.055) ** 2.4));
-  return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2];
-};
-const behind = (one) => {
-  const colour = getComputedStyle(one).backgroundColor;
-  return colour !== "rgba(0, 0, 0, 0)" || !one.parentElement ? colour : behind(one.parentElement);
-};
-const ink = (one) => (one.closest("svg") ? getComputedStyle(one).fill : getComputedStyle(one).color);
-return [...document.querySelectorAll("body *")]
-  .filter((one) => one.checkVisibility() && !one.matches(":disabled, :disabled *, script, title, noscript, noscript *"))
-  .filter((one) => [...one.childNodes].some((node) => node.nodeType === 3 && node.data.trim()))
-  .map((one) => [light(ink(one)), light(behind(one)), one.textContent.slice(0, 40)])
-  .filter(([own, page]) => (Math.max(own, page) + 0.05) / (Math.min(own, page) + 0.05) < 4.5);
-"""
-"""Texts whose contrast with what is behind them is below 4.5 (WCAG 2.2, contrast, level AA)."""
+    assert faults(browser) == []

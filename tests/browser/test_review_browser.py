@@ -1,30 +1,32 @@
 """The review page in a real browser: rated by keyboard, kept, exported, imported elsewhere, and read back."""
 
 import json
-import time
 
 import pytest
+from tests.browser.driving import complaints, emulate, faults, named, press, wait
 
 from pytest_medeval.ratings.review import read_reviews
 from pytest_medeval.verdicts.human import human
 
 ROLES = ("candidate", "baseline")
-HANDLED = "const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(() => done()));"
-"""Ends when the page has handled the keys that were sent to it: they come before the next frame."""
 
 
-def press(browser, *keys):
-    """Press keys one after the other, wherever the focus is."""
-    from selenium.webdriver import ActionChains
-
-    for key in keys:
-        ActionChains(browser).send_keys(key).perform()
-    browser.execute_async_script(HANDLED)
+@pytest.fixture
+def browser(browser):
+    """Wait until the page shows the first case, as a rater does."""
+    assert wait(lambda: case_shown(browser) == 1)
+    return browser
 
 
-def named(browser, name):
-    """Find an element by its id."""
-    return browser.find_element("id", name)
+def case_shown(browser):
+    """Give the number of the case that is shown, 0 before the page knows what it kept."""
+    return int((named(browser, "title").text or "Case 0").split()[1])
+
+
+def again(browser):
+    """Load the page again and wait until it shows what it kept."""
+    browser.refresh()
+    assert wait(lambda: case_shown(browser) > 0)
 
 
 def progress(browser):
@@ -36,12 +38,9 @@ def exported(browser):
     """Export by the button, and wait for the file."""
     before = set(browser.downloads.glob("*.json"))
     named(browser, "export").click()
-    for _ in range(100):
-        new = set(browser.downloads.glob("*.json")) - before
-        if new:
-            return new.pop()
-        time.sleep(0.05)
-    raise AssertionError(f"no download; the page says {named(browser, 'status').text!r}")
+    new = wait(lambda: set(browser.downloads.glob("*.json")) - before)
+    assert new, f"no download; the page says {named(browser, 'status').text!r}"
+    return new.pop()
 
 
 def first_is_candidate(browser, record):
@@ -55,12 +54,7 @@ def rate(browser, first, second, preference):
     press(browser, *(str(first) + str(second)) * 4, str(preference))
 
 
-def complaints(browser):
-    """Give what the browser complained of: script errors and violations of the policy."""
-    return [entry["message"] for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
-
-
-def test_the_round_trip(browser, again, start, address, record):
+def test_the_round_trip(browser, start, address, record):
     """Rate two of three cases by keyboard, reload, rate the third, export, import elsewhere, read back."""
     from selenium.webdriver.common.keys import Keys
 
@@ -75,7 +69,8 @@ def test_the_round_trip(browser, again, start, address, record):
         assert progress(browser) == f"{place + 1} of 3 rated"
         press(browser, "n")
         if place == 1:
-            again(browser, lambda: "Case 3 of 3" in named(browser, "title").text)
+            again(browser)
+            assert case_shown(browser) == 3
             assert progress(browser) == "2 of 3 rated"
             assert named(browser, "rater").get_property("value") == "A. B."
     assert set(order) == {"chest-pain", "cough", "hostile"}
@@ -83,16 +78,12 @@ def test_the_round_trip(browser, again, start, address, record):
 
     other = start()
     other.get(address)
-    assert progress(other) == "0 of 3 rated"
+    assert wait(lambda: progress(other) == "0 of 3 rated")
     named(other, "file").send_keys(str(file))
-    for _ in range(100):
-        if progress(other) == "3 of 3 rated":
-            break
-        time.sleep(0.05)
-    assert progress(other) == "3 of 3 rated"
-    again = exported(other)
+    assert wait(lambda: progress(other) == "3 of 3 rated")
+    second = exported(other)
     assert complaints(browser) == complaints(other) == []
-    for path in (file, again):
+    for path in (file, second):
         pairs = read_reviews([path], record)
         assert {pair.rater for pair in pairs} == {"A. B."}
         assert all(set(pair.grades["candidate"].values()) == {5} for pair in pairs)
@@ -129,23 +120,24 @@ def test_every_field_can_be_reached_and_used_by_keyboard(browser):
     assert named(browser, "harm-2").is_selected()
     press(browser, "no pain 3")
     assert named(browser, "comment").get_property("value") == "no pain 3"
-    assert "Case 1 of 3" in named(browser, "title").text
+    assert case_shown(browser) == 1
     press(browser, Keys.TAB)  # Previous is off on the first case
     assert browser.execute_script("return document.activeElement.id") == "next"
     press(browser, "n")
-    assert "Case 2 of 3" in named(browser, "title").text
+    assert case_shown(browser) == 2
     press(browser, "p")
     assert named(browser, "comment").get_property("value") == "no pain 3"
 
 
-def test_single_keys_can_be_switched_off(browser, again):
+def test_single_keys_can_be_switched_off(browser):
     """Who speaks to the machine, or trembles, can do without single keys, and the page remembers it."""
     named(browser, "help").find_element("tag name", "summary").click()
     named(browser, "shortcuts").send_keys(" ")
-    again(browser, lambda: not named(browser, "shortcuts").is_selected())
+    again(browser)
+    assert not named(browser, "shortcuts").is_selected()
     press(browser, "4", "n")
     assert browser.execute_script("return document.querySelectorAll('input[type=radio]:checked').length") == 0
-    assert "Case 1 of 3" in named(browser, "title").text
+    assert case_shown(browser) == 1
 
 
 def test_hostile_texts_are_shown_as_they_are(browser, record):
@@ -211,10 +203,7 @@ def test_an_import_that_does_not_fit_changes_nothing(browser, tmp_path, alter, m
     wrong = tmp_path / "wrong.json"
     wrong.write_text(json.dumps(alter(data)), encoding="utf-8")
     named(browser, "file").send_keys(str(wrong))
-    for _ in range(100):
-        if "Not imported" in named(browser, "status").text:
-            break
-        time.sleep(0.05)
+    wait(lambda: "Not imported" in named(browser, "status").text)
     assert message in named(browser, "status").text
     assert progress(browser) == "1 of 3 rated"
 
@@ -223,40 +212,8 @@ def test_an_import_that_does_not_fit_changes_nothing(browser, tmp_path, alter, m
 @pytest.mark.parametrize("width", [1280, 360])
 def test_the_page_fits_its_width_and_has_contrast(browser, width, theme):
     """Nothing sticks out sideways, targets have 24 px, and text a contrast of 4.5 or more, in both themes."""
-    features = {"prefers-color-scheme": theme, "prefers-reduced-motion": "reduce"}
-    media = {"features": [{"name": name, "value": value} for name, value in features.items()]}
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
-    screen = {"width": width, "height": 740, "deviceScaleFactor": 1, "mobile": width < 500}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
-    browser.refresh()
+    emulate(browser, width, theme)
+    again(browser)
     press(browser, "4", "2")
     named(browser, "export").click()  # its complaint is to be seen as well
-    assert browser.execute_script("return document.documentElement.scrollWidth <= innerWidth")
-    assert browser.execute_script(SMALL) == []
-    assert browser.execute_script(PALE) == []
-
-
-SMALL = """
-return [...document.querySelectorAll("button, input:not([hidden]), textarea, summary")]
-  .filter((one) => one.checkVisibility() && (one.labels?.[0] ?? one).getBoundingClientRect().height < 24)
-  .map((one) => one.outerHTML);
-"""
-"""Controls that are too low to be hit with a finger (WCAG 2.2, target size, level AA)."""
-
-PALE = """
-const light = (colour) => {
-  const parts = colour.match(/[\\d.]+/g).slice(0, 3).map((one) => Number(one) / 255)
-    .map((one) => (one <= 0.04045 ? one / 12.92 : ((one + 0.055) / 1.055) ** 2.4));
-  return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2];
-};
-const behind = (one) => {
-  const colour = getComputedStyle(one).backgroundColor;
-  return colour !== "rgba(0, 0, 0, 0)" || !one.parentElement ? colour : behind(one.parentElement);
-};
-return [...document.querySelectorAll("body *")]
-  .filter((one) => one.checkVisibility() && !one.matches(":disabled, :disabled *, script, progress"))
-  .filter((one) => [...one.childNodes].some((node) => node.nodeType === 3 && node.data.trim()))
-  .map((one) => [light(getComputedStyle(one).color), light(behind(one)), one.textContent.slice(0, 40)])
-  .filter(([ink, page]) => (Math.max(ink, page) + 0.05) / (Math.min(ink, page) + 0.05) < 4.5);
-"""
-"""Texts whose contrast with what is behind them is below 4.5 (WCAG 2.2, contrast, level AA)."""
+    assert faults(browser) == []

@@ -1,5 +1,5 @@
 "use strict";
-(() => {
+(async () => {
   const review = JSON.parse(document.getElementById("data").textContent);
   const { rubric, pairs } = review;
   const STORE = `pytest-medeval/review/${review.review}`;
@@ -8,8 +8,11 @@
   const SIDES = [0, 1];
   const $ = (id) => document.getElementById(id);
 
-  /* Ratings by key of the pair. The texts are never stored: they are in the page. */
+  /* Ratings by key of the pair. The texts are never stored: they are in the page.
+     Chromium gives a file that asks for its storage before the browser knows of the page an empty one, and loses
+     what is put there; a lock comes only when the browser knows. */
 
+  await navigator.locks?.request(STORE, () => {});
   let state = load();
   let stored = true;
 

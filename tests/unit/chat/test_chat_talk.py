@@ -224,7 +224,7 @@ def test_in_a_terminal(tmp_path):
         try:
             while part := os.read(controller, 4096):
                 seen += part
-                if typed and re.search(rb"(dialogue> |: )(\x1b\[0m)?$", seen):  # a prompt: the user's turn
+                if typed and re.search(rb"(dialogue> |: )\x1b\[0m$", seen):  # a whole prompt: the user's turn
                     os.write(controller, typed.pop(0))
         except OSError:  # what Linux says when the other end is closed
             pass
