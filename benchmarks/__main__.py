@@ -20,10 +20,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pages import fill
+from pytest_medeval.errors import MedevalError
+
 ROOT = Path(__file__).parents[1]
 KEPT = ROOT / "build" / "bench"
 PEERS = ROOT / "build" / "lmeval"
-BEGIN, END = "<!-- bench -->", "<!-- /bench -->"
 
 
 @dataclass(frozen=True)
@@ -192,16 +194,6 @@ def table(results: dict[str, str]) -> Iterator[str]:
                 yield f"| {row.what} | {results[row.what]} | {row.goal} |"
 
 
-def write_readme(results: dict[str, str], path: Path) -> None:
-    """Put the table between the markers."""
-    text = path.read_text(encoding="utf-8")
-    before, _, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not end:
-        raise SystemExit(f"{path} lacks the markers {BEGIN} and {END}")
-    path.write_text(f"{before}{BEGIN}\n" + "\n".join(table(results)) + f"\n{END}{after}", encoding="utf-8")
-
-
 def machine() -> str:
     """Name the processor, its cores, and Python."""
     file = Path("/proc/cpuinfo")
@@ -236,7 +228,10 @@ def main(words: Sequence[str] | None = None) -> int:
             results |= {**found, "machine": machine(), "date": f"{datetime.now(UTC):%Y-%m-%d}"}
             file.write_text(json.dumps(results, indent=1), encoding="utf-8")
     if results and not asked.quick and not asked.no_readme:
-        write_readme(results, ROOT / "README.md")
+        try:
+            fill(ROOT / "README.md", "bench", "\n".join(table(results)))
+        except MedevalError as mistake:
+            raise SystemExit(str(mistake)) from None
     return int(failed > 0)
 
 

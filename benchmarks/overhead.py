@@ -4,7 +4,8 @@ The suite is multiple choice with a candidate and a baseline, each of which answ
 first run fills the cache with scripted replies; in the runs that are timed both models fail when they are asked,
 so that every reply is a stored one. A run collects, scores, compares, judges two gates and writes the record. Both
 sides run in processes of their own, in turn, on one thread; the seconds are the processor's, which a busy machine
-leaves comparable. Usage: ``python benchmarks/overhead.py [--cases 10000] [--runs 5] [--no-baseline] [--profile FILE]``.
+leaves comparable. ``--phases`` prints one more run of each side phase by phase, and what the least resampling takes.
+Usage: ``python benchmarks/overhead.py [--cases 10000] [--runs 5] [--no-baseline] [--phases] [--profile FILE]``.
 """
 
 from __future__ import annotations
@@ -21,6 +22,10 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
+
+from pytest_medeval.stats.bootstrap import RESAMPLES, label_swaps, resampling_weights
 
 GOAL = 1.5
 EMPTY = """
@@ -73,6 +78,47 @@ def open_scripted(spec, settings):
     identity = FakeModel(name=spec.text).identity
     return CachedModel(identity, load, Store(settings.cache), version="1")
 '''
+PHASES = '''
+"""Notes the processor's seconds at the end of each phase of a run."""
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+ends = {}
+
+
+def pytest_configure():
+    ends["start"] = time.process_time()
+
+
+def pytest_collection_finish():
+    ends["collection"] = time.process_time()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_logstart():
+    ends.setdefault("answers", time.process_time())
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown():
+    ends["tests"] = time.process_time()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure():
+    ends["conclusion"] = time.process_time()
+    Path("phases.json").write_text(json.dumps(ends))
+'''
+NAMES = {
+    "start": "start",
+    "collection": "reading and hashing the cases, making the tests",
+    "answers": "requests, keys of the cache, stored replies, scores",
+    "tests": "the tests: fixture, entry of the record, properties of the report",
+    "conclusion": "intervals and tests, gates, the record",
+}
 WORDS = ("pain", "fever", "cough", "dyspnoea", "oedema", "rash", "nausea", "vertigo", "syncope", "pallor", "itch")
 
 
@@ -127,7 +173,36 @@ def _environment(fill: str) -> dict[str, str]:
     return {name: os.environ[name] for name in names} | own
 
 
-def compare(cases: int, runs: int, flags: list[str], profile: Path | None) -> tuple[float, float]:
+def phases(folder: Path, *words: str) -> dict[str, float]:
+    """Run pytest once more and give the processor's seconds of each phase."""
+    (folder / "phases.py").write_text(PHASES, encoding="utf-8")
+    process(folder, "-m", "pytest", "-p", "phases", *words)
+    ends = json.loads((folder / "phases.json").read_text(encoding="utf-8"))
+    return {name: ends[name] - before for name, before in zip(NAMES, [0.0, *ends.values()], strict=False)}
+
+
+def least_resampling(units: int) -> float:
+    """Take the processor's seconds of 10,000 resamples and 10,000 swaps of units: draws, counts and products alone.
+
+    Two columns of counts for each of two roles; more metrics need more.
+    """
+    counts = np.random.default_rng(0).random((units, 4))
+    started = time.process_time()
+    for weights in (resampling_weights, label_swaps):
+        for chunk in weights(units, RESAMPLES, 0):
+            chunk @ counts
+    return time.process_time() - started
+
+
+def print_phases(ours: dict[str, float], empty: dict[str, float], cases: int) -> None:
+    """Print what each phase takes more than in the empty tests."""
+    print(f"{'phase':66}{'ours s':>8}{'empty s':>9}{'more':>7}")
+    for name, told in NAMES.items():
+        print(f"{told:66}{ours[name]:8.2f}{empty[name]:9.2f}{ours[name] - empty[name]:+7.2f}")
+    print(f"{'in the last: the least that resampling takes here':66}{least_resampling(cases):8.2f}")
+
+
+def compare(cases: int, runs: int, flags: list[str], *, by_phase: bool, profile: Path | None) -> tuple[float, float]:
     """Time both in turn; print a line each; give the ratios of processor seconds and of peak memory."""
     with tempfile.TemporaryDirectory() as name:
         ours, empty = Path(name, "ours"), Path(name, "empty")
@@ -142,6 +217,8 @@ def compare(cases: int, runs: int, flags: list[str], profile: Path | None) -> tu
         for _ in range(runs):
             taken["empty"].append(process(empty, "-m", "pytest", "-p", "no:medeval"))
             taken["ours"].append(process(ours, "-m", *asked))
+        if by_phase:
+            print_phases(phases(ours, *asked[1:]), phases(empty, "-p", "no:medeval"), cases)
         if profile:
             process(ours, "-m", "cProfile", "-o", str(profile.absolute()), "-m", *asked)
     print(f"{cases} cases, median of {runs} runs in turn")
@@ -160,12 +237,14 @@ def main() -> None:
     parser.add_argument("--cases", type=int, default=10_000)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--no-baseline", action="store_true", help="a candidate alone")
+    parser.add_argument("--phases", action="store_true", help="print one more run of each side phase by phase")
     parser.add_argument("--profile", type=Path, help="write a cProfile of one more run of ours to this file")
     options = parser.parse_args()
     baseline = "none" if options.no_baseline else "scripted:0.6"
     print(f"Python {platform.python_version()}, {platform.machine()}, {os.cpu_count()} cores")
+    flags = [f"--medeval-baseline={baseline}"]
     time_ratio, memory = compare(
-        options.cases, options.runs, [f"--medeval-baseline={baseline}"], options.profile
+        options.cases, options.runs, flags, by_phase=options.phases, profile=options.profile
     )
     print(f"ratio: time {time_ratio:.2f}, memory {memory:.2f}; goal {GOAL} and {GOAL}")
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pages import filled
 from pytest_medeval.errors import MedevalError
 from pytest_medeval.report.lines import interval, number, p_value
 from pytest_medeval.runs.files import write_whole
@@ -123,21 +124,10 @@ def section(runs: Runs, paper: str) -> str:
         return MISS.format(missing.args[0])
 
 
-def markers(paper: str) -> tuple[str, str]:
-    """Name the lines between which a paper's section stands in the page."""
-    return f"<!-- {paper}: begin -->", f"<!-- {paper}: end -->"
-
-
 def written(page: str, runs: Runs) -> str:
-    """Put every table between its markers; ``MedevalError`` where a marker is missing."""
+    """Put every table into its part; ``MedevalError`` where the page has no place for one."""
     for paper in TABLES:
-        begin, end = markers(paper)
-        if page.count(begin) != 1 or page.count(end) != 1 or page.index(begin) > page.index(end):
-            raise MedevalError(
-                f"the page has no place for {paper}; accepted: one line {begin} and later one {end}"
-            )
-        before, rest = page.split(begin)
-        page = f"{before}{begin}\n{section(runs, paper)}\n{end}{rest.split(end)[1]}"
+        page = filled(page, paper, section(runs, paper))
     return page
 
 

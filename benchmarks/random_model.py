@@ -72,7 +72,8 @@ def machine(threads: int) -> str:
 
     names = (line.split(":")[1].strip() for line in _cpuinfo() if line.startswith("model name"))
     chip = next(names, platform.machine())
-    return f"{chip}, {os.cpu_count()} cores, {threads} threads, torch {torch.__version__}"
+    told = "1 thread" if threads == 1 else f"{threads} threads"
+    return f"{chip}, {os.cpu_count()} cores, {told}, torch {torch.__version__}"
 
 
 def alternate(runs: int, clock: str = "wall", **ways: Callable[[], object]) -> dict[str, float]:

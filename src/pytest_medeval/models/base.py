@@ -98,6 +98,14 @@ class Streaming(Protocol):
     def stream(self, requests: Sequence[Request]) -> Iterator[tuple[int, Answer]]:
         """Give the index of a request with its answer, in any order, each index once."""
 
+    def answer(self, requests: Sequence[Request], tick: Tick = silent) -> list[Answer]:
+        """Answer all requests; the answers stand in the order of the requests."""
+        answers: dict[int, Answer] = {}
+        for index, answer in self.stream(requests):
+            answers[index] = answer
+            tick(1)
+        return [answers[index] for index in range(len(requests))]
+
 
 @runtime_checkable
 class Closing(Protocol):

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from pytest_medeval.errors import MedevalError
 from pytest_medeval.models import endpoint_wire as wire
 from pytest_medeval.models.background import Emit, iterate
-from pytest_medeval.models.base import Identity, Model, Settings, Tick, Traffic, silent
+from pytest_medeval.models.base import Identity, Model, Settings, Streaming, Traffic
 from pytest_medeval.models.cache import CachedModel, Store
 from pytest_medeval.models.endpoint_choices import Likelihoods, NotOfferedError
 from pytest_medeval.models.fingerprint import fingerprint_files, fingerprint_text
@@ -72,7 +72,7 @@ def open_endpoint(spec: EndpointSpec, settings: Settings) -> Model:
 
 
 @dataclass
-class EndpointModel:
+class EndpointModel(Streaming):
     """Asks a server; ``served`` are the names that it lists, for the message when the one asked is wrong."""
 
     spec: EndpointSpec
@@ -85,14 +85,6 @@ class EndpointModel:
     _failures: int = 0
     """Requests failed since the last one that did not."""
     _likelihoods: Likelihoods = field(default_factory=Likelihoods)
-
-    def answer(self, requests: Sequence[Request], tick: Tick = silent) -> list[Answer]:
-        """Answer all requests; the answers stand in the order of the requests."""
-        answers: dict[int, Answer] = {}
-        for index, answer in self.stream(requests):
-            answers[index] = answer
-            tick(1)
-        return [answers[index] for index in range(len(requests))]
 
     def stream(self, requests: Sequence[Request]) -> Iterator[tuple[int, Answer]]:
         """Give answers as they come; ``MedevalError`` where the first shows that none will be answered."""

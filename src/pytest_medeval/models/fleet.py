@@ -21,7 +21,7 @@ import ray as untyped_ray
 from ray.exceptions import RayError, RayTaskError
 
 from pytest_medeval.errors import MedevalError
-from pytest_medeval.models.base import Identity, Settings, Tick, silent
+from pytest_medeval.models.base import Identity, Settings, Streaming
 from pytest_medeval.models.cargo import parts
 from pytest_medeval.models.replica import Loading, Replica
 from pytest_medeval.models.spec import LocalSpec
@@ -133,21 +133,13 @@ def close_fleets() -> None:
         _FLEETS.popitem()[1].close()
 
 
-class FleetModel:
+class FleetModel(Streaming):
     """One local model, in every replica of the fleet."""
 
     def __init__(self, spec: LocalSpec, identity: Identity, settings: Settings) -> None:
         self.identity = identity
         self.notices: list[str] = []
         self._loading = Loading(spec, identity, settings)
-
-    def answer(self, requests: Sequence[Request], tick: Tick = silent) -> list[Answer]:
-        """Answer all requests; the answers stand in their order."""
-        answers: dict[int, Answer] = {}
-        for index, answer in self.stream(requests):
-            answers[index] = answer
-            tick(1)
-        return [answers[index] for index in range(len(requests))]
 
     def stream(self, requests: Sequence[Request]) -> Iterator[tuple[int, Answer]]:
         """Give answers as replicas finish their units."""

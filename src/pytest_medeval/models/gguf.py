@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from pytest_medeval.errors import MedevalError
-from pytest_medeval.models.base import Identity, Model, Settings, Tick, silent
+from pytest_medeval.models.base import Identity, Model, Settings, Streaming
 from pytest_medeval.models.cache import CachedModel, Store
 from pytest_medeval.models.fingerprint import fingerprint_file, fingerprint_files, fingerprint_text
 from pytest_medeval.models.gguf_file import Header, shards
@@ -55,7 +55,7 @@ def identify(spec: GgufSpec, settings: Settings) -> Identity:
     )
 
 
-class GgufModel:
+class GgufModel(Streaming):
     """A loaded GGUF file."""
 
     def __init__(self, spec: GgufSpec, identity: Identity, settings: Settings) -> None:
@@ -67,14 +67,6 @@ class GgufModel:
         self._engine = Engine(spec.file, gpu=identity.device != "cpu", threads=settings.threads)
         self._prompter = Prompter(Tokenizer(self._engine, Header(spec.file).template))
         self._ends = self._prompter.end_tokens() | self._engine.ends()
-
-    def answer(self, requests: Sequence[Request], tick: Tick = silent) -> list[Answer]:
-        """Answer all requests in their order."""
-        answers = []
-        for _, answer in self.stream(requests):
-            answers.append(answer)
-            tick(1)
-        return answers
 
     def stream(self, requests: Sequence[Request]) -> Iterator[tuple[int, Answer]]:
         """Give answers one by one."""

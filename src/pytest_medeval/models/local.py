@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeAlias
 
 import torch
 
-from pytest_medeval.models.base import Identity, Settings, Tick, silent
+from pytest_medeval.models.base import Identity, Settings, Streaming
 from pytest_medeval.models.identity import tokenizer_folder
 from pytest_medeval.models.local_base import Base, open_base, quiet
 from pytest_medeval.models.local_choices import Scorer, score_plain
@@ -36,7 +36,7 @@ def load_local(spec: LocalSpec, identity: Identity, settings: Settings) -> Local
         return LocalModel(identity, base, Prompter(tokenizer_folder(spec)), settings)
 
 
-class LocalModel:
+class LocalModel(Streaming):
     """A loaded model; several share one copy of a base's weights."""
 
     def __init__(self, identity: Identity, base: Base, prompter: Prompter, settings: Settings) -> None:
@@ -51,14 +51,6 @@ class LocalModel:
         self.limits = find_limits(base.model, settings.batch_size, plain=base.plain)
         if base.plain:
             self.notices.append(f"{identity.spec}: computed without shared prefixes: {base.plain}")
-
-    def answer(self, requests: Sequence[Request], tick: Tick = silent) -> list[Answer]:
-        """Answer all requests in length-sorted batches; the answers stand in the order of the requests."""
-        answers: dict[int, Answer] = {}
-        for index, answer in self.stream(requests):
-            answers[index] = answer
-            tick(1)
-        return [answers[index] for index in range(len(requests))]
 
     def stream(self, requests: Sequence[Request]) -> Iterator[tuple[int, Answer]]:
         """Give answers as units of work finish."""

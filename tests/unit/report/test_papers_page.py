@@ -1,13 +1,12 @@
 """docs/papers.md: its tables are made from a record, and only from it."""
 
-import importlib.util
 import json
 import re
-import sys
 from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+from tests.scripts import benchmark
 
 from pytest_medeval.engine import Engine, entry
 from pytest_medeval.errors import MedevalError
@@ -32,12 +31,8 @@ REPLIES = {"candidate": "Rest 3 days. Please see your doctor.\n发烧：阳性",
 @pytest.fixture(scope="module")
 def papers():
     """Load the script, which is no part of the package."""
-    spec = importlib.util.spec_from_file_location("papers", ROOT / "benchmarks" / "papers.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["papers"] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules["papers"]
+    with benchmark("papers") as module:
+        yield module
 
 
 @pytest.fixture(scope="module")
@@ -77,8 +72,8 @@ def test_tables_hold_the_records_numbers(papers, record):
 
 def test_a_suite_that_is_not_there_leaves_no_old_numbers(papers, record):
     """What the record lacks is said in its place."""
-    page = "a\n<!-- S1: begin -->\n<!-- S1: end -->\n<!-- S2: begin -->\n| old |\n<!-- S2: end -->\n"
-    page += "<!-- S3: begin -->\n<!-- S3: end -->\nz\n"
+    page = "a\n<!-- S1 -->\n<!-- /S1 -->\n<!-- S2 -->\n| old |\n<!-- /S2 -->\n"
+    page += "<!-- S3 -->\n<!-- /S3 -->\nz\n"
     new = papers.written(page, papers.Runs(record))
     assert "| old |" not in new
     assert "The run has no suite of task `mcq`." in new
@@ -143,8 +138,7 @@ def test_the_shipped_page_holds_every_table(papers):
         ],
     }
     for paper, tables in expected.items():
-        begin, end = papers.markers(paper)
-        part = page.partition(begin)[2].partition(end)[0]
+        part = page.partition(f"<!-- {paper} -->")[2].partition(f"<!-- /{paper} -->")[0]
         assert rows_of(part) == tables
         assert "240 of 240 cases" in part
         for missing in ("The run has no suite", "no judge was asked", "was not given", "| - |"):

@@ -1,25 +1,16 @@
 """A short version of benchmarks/validity.py: wrong passes, coverage, family-wise error and power."""
 
-import importlib.util
-import sys
-from pathlib import Path
-
 import pytest
-
-SCRIPT = Path(__file__).parents[3] / "benchmarks" / "validity.py"
+from tests.scripts import benchmark
 
 
 @pytest.fixture(scope="module")
 def validity():
     """Load the benchmark as a module."""
-    spec = importlib.util.spec_from_file_location("medeval_validity", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    module.CASES = 20_000
-    module.RESAMPLES = 400
-    yield module
-    del sys.modules[spec.name]
+    with benchmark("validity") as module:
+        module.CASES = 20_000
+        module.RESAMPLES = 400
+        yield module
 
 
 @pytest.mark.parametrize("loss", [0.0, 0.25, "rare"])

@@ -52,10 +52,10 @@ def whole(recipe):
 
 
 @pytest.fixture
-def interrupted(recipe, monkeypatch):
-    """Train, and break off while the batch of a given number is made."""
+def cut(monkeypatch):
+    """Pull the plug on a piece of work while the batch of a given number is made."""
 
-    def run(out, batch):
+    def run(work, batch):
         made = iter(range(batch))
         plain = Padded.__call__
 
@@ -67,7 +67,17 @@ def interrupted(recipe, monkeypatch):
         with monkeypatch.context() as patch:
             patch.setattr(Padded, "__call__", pad)
             with pytest.raises(Interrupted):
-                lora.train_lora(load_recipe(recipe), out)
+                work()
+
+    return run
+
+
+@pytest.fixture
+def interrupted(recipe, cut):
+    """Train, and break off while the batch of a given number is made."""
+
+    def run(out, batch):
+        cut(lambda: lora.train_lora(load_recipe(recipe), out), batch)
         return out
 
     return run
@@ -116,27 +126,6 @@ def test_a_checkpoint_that_was_cut_short_is_no_checkpoint(recipe, interrupted, t
         lora.train_lora(load_recipe(recipe), out, resume=True)
 
 
-@pytest.fixture
-def cut(monkeypatch):
-    """Run a command and pull the plug while the batch of a given number is made."""
-
-    def run(arguments, batch):
-        made = iter(range(batch))
-        plain = Padded.__call__
-
-        def pad(self, rows):
-            if next(made, None) is None:
-                raise Interrupted
-            return plain(self, rows)
-
-        with monkeypatch.context() as patch:
-            patch.setattr(Padded, "__call__", pad)
-            with pytest.raises(Interrupted):
-                main(arguments)
-
-    return run
-
-
 def logged(folder):
     """Give the log without its seconds."""
     return [{**line, "seconds": 0} for line in read_lines(folder / "loss.jsonl")]
@@ -154,7 +143,7 @@ def test_a_run_of_several_rounds_goes_on_in_the_one_that_was_cut(recipe, cut, tm
     file.write_text(text, encoding="utf-8")
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     assert main([str(file), f"--out={whole}"]) == 0
-    cut([str(file), f"--out={broken}"], batch)
+    cut(lambda: main([str(file), f"--out={broken}"]), batch)
     assert main([str(file), f"--out={broken}", "--resume"]) == 0
     entries = [json.loads((out / "provenance.json").read_text(encoding="utf-8")) for out in (whole, broken)]
     assert entries[1]["resumed_after_stage"] == stage
@@ -178,7 +167,7 @@ def test_a_base_goes_on_in_the_stage_that_was_cut(recipe, cut, tmp_path, batch, 
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     assert main([str(file), f"--out={whole}"]) == 0
     steps = json.loads((whole / "provenance.json").read_text(encoding="utf-8"))["steps"]
-    cut([str(file), f"--out={broken}"], batch % steps)
+    cut(lambda: main([str(file), f"--out={broken}"]), batch % steps)
     assert main([str(file), f"--out={broken}", "--resume"]) == 0
     entry = json.loads((broken / "provenance.json").read_text(encoding="utf-8"))
     assert entry["resumed_after_stage"] == stage

@@ -1,11 +1,11 @@
 """benchmarks/retrained.py reads the figures of the shipped cards, and says which are outside."""
 
-import importlib.util
 import shutil
 import sys
 from pathlib import Path
 
 import pytest
+from tests.scripts import benchmark
 
 ROOT = Path(__file__).parents[3]
 
@@ -13,12 +13,8 @@ ROOT = Path(__file__).parents[3]
 @pytest.fixture(scope="module")
 def retrained():
     """Load the script, which is no part of the package."""
-    spec = importlib.util.spec_from_file_location("retrained", ROOT / "benchmarks" / "retrained.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["retrained"] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules["retrained"]
+    with benchmark("retrained") as module:
+        yield module
 
 
 @pytest.mark.parametrize(
