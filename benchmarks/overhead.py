@@ -4,7 +4,7 @@ The suite is multiple choice with a candidate and a baseline, each of which answ
 first run fills the cache with scripted replies; in the runs that are timed both models fail when they are asked,
 so that every reply is a stored one. A run collects, scores, compares, judges two gates and writes the record. Both
 sides run in processes of their own, in turn, on one thread; the seconds are the processor's, which a busy machine
-leaves comparable. ``--phases`` prints one more run of each side phase by phase, and what the least resampling takes.
+leaves comparable. ``--phases`` prints one more run of each side phase by phase, and the least that resampling takes.
 Usage: ``python benchmarks/overhead.py [--cases 10000] [--runs 5] [--no-baseline] [--phases] [--profile FILE]``.
 """
 
@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -79,8 +80,9 @@ def open_scripted(spec, settings):
     return CachedModel(identity, load, Store(settings.cache), version="1")
 '''
 PHASES = '''
-"""Notes the processor's seconds at the end of each phase of a run."""
+"""Notes the processor's seconds and the peak memory (KiB) at the end of each phase of a run."""
 import json
+import resource
 import time
 from pathlib import Path
 
@@ -89,27 +91,32 @@ import pytest
 ends = {}
 
 
+def note(phase):
+    ends[phase] = [time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss]
+
+
 def pytest_configure():
-    ends["start"] = time.process_time()
+    note("start")
 
 
 def pytest_collection_finish():
-    ends["collection"] = time.process_time()
+    note("collection")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_logstart():
-    ends.setdefault("answers", time.process_time())
+    if "answers" not in ends:
+        note("answers")
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown():
-    ends["tests"] = time.process_time()
+    note("tests")
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_unconfigure():
-    ends["conclusion"] = time.process_time()
+    note("conclusion")
     Path("phases.json").write_text(json.dumps(ends))
 '''
 NAMES = {
@@ -173,12 +180,13 @@ def _environment(fill: str) -> dict[str, str]:
     return {name: os.environ[name] for name in names} | own
 
 
-def phases(folder: Path, *words: str) -> dict[str, float]:
-    """Run pytest once more and give the processor's seconds of each phase."""
+def phases(folder: Path, *words: str) -> list[tuple[float, float]]:
+    """Run pytest once more and give of each phase the processor's seconds, and the peak MiB so far."""
     (folder / "phases.py").write_text(PHASES, encoding="utf-8")
     process(folder, "-m", "pytest", "-p", "phases", *words)
     ends = json.loads((folder / "phases.json").read_text(encoding="utf-8"))
-    return {name: ends[name] - before for name, before in zip(NAMES, [0.0, *ends.values()], strict=False)}
+    seconds = [0.0, *(ends[name][0] for name in NAMES)]
+    return [(end - begin, ends[name][1] / 1024) for name, (begin, end) in zip(NAMES, pairwise(seconds), strict=True)]
 
 
 def least_resampling(units: int) -> float:
@@ -194,11 +202,11 @@ def least_resampling(units: int) -> float:
     return time.process_time() - started
 
 
-def print_phases(ours: dict[str, float], empty: dict[str, float], cases: int) -> None:
+def print_phases(ours: list[tuple[float, float]], empty: list[tuple[float, float]], cases: int) -> None:
     """Print what each phase takes more than in the empty tests."""
-    print(f"{'phase':66}{'ours s':>8}{'empty s':>9}{'more':>7}")
-    for name, told in NAMES.items():
-        print(f"{told:66}{ours[name]:8.2f}{empty[name]:9.2f}{ours[name] - empty[name]:+7.2f}")
+    print(f"{'phase':66}{'ours s':>8}{'empty s':>9}{'more':>7}{'peak MiB':>10}{'empty':>7}")
+    for told, (seconds, peak), (floor, least) in zip(NAMES.values(), ours, empty, strict=True):
+        print(f"{told:66}{seconds:8.2f}{floor:9.2f}{seconds - floor:+7.2f}{peak:10.0f}{least:7.0f}")
     print(f"{'in the last: the least that resampling takes here':66}{least_resampling(cases):8.2f}")
 
 
