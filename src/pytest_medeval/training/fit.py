@@ -75,7 +75,8 @@ def fit(
 
     set_seed(seed)
     out.mkdir(parents=True, exist_ok=True)
-    begin(out / LOG, stage, saving.step if saving else 0)
+    begun = saving.step if saving else 0
+    begin(out / LOG, stage, begun)
     started = time.monotonic()
     printer: Any = PrinterCallback
     trainer = Trainer(
@@ -86,7 +87,7 @@ def fit(
         data_collator=Padded(tokenizer.pad_token_id),
         compute_metrics=_token_accuracy,
         preprocess_logits_for_metrics=_likeliest,
-        callbacks=[log_callback(out / LOG, started, stage)],
+        callbacks=[log_callback(out / LOG, stage, begun)],
     )
     trainer.pop_callback(printer)
     resumed = str(saving.begin) if saving and saving.begin else None

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pytest_medeval.training.telling import Teller
+
 LOG = "loss.jsonl"
 
 
@@ -33,12 +35,23 @@ def begin(file: Path, stage: int, step: int) -> None:
         write_line(file, entry)
 
 
-def log_callback(file: Path, started: float, stage: int) -> Any:
-    """Make the Trainer's callback here: its base class comes from a module that is slow to import."""
+def log_callback(file: Path, stage: int, begun: int) -> Any:
+    """Make the Trainer's callback here: its base class comes from a module that is slow to import.
+
+    ``begun``: the step after which the run goes on.
+    """
     from transformers import TrainerCallback
 
+    started, teller = time.monotonic(), Teller(f"stage {stage}, step", begun)
+
     class Log(TrainerCallback):
-        """Append the log entries of the Trainer that hold a loss."""
+        """Append the log entries of the Trainer that hold a loss, and tell the user now and then."""
+
+        loss = "no loss yet"
+
+        def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002 - protocol
+            """Say how far the stage is."""
+            teller.tell(state.global_step, state.max_steps, self.loss)
 
         def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002 - protocol
             """Write step, losses, learning rate and seconds so far."""
@@ -46,6 +59,7 @@ def log_callback(file: Path, started: float, stage: int) -> Any:
             entry: dict[str, Any] = {"stage": stage, "step": state.global_step}
             if "loss" in logs:
                 entry |= {"loss": round(float(logs["loss"]), 4), "learning_rate": float(logs["learning_rate"])}
+                self.loss = f"loss {entry['loss']}"
             elif "eval_loss" in logs:
                 entry["dev_loss"] = round(float(logs["eval_loss"]), 4)
                 entry["dev_token_accuracy"] = round(float(logs["eval_token_accuracy"]), 4)

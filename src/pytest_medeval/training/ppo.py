@@ -10,7 +10,6 @@ import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from itertools import islice
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -30,6 +29,7 @@ from pytest_medeval.training.ppo_math import (
     whiten,
 )
 from pytest_medeval.training.recipe import Ppo, Schedule
+from pytest_medeval.training.telling import Teller
 from pytest_medeval.types import Answer
 
 LOG = "reward.jsonl"
@@ -225,8 +225,10 @@ def run_ppo(
     logged = [line for line in read_lines(out / LOG) if line["batch"] <= begun]
     (out / LOG).write_text("".join(json.dumps(line) + "\n" for line in logged), encoding="utf-8")
     started, count = time.monotonic() - then["seconds"], begun
-    for count, batch in enumerate(islice(_batches(cases, learner.ppo, seed), begun, None), start=begun + 1):
+    batches, teller = list(_batches(cases, learner.ppo, seed)), Teller("PPO batch", begun)
+    for count, batch in enumerate(batches[begun:], start=begun + 1):
         waiting.append(asdict(_learn(learner, task, reader, batch)))
+        teller.tell(count, len(batches), f"reward {waiting[-1]['reward']:.3f}")
         seconds = round(time.monotonic() - started, 1)
         if len(waiting) == learner.ppo.log_every:
             write_line(out / LOG, {"batch": count, **_mean(waiting), "seconds": seconds})
