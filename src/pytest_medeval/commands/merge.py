@@ -12,6 +12,7 @@ from pytest_medeval.errors import MedevalError
 from pytest_medeval.models.base import Settings
 from pytest_medeval.models.forms import inspect
 from pytest_medeval.models.hub import model_folder, require_extra
+from pytest_medeval.models.hush import hush
 from pytest_medeval.models.shipped import Held
 from pytest_medeval.models.spec import AdapterSpec, parse_model, read_json
 
@@ -45,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _merged(spec: AdapterSpec, out: Path, dtype: str) -> Held:
     require_extra()
+    hush()
     from pytest_medeval.models.local_merge import write_merged  # imports torch
 
     if dtype == "auto":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from functools import partial
 
 from pytest_medeval.models.adapter import prove_adapter, prove_written
@@ -10,6 +9,7 @@ from pytest_medeval.models.base import Identity, Model, Settings
 from pytest_medeval.models.cache import CachedModel, Store
 from pytest_medeval.models.fingerprint import fingerprint_text
 from pytest_medeval.models.hub import model_folder, require_extra
+from pytest_medeval.models.hush import hush
 from pytest_medeval.models.identity import QUANTISED, backend_version, identify
 from pytest_medeval.models.spec import AdapterSpec, LocalSpec
 
@@ -45,8 +45,7 @@ def _load(spec: LocalSpec, identity: Identity, settings: Settings) -> Model:
         from pytest_medeval.models.fleet import FleetModel  # imports ray
 
         return FleetModel(spec, identity, settings)
-    # peft imports it wherever it is installed, and it warns: of kernels at once, later of every matrix it multiplies
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+    hush()
     from pytest_medeval.models.local import load_local  # imports torch
 
     return load_local(spec, identity, settings)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from pytest_medeval.errors import MedevalError
 from pytest_medeval.models.base import Identity, Settings
 from pytest_medeval.models.dispatch import Order
+from pytest_medeval.models.hush import hush
 from pytest_medeval.models.identity import identify
 from pytest_medeval.models.spec import AdapterSpec, FolderSpec, LocalSpec
 from pytest_medeval.models.units import Limits, Prompt
@@ -111,6 +112,7 @@ class Replica:
         return spec
 
     def _load(self, loading: Loading, spec: LocalSpec) -> None:
+        hush()
         from pytest_medeval.models.local import load_local  # imports torch
 
         if not loading.settings.keep or loading.settings.merge:  # weights that nobody shares: one such model a time

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_medeval.errors import MedevalError
+from pytest_medeval.models.hush import hush
 from pytest_medeval.training import card, curve
 from pytest_medeval.training.jobs import Job, check_jobs, left_to_do, plan_jobs
 from pytest_medeval.training.recipe import Recipe
@@ -24,6 +25,7 @@ STOPPED = 130
 def main(arguments: list[str] | None = None) -> int:
     """Train what recipes say, one after the other; a mistake in any of them is one line before the first begins."""
     options = _parser().parse_args(arguments)
+    hush()
     try:
         jobs = plan_jobs(options.recipes, options.out, options.data)
         if options.dry_run:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +45,14 @@ def change(folder: Path, to: Path, name: str, values) -> Path:
     tensors[name] = values(tensors[name])
     save_file(tensors, to / "model.safetensors")
     return to
+
+
+def test_the_libraries_below_say_nothing(tmp_path):
+    """One line on standard output, and nothing beside it, whatever peft imports."""
+    command = [sys.executable, "-m", "pytest_medeval", "merge", str(ADAPTER), str(tmp_path / "model")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    assert done.stdout.count("\n") == 1
 
 
 def test_merged_answers_as_the_adapter(merged):
