@@ -9,6 +9,16 @@ from pytest_medeval.report.lines import Line, fit, indented, interval, number, w
 
 WORST = 3
 """Cases that are named."""
+COARSE = frozenset({"bfloat16", "float16", "int8", "nf4"})
+"""Types in which a sum's order, and so the size of a batch, was seen to change replies."""
+
+
+def coarse(record: Mapping[str, Any]) -> Iterator[str]:
+    """Say what the models' types leave open where no noise floor was measured."""
+    models = [model for model in record["models"].values() if not model["spec"].startswith("replay:")]
+    types = sorted({model.get("dtype") for model in models} & COARSE)
+    if types and not any(suite.get("noise") for suite in record["suites"].values()):
+        yield f"in {' and '.join(types)} another batch size may change replies; --medeval-noise=N counts how many"
 
 
 def errors(cases: Sequence[Mapping[str, Any]]) -> Iterator[Line]:

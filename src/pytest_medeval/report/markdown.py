@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from pytest_medeval.report.caveats import coarse
 from pytest_medeval.report.holds import sentences
 from pytest_medeval.report.lines import how_asked, interval, number, p_value
 
@@ -153,6 +154,7 @@ def _provenance(record: Mapping[str, Any]) -> Iterator[str]:
     for role, model in record["models"].items():
         yield f"- {role}: {_code(model['spec'])} sha256 {_code(model['fingerprint'][:12])}"
         yield from (f"- {role}: {_text(said)}" for said, _ in sentences(model))
+    yield from (f"- {_text(told)}" for told in coarse(record))
     reference = record.get("reference")
     if reference:
         model = reference["model"]

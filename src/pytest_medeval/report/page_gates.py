@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from pytest_medeval.report.caveats import coarse
 from pytest_medeval.report.holds import sentences
 from pytest_medeval.report.lines import interval, number
 from pytest_medeval.report.markup import Html, code, details, joined, table, tag
@@ -109,6 +110,7 @@ def models(record: Mapping[str, Any]) -> Html:
             for role, model in record["models"].items()
             for said, well in sentences(model)
         ),
+        *(tag("p", told, cls="facts") for told in coarse(record)),
         details("Digests in full", whole),
         _run(record),
         id="models",

@@ -64,6 +64,7 @@ def _models(record: Mapping[str, Any]) -> Iterator[Line]:
         yield Line(f"{role:<9}  {model['spec']}  sha256 {where}  {kind}")
         for said, well in holds.sentences(model):
             yield Line(fit(f"{'':<9}  {said}"), {} if well else {"yellow": True})
+    yield from (Line(told) for told in caveats.coarse(record))
     reference = record.get("reference")
     if reference:
         model = reference["model"]
