@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import random_model
-from pytest_medeval.models import Settings, parse_spec
+from pytest_medeval.models import Settings
 from pytest_medeval.models.identity import identify
 from pytest_medeval.models.local import LocalModel, load_local
 from pytest_medeval.types import Message, Request
@@ -76,9 +76,11 @@ def compare(ours: LocalModel, theirs: Any, requests: list[Request], runs: int, c
     other: list[tuple[float, ...]] = []
     seconds = random_model.alternate(
         runs,
+        {
+            "ours": lambda: mine.extend(answer.logprobs for answer in ours.answer(requests)),
+            "theirs": lambda: other.extend(ask_peer(theirs, requests)),
+        },
         clock,
-        ours=lambda: mine.extend(answer.logprobs for answer in ours.answer(requests)),
-        theirs=lambda: other.extend(ask_peer(theirs, requests)),
     )
     worst = max(
         abs(a - b) for one, two in zip(mine, other, strict=True) for a, b in zip(one, two, strict=True)
@@ -109,10 +111,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         size = random_model.make_model(folder, options.data)
-        spec, settings = (
-            parse_spec(name, folder),
-            Settings(device="cpu", dtype="float32", threads=options.threads),
-        )
+        spec = random_model.spec_of(folder)
+        settings = Settings(device="cpu", dtype="float32", threads=options.threads)
         ours, theirs = load_local(spec, identify(spec, settings), settings), peer(folder, options.peer_batch)
         print(f"{size / 1e6:.1f} M random weights, float32, {random_model.machine(options.threads)}")
         print(f"{'':10} {'lm-eval q/s':>10} {'ours q/s':>10} {'ratio':>7} {'worst diff':>12} {'same':>10}")

@@ -24,9 +24,10 @@ from urllib.parse import urlsplit
 
 import openai
 
-from pytest_medeval.models import Settings, open_model, parse_spec
+from pytest_medeval.models import Settings, open_model
 from pytest_medeval.models.base import Traffic
 from pytest_medeval.models.endpoint_wire import chat_fields
+from pytest_medeval.models.spec import parse_model
 from pytest_medeval.types import Message, Request
 
 GOAL = 0.9
@@ -130,7 +131,7 @@ def compare(seconds: float, concurrency: int, count: int, rounds: int) -> float:
     server.start()
     url = f"http://127.0.0.1:{ours_end.recv()}/v1"
     requests = [Request((Message("user", f"I cough since day {number}. " * 20),)) for number in range(count)]
-    model = open_model(parse_spec(f"{url}#slow", Path()), Settings(traffic=Traffic(concurrency=concurrency)))
+    model = open_model(parse_model(f"{url}#slow", Path()), Settings(traffic=Traffic(concurrency=concurrency)))
     ways: dict[str, Callable[[], list[str]]] = {
         "bare sockets": lambda: asyncio.run(bare(url, requests, concurrency)),
         "openai loop": lambda: asyncio.run(library(url, requests, concurrency)),

@@ -31,7 +31,7 @@ import ray
 
 import random_model
 from choices import make_requests
-from pytest_medeval.models import Settings, parse_spec
+from pytest_medeval.models import Settings
 from pytest_medeval.models import fleet as fleets
 from pytest_medeval.models.base import Identity
 from pytest_medeval.models.dispatch import Order
@@ -118,7 +118,7 @@ def measure(ways: dict[str, Any], requests: list[Request], runs: int, clock: str
     found = {name: way.answer(requests) for name, way in ways.items()}  # loads the model
     assert all(answers == found["local"] for answers in found.values()), "the engines differ"
     if clock == "wall":
-        return random_model.alternate(runs, **{name: partial(way.answer, requests) for name, way in ways.items()})
+        return random_model.alternate(runs, {name: partial(way.answer, requests) for name, way in ways.items()})
     taken: dict[str, list[float]] = {name: [] for name in ways}
     for _, (name, way) in itertools.product(range(runs), ways.items()):
         before = _cpu()
@@ -154,7 +154,8 @@ class Virtual:
 
     def ask(self, seat: Seat, what: str, *given: Any) -> int:
         """Note when a replica will have done what it is asked, and what the asking process spends on it."""
-        seconds, result, size = 0.0, None, 0
+        result: Any = None
+        seconds, size = 0.0, 0
         if what == "where":
             result = ("", seat.number)
         elif what == "open":
@@ -177,7 +178,11 @@ class Virtual:
         self._results[number] = result
         return number
 
-    def first(self, _futures: Sequence[int], *, starting: bool) -> int:  # noqa: ARG002 - the shape of a crew
+    def send(self, _seat: Seat, _loading: Loading, _missing: Sequence[str]) -> dict[str, str]:
+        """Refuse: these replicas miss nothing."""
+        raise NotImplementedError
+
+    def first(self, futures: Sequence[int], *, starting: bool) -> int:  # noqa: ARG002 - the shape of a crew
         """Wait for what ends first."""
         at, number = heapq.heappop(self._ending)
         self.now = max(self.now, at)
@@ -228,7 +233,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         size = random_model.make_model(Path(name), options.data)
-        spec, settings = parse_spec(name, Path(name)), Settings(device="cpu", dtype="float32", threads=1)
+        spec, settings = random_model.spec_of(Path(name)), Settings(device="cpu", dtype="float32", threads=1)
         identity = identify(spec, settings)
         model = load_local(spec, identity, settings)
         requests = make_requests(random_model.questions(options.questions + 5, options.data), "texts", 0)
@@ -243,7 +248,7 @@ def main() -> None:
             seconds = measure({"local": model, **spread}, requests, options.runs, options.clock)
             fleets.close_fleets()  # the next one needs their room
             sample = model.encode(requests)
-            encode = random_model.alternate(options.runs, encode=lambda: model.encode(requests))["encode"]
+            encode = random_model.alternate(options.runs, {"encode": lambda: model.encode(requests)})["encode"]
             ask = measure_asking(sample, requests[0], options.simulated // 4)
         finally:
             fleets.close_fleets()

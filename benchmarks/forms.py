@@ -131,7 +131,8 @@ def line(*cells: str) -> str:
 def section(suites: Sequence[str], forms: Sequence[str]) -> str:
     """Run every form on every suite; give the table and what else was seen."""
     OUT.mkdir(parents=True, exist_ok=True)
-    rows, seen = [], []
+    rows: list[str] = []
+    seen: list[str] = []
     for suite in suites:
         for form in forms:
             record = run(suite, form)

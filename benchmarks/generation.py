@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 
 import random_model
-from pytest_medeval.models import Settings, parse_spec
+from pytest_medeval.models import Settings
 from pytest_medeval.models.identity import identify
 from pytest_medeval.models.local import LocalModel, load_local
 from pytest_medeval.models.local_base import quiet
@@ -64,7 +64,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         size = random_model.make_model(Path(name), options.data)
-        spec = parse_spec(name, Path(name))
+        spec = random_model.spec_of(Path(name))
         settings = Settings(device="cpu", dtype="float32", threads=options.threads)
         model = load_local(spec, identify(spec, settings), settings)
     inner, tasks = model._base.model, make_tasks(model, options)  # noqa: SLF001 - the ways below it are compared
@@ -83,7 +83,7 @@ def main() -> None:
         return lambda: replies.update({name: way()})
 
     timed = {name: kept(name, way) for name, way in ways.items()}
-    seconds = random_model.alternate(options.runs, options.clock, **timed)
+    seconds = random_model.alternate(options.runs, timed, options.clock)
     rates = {way: len(replies[way]) * options.new_tokens / taken for way, taken in seconds.items()}
     print(f"{size / 1e6:.1f} M random weights, float32, {random_model.machine(options.threads)}")
     print(f"{'':12} {'tokens/s':>9} {'lean is':>8} {'equal to alone':>15}")

@@ -18,7 +18,8 @@ from typing import Any
 from pytest_medeval.metrics.judge import judge_cases
 from pytest_medeval.metrics.judging_types import Judging
 from pytest_medeval.metrics.rubric import DEFAULT_RUBRIC
-from pytest_medeval.models import Settings, open_model, parse_spec
+from pytest_medeval.models import Settings, open_model
+from pytest_medeval.models.spec import parse_model
 from pytest_medeval.runs.judging import JudgePlan, standing_of
 
 ROOT = Path(__file__).parents[1]
@@ -32,7 +33,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--judge", default="adapters/tiny-judge")
     options = parser.parse_args()
-    judge = open_model(parse_spec(options.judge, ROOT), Settings(device="cpu", threads=1))
+    judge = open_model(parse_model(options.judge, ROOT), Settings(device="cpu", threads=1))
     agreement(judge)
     hostility(judge)
 

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import platform
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
+
+from pytest_medeval.models.spec import FolderSpec
 
 DATA = Path(__file__).parents[2] / "shared" / "data" / "medqa" / "phrases_no_exclude_test.jsonl"
 REPLY = "<|reply|>"
 """Ends each prompt, so that prompt and choice fall into the same tokens encoded as one or apart."""
 SPECIAL = {"bos_token": "<s>", "eos_token": "</s>", "pad_token": "</s>"}
-SHAPE = {
+SHAPE: dict[str, Any] = {
     "vocab_size": 16384,
     "hidden_size": 512,
     "intermediate_size": 1536,
@@ -41,8 +45,8 @@ def make_model(folder: Path, data: Path = DATA) -> int:
     """Write the model and a byte-level BPE tokenizer, trained on the questions; count the weights."""
     import tokenizers
     import torch
-    import transformers
 
+    library: Any = importlib.import_module("transformers")  # its types say less than it takes
     inner = tokenizers.Tokenizer(tokenizers.models.BPE())
     inner.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
     inner.decoder = tokenizers.decoders.ByteLevel()
@@ -53,7 +57,7 @@ def make_model(folder: Path, data: Path = DATA) -> int:
         initial_alphabet=tokenizers.pre_tokenizers.ByteLevel.alphabet(),
     )
     inner.train_from_iterator((str(item["question"]) for item in questions(10_000, data)), trainer)
-    tokenizer = transformers.PreTrainedTokenizerFast(
+    tokenizer = library.PreTrainedTokenizerFast(
         tokenizer_object=inner,
         **SPECIAL,
         additional_special_tokens=[REPLY],
@@ -61,9 +65,14 @@ def make_model(folder: Path, data: Path = DATA) -> int:
     tokenizer.chat_template = "{% for turn in messages %}{{ turn['content'] }}{% endfor %}" + REPLY
     tokenizer.save_pretrained(folder)
     torch.manual_seed(0)
-    model = transformers.AutoModelForCausalLM.from_config(transformers.Qwen2Config(**SHAPE))
+    model = library.AutoModelForCausalLM.from_config(library.Qwen2Config(**SHAPE))
     model.save_pretrained(folder)
     return sum(weight.numel() for weight in model.parameters())
+
+
+def spec_of(folder: Path) -> FolderSpec:
+    """Name a model in a folder."""
+    return FolderSpec(str(folder), folder)
 
 
 def machine(threads: int) -> str:
@@ -76,7 +85,7 @@ def machine(threads: int) -> str:
     return f"{chip}, {os.cpu_count()} cores, {told}, torch {torch.__version__}"
 
 
-def alternate(runs: int, clock: str = "wall", **ways: Callable[[], object]) -> dict[str, float]:
+def alternate(runs: int, ways: Mapping[str, Callable[[], object]], clock: str = "wall") -> dict[str, float]:
     """Time several ways in turn, so that a busy moment hits all of them; give the median seconds of each.
 
     ``clock="cpu"`` counts the seconds of this process alone: with one thread, fair on a busy machine too.

@@ -21,7 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_medeval.errors import MedevalError
-from pytest_medeval.models import Settings, open_model, parse_spec
+from pytest_medeval.models import Settings, open_model
+from pytest_medeval.models.spec import parse_model
 from pytest_medeval.runs.judging import JudgePlan, standing_of
 
 ROOT = Path(__file__).parents[1]
@@ -88,7 +89,7 @@ def _gates(run: Mapping[str, object]) -> str:
 
 def kappas(folder: Path) -> Iterator[tuple[str, float]]:
     """Let the judge grade the held-out replies; give the quadratic kappa of each dimension."""
-    judge = open_model(parse_spec(str(folder), ROOT), Settings(device="cpu", threads=1))
+    judge = open_model(parse_model(str(folder), ROOT), Settings(device="cpu", threads=1))
     for dimension, one in standing_of(judge, JudgePlan(labels=LABELS), 0).agreement.items():
         yield dimension, one["kappa_quadratic"][0]
 

@@ -61,7 +61,8 @@ def ours(names: Sequence[str]) -> Scorer:
             for name, metric in families.items():
                 rows[name].append(metric.row(case, Reply(said, "answered")))
         scores = [metric.score(metric.expand(np.array(rows[metric.counts]))) for metric in metrics]
-        return np.stack(scores, axis=1).tolist()
+        found: list[list[float]] = np.stack(scores, axis=1).tolist()
+        return found
 
     return run
 
@@ -70,7 +71,7 @@ def libraries(names: Sequence[str]) -> Scorer:
     """Score by the reference libraries, each object made once; METEOR is given BLEU's tokens."""
     rouge = RougeScorer([name for name in names if name.startswith("rouge")], use_stemmer=True)
     wordnet = open_wordnet() if wordnet_version() else NoSynonyms()
-    judges = {
+    judges: dict[str, Callable[[str, str], list[float]]] = {
         "bleu": lambda said, gold: [min(sacrebleu.sentence_bleu(said, [gold]).score / 100, 1)],
         "rouge1": lambda said, gold: [score.fmeasure for score in rouge.score(gold, said).values()],
         "meteor": lambda said, gold: [

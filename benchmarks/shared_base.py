@@ -17,7 +17,8 @@ import time
 from pathlib import Path
 
 import random_model
-from pytest_medeval.models import Settings, baseline_of, open_model, parse_spec
+from pytest_medeval.models import Settings, baseline_of, open_model
+from pytest_medeval.models.spec import parse_model
 from pytest_medeval.types import Message, Request
 
 ASKED = [Request((Message("user", "Which drug is given first?"),), choices=("aspirin", "heparin"))]
@@ -37,7 +38,7 @@ def measure(texts: list[str]) -> None:
     transformers.AutoModelForCausalLM  # noqa: B018 - loads what is imported on use
     torch.set_num_threads(1)
     before, start = resident(), time.perf_counter()
-    models = [open_model(parse_spec(text, Path()), Settings(device="cpu", threads=1)) for text in texts]
+    models = [open_model(parse_model(text, Path()), Settings(device="cpu", threads=1)) for text in texts]
     for model in models:
         model.answer(ASKED)
     print(
@@ -71,7 +72,7 @@ def random_adapters(folder: Path) -> list[str]:
         wrapped = peft.get_peft_model(
             model, peft.LoraConfig(r=8, target_modules=targets, init_lora_weights=False)
         )
-        wrapped.save_pretrained(folder / f"adapter{seed}")
+        wrapped.save_pretrained(str(folder / f"adapter{seed}"))
         names.append(str(folder / f"adapter{seed}"))
     return names
 
@@ -86,7 +87,7 @@ def main() -> None:
         return measure(options.measure)
     with tempfile.TemporaryDirectory() as name:
         adapters = options.adapters or random_adapters(Path(name))
-        base = baseline_of(parse_spec(adapters[0], Path()))
+        base = baseline_of(parse_model(adapters[0], Path()))
         alone = in_process([str(getattr(base, "folder", base))])
         together = in_process([*adapters, str(getattr(base, "folder", base))])
         apart = [in_process([adapter]) for adapter in adapters]

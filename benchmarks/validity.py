@@ -15,10 +15,12 @@ import argparse
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from pytest_medeval.metrics.base import SHARE, Measure, mean, ratio
 from pytest_medeval.stats.bootstrap import NORMAL
 from pytest_medeval.stats.evidence import gather
 from pytest_medeval.stats.intervals import difference_interval, value_interval
@@ -34,41 +36,21 @@ CASES = 100_000
 TURNS = 4
 
 
-@dataclass(frozen=True)
-class MeanOf:
-    """A mean of per-case scores; rows (score, 1)."""
-
-    name: str
-    counts: str
-    direction: int = 1
-    per_case: bool = True
-    signature: str = "simulated"
-    bounds: tuple[float, float] = (0.0, 1.0)
-
-    def expand(self, rows: FloatArray) -> FloatArray:
-        """Give the rows as they are."""
-        return rows
-
-    def score(self, total: FloatArray) -> FloatArray:
-        """Divide the sum by the number."""
-        return total[..., 0] / total[..., 1]
+def never(_case: object, _reply: object) -> list[float]:
+    """Make no row of a reply: rows are drawn here."""
+    raise NotImplementedError
 
 
-@dataclass(frozen=True)
-class MicroF1(MeanOf):
-    """Micro-F1 of rows (true positives, false positives, false negatives)."""
-
-    per_case: bool = False
-
-    def score(self, total: FloatArray) -> FloatArray:
-        """Give 2 TP / (2 TP + FP + FN)."""
-        return 2 * total[..., 0] / (2 * total[..., 0] + total[..., 1] + total[..., 2])
+def micro_f1(total: FloatArray) -> FloatArray:
+    """Give 2 TP / (2 TP + FP + FN) of sums of true positives, false positives, false negatives."""
+    return ratio(2 * total[..., 0], 2 * total[..., 0] + total[..., 1] + total[..., 2])
 
 
+SIMULATED = partial(Measure, signature="simulated", make=never, bounds=SHARE)
 METRICS: tuple[Metric, ...] = (
-    MeanOf("accuracy", "accuracy"),  # type: ignore[arg-type]
-    MicroF1("micro_f1", "micro_f1"),  # type: ignore[arg-type]
-    MeanOf("rouge_like", "rouge_like"),  # type: ignore[arg-type]
+    SIMULATED(name="accuracy", counts="accuracy", fold=mean),
+    SIMULATED(name="micro_f1", counts="micro_f1", fold=micro_f1, per_case=False),
+    SIMULATED(name="rouge_like", counts="rouge_like", fold=mean),
 )
 
 
@@ -129,13 +111,13 @@ def population(
     dialogues = CASES // turns
 
     def shared(weight: float) -> FloatArray:
-        return weight * np.repeat(rng.normal(size=dialogues), turns) + (1 - weight**2) ** 0.5 * rng.normal(
-            size=CASES
-        )
+        common = np.repeat(rng.normal(size=dialogues), turns)
+        drawn: FloatArray = weight * common + (1 - weight**2) ** 0.5 * rng.normal(size=CASES)
+        return drawn
 
     within = 0.7 if turns > 1 else 0.0
     difficulty, old_noise, new_noise = shared(within), shared(within), shared(within)
-    findings = 1.0 + rng.poisson(3.0, CASES)
+    findings: FloatArray = 1.0 + rng.poisson(3.0, CASES).astype(np.float64)
     luck = rng.random((2, CASES, 3))
     same = np.repeat(rng.random(dialogues) < 0.5, turns) if not collapse else np.ones(CASES, dtype=bool)
     old = 0.8 * difficulty + 0.6 * old_noise
