@@ -35,10 +35,14 @@ _ASIDE = ".corrupt"
 _STORED = json.JSONEncoder(ensure_ascii=False)
 _ASKED = json.JSONEncoder(ensure_ascii=False, sort_keys=True, default=plain)
 _NEW = f"""
+    BEGIN IMMEDIATE;
     CREATE TABLE IF NOT EXISTS answers
         (key TEXT PRIMARY KEY, model TEXT, answer TEXT, sum INTEGER, used INTEGER) WITHOUT ROWID;
     PRAGMA user_version = {_SCHEMA};
+    COMMIT;
 """
+_FOUND = "SELECT (SELECT user_version FROM pragma_user_version), (SELECT count(*) FROM sqlite_master)"
+"""Schema and tables of a file in one look: another process may just be making them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,10 +177,9 @@ class Store:
     def _ready(self) -> sqlite3.Connection:
         base = sqlite3.connect(self.path, timeout=_WAIT)
         try:
-            base.execute("PRAGMA journal_mode = WAL")
+            _log_ahead(base)
             base.execute("PRAGMA synchronous = NORMAL")
-            (schema,) = base.execute("PRAGMA user_version").fetchone()
-            (tables,) = base.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            schema, tables = base.execute(_FOUND).fetchone()
             if schema == 0 and tables == 0:
                 base.executescript(_NEW)
             elif schema != _SCHEMA:
@@ -189,6 +192,21 @@ class Store:
     def _once(self, notice: str) -> None:
         if notice not in self.notices:
             self.notices.append(notice)
+
+
+def _log_ahead(base: sqlite3.Connection) -> None:
+    """Turn write-ahead logging on; SQLite waits for no other process there, so we do."""
+    until = time.monotonic() + _WAIT
+    while True:
+        try:
+            base.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            if not busy or time.monotonic() > until:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 class CachedModel:

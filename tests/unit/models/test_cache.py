@@ -217,3 +217,22 @@ def test_many_processes_write_at_once(tmp_path):
         worker.join(60)
     assert [worker.exitcode for worker in workers] == [0] * 2
     assert Store(tmp_path).info().answers == 40
+
+
+def _begin(folder: Path, worker: int, together) -> None:
+    for number in range(30):
+        together.wait(60)
+        Store(folder / str(number)).put("m", {f"{worker}": Answer("")})
+
+
+def test_many_processes_begin_a_cache_at_once(tmp_path):
+    """Four processes that find no file all make it, and each one's first answer is kept."""
+    context = multiprocessing.get_context("spawn")
+    together = context.Barrier(4)
+    workers = [context.Process(target=_begin, args=(tmp_path, worker, together)) for worker in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+    assert [Store(tmp_path / str(number)).info().answers for number in range(30)] == [4] * 30
+    assert not list(tmp_path.rglob("*.corrupt"))
