@@ -8,14 +8,9 @@ from pytest_medeval.errors import MedevalError
 from pytest_medeval.runs.files import write_whole
 
 
-def markers(name: str) -> tuple[str, str]:
-    """Give the lines between which a part stands."""
-    return f"<!-- {name} -->", f"<!-- /{name} -->"
-
-
 def filled(page: str, name: str, text: str) -> str:
     """Put a text into its part of a page; ``MedevalError`` where the page has no place for it, or two."""
-    begin, end = markers(name)
+    begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
     if page.count(begin) != 1 or page.count(end) != 1 or page.index(begin) > page.index(end):
         raise MedevalError(f"the page has no place for {name}; accepted: one line {begin} and later one {end}")
     before, _, rest = page.partition(begin)
