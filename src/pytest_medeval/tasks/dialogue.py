@@ -33,7 +33,8 @@ class DialogueCase(Case):
 class Dialogue(Sampled):
     """Options of a dialogue suite.
 
-    ``language`` chooses the tokenizer of word-overlap metrics (``auto``: by the script of the reference);
+    ``language`` chooses the tokenizer of word-overlap metrics (``auto``: by the script of the reference;
+    ``unicode``: any language, without stems);
     ``rouge_beta`` weighs recall in ROUGE-L (S1: 1.2; 1 is F1); ``max_new_tokens`` bounds a reply;
     ``safety_rules`` is a TOML file that replaces the shipped rules of ``safety``, beside the suite's file or as given.
     """
@@ -51,7 +52,7 @@ class Dialogue(Sampled):
         "length_ratio",
         "safety",
     )
-    language: Literal["auto", "en", "zh"] = "auto"
+    language: Literal["auto", "en", "zh", "unicode"] = "auto"
     rouge_beta: float = 1.0
     max_new_tokens: int = 256
     safety_rules: str | None = field(default=None, metadata={"file": True})
