@@ -55,6 +55,16 @@ def unicode_tokens(text: str) -> list[str]:
     return found
 
 
+def words(text: str) -> list[str]:
+    """Split into words alone, blanks filled with underscores among them.
+
+    >>> words("दवा, लें 2.5 ?")
+    ['दवा', 'लें', '2', '5']
+    """
+    found: list[str] = _patterns()["word"].findall(text)
+    return found
+
+
 def letters_only(text: str) -> str:
     """Leave out whatever is neither letter, mark nor digit.
 
@@ -89,6 +99,7 @@ def _patterns() -> dict[str, Any]:
     word = rf"(?:(?![{unspaced}ー])[\p{{L}}\p{{M}}\p{{N}}])+"
     return {
         "token": regex.compile(rf"{character}|{word}(?:(?<=\p{{N}})[.,٫٬](?=\p{{N}}){word})*|(?!\s)\X"),
+        "word": regex.compile(rf"{character}|(?:(?![{unspaced}ー])[\p{{L}}\p{{M}}\p{{N}}_])+"),
         "letters": regex.compile(r"[^\p{L}\p{M}\p{N}]+"),
         "format": regex.compile(r"\p{Cf}+"),
         "digit": regex.compile(r"(?![0-9])\p{Nd}"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-FAKES = '''
+FAKES = """
 from pytest_medeval.models.fake import FakeModel
 from pytest_medeval.types import Answer
 
@@ -14,7 +14,7 @@ def open_fake(spec, settings):
         return Answer(spec.argument if asked.endswith(" w3") and spec.argument != "none" else f"Принимайте {asked}")
 
     return FakeModel(script, name=spec.text)
-'''
+"""
 
 SUITE = """
 import pytest
@@ -58,7 +58,7 @@ def test_a_gate_passes_on_words_of_any_script(project, talk, workers):
 def test_no_gate_passes_on_an_undefined_score(project, talk, workers):
     """One reply of 30 is an emoji: ROUGE's gate is not evaluated and names it, BLEU's is judged."""
     talk("rouge1 >= 0.9", "rouge1 >= 0.9999", "bleu >= 0.9")
-    result = project.run("--medeval-json=run.json", *workers, model="fake:👍", baseline=None)
+    result = project.run("--medeval-json=run.json", "--medeval-html=run.html", *workers, model="fake:👍", baseline=None)
     assert result.ret == 1
     result.stdout.fnmatch_lines(["*rouge is undefined for 1 of 30 replies of candidate*c3*"])
     gates = {gate["expression"]: gate for gate in project.record()["gates"]}

@@ -10,7 +10,15 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from pytest_medeval.metrics.base import SHARE, Measure, mean, mean_of, signed
-from pytest_medeval.metrics.tokens import Language, bleu_parts, bleu_tokens, has_content, script_of, stem, stemmer
+from pytest_medeval.metrics.tokens import (
+    Language,
+    bleu_parts,
+    bleu_tokens,
+    has_content,
+    script_of,
+    stem,
+    stemmer,
+)
 from pytest_medeval.metrics.wordnet import open_wordnet, wordnet_version
 from pytest_medeval.types import Reply
 

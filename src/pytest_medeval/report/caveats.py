@@ -38,7 +38,7 @@ def undefined(cases: Sequence[Mapping[str, Any]]) -> Iterator[Line]:
     """Say which replies have no score of a family of metrics, though they hold something."""
     for role in ("candidate", "baseline"):
         for kind, lost in undefined_in(cases, role).items():
-            told = f"{kind} is undefined for {len(lost)} of {len(cases)} replies of {role}, which hold no word it can read: "
+            told = f"{kind} is undefined for {len(lost)} of {len(cases)} replies of {role}, without a word to read: "
             more = [f"{len(lost) - WORST} more"] if len(lost) > WORST else []
             yield from (Line(line.text, {"yellow": True}) for line in wrapped(f"  {told}", [*lost[:WORST], *more]))
 

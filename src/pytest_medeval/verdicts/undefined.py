@@ -38,10 +38,11 @@ def with_undefined(result: GateResult, gate: Gate, suite: SuiteData) -> GateResu
     for role in ("candidate", *against):
         lost = sorted(looked.intersection(suite.undefined.get(role, {}).get(kind, ())))
         if lost:
-            told = f"{gate.target.metric} is undefined for {len(lost)} of {len(looked)} replies of {role}, the first of "
-            return replace(
-                result, verdict="not evaluated", reason=f"{told}case {lost[0]}; on the others: {result.reason}"
+            told = (
+                f"{gate.target.metric} is undefined for {len(lost)} of {len(looked)} replies of {role}, "
+                f"the first of case {lost[0]}; on the others: {result.reason}"
             )
+            return replace(result, verdict="not evaluated", reason=told)
     return result
 
 
