@@ -46,6 +46,17 @@ def with_undefined(result: GateResult, gate: Gate, suite: SuiteData) -> GateResu
     return result
 
 
+def tracks_with_undefined(result: GateResult, cases: Iterable[Mapping[str, Any]]) -> GateResult:
+    """Let tracks not hold together on what is left of a suite; ``cases``: the record's, of all suites."""
+    own = [case for case in cases if case["suite"] == result.suite]
+    for role in ("candidate", "baseline"):
+        for kind, lost in undefined_in(own, role).items():
+            if result.verdict == "pass":
+                told = f"{kind} is undefined for {len(lost)} replies of {role}, the first of case {lost[0]}"
+                return replace(result, verdict="not evaluated", reason=f"{told}; on the others: {result.reason}")
+    return result
+
+
 def _looked(gate: Gate, suite: SuiteData) -> set[str]:
     """Give the cases that a gate is about."""
     tag, value = gate.target.by or gate.target.tag, gate.target.value
