@@ -85,6 +85,7 @@ def _suite(name: str, suite: Mapping[str, Any], cases: Sequence[Mapping[str, Any
     )
     yield from _counts(suite)
     yield from caveats.errors(cases)
+    yield from caveats.undefined(cases)
     if suite["metrics"]:
         yield from _table(suite["metrics"])
     yield from reference_lines(suite)

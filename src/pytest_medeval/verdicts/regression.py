@@ -14,6 +14,7 @@ from pytest_medeval.runs.compare import Entry, Pairing, pair, stored_rows
 from pytest_medeval.runs.store import load
 from pytest_medeval.stats.compare import Comparison, compare_all
 from pytest_medeval.verdicts.result import SuiteData
+from pytest_medeval.verdicts.undefined import undefined_in
 
 REFERENCE = "reference"
 LISTED = 10
@@ -88,8 +89,12 @@ def with_reference(
     barred = dict(pairing.metrics)
     if pairing.obstacle:
         barred = dict.fromkeys(data.metrics, pairing.obstacle)
+    lost = undefined_in((pairing.stored[case] for case in pairing.same), "candidate")
     return replace(
-        data, rows={**data.rows, REFERENCE: usable}, barred={**data.barred, REFERENCE: barred}
+        data,
+        rows={**data.rows, REFERENCE: usable},
+        barred={**data.barred, REFERENCE: barred},
+        undefined={**data.undefined, REFERENCE: lost},
     ), pairing
 
 

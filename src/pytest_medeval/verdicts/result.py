@@ -44,6 +44,7 @@ class SuiteData:
     the order of ``ids``; a case that a role has no row for is a row of NaN. ``tags``, ``groups``: one entry a
     case, or empty. ``complete`` is False where only a part of the suite ran, and ``reason`` says why; the
     gates are then not evaluated. ``barred``: role -> metric -> why it must not be compared with that role.
+    ``undefined``: role -> counts name -> ids of the cases whose row is NaN because the metric cannot score the reply.
     """
 
     name: str
@@ -55,6 +56,7 @@ class SuiteData:
     complete: bool = True
     reason: str = ""
     barred: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    undefined: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
 
     def having(self, tag: str, value: str) -> SuiteData:
         """Give the suite of one subgroup's cases."""
