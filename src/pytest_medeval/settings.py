@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pytest_medeval.checks import AUTOMATIC
+from pytest_medeval.encodable import encodable
+from pytest_medeval.errors import MedevalError
 from pytest_medeval.options import OPTIONS, Dtype, Option
 
 if TYPE_CHECKING:
@@ -85,5 +87,16 @@ class Settings:
 def read_settings(get: Callable[[Option], Any], root: Path) -> Settings:
     """Check every option's value; ``get`` gives the raw text, a list of texts, or None."""
     return Settings(
-        root=root, **{option.field: option.check(option.flag, get(option), root) for option in OPTIONS}
+        root=root,
+        **{option.field: option.check(option.flag, _text(option, get(option)), root) for option in OPTIONS},
     )
+
+
+def _text(option: Option, value: Any) -> Any:
+    """Refuse bytes that are no UTF-8: no file that the run leaves could name the value."""
+    for one in value if isinstance(value, list) else [value]:
+        if encodable(one or "") != (one or ""):
+            raise MedevalError(
+                f"{option.flag}={encodable(one)}: found bytes that are no UTF-8; accepted: UTF-8"
+            )
+    return value

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest_medeval
+from pytest_medeval.encodable import encodable
 from pytest_medeval.models.roles import together
 from pytest_medeval.runs.compare import Pairing
 from pytest_medeval.runs.data import ROLES, ordered, suite_data
@@ -83,7 +84,7 @@ def _provenance(journal: Journal, settings: Settings) -> dict[str, Any]:
         "schema": SCHEMA,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "version": pytest_medeval.__version__,
-        "command": [os.path.basename(sys.argv[0]), *sys.argv[1:]],  # noqa: PTH119 - a command need not be a path
+        "command": [encodable(text) for text in (os.path.basename(sys.argv[0]), *sys.argv[1:])],  # noqa: PTH119 - a command need not be a path
         "environment": {**environment(), "repository": repository(settings.root)},
         "seed": settings.seed,
         "models": {
