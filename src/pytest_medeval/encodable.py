@@ -1,6 +1,6 @@
-"""Text from outside, at the doors: half of a surrogate pair is no character, and no file or pipe takes it.
+r"""Text from outside, at the doors: half of a surrogate pair is no character, and no file or pipe takes it.
 
-JSON can spell one (``"\\ud83d"``), and Python's names of files, environment and arguments hold bytes that are no UTF-8
+JSON can spell one (``"\ud83d"``), and Python's names of files, environment and arguments hold bytes that are no UTF-8
 as such halves. Each becomes U+FFFD, Unicode's own sign for what could not be decoded: it is seen in the text, is no
 word to any metric, and comes back as itself from every file. Decoders of models' tokens write the same sign.
 """

@@ -19,6 +19,10 @@ class MedevalError(Exception):
         super().__init__(encodable(told))
 
 
+class NoneYetError(MedevalError):
+    """What is asked for does not exist yet, which is another thing than one that is there and cannot be read."""
+
+
 def accepted(what: str, found: object, names: Iterable[str]) -> str:
     """Say that a name is unknown, which one may have been meant, and all that are accepted.
 

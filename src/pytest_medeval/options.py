@@ -187,7 +187,8 @@ OPTIONS = (
         checks.text,
         "RUN",
         "compare with a stored run, the role 'reference' of gates: number, name, path of a record, or "
-        "latest, the newest whole run that passed its gates (default)",
+        "latest, the newest whole run that passed its gates (default); latest-or-none: the same, and where none "
+        "is stored yet gates on it wait",
         bare="latest",
     ),
     Option(

@@ -195,7 +195,7 @@ class Running:
             _end_line(terminal)
         session.testscollected += len(results)
         for result in results:
-            self._log(gate_reports(result, self.state.settings.gate_outcome(result.suite, result.verdict)))
+            self._log(gate_reports(result, self.state.settings.gate_outcome(result)))
         failures = [output for output in self.state.outputs if output.failed]
         session.testscollected += len(failures)
         for output in failures:
@@ -269,7 +269,11 @@ class Crossing:
 
 def gate_reports(result: GateResult, outcome: Outcome) -> Iterator[pytest.TestReport]:
     """Make the reports of one gate, its facts as properties."""
-    properties = [(f"medeval.{name}", value) for name, value in asdict(result).items() if value is not None]
+    properties = [
+        (f"medeval.{name}", value)
+        for name, value in asdict(result).items()
+        if value is not None and value is not False
+    ]
     return _reports(
         result.suite, f"gate[{result.expression}]", outcome, f"{result.verdict}: {result.reason}", properties
     )
