@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pytest_medeval.runs.build import Run
     from pytest_medeval.verdicts.gates import GateResult
     from pytest_medeval.verdicts.leakage import Tuning
-    from pytest_medeval.verdicts.regression import Reference
+    from pytest_medeval.verdicts.regression import Awaited, Reference
 
 NO_MODEL = (
     "medeval suites were collected and no model is named; give --medeval-model=SPEC, such as "
@@ -41,7 +41,7 @@ class MedevalSession:
         self.worker: str | None = None
         self.run: Run | None = None
         self.outputs: list[Output] = []
-        self.reference: Reference | None = None
+        self.reference: Reference | Awaited | None = None
         self.tuning: Tuning | None = None
         self._store_open = False
         self._folder: Path | None = None

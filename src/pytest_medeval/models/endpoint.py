@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from pytest_medeval.encodable import all_encodable
 from pytest_medeval.errors import MedevalError
 from pytest_medeval.models import endpoint_wire as wire
 from pytest_medeval.models.background import Emit, iterate
@@ -161,7 +162,7 @@ class EndpointModel(Streaming):
         """Post JSON; an answer that is cut off is asked for again, since the client does not do so."""
         for tries_left in range(self.traffic.retries, -1, -1):
             try:
-                return await client.post(path, cast_to=object, body=fields)
+                return all_encodable(await client.post(path, cast_to=object, body=fields))
             except ValueError:
                 if not tries_left:
                     raise
@@ -199,7 +200,7 @@ def _served(spec: EndpointSpec, traffic: Traffic) -> list[dict[str, Any]]:
 
     async def ask(emit: Emit[Any]) -> None:
         async with _client(spec, traffic) as client:
-            emit(await client.get("/models", cast_to=object))
+            emit(all_encodable(await client.get("/models", cast_to=object)))
 
     try:
         (body,) = iterate(ask)
@@ -225,6 +226,8 @@ def _client(spec: EndpointSpec, traffic: Traffic) -> Any:
         raise MedevalError(
             f"{spec.text}: {KEY} is not set; set it to the server's key (any text where it wants none)"
         )
+    if key and not key.isascii():
+        raise MedevalError(f"{spec.text}: {KEY} holds more than ASCII, which no HTTP header takes; set it anew")
     return openai.AsyncOpenAI(
         base_url=spec.url,
         api_key=key or "none",

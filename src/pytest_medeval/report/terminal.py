@@ -65,6 +65,8 @@ def _models(record: Mapping[str, Any]) -> Iterator[Line]:
         for said, well in holds.sentences(model):
             yield Line(fit(f"{'':<9}  {said}"), {} if well else {"yellow": True})
     yield from (Line(told) for told in caveats.coarse(record))
+    if "awaited" in record:
+        yield Line(f"reference  {record['awaited']}", {"yellow": True})
     reference = record.get("reference")
     if reference:
         model = reference["model"]

@@ -34,5 +34,5 @@ def with_divergence(run: Run, people: dict[str, Any], settings: Settings) -> Run
             for name, facts in free.items()
             if (gate := divergence_gate(name, facts, people)) is not None
         ]
-    told = [{**asdict(gate), "outcome": settings.gate_outcome(gate.suite, gate.verdict)} for gate in gates]
+    told = [{**asdict(gate), "outcome": settings.gate_outcome(gate)} for gate in gates]
     return Run({**run.record, "divergence": free, "human": people, "gates": told}, gates)

@@ -133,6 +133,8 @@ def _open(gate: Gate, suite: SuiteData, seen: Seen) -> GateResult | Contest:
     if isinstance(gate.condition, Threshold):
         return judge_threshold(gate, gathered, suite, blank)
     against = gate.condition.against
+    if against in suite.awaited:
+        return replace(blank, reason=suite.awaited[against], waits=True)
     barred = suite.barred.get(against, {}).get(gate.target.metric)
     if barred is not None:
         return replace(blank, reason=barred)
