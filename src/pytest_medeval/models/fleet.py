@@ -21,12 +21,12 @@ import ray as untyped_ray
 from ray.exceptions import RayError, RayTaskError
 
 from pytest_medeval.errors import MedevalError
-from pytest_medeval.models.base import Identity, Settings, Streaming
+from pytest_medeval.models.base import Burst, Identity, Settings, Streaming
 from pytest_medeval.models.cargo import parts
 from pytest_medeval.models.replica import Loading, Replica
 from pytest_medeval.models.spec import LocalSpec
 from pytest_medeval.models.sweep import Future, ReplicaDiedError, Seat, Sweep
-from pytest_medeval.types import Answer, Request
+from pytest_medeval.types import Request
 
 ray: Any = untyped_ray
 """Some of its functions have types and some have none."""
@@ -141,7 +141,7 @@ class FleetModel(Streaming):
         self.notices: list[str] = []
         self._loading = Loading(spec, identity, settings)
 
-    def stream(self, requests: Sequence[Request]) -> Iterator[tuple[int, Answer]]:
+    def stream(self, requests: Sequence[Request]) -> Iterator[Burst]:
         """Give answers as replicas finish their units."""
         crew = open_fleet(self._loading.settings.replicas, on_gpu=self.identity.device != "cpu")
         return Sweep(crew, self._loading, requests, self.notices).run()

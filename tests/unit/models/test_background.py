@@ -18,9 +18,9 @@ def test_items_come_as_they_are_emitted():
         emit(2)
 
     stream = iterate(work)
-    assert next(stream) == 1
+    assert next(stream) == [1]
     gate.set()
-    assert list(stream) == [2]
+    assert list(stream) == [[2]]
 
 
 def test_an_error_is_raised_where_the_items_are_taken():
@@ -31,7 +31,7 @@ def test_an_error_is_raised_where_the_items_are_taken():
         raise ValueError("broken")
 
     stream = iterate(work)
-    assert next(stream) == "kept"
+    assert next(stream) == ["kept"]
     with pytest.raises(ValueError, match="broken"):
         next(stream)
 
@@ -64,4 +64,4 @@ def test_it_works_beside_a_running_loop():
     async def notebook():
         return list(iterate(work))
 
-    assert asyncio.run(notebook()) == [7]
+    assert asyncio.run(notebook()) == [[7]]

@@ -135,7 +135,7 @@ def test_interrupted_run_keeps_what_it_has(tmp_path):
 
     class Breaking(FakeModel):
         def stream(self, requests):
-            yield 0, self.answer(requests[:1])[0]
+            yield [(0, self.answer(requests[:1])[0])]
             raise KeyboardInterrupt
 
     model = CachedModel(Identity("m", "f"), lambda: Breaking({"a": "1"}), Store(tmp_path))
