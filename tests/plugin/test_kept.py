@@ -112,8 +112,9 @@ def killed_and_again(folder: Path, reply: Killing, begun: Callable[[], subproces
     return received + reply.asked, output
 
 
-@pytest.mark.parametrize("number", ENDS)
-@pytest.mark.parametrize("victim", ["tuned", "judge"])
+@pytest.mark.parametrize(
+    ("victim", "number"), [("tuned", signal.SIGKILL), ("tuned", signal.SIGTERM), ("judge", signal.SIGKILL)]
+)
 def test_paid_replies_of_a_killed_run_are_there(talk: Path, victim: str, number: signal.Signals):
     """Of 60 replies and as many judgements, at most those under way are asked once more."""
     reply = Killing(victim, number)
@@ -128,14 +129,13 @@ def test_paid_replies_of_a_killed_run_are_there(talk: Path, victim: str, number:
         assert "INTERNALERROR" not in output
 
 
-@pytest.mark.parametrize("number", ENDS)
-def test_computed_replies_of_a_killed_run_are_there(talk: Path, number: signal.Signals):
+def test_computed_replies_of_a_killed_run_are_there(talk: Path):
     """A local model computes at most one batch once more."""
     (talk / "conftest.py").write_text(BREAKING.format(after=AFTER), encoding="utf-8")
     args = [f"--medeval-model={ROOT / 'fixtures' / 'tiny-base'}", f"--medeval-batch-size={BATCH}"]
-    broken = begin(talk, *args, STOP_WITH=str(int(number)))
+    broken = begin(talk, *args, STOP_WITH="9")
     output, _ = broken.communicate(timeout=120)
-    assert broken.returncode == ENDS[number], output
+    assert broken.returncode == -signal.SIGKILL, output
     assert AFTER <= stored(talk) < COUNT
     again = begin(talk, *args)
     told, _ = again.communicate(timeout=120)
@@ -143,14 +143,24 @@ def test_computed_replies_of_a_killed_run_are_there(talk: Path, number: signal.S
     assert COUNT <= len((talk / "computed").read_text()) <= COUNT + BATCH
 
 
-def test_nothing_stored_is_said(talk: Path):
-    """Without a cache the line does not promise one."""
-    reply = Killing("tuned", signal.SIGTERM)
-    with FakeServer(reply=reply, models=MODELS) as server:
-        reply.run = begin(talk, f"--medeval-model={server.url}#tuned", "--medeval-cache=off")
-        output, _ = reply.run.communicate(timeout=120)
-    assert "nothing is stored with --medeval-cache=off: the same command begins anew" in output
-    assert reply.run.returncode == 2
+TERMINATED = """
+import os, signal
+from pytest_medeval.models.fake import FakeModel
+
+def open_fake(spec, settings):
+    return FakeModel(lambda request: os.kill(os.getpid(), signal.SIGTERM))
+"""
+
+
+def test_sigterm_is_ctrl_c_while_the_run_lasts(project):
+    """The exit code is that of Ctrl-C, nothing is promised that is not stored, and SIGTERM is afterwards as before."""
+    project.quiz()
+    project.write("fakes.py", TERMINATED)
+    before = signal.getsignal(signal.SIGTERM)
+    result = project.run()
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    result.stdout.fnmatch_lines(["medeval: stopped; nothing is stored with --medeval-cache=off: *"])
+    assert signal.getsignal(signal.SIGTERM) is before is signal.SIG_DFL
 
 
 def test_the_case_of_a_killed_worker_is_asked_again(project):

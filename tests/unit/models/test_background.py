@@ -23,6 +23,25 @@ def test_items_come_as_they_are_emitted():
     assert list(stream) == [[2]]
 
 
+def test_who_waits_goes_on_when_its_item_was_dealt_with():
+    """What has come meanwhile is given together; nobody goes on before more is asked for."""
+    log = []
+
+    async def work(emit):
+        async def one(name):
+            for number in range(2):
+                await emit(f"{name}{number}")
+                log.append(f"{name}{number}")
+
+        await asyncio.gather(one("a"), one("b"))
+
+    found = []
+    for burst in iterate(work):
+        assert set(log) == set(found)
+        found += burst
+    assert sorted(found) == ["a0", "a1", "b0", "b1"]
+
+
 def test_an_error_is_raised_where_the_items_are_taken():
     """What was emitted before the error is not lost."""
 
