@@ -104,7 +104,6 @@ def write_project(folder: Path) -> None:
         text = "".join(f"{json.dumps(case)}\n" for case in cases)
         (folder / f"{name}.jsonl").write_text(text, encoding="utf-8")
     (folder / "test_two.py").write_text(SUITE, encoding="utf-8")
-    (folder / "conftest.py").write_text(COUNTING, encoding="utf-8")
 
 
 def begin(folder: Path, args: tuple[str, ...]) -> subprocess.Popen[bytes]:
@@ -141,6 +140,8 @@ def once(way: Way, number: signal.Signals, drawn: random.Random, tally: Tally) -
             server = stack.enter_context(FakeServer(delay=DELAY, models=[{"id": "tuned"}]))
             args += (f"--medeval-model={server.url}#tuned", f"--medeval-concurrency={CONCURRENCY}")
             received = lambda: len(server.asked)  # noqa: E731
+        else:
+            (folder / "conftest.py").write_text(COUNTING, encoding="utf-8")
         run = begin(folder, args)
         kill(run, number, received, drawn)
         came = received()

@@ -157,7 +157,8 @@ def test_sigterm_is_ctrl_c_while_the_run_lasts(project):
     project.quiz()
     project.write("fakes.py", TERMINATED)
     before = signal.getsignal(signal.SIGTERM)
-    result = project.run()
+    args = ["--medeval-model=fake:1", "--medeval-baseline=none", "--medeval-cache=off"]
+    result = project.pytester.runpytest_inprocess(*args, no_reraise_ctrlc=True)
     assert result.ret == pytest.ExitCode.INTERRUPTED
     result.stdout.fnmatch_lines(["medeval: stopped; nothing is stored with --medeval-cache=off: *"])
     assert signal.getsignal(signal.SIGTERM) is before is signal.SIG_DFL
