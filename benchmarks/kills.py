@@ -152,6 +152,8 @@ def once(way: Way, number: signal.Signals, drawn: random.Random, tally: Tally) -
         tally.received.append(came)
         tally.stored.append(kept)
         tally.again.append(received() - COUNT)
+        told = f"{way.name}, {number.name}: received {came}, stored {kept}, asked again {tally.again[-1]}"
+        print(told, file=sys.stderr, flush=True)
 
 
 def row(name: str, number: signal.Signals, bound: int, tally: Tally) -> str:
