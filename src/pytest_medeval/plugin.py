@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -20,6 +20,7 @@ from pytest_medeval import fixtures
 from pytest_medeval.errors import MedevalError
 from pytest_medeval.options import OPTIONS, Option, check_keys, check_once
 from pytest_medeval.settings import read_settings
+from pytest_medeval.signals import terminated_as_interrupted
 
 if TYPE_CHECKING:
     from pytest_medeval.session import MedevalSession
@@ -106,6 +107,9 @@ def start(config: pytest.Config) -> MedevalSession:
             state.work_for(worker[NODE_FOLDER], worker["workerid"], worker["workercount"])
             config.pluginmanager.register(Crossing(state), CROSSING)
         config.stash[STATE] = state
+        stack = ExitStack()
+        stack.enter_context(terminated_as_interrupted())
+        config.add_cleanup(stack.close)
         config.pluginmanager.register(Running(config, state), "medeval-running")
     return config.stash[STATE]
 
@@ -169,6 +173,7 @@ class Running:
     def __init__(self, config: pytest.Config, state: MedevalSession) -> None:
         self.config = config
         self.state = state
+        self.interrupted = False
 
     def pytest_report_header(self) -> list[str]:
         """Name the candidate, what workers cost, and what is left out."""
@@ -236,8 +241,14 @@ class Running:
                 self.config.hook.pytest_runtest_logfinish(**where)
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        """End with the verdict."""
+        """End with the verdict, or with how to go on."""
         self.state.summarise(terminalreporter)
+        if self.interrupted and not self.config.option.collectonly:
+            terminalreporter.write_line(self.state.how_to_go_on())
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Tell Ctrl-C and SIGTERM from what pytest itself stops for."""
+        self.interrupted = excinfo.type is KeyboardInterrupt
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self) -> None:

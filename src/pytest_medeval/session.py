@@ -302,6 +302,12 @@ class MedevalSession:
             for text in workflow_commands(self.run.record, os.environ):
                 reporter.write_line(text)
 
+    def how_to_go_on(self) -> str:
+        """Say what an interrupted run leaves to the next one."""
+        if self.settings.cache is None:
+            return "medeval: stopped; nothing is stored with --medeval-cache=off: the same command begins anew"
+        return f"medeval: stopped; the same command goes on with the replies stored in {self.settings.cache}"
+
 
 def _share_of_cores(workers: int) -> int:
     return max(1, (os.cpu_count() or 1) // workers)
