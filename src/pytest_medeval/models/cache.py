@@ -309,7 +309,10 @@ def _checksum(key: str, text: str) -> int:
 
 
 def _read(key: str, text: str, total: int) -> Answer | None:
-    """Read a stored answer; ``None`` when a bit of it or its key has changed, or its fields are not today's."""
+    """Read a stored answer; ``None`` when a bit of it or its key has changed, its fields are not today's, or it is none.
+
+    Errors are never stored: what reads as one holds numbers that are none.
+    """
     try:
         if _checksum(key, text) != total:
             return None
@@ -318,6 +321,7 @@ def _read(key: str, text: str, total: int) -> Answer | None:
             tuple(fields["logprobs"]),
             tuple(fields["choice_tokens"]),
         )
-        return Answer(**fields | {"cached": True, "again": False})
+        answer = Answer(**fields | {"cached": True, "again": False})
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
+    return None if answer.finish == "error" else answer
