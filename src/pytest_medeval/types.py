@@ -130,7 +130,8 @@ class Answer:
         """Turn log-probabilities that are none into an error."""
         wrong = [value for value in self.logprobs if not is_logprob(value)]
         if wrong:
-            cause = f"{len(wrong)} of {len(self.logprobs)} log-likelihoods are no finite numbers up to 0, the first is {wrong[0]}"
+            count = f"{len(wrong)} of {len(self.logprobs)} log-likelihoods"
+            cause = f"{count} are no finite numbers up to 0, the first is {wrong[0]}"
             made = {"finish": "error", "error": self.error or cause, "logprobs": (), "choice_tokens": ()}
             for name, value in made.items():
                 object.__setattr__(self, name, value)

@@ -23,8 +23,8 @@ LETTERS: Final = "ABCDEFGHIJ"
 RIGHT_REWARD: Final = 1.0
 WRONG_REWARD: Final = 0.1
 GOLD, PREDICTED, CONFIDENCE, BRIER = range(4)
-"""Columns of the stored row: letter indices (-1: no answer), probability of the prediction (of a tie: that of the likeliest) and
-squared error of the probabilities (-1: the options were not scored)."""
+"""Columns of the stored row: letter indices (-1: no answer), probability of the prediction (of a tie: that of the
+likeliest) and squared error of the probabilities (-1: the options were not scored)."""
 WIDTH: Final = 4
 UNUSED: Final = -2.0
 """Fills the columns of orders that a question with fewer options does not have."""

@@ -309,9 +309,9 @@ def _checksum(key: str, text: str) -> int:
 
 
 def _read(key: str, text: str, total: int) -> Answer | None:
-    """Read a stored answer; ``None`` when a bit of it or its key has changed, its fields are not today's, or it is none.
+    """Read a stored answer; ``None`` when a bit of it or its key has changed, or its fields are not today's.
 
-    Errors are never stored: what reads as one holds numbers that are none.
+    So it is too where its numbers are none: errors are never stored, and it reads as one.
     """
     try:
         if _checksum(key, text) != total:

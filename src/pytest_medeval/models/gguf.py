@@ -128,12 +128,12 @@ class GgufModel(Streaming):
     def _reply(self, request: Request, prompt: Prompt) -> list[int]:
         """Take the likeliest token, again and again, up to an end token, a stop string or the limit."""
         found: list[int] = []
-        stops = tuple(filter(None, request.stop))
+        stops, ends = tuple(filter(None, request.stop)), self._ends | {NO_TOKEN}
         logits = self._engine.read(prompt.ids, 0)
         while len(found) < request.max_new_tokens:
             best = int(logits[-1].argmax())  # NaN, where there is one
             found.append(best if np.isfinite(logits[-1, best]) else NO_TOKEN)
-            if found[-1] in (*self._ends, NO_TOKEN) or (stops and any(stop in self._prompter.decode(found) for stop in stops)):
+            if found[-1] in ends or (stops and any(stop in self._prompter.decode(found) for stop in stops)):
                 break
             if len(found) < request.max_new_tokens:
                 logits = self._engine.read(found[-1:], len(prompt.ids) + len(found) - 1)

@@ -64,7 +64,7 @@ def combined(case: MCQCase, parts: tuple[Reply, ...]) -> Reply:
 
 
 def chosen(options: Mapping[str, str], likeliest: Sequence[str], confidence: Mapping[str, float]) -> Reply:
-    """Reply with the likeliest option; several that are exactly as likely are no answer, and their order decides nothing.
+    """Reply with the likeliest option; several that are exactly as likely are no answer, whatever their order.
 
     >>> chosen({"A": "rest", "B": "heparin"}, ["A", "B"], {"A": 0.5, "B": 0.5}).detail
     'equally likely: A, B'

@@ -39,7 +39,9 @@ def test_turned_probabilities_turn_the_grade(logprobs: list[float]):
     assert grade + turned == pytest.approx(6)
 
 
-@pytest.mark.parametrize("logprobs", [(math.nan,) * 5, (-math.inf,) * 5, (-1.0, -2.0), (-1.0,) * 4 + (math.nan,), (-2.5,) * 5])
+@pytest.mark.parametrize(
+    "logprobs", [(math.nan,) * 5, (-math.inf,) * 5, (-1.0, -2.0), (-1.0,) * 4 + (math.nan,), (-2.5,) * 5]
+)
 def test_probabilities_that_are_none_give_no_grade(logprobs: tuple[float, ...]):
     """Missing, infinite or all equal log-probabilities are unread, not a grade of some kind."""
     assert isinstance(expected_grade(Answer(finish="choice", logprobs=logprobs), GRADES), Unread)
