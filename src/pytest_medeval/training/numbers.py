@@ -1,4 +1,4 @@
-"""Training that is still one: a loss, a gradient or a weight that is no number ends it, and nothing is saved as good."""
+"""Training that is still one: a loss, a gradient or a weight that is no number ends it, and nothing is saved."""
 
 from __future__ import annotations
 
