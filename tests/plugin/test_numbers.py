@@ -1,7 +1,8 @@
-"""From pytest to the record: numbers that are none, and ties, never pass as option A, least of all for a critical case."""
+"""From pytest to the record: numbers that are none, and ties, never pass as option A, critical cases above all."""
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import math
 import shutil
@@ -15,7 +16,7 @@ from pytest_medeval.models.weights import read_tensors
 ROOT = Path(__file__).parents[2]
 BASE, ADAPTER = ROOT / "fixtures" / "tiny-base", ROOT / "adapters" / "tiny-mcq"
 
-SCRIPTED = '''
+SCRIPTED = """
 import math
 from pytest_medeval.models.fake import FakeModel
 from pytest_medeval.types import Answer
@@ -26,7 +27,7 @@ ROWS = {"nan": (math.nan, -1.0, -2.0, -3.0), "inf": (math.inf, -1.0, -2.0, -3.0)
 def open_numbers(spec, settings):
     row = ROWS[spec.argument]
     return FakeModel(lambda request: Answer("", "choice", row, (1,) * 4), name=spec.text)
-'''
+"""
 
 
 @pytest.fixture
@@ -46,7 +47,7 @@ def run(project, model: str, *args: str):
 
 
 def assert_fails(result, record) -> None:
-    """A critical case that is not answered fails the run."""
+    """See that a critical case that is not answered has failed the run."""
     assert result.ret == 1
     (gate,) = [gate for gate in record["gates"] if gate["expression"] == "critical"]
     assert gate["verdict"] != "pass"
@@ -111,9 +112,11 @@ def spoil(folder: Path, value: float, name: str, *, fill: bool = False) -> None:
 @pytest.fixture
 def models(pytester):
     """Copy the shipped base and adapter so that they can be spoiled."""
-    pytest.importorskip("peft", reason="needs the extra 'local'")
+    if importlib.util.find_spec("peft") is None:  # found, not imported: that can be done only once in a process
+        pytest.skip("needs the extra 'local'")
     for folder in (BASE, ADAPTER):
         shutil.copytree(folder, pytester.path / folder.parent.name / folder.name, copy_function=shutil.copyfile)
+    (pytester.path / "adapters" / "tiny-mcq" / "provenance.json").unlink()  # it knows the sound base
     return pytester.path / "fixtures" / "tiny-base", pytester.path / "adapters" / "tiny-mcq"
 
 
@@ -129,8 +132,7 @@ def test_a_nan_weight_of_the_base_is_a_usage_error(models, project, collected):
     spoil(models[0], math.nan, "norm.weight")
     result = run_apart(project, "--medeval-model=adapters/tiny-mcq", *collected)
     assert result.ret == 4
-    told = result.stdout.str() + result.stderr.str()
-    (line,) = [line for line in told.splitlines() if line.startswith("ERROR:")]
+    (line,) = [line for line in result.stderr.lines if line.startswith("ERROR:")]
     assert "model.safetensors: tensor" in line
     assert "1 of" in line
     assert "not finite (NaN or infinity)" in line
@@ -150,7 +152,7 @@ def test_sound_weights_that_overflow_answer_nothing(models, project, scoring):
     """3e38 is a number and its product none: every case is an error with its cause, and the critical one fails."""
     project.quiz(2, critical=True)
     test = (project.pytester.path / "test_quiz.py").read_text(encoding="utf-8")
-    project.write("test_quiz.py", test.replace("quiz.jsonl\"", f"quiz.jsonl\", scoring=\"{scoring}\""))
+    project.write("test_quiz.py", test.replace('quiz.jsonl"', f'quiz.jsonl", scoring="{scoring}"'))
     spoil(models[0], 3e38, "model.norm.weight", fill=True)
     result = run_apart(project, "--medeval-model=fixtures/tiny-base", "--medeval-baseline=none")
     assert_fails(result, project.record())
@@ -165,7 +167,8 @@ def test_sound_weights_that_overflow_answer_nothing(models, project, scoring):
 )
 def test_a_server_that_knows_nothing(project, number, outcome):
     """Equal log-probabilities are a tie, NaN and null an error: no option is read from a reply instead."""
-    pytest.importorskip("openai", reason="pip install 'pytest-medeval[endpoint]' brings openai")
+    if importlib.util.find_spec("openai") is None:
+        pytest.skip("pip install 'pytest-medeval[endpoint]' brings openai")
     from pytest_medeval.models.fake_server import FakeServer
 
     project.quiz(1, critical=True)
@@ -178,7 +181,8 @@ def test_a_server_that_knows_nothing(project, number, outcome):
 
 def test_a_server_without_log_probabilities_is_said(project):
     """Choices are then read from replies, and the summary says so."""
-    pytest.importorskip("openai", reason="pip install 'pytest-medeval[endpoint]' brings openai")
+    if importlib.util.find_spec("openai") is None:
+        pytest.skip("pip install 'pytest-medeval[endpoint]' brings openai")
     from pytest_medeval.models.fake_server import FakeServer
 
     project.quiz(1, critical=True)
