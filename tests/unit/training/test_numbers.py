@@ -116,7 +116,7 @@ def test_ppo_stops_at_a_gradient_that_is_no_number(model):
     own = learner(model)
     model.lm_head.weight.register_hook(lambda gradient: gradient * math.inf)
     before = [weight.detach().clone() for weight in own.weights]
-    with pytest.raises(MedevalError, match="a PPO batch: the gradient is (nan|inf)"):
+    with pytest.raises(MedevalError, match=r"a PPO batch: the gradient is (nan|inf)"):
         own.update(replies(1.0), 1.0, 1.0)
     assert all(torch.equal(one, two) for one, two in zip(before, own.weights, strict=True))
 
