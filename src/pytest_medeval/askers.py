@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from pytest_medeval.errors import MedevalError
+from pytest_medeval.types import Answer, Message, Request
 
 if TYPE_CHECKING:
     from pytest_medeval.models import Model
@@ -19,16 +22,21 @@ class Asker:
 
     def reply(self, text: str, *, system: str | None = None, max_new_tokens: int = 256) -> str:
         """Give the model's reply to one user message."""
-        return self.model.answer([self._request(text, system, (), max_new_tokens)])[0].text
+        return self._answer(self._request(text, system, (), max_new_tokens)).text
 
     def logprobs(self, text: str, choices: Sequence[str], *, system: str | None = None) -> tuple[float, ...]:
         """Give the summed natural-log probability of each choice as the reply to one user message."""
-        return self.model.answer([self._request(text, system, tuple(choices), 1)])[0].logprobs
+        return self._answer(self._request(text, system, tuple(choices), 1)).logprobs
+
+    def _answer(self, request: Request) -> Answer:
+        """Ask; a model that gives no answer fails the test and not only what it compares."""
+        (answer,) = self.model.answer([request])
+        if answer.finish == "error":
+            raise MedevalError(f"{self.model.identity.spec}: {answer.error}")
+        return answer
 
     @staticmethod
-    def _request(text: str, system: str | None, choices: tuple[str, ...], max_new_tokens: int) -> Any:
-        from pytest_medeval.types import Message, Request
-
+    def _request(text: str, system: str | None, choices: tuple[str, ...], max_new_tokens: int) -> Request:
         head = (Message("system", system),) if system else ()
         return Request((*head, Message("user", text)), choices=choices, max_new_tokens=max_new_tokens)
 

@@ -29,6 +29,9 @@ NO_MODEL = (
     "--medeval-model=adapters/release.toml"
 )
 
+FROM_FILES = ("local", "quantised", "gguf", "replay")
+"""Kinds of model that are opened and proved by their files before a case is asked; weights are loaded later."""
+
 
 class MedevalSession:
     """Holds a session's suites, models, evaluations and, on the controller, the journal."""
@@ -162,9 +165,10 @@ class MedevalSession:
                     ]
                 judge_plan(self.settings)
                 for judge in self.settings.judges:
-                    self.roles.judge_spec(judge)
+                    if self.roles.judge_spec(judge).kind in FROM_FILES:
+                        self.roles.judge(judge)
                 for role in ("candidate", "baseline"):
-                    if getattr(self.roles.spec(role, suite.task.name), "kind", "") == "replay":
+                    if getattr(self.roles.spec(role, suite.task.name), "kind", "") in FROM_FILES:
                         self.roles.model(role, suite.task.name)
         except MedevalError as mistake:
             return [str(mistake)]

@@ -6,6 +6,7 @@ Everything here is frozen and plain, so that it can cross processes as JSON.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 FloatArray: TypeAlias = "NDArray[np.float64]"
 Outcome: TypeAlias = Literal["answered", "no_answer", "truncated", "degenerate", "error"]
 Verdict: TypeAlias = Literal["pass", "fail", "inconclusive", "not evaluated"]
+_ROUNDING = 0.1
+"""How far above 0 a log-probability may come by rounding; beyond it the probability would be more than 1."""
 Direction: TypeAlias = Literal[1, -1, 0]
 """Higher is better, lower is better, neither."""
 
@@ -91,14 +94,26 @@ class Request:
     seed: int = field(default=0, metadata=UNLESS_DEFAULT)
 
 
+def is_logprob(value: float) -> bool:
+    """Say whether a number can be the logarithm of a probability above 0.
+
+    >>> [is_logprob(value) for value in (-2.5, 0.0, 0.7, -math.inf, math.nan)]
+    [True, True, False, False, False]
+    """
+    return -math.inf < value <= _ROUNDING
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What a model gave for one request.
 
     ``logprobs[i]`` is the natural-log probability of ``choices[i]``, summed over its ``choice_tokens[i]`` tokens.
     ``finish``: ``stop`` (end of turn or stop string), ``length`` (token limit), ``choice`` (scored, not generated),
-    ``error`` (the model could not be reached; ``error`` says why). ``cached``: it was stored, and cost nothing now.
-    ``again``: it was asked once more, because who was asked first died over it.
+    ``error`` (the model could not be reached, or its numbers are none; ``error`` says why). ``cached``: it was stored,
+    and cost nothing now. ``again``: it was asked once more, because who was asked first died over it.
+
+    Whoever makes an answer of log-probabilities that are none (NaN, infinite, above 0) has made an ``error``: there is
+    no other answer with such numbers, so nobody who reads one can take an option, a grade or a confidence from it.
     """
 
     text: str = ""
@@ -113,9 +128,16 @@ class Answer:
     again: bool = field(default=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Be the door by which text of every model comes in: servers, local ones, stored replies, third parties'."""
+        """Be the door by which all that models give comes in: text that is no Unicode, log-probabilities that are none."""
         object.__setattr__(self, "text", encodable(self.text))
         object.__setattr__(self, "error", encodable(self.error))
+        wrong = [value for value in self.logprobs if not is_logprob(value)]
+        if wrong:
+            count = f"{len(wrong)} of {len(self.logprobs)} log-likelihoods"
+            cause = f"{count} are no finite numbers up to 0, the first is {wrong[0]}"
+            made = {"finish": "error", "error": self.error or cause, "logprobs": (), "choice_tokens": ()}
+            for name, value in made.items():
+                object.__setattr__(self, name, value)
 
 
 @dataclass(frozen=True, slots=True)

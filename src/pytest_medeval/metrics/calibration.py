@@ -2,6 +2,7 @@
 
 Confidence is the probability of the predicted option among those offered. Replies from which a letter was
 read have none: they are left out, and where no option was scored the metrics are NaN, that is absent.
+Options that tie are no answer, which is not right; its confidence is the probability of the likeliest.
 """
 
 from __future__ import annotations

@@ -23,8 +23,8 @@ LETTERS: Final = "ABCDEFGHIJ"
 RIGHT_REWARD: Final = 1.0
 WRONG_REWARD: Final = 0.1
 GOLD, PREDICTED, CONFIDENCE, BRIER = range(4)
-"""Columns of the stored row: letter indices (-1: no answer), probability of the prediction and squared error
-of the probabilities (-1: the options were not scored)."""
+"""Columns of the stored row: letter indices (-1: no answer), probability of the prediction (of a tie: that of the
+likeliest) and squared error of the probabilities (-1: the options were not scored)."""
 WIDTH: Final = 4
 UNUSED: Final = -2.0
 """Fills the columns of orders that a question with fewer options does not have."""
@@ -44,13 +44,12 @@ def row(case: MCQCase, reply: Reply) -> Sequence[float]:
 
 
 def _columns(gold: int, reply: Reply) -> list[float]:
-    if reply.prediction is None:
-        return [gold, -1, -1, -1]
-    predicted = LETTERS.index(reply.prediction)
+    predicted = -1 if reply.prediction is None else LETTERS.index(reply.prediction)
     if not reply.confidence:
         return [gold, predicted, -1, -1]
     error = sum((weight - (letter == LETTERS[gold])) ** 2 for letter, weight in reply.confidence.items())
-    return [gold, predicted, reply.confidence[reply.prediction], error]
+    sure = reply.confidence.get(reply.prediction, max(reply.confidence.values()))
+    return [gold, predicted, sure, error]
 
 
 def accuracy(task: MCQ) -> Measure:
@@ -70,7 +69,7 @@ def accuracy(task: MCQ) -> Measure:
 def answered(task: MCQ) -> Measure:
     """Share of questions from whose reply one option could be read: #answered / #questions.
 
-    Range 0 to 1, higher is better; 1 by construction where options are scored; NaN for no question.
+    Range 0 to 1, higher is better; 1 where options are scored and no two tie; NaN for no question.
 
     >>> from pytest_medeval.tasks.mcq import MCQ
     >>> answered(MCQ()).expand(np.array([[0, 2, -1, -1], [1, -1, -1, -1]])).tolist()

@@ -85,7 +85,8 @@ def expected_grade(answer: Answer, grades: Sequence[str]) -> float | Unread:
     """Weigh the grades by their probabilities: sum over g of g * p(g) / sum over g of p(g).
 
     The expectation keeps what a judge knows between two grades (Liu et al. 2023, G-Eval, section 2). A server
-    without likelihoods replies instead: then the reply must be one grade and nothing else.
+    without likelihoods replies instead: then the reply must be one grade and nothing else. Grades that are all exactly
+    as likely say nothing of the reply.
 
     >>> expected_grade(Answer(finish="choice", logprobs=(math.log(0.1), math.log(0.3))), ["4", "5"])
     4.75
@@ -97,7 +98,9 @@ def expected_grade(answer: Answer, grades: Sequence[str]) -> float | Unread:
         return float(text) if text in grades else Unread(f"the reply is none of {', '.join(grades)}")
     weights = _weights(answer, len(grades))
     if weights is None:
-        return Unread("a grade has no finite log-probability")
+        return Unread(f"{len(answer.logprobs)} log-probabilities for {len(grades)} grades")
+    if len(set(answer.logprobs)) == 1:
+        return Unread("all grades are exactly as likely: the mean would be that of the scale")
     return math.fsum(
         float(grade) * weight for grade, weight in zip(grades, weights, strict=True)
     ) / math.fsum(weights)
@@ -110,7 +113,7 @@ def read_preference(answer: Answer, replies: Sequence[str] = ()) -> int | Unread
     if answer.logprobs:
         weights = _weights(answer, 2)
         if weights is None:
-            return Unread("a choice has no finite log-probability")
+            return Unread(f"{len(answer.logprobs)} log-probabilities for 2 replies")
         return (weights[0] > weights[1]) - (weights[0] < weights[1])
     said = spoken(answer).strip().removesuffix(".")
     verdict: Mapping[str, Any] | Unread = {PREFERENCE: said}
@@ -123,8 +126,8 @@ def read_preference(answer: Answer, replies: Sequence[str] = ()) -> int | Unread
 
 
 def _weights(answer: Answer, count: int) -> list[float] | None:
-    """Give probabilities up to a common factor; None where one is unknown."""
-    if len(answer.logprobs) != count or not all(math.isfinite(value) for value in answer.logprobs):
+    """Give probabilities up to a common factor; None where there are more or fewer than asked for."""
+    if len(answer.logprobs) != count:
         return None
     top = max(answer.logprobs)
     return [math.exp(value - top) for value in answer.logprobs]

@@ -11,10 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import numpy as np
-
 from pytest_medeval.errors import MedevalError
 from pytest_medeval.models.fingerprint import fingerprint_weights
+from pytest_medeval.models.finite import prove_finite
 from pytest_medeval.models.spec import read_json
 from pytest_medeval.models.weights import Stored, read_tensors
 
@@ -47,6 +46,7 @@ def prove_adapter(folder: Path, base: Path, *, memory: Path | None = None) -> No
     transposed = bool(config.get("fan_in_fan_out")) or kind in _TRANSPOSED
     sides = _prove_keys(folder, tensors, weights, transposed=transposed)
     _prove_complete(folder, sides, weights, config)
+    prove_finite([folder / "adapter_model.safetensors"], memory=memory)
     _prove_values(folder, tensors)
 
 
@@ -176,17 +176,9 @@ def _names(value: object) -> list[str]:
 
 
 def _prove_values(folder: Path, tensors: Tensors) -> None:
-    """Refuse values that are not finite, and an adapter whose every lora_B is zero: it adds nothing."""
-    changes = False
-    for key, stored in tensors.items():
-        match = _KEY.fullmatch(key)
-        if match is None:
-            continue
-        values = stored.values()
-        if not np.isfinite(values).all():
-            raise MedevalError(f"{folder}: key {key!r} holds values that are not finite")
-        changes = changes or (match["side"].endswith("B") and bool(values.any()))
-    if not changes:
+    """Refuse an adapter whose every lora_B is zero: it adds nothing."""
+    matches = ((_KEY.fullmatch(key), stored) for key, stored in tensors.items())
+    if not any(match and match["side"].endswith("B") and stored.values().any() for match, stored in matches):
         raise MedevalError(
             f"{folder}: every lora_B of the adapter is zero, so it changes nothing: not trained?"
         )

@@ -399,7 +399,10 @@ def _checksum(key: str, text: str) -> int:
 
 
 def _read(key: str, text: str, total: int) -> Answer | None:
-    """Read a stored answer; ``None`` when a bit of it or its key has changed, or its fields are not today's."""
+    """Read a stored answer; ``None`` when a bit of it or its key has changed, or its fields are not today's.
+
+    So it is too where its numbers are none: errors are never stored, and it reads as one.
+    """
     try:
         if _checksum(key, text) != total:
             return None
@@ -408,6 +411,7 @@ def _read(key: str, text: str, total: int) -> Answer | None:
             tuple(fields["logprobs"]),
             tuple(fields["choice_tokens"]),
         )
-        return Answer(**fields | {"cached": True, "again": False})
+        answer = Answer(**fields | {"cached": True, "again": False})
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
+    return None if answer.finish == "error" else answer

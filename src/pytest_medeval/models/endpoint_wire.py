@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal
 
 from pytest_medeval.encodable import encodable
-from pytest_medeval.types import Answer, Message, Request
+from pytest_medeval.types import Answer, Message, Request, is_logprob
 
 SEED = 0
 """Sent with every request for likelihoods; with temperature 0 it should change nothing."""
@@ -152,21 +152,21 @@ def read_echo(body: Any, prompts: int) -> list[list[float | None]]:
 
 
 def choice_answer(request: Request, rows: Sequence[Sequence[float | None]], starts: Sequence[int]) -> Answer:
-    """Sum the log-probabilities of each choice's tokens, which begin at ``starts``."""
-    sums, lengths = [], []
-    for row, start in zip(rows, starts, strict=True):
-        tokens = [value for value in row[start:] if value is not None]
-        if not tokens or len(tokens) != len(row) - start or not all(map(math.isfinite, tokens)):
+    """Sum the log-probabilities of each choice's tokens, which begin at ``starts``.
+
+    A token whose number is none (null is how some servers write NaN) makes the answer an error.
+    """
+    facts: dict[str, Any] = {"prompt_hash": prompt_hash(request), "prompt_tokens": starts[0]}
+    choices = [row[start:] for row, start in zip(rows, starts, strict=True)]
+    for number, tokens in enumerate(choices, start=1):
+        if not tokens:
             raise MalformedError("the server gave no log-probability for a token of a choice")
-        sums.append(math.fsum(tokens))
-        lengths.append(len(tokens))
-    return Answer(
-        finish="choice",
-        logprobs=tuple(sums),
-        choice_tokens=tuple(lengths),
-        prompt_hash=prompt_hash(request),
-        prompt_tokens=starts[0],
-    )
+        wrong = [value for value in tokens if not (isinstance(value, int | float) and is_logprob(value))]
+        if wrong:
+            given = f"the server gave {json.dumps(wrong[0])} as the log-probability of a token of choice {number}"
+            return Answer(finish="error", error=f"{given}; accepted: a finite number up to 0", **facts)
+    sums = tuple(math.fsum(value for value in tokens if value is not None) for tokens in choices)
+    return Answer(finish="choice", logprobs=sums, choice_tokens=tuple(map(len, choices)), **facts)
 
 
 def prompt_hash(request: Request) -> str:

@@ -11,7 +11,7 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from pytest_medeval.errors import MedevalError
@@ -62,13 +62,21 @@ def fingerprint_text(*parts: str) -> str:
 
 def _content(file: Path, memory: Path | None) -> str:
     """Digest one file, or recall its digest when it is large and has not changed since."""
+    return remembered(file, memory, "", _digest)
+
+
+def remembered(file: Path, memory: Path | None, what: str, find: Callable[[Path], str]) -> str:
+    """Find a digest that follows from a file, or recall it when the file is large and has not changed since.
+
+    ``what`` names the kind of digest where it is not that of the content.
+    """
     state = file.stat()
     if memory is None or state.st_size < _LARGE:
-        return _digest(file)
-    key = f"{file.resolve()}|{state.st_size}|{state.st_mtime_ns}|{state.st_ino}"
+        return find(file)
+    key = f"{what}{file.resolve()}|{state.st_size}|{state.st_mtime_ns}|{state.st_ino}"
     known = _recall(memory)
     if key not in known:
-        known[key] = _digest(file)
+        known[key] = find(file)
         _remember(memory, known)
     return known[key]
 

@@ -22,7 +22,7 @@ from pytest_medeval.models.fingerprint import fingerprint_file, fingerprint_file
 from pytest_medeval.models.gguf_file import Header, shards
 from pytest_medeval.models.prompts import Prompter
 from pytest_medeval.models.spec import GgufSpec
-from pytest_medeval.models.units import Prompt
+from pytest_medeval.models.units import NO_NUMBERS, NO_TOKEN, Prompt, unfit_answer
 from pytest_medeval.types import Answer, Request
 
 _PACKAGES = {"llama_cpp": "llama-cpp-python", "gguf": "gguf"}
@@ -79,12 +79,14 @@ class GgufModel(Streaming):
         reply = max(map(len, prompt.choices)) if prompt.choices else request.max_new_tokens
         reason = self._unfit(request, prompt, reply)
         if reason:
-            return Answer(finish="error", error=reason, **facts)  # type: ignore[arg-type]
+            return unfit_answer(prompt, reason)
         self._engine.start(len(prompt.ids) + reply)
         if prompt.choices:
             lengths = tuple(map(len, prompt.choices))
             return Answer(finish="choice", logprobs=self._score(prompt), choice_tokens=lengths, **facts)  # type: ignore[arg-type]
         found = self._reply(request, prompt)
+        if found[-1:] == [NO_TOKEN]:
+            return unfit_answer(prompt, NO_NUMBERS)
         text = self._prompter.decode(found)
         places = [place for stop in request.stop if stop and (place := text.find(stop)) >= 0]
         stopped = bool(places) or bool(found and found[-1] in self._ends)
@@ -126,11 +128,12 @@ class GgufModel(Streaming):
     def _reply(self, request: Request, prompt: Prompt) -> list[int]:
         """Take the likeliest token, again and again, up to an end token, a stop string or the limit."""
         found: list[int] = []
-        stops = tuple(filter(None, request.stop))
+        stops, ends = tuple(filter(None, request.stop)), self._ends | {NO_TOKEN}
         logits = self._engine.read(prompt.ids, 0)
         while len(found) < request.max_new_tokens:
-            found.append(int(logits[-1].argmax()))
-            if found[-1] in self._ends or (stops and any(stop in self._prompter.decode(found) for stop in stops)):
+            best = int(logits[-1].argmax())  # NaN, where there is one
+            found.append(best if np.isfinite(logits[-1, best]) else NO_TOKEN)
+            if found[-1] in ends or (stops and any(stop in self._prompter.decode(found) for stop in stops)):
                 break
             if len(found) < request.max_new_tokens:
                 logits = self._engine.read(found[-1:], len(prompt.ids) + len(found) - 1)
@@ -141,8 +144,9 @@ def _log_likelihood(rows: np.ndarray, tokens: Sequence[int]) -> float:
     """Give the log-probability of tokens (n,) under logits (n, V), in float64."""
     wide = rows.astype(np.float64)
     highest = wide.max(axis=1)
-    total = highest + np.log(np.exp(wide - highest[:, None]).sum(axis=1))
-    return float((wide[np.arange(len(tokens)), list(tokens)] - total).sum())
+    with np.errstate(invalid="ignore"):  # NaN and infinities end as NaN, and in an error answer
+        total = highest + np.log(np.exp(wide - highest[:, None]).sum(axis=1))
+        return float((wide[np.arange(len(tokens)), list(tokens)] - total).sum())
 
 
 def _device(spec: GgufSpec, asked: str) -> str:

@@ -44,6 +44,7 @@ class Engine:
         _LIB.llama_backend_init()
         parameters = _LIB.llama_model_default_params()
         parameters.n_gpu_layers = 999 if gpu else 0
+        parameters.check_tensors = True  # one pass over the weights: NaN and infinities are a load error
         _errors.clear()
         self._model = _LIB.llama_model_load_from_file(os.fsencode(file), parameters)
         if not self._model:

@@ -17,7 +17,7 @@ from pytest_medeval.models.local_probe import why_plain
 from pytest_medeval.models.local_prompts import Prompter
 from pytest_medeval.models.local_sample import Draws
 from pytest_medeval.models.spec import LocalSpec
-from pytest_medeval.models.units import SLAB, Limits, Prompt, Unit, plan, unfit_answer
+from pytest_medeval.models.units import NO_NUMBERS, SLAB, Limits, Prompt, Unit, plan, unfit_answer
 from pytest_medeval.types import Answer, Request
 
 Found: TypeAlias = list[tuple[int, Answer]]
@@ -136,6 +136,8 @@ class LocalModel(Streaming):
         return Task(index, prompt.ids, request.max_new_tokens, stopped, _draws(request, prompt))
 
     def _reply(self, task: Task, request: Request, prompt: Prompt) -> Answer:
+        if task.lost:
+            return unfit_answer(prompt, NO_NUMBERS)
         text = self._prompter.decode(task.found)
         places = [place for stop in request.stop if stop and (place := text.find(stop)) >= 0]
         stopped = bool(places) or bool(task.found and task.found[-1] in self._ends)

@@ -16,6 +16,7 @@ import transformers
 from transformers.utils import logging as transformers_logging
 
 from pytest_medeval.errors import MedevalError
+from pytest_medeval.models import finite
 from pytest_medeval.models.base import Identity
 from pytest_medeval.models.hub import model_folder
 from pytest_medeval.models.identity import QUANTISED
@@ -82,10 +83,10 @@ def open_base(spec: LocalSpec, identity: Identity, *, merge: bool = False, keep:
     ``merge``: add the adapter into a copy of the weights that nobody else uses. ``keep=False``: weights that
     have to be loaded for this stay with the caller alone.
     """
-    key = (identity.base, identity.dtype, identity.device)
+    key, folder = (identity.base, identity.dtype, identity.device), model_folder(spec)
     base = None if merge else _BASES.get(key)
     if base is None:
-        base = Base(_load(model_folder(spec), identity))
+        base = Base(_load(folder, identity))
         if keep and not merge:
             _BASES[key] = base
     if (
@@ -93,10 +94,11 @@ def open_base(spec: LocalSpec, identity: Identity, *, merge: bool = False, keep:
         and identity.adapter is not None
         and identity.adapter not in base.adapters
     ):
-        _attach(base, spec.folder, identity.adapter)
+        _attach(base, spec.folder, identity)
     if merge and base.wrapped is not None:
         base.model = base.wrapped.merge_and_unload(adapter_names=[base.adapters[str(identity.adapter)]])
         base.wrapped = None
+        _prove_weights(spec.folder if isinstance(spec, AdapterSpec) else folder, base.model, identity.dtype)
     return base
 
 
@@ -138,10 +140,25 @@ def _load(folder: Path, identity: Identity) -> Any:
         raise MedevalError(
             f"{folder}: {len(broken)} weights are missing or have the wrong shape, the first is {broken[0]!r}"
         )
+    _prove_weights(folder, model, identity.dtype)
     return model.eval().requires_grad_(False)
 
 
-def _attach(base: Base, folder: Path, digest: str) -> None:
+def _prove_weights(folder: Path, model: Any, dtype: str | None, part: str = "") -> None:
+    """Look over loaded weights (``part``: those with this in their names): sound files may overflow in ``dtype``."""
+    for name, weight in model.named_parameters():
+        if part not in name:
+            continue
+        scales = (getattr(getattr(weight, "quant_state", None), "absmax", None), getattr(weight, "SCB", None))
+        for values in (weight, *scales):
+            if values is None or not values.is_floating_point():
+                continue
+            wrong = values.numel() - int(values.isfinite().sum())
+            if wrong:
+                raise MedevalError(f"{folder}: in {dtype} {finite.told(name, wrong, values.numel())}")
+
+
+def _attach(base: Base, folder: Path, identity: Identity) -> None:
     """Put an adapter into a loaded base: all of its keys must find a place, and the logits must change."""
     name = f"adapter{len(base.wrapped.peft_config) if base.wrapped else 0}"
     base.active = _UNKNOWN
@@ -157,8 +174,9 @@ def _attach(base: Base, folder: Path, digest: str) -> None:
     for what, keys in (("missing", result.missing_keys), ("unexpected", result.unexpected_keys)):
         if keys:
             raise MedevalError(f"{folder}: {len(keys)} LoRA keys are {what}, the first is {min(keys)!r}")
+    _prove_weights(folder, base.wrapped, identity.dtype, f".{name}")
     _prove(base, folder, name)
-    base.adapters[digest] = name
+    base.adapters[str(identity.adapter)] = name
 
 
 def _prove(base: Base, folder: Path, name: str) -> None:
@@ -172,7 +190,8 @@ def _prove(base: Base, folder: Path, name: str) -> None:
             logits.append(base.model(probe, use_cache=False).logits)
     tuned, plain = logits
     if not bool(tuned.isfinite().all()):
-        raise MedevalError(f"{folder}: with this adapter the model gives logits that are not finite")
+        whose = "with this adapter the model gives" if bool(plain.isfinite().all()) else "its base gives"
+        raise MedevalError(f"{folder}: {whose} logits that are not finite")
     if torch.equal(tuned, plain):
         raise MedevalError(f"{folder}: the adapter changes nothing: its logits on a probe equal its base's")
 

@@ -19,6 +19,7 @@ from torch import Tensor
 from pytest_medeval.models.local_attention import TREE, BufferCache, attending, in_blocks
 from pytest_medeval.models.local_reading import plan_readings, read_prompts
 from pytest_medeval.models.local_sample import Draws, next_tokens
+from pytest_medeval.models.units import NO_TOKEN
 
 _TRANSFORMERS: Any = transformers
 
@@ -44,7 +45,12 @@ class Task:
         """Say whether the last token was the last one."""
         if not self.found:
             return self.limit <= 0
-        return len(self.found) >= self.limit or self.found[-1] in ends or self.stopped(self.found)
+        return self.lost or len(self.found) >= self.limit or self.found[-1] in ends or self.stopped(self.found)
+
+    @property
+    def lost(self) -> bool:
+        """Say whether the model's numbers were none before the reply had ended."""
+        return self.found[-1:] == [NO_TOKEN]
 
 
 def generate_lean(model: Any, tasks: Sequence[Task], ends: set[int], *, tokens: int) -> list[Task]:
@@ -73,7 +79,7 @@ def generate_lean(model: Any, tasks: Sequence[Task], ends: set[int], *, tokens: 
             rows, firsts, newest = [rows[place] for place in live], [firsts[place] for place in live], newest[kept]
             cache.keep(kept)
             sight = _look(model, rows, firsts, cache, longest)
-        newest = _chosen(_step(model, cache, newest, sight), rows)
+        newest = _chosen(_step(model, cache, newest.clamp(min=0), sight), rows)  # lost rows wait to leave
 
 
 def _chosen(logits: Tensor, rows: Sequence[Task]) -> Tensor:
@@ -138,7 +144,8 @@ def generate_plain(model: Any, tasks: Sequence[Task], ends: set[int]) -> list[Ta
     for row, task in enumerate(tasks):
         ids[row, longest - len(task.prompt) :] = torch.tensor(task.prompt)
         mask[row, longest - len(task.prompt) :] = 1
-    replies = model.generate(
+    steps: list[Tensor] = []
+    model.generate(
         input_ids=ids.to(model.device),
         attention_mask=mask.to(model.device),
         do_sample=False,
@@ -151,29 +158,26 @@ def generate_plain(model: Any, tasks: Sequence[Task], ends: set[int]) -> list[Ta
         top_p=None,
         top_k=None,
         use_cache=True,
-        logits_processor=_TRANSFORMERS.LogitsProcessorList([_drawing(tasks, longest)]),
+        logits_processor=_TRANSFORMERS.LogitsProcessorList([_noting(tasks, longest, pad, steps)]),
     )
-    for task, reply in zip(tasks, replies[:, longest:].tolist(), strict=True):
-        for token in reply:
+    for row, task in enumerate(tasks):
+        for token in steps:
             if task.ended(ends):
                 break
-            task.found.append(token)
+            task.found.append(int(token[row]))
     return list(tasks)
 
 
-def _drawing(tasks: Sequence[Task], longest: int) -> Callable[[Tensor, Tensor], Tensor]:
-    """Make a processor of logits that leaves rows with draws only the token drawn, which ``generate`` then takes."""
-    drawn = [row for row, task in enumerate(tasks) if task.draws]
+def _noting(tasks: Sequence[Task], longest: int, end: int, steps: list[Tensor]) -> Callable[[Tensor, Tensor], Tensor]:
+    """Make a processor of logits that chooses the tokens, keeps them in ``steps``, and leaves ``generate`` no other.
 
-    def only_drawn(ids: Tensor, scores: Tensor) -> Tensor:
-        if not drawn:
-            return scores
+    A row that is lost goes on with ``end``.
+    """
+
+    def only_chosen(ids: Tensor, scores: Tensor) -> Tensor:
         step = ids.shape[1] - longest
         tokens = next_tokens(scores, [task.draws for task in tasks], [step] * len(tasks))
-        scores = scores.clone()
-        rows = torch.tensor(drawn, device=scores.device)
-        scores[rows] = -torch.inf
-        scores[rows, tokens[rows]] = 0.0
-        return scores
+        steps.append(tokens.cpu())
+        return torch.full_like(scores, -torch.inf).scatter_(1, tokens.where(tokens != NO_TOKEN, end)[:, None], 0.0)
 
-    return only_drawn
+    return only_chosen

@@ -42,12 +42,14 @@ def _compare(model: Any) -> str:
         for index, found in batch:
             prompt = prompts[index]
             plain = score_rows(model, [(prompt, choice) for choice in range(len(prompt.choices))])
-            if any(
-                abs(one - two) > slack * max(1.0, abs(two)) for one, two in zip(found, plain, strict=True)
-            ):
+            if not all(
+                abs(one - two) <= slack * max(1.0, abs(two)) for one, two in zip(found, plain, strict=True)
+            ):  # NaN is near nothing
                 return f"a probe's log-likelihoods differ: {found[0]:.5f} against {plain[0]:.5f}"
     tasks = [Task(place, prompt.ids, 3, lambda _: False) for place, prompt in enumerate(prompts)]
     for task in generate_lean(model, tasks, set(), tokens=64):
+        if task.lost:
+            return "a probe's logits are not finite"
         sequence = torch.tensor([task.prompt + tuple(task.found)], device=model.device)
         logits = model(input_ids=sequence, use_cache=False).logits[0, len(task.prompt) - 1 : -1].float()
         chosen = logits.gather(1, sequence[0, len(task.prompt) :, None])[:, 0]

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from pytest_medeval.models.units import NO_TOKEN
+
 _BITS = 52
 """Of a uniform number: one bit less than a double holds, so that a share of a sum is always less than the sum."""
 
@@ -37,17 +39,21 @@ class Draws:
 
 
 def next_tokens(logits: Tensor, draws: Sequence[Draws | None], steps: Sequence[int]) -> Tensor:
-    """Give the next token of each row (B,) from logits (B, V); row r has ``steps[r]`` tokens, greedy without draws."""
+    """Give the next token of each row (B,) from logits (B, V); row r has ``steps[r]`` tokens, greedy without draws.
+
+    ``NO_TOKEN`` where a logit is NaN or infinite, or none can follow: an argmax takes NaN for the largest.
+    """
     newer: Tensor = logits.argmax(-1)
+    lost = ~logits.gather(-1, newer[:, None])[:, 0].isfinite()
     chosen = [(row, one, steps[row]) for row, one in enumerate(draws) if one is not None]
     if not chosen:
-        return newer
+        return newer.masked_fill(lost, NO_TOKEN)
     rows = torch.tensor([row for row, _, _ in chosen], device=logits.device)
     temperature, top_p, uniform = torch.tensor(
         [(one.temperature, one.top_p, one.uniform(step)) for _, one, step in chosen], dtype=torch.float64
     ).T
     newer[rows] = draw(logits[rows], temperature, top_p, uniform).to(newer.device)
-    return newer
+    return newer.masked_fill(lost, NO_TOKEN)
 
 
 def draw(logits: Tensor, temperature: Tensor, top_p: Tensor, uniform: Tensor) -> Tensor:

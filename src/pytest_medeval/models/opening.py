@@ -8,6 +8,7 @@ from pytest_medeval.models.adapter import prove_adapter, prove_written
 from pytest_medeval.models.base import Identity, Model, Settings
 from pytest_medeval.models.cache import CachedModel, Store
 from pytest_medeval.models.fingerprint import fingerprint_text
+from pytest_medeval.models.finite import prove_finite
 from pytest_medeval.models.hub import model_folder, require_extra
 from pytest_medeval.models.hush import hush
 from pytest_medeval.models.identity import QUANTISED, backend_version, identify
@@ -15,13 +16,14 @@ from pytest_medeval.models.spec import AdapterSpec, LocalSpec
 
 
 def check_local(spec: LocalSpec, settings: Settings) -> None:
-    """Check what needs no torch: the extra is installed, the adapter belongs to its base."""
+    """Check what needs no torch: the extra is installed, weights are numbers, the adapter belongs to its base."""
     require_extra()
     folder = model_folder(spec)
     if isinstance(spec, AdapterSpec):
         prove_adapter(spec.folder, folder, memory=settings.cache)
     else:
         prove_written(folder, memory=settings.cache)
+    prove_finite(sorted(folder.glob("*.safetensors")), memory=settings.cache)
 
 
 def open_local(spec: LocalSpec, settings: Settings) -> Model:

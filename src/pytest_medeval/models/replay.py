@@ -52,7 +52,7 @@ class Replay:
 
 def restore(stored: Mapping[str, Any]) -> Answer:
     """Make an answer again from what a record says of it."""
-    logprobs = tuple(-math.inf if value is None else value for value in stored.get("logprobs", ()))
+    logprobs = tuple(math.nan if value is None else value for value in stored.get("logprobs", ()))
     failed = stored["outcome"] == "error"
     return Answer(
         text="" if logprobs else stored["reply"],

@@ -19,6 +19,12 @@ SLAB = 8192
 GROUP_COST = 512
 """Tokens that a shared beginning must save before it is computed apart: about one forward pass."""
 
+NO_TOKEN = -1
+"""Follows where logits are no numbers: whichever token an argmax then names, the model did not choose it."""
+
+NO_NUMBERS = "the model's logits are not finite (NaN or infinity), so no token follows"
+"""Why a reply that had begun is none."""
+
 _PLAIN = 16
 """Requests of a unit on the plain path, which asks one at a time anyway."""
 
@@ -106,7 +112,7 @@ def why_unfit(request: Request, prompt: Prompt, context: int) -> str:
 
 
 def unfit_answer(prompt: Prompt, reason: str) -> Answer:
-    """Answer a request that cannot be asked."""
+    """Answer a request that cannot be asked, or to which no reply was found."""
     return Answer(finish="error", error=reason, prompt_hash=prompt.hash, prompt_tokens=len(prompt.ids))
 
 

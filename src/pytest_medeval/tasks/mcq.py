@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 
 from pytest_medeval.errors import MedevalError
 from pytest_medeval.tasks.letters import read_letter
-from pytest_medeval.tasks.orders import combined, turned
+from pytest_medeval.tasks.orders import chosen, combined, turned
 from pytest_medeval.tasks.outcome import text_outcome
 from pytest_medeval.tasks.question import MCQCase, read_question
 from pytest_medeval.tasks.sampling import Sampled
@@ -102,7 +102,7 @@ class MCQ(Sampled):
         return combined(case, parts) if self.rotations else parts[0]
 
     def read(self, case: MCQCase, answer: Answer) -> Reply:
-        """Take the likeliest option, or the one option that a generated reply names; never guess."""
+        """Take the one likeliest option, or the one option that a generated reply names; never guess."""
         if answer.finish == "error":
             return Reply(answer.text, "error", detail=answer.error)
         if (
@@ -113,11 +113,11 @@ class MCQ(Sampled):
             if letter is None and outcome == "answered":
                 outcome = "no_answer"
             return Reply(answer.text.strip(), outcome, prediction=letter)
-        letter = self._likeliest(case, answer.logprobs, answer.choice_tokens)
-        confidence = probabilities(case.options, answer.logprobs)
-        return Reply(
-            f"({letter}) {case.options[letter]}", "answered", prediction=letter, confidence=confidence
-        )
+        if len(answer.logprobs) != len(case.options):
+            given = f"{len(answer.logprobs)} log-likelihoods for {len(case.options)} options"
+            return Reply("", "error", detail=f"the model gave {given}")
+        likeliest = self._likeliest(case, answer.logprobs, answer.choice_tokens)
+        return chosen(case.options, likeliest, probabilities(case.options, answer.logprobs))
 
     def question(self, case: MCQCase) -> str:
         """Give the question without its options."""
@@ -138,8 +138,8 @@ class MCQ(Sampled):
             return all(part.prediction == turned(case, by).answer for by, part in enumerate(reply.parts))
         return bool(reply.prediction == case.answer)
 
-    def _likeliest(self, case: MCQCase, logprobs: Sequence[float], tokens: Sequence[int]) -> str:
-        """Choose the option of the largest log-likelihood, divided by its length where texts are scored."""
+    def _likeliest(self, case: MCQCase, logprobs: Sequence[float], tokens: Sequence[int]) -> list[str]:
+        """List the options of the largest log-likelihood, divided by its length where texts are scored."""
         lengths: Sequence[int] = (1,) * len(case.options)
         if self.scoring == "texts" and self.normalize == "characters":
             lengths = tuple(len(text) for text in case.options.values())
@@ -147,7 +147,7 @@ class MCQ(Sampled):
             lengths = tokens
         scored = zip(case.options, logprobs, lengths, strict=True)
         scores = {letter: logprob / length for letter, logprob, length in scored}
-        return max(scores, key=lambda letter: scores[letter])
+        return [letter for letter, score in scores.items() if score == max(scores.values())]
 
 
 def probabilities(options: Iterable[str], logprobs: Sequence[float]) -> dict[str, float]:

@@ -14,6 +14,7 @@ from pytest_medeval.training.checkpoints import Stages, drop_checkpoints
 from pytest_medeval.training.data import digest, general_text
 from pytest_medeval.training.examples import IGNORED, Encoded
 from pytest_medeval.training.fit import fit, readable, total
+from pytest_medeval.training.numbers import check_weights
 from pytest_medeval.training.recipe import Architecture, Recipe
 from pytest_medeval.training.tokenizer import END, train_tokenizer
 from pytest_medeval.training.world import load_world
@@ -45,6 +46,7 @@ def train_base(recipe: Recipe, out: Path, *, resume: bool = False) -> dict[str, 
         one = partial(fit, model, tokenizer, rows, recipe.schedule, seed=recipe.seed + number, out=out, stage=number)
         runs.append(stages.run(number, digests[-1], one))
     model.config.use_cache = True  # the Trainer turns it off; who generates with the saved model wants it
+    check_weights(model.named_parameters())
     model.to(torch.float32).save_pretrained(out)
     tokenizer.save_pretrained(out)
     readable(out)

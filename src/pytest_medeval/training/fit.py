@@ -11,6 +11,7 @@ from typing import Any
 from pytest_medeval.training.batches import Padded, RowSet
 from pytest_medeval.training.examples import IGNORED, Encoded
 from pytest_medeval.training.losslog import LOG, begin, log_callback
+from pytest_medeval.training.numbers import check_number, norm_of_gradients
 from pytest_medeval.training.recipe import Schedule
 
 
@@ -71,7 +72,7 @@ def fit(
     threads give the same weights, also when the run goes on from a checkpoint of ``saving``. The loss and the
     token accuracy of ``dev`` rows are logged with it.
     """
-    from transformers import PrinterCallback, Trainer, set_seed
+    from transformers import PrinterCallback, set_seed
 
     set_seed(seed)
     out.mkdir(parents=True, exist_ok=True)
@@ -79,7 +80,7 @@ def fit(
     begin(out / LOG, stage, begun)
     started = time.monotonic()
     printer: Any = PrinterCallback
-    trainer = Trainer(
+    trainer = stopping_trainer()(
         model=model,
         args=arguments(schedule, len(rows), seed=seed, out=out, dev=bool(dev), saving=saving),
         train_dataset=RowSet(rows),
@@ -122,6 +123,7 @@ def arguments(
         seed=seed,
         data_seed=seed,
         logging_steps=schedule.log_every,
+        logging_nan_inf_filter=False,
         eval_strategy=dev_when,
         eval_steps=schedule.eval_every or None,
         save_strategy="steps" if saving else "no",
@@ -132,6 +134,36 @@ def arguments(
         remove_unused_columns=False,
         dataloader_pin_memory=False,
     )
+
+
+def stopping_trainer() -> Any:
+    """Make the Trainer that stops where a loss or a gradient is no number: its base class is slow to import.
+
+    In fp16 the losses are scaled until no gradient overflows, so that there only the loss tells.
+    """
+    from transformers import Trainer, TrainerCallback
+
+    class Watch(TrainerCallback):
+        """Look at the gradients before each step of the optimiser."""
+
+        def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002 - protocol
+            if not args.fp16:
+                check_number("gradient", norm_of_gradients(kwargs["model"]), f"step {state.global_step + 1}")
+
+    class Stopping(Trainer):
+        """Look at each loss before it is learnt from."""
+
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            self.add_callback(Watch())
+
+        def compute_loss(self, *args: Any, **kwargs: Any) -> Any:
+            found = super().compute_loss(*args, **kwargs)
+            loss = found[0] if isinstance(found, tuple) else found
+            check_number("loss", float(loss.detach()), f"step {self.state.global_step + 1}")
+            return found
+
+    return Stopping
 
 
 def accelerated() -> bool:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_medeval.errors import MedevalError, accepted
+from pytest_medeval.models.finite import prove_finite
 from pytest_medeval.models.hub import model_folder
 from pytest_medeval.models.spec import HubSpec
 from pytest_medeval.training.recipe import Recipe
@@ -36,6 +37,7 @@ def load_base(recipe: Recipe, folder: Path) -> Any:
     """Load the base as the recipe says: dtype, attention, quantised to 4 bits (NF4) or 8, checkpointing."""
     from transformers import AutoModelForCausalLM
 
+    prove_finite(sorted(folder.glob("*.safetensors")))
     given = recipe.loading
     options: dict[str, Any] = {"attn_implementation": given.attention}
     if given.dtype != "auto":

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from pytest_medeval.metrics.choice import RIGHT_REWARD, WRONG_REWARD
 from pytest_medeval.training.losslog import read_lines, write_line
+from pytest_medeval.training.numbers import check_number
 from pytest_medeval.training.ppo_keep import Keep, restore
 from pytest_medeval.training.ppo_math import (
     advantages,
@@ -138,6 +139,7 @@ class Learner:
                 max_new_tokens=self.ppo.max_new_tokens,
                 pad_token_id=pad,
                 eos_token_id=self.tokenizer.eos_token_id,
+                logits_processor=[_only_numbers],
                 prefix_allowed_tokens_fn=choices and (lambda at, row: choices.following(at, row[longest:].tolist())),
             )
         tokens = found[:, longest:]
@@ -171,8 +173,11 @@ class Learner:
         logprobs = token_logprobs(logits, replies.tokens, self.ppo.temperature)
         return logprobs, found.hidden_states[-1][:, before].detach().float()
 
-    def update(self, replies: Replies, accuracy: float, answered: float) -> Update:
-        """Learn from sampled replies: ``inner`` passes of the clipped objective, the value head beside it."""
+    def update(self, replies: Replies, accuracy: float, answered: float, where: str = "a PPO batch") -> Update:
+        """Learn from sampled replies: ``inner`` passes of the clipped objective, the value head beside it.
+
+        ``where`` says which batch it is, should its numbers be none.
+        """
         mask = replies.mask.float()
         with torch.no_grad():
             self.model.set_adapter(REFERENCE)
@@ -188,7 +193,7 @@ class Learner:
                 logprobs, hidden = self.policy(replies)
             loss, clipped = clipped_loss(logprobs, old, weighed, mask, self.ppo.clip)
             value_loss = masked_mean((self.critic(hidden)[..., 0] - gained - values) ** 2, mask)
-            self._step(loss, value_loss)
+            self._step(loss, value_loss, where)
         return Update(
             reward=float(replies.scores.mean()),
             accuracy=accuracy,
@@ -200,11 +205,12 @@ class Learner:
             tokens=float(mask.sum(dim=1).mean()),
         )
 
-    def _step(self, loss: Tensor, value_loss: Tensor) -> None:
+    def _step(self, loss: Tensor, value_loss: Tensor, where: str) -> None:
+        check_number("loss", float((loss + value_loss).detach()), where)
         self.optimiser.zero_grad()
         self.critic_optimiser.zero_grad()
         (loss + value_loss).backward()  # type: ignore[no-untyped-call]  # torch's own
-        torch.nn.utils.clip_grad_norm_(self.weights, self.clip_norm)
+        check_number("gradient", float(torch.nn.utils.clip_grad_norm_(self.weights, self.clip_norm)), where)
         self.optimiser.step()
         self.critic_optimiser.step()
 
@@ -227,7 +233,7 @@ def run_ppo(
     started, count = time.monotonic() - then["seconds"], begun
     batches, teller = list(_batches(cases, learner.ppo, seed)), Teller("PPO batch", begun)
     for count, batch in enumerate(batches[begun:], start=begun + 1):
-        waiting.append(asdict(_learn(learner, task, reader, batch)))
+        waiting.append(asdict(_learn(learner, task, reader, batch, f"PPO batch {count}")))
         teller.tell(count, len(batches), f"reward {waiting[-1]['reward']:.3f}")
         seconds = round(time.monotonic() - started, 1)
         if len(waiting) == learner.ppo.log_every:
@@ -245,7 +251,7 @@ def _batches(cases: Sequence[Any], ppo: Ppo, seed: int) -> Iterator[list[Any]]:
         yield from (order[at : at + ppo.batch] for at in range(0, len(order), ppo.batch))
 
 
-def _learn(learner: Learner, task: Any, reader: Any, batch: Sequence[Any]) -> Update:
+def _learn(learner: Learner, task: Any, reader: Any, batch: Sequence[Any], where: str) -> Update:
     asked = [case for case in batch for _ in range(learner.ppo.samples)]
     prompts = [_prompt(learner.tokenizer, task, case) for case in asked]
     choices = Choices.of(learner.tokenizer, asked) if learner.ppo.offered else None
@@ -258,7 +264,13 @@ def _learn(learner: Learner, task: Any, reader: Any, batch: Sequence[Any]) -> Up
     read = [reader.read(case, Answer(text)).prediction is not None for case, text in zip(asked, texts, strict=True)]
     replies = replace(replies, scores=torch.tensor(scores, device=replies.ids.device))
     right = sum(score == RIGHT_REWARD for score in scores)
-    return learner.update(replies, right / len(scores), sum(read) / len(read))
+    return learner.update(replies, right / len(scores), sum(read) / len(read), where)
+
+
+def _only_numbers(_ids: Tensor, scores: Tensor) -> Tensor:
+    """Stop sampling from logits that are no numbers; those that may not follow are minus infinity."""
+    check_number("largest logit", float(scores.amax(-1).sum()), "sampling a reply")
+    return scores
 
 
 def _prompt(tokenizer: Any, task: Any, case: Any) -> list[int]:

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from pytest_medeval.metrics.judging_read import expected_grade, read_all, read_preference
@@ -12,16 +12,16 @@ from pytest_medeval.ratings.grades import Unread
 from pytest_medeval.types import Answer
 
 GRADES = DEFAULT_RUBRIC.grades
-finite = st.floats(-700, 0)
+unlike = st.lists(st.floats(-700, 0), min_size=5, max_size=5).filter(lambda values: len(set(values)) > 1)
 
 
-@given(st.lists(finite, min_size=5, max_size=5), st.floats(-300, 300))
+@given(unlike, st.floats(-300, 0))
 def test_the_expected_grade_is_on_the_scale(logprobs: list[float], shift: float):
     """It lies between the ends, does not change when all grades get likelier, and equals a plain softmax."""
     grade = expected_grade(Answer(finish="choice", logprobs=tuple(logprobs)), GRADES)
-    moved = expected_grade(
-        Answer(finish="choice", logprobs=tuple(value + shift for value in logprobs)), GRADES
-    )
+    shifted = tuple(value + shift for value in logprobs)
+    assume(len(set(shifted)) > 1)
+    moved = expected_grade(Answer(finish="choice", logprobs=shifted), GRADES)
     assert 1 <= grade <= 5
     assert moved == pytest.approx(grade, abs=1e-9)
     top = max(logprobs)
@@ -31,7 +31,7 @@ def test_the_expected_grade_is_on_the_scale(logprobs: list[float], shift: float)
     )
 
 
-@given(st.lists(finite, min_size=5, max_size=5))
+@given(unlike)
 def test_turned_probabilities_turn_the_grade(logprobs: list[float]):
     """Reversing the probabilities mirrors the grade about the middle of the scale."""
     grade = expected_grade(Answer(finish="choice", logprobs=tuple(logprobs)), GRADES)
@@ -39,9 +39,11 @@ def test_turned_probabilities_turn_the_grade(logprobs: list[float]):
     assert grade + turned == pytest.approx(6)
 
 
-@pytest.mark.parametrize("logprobs", [(math.nan,) * 5, (-math.inf,) * 5, (-1.0, -2.0)])
+@pytest.mark.parametrize(
+    "logprobs", [(math.nan,) * 5, (-math.inf,) * 5, (-1.0, -2.0), (-1.0,) * 4 + (math.nan,), (-2.5,) * 5]
+)
 def test_probabilities_that_are_none_give_no_grade(logprobs: tuple[float, ...]):
-    """A missing or infinite log-probability is unread, not a grade of some kind."""
+    """Missing, infinite or all equal log-probabilities are unread, not a grade of some kind."""
     assert isinstance(expected_grade(Answer(finish="choice", logprobs=logprobs), GRADES), Unread)
 
 

@@ -88,7 +88,7 @@ CHANGES = {
     ),
     "not finite": (
         lambda t: t.update({KEY: np.full((3, 4), np.nan, np.float32)}),
-        "q_proj.lora_A.weight' holds values",
+        "q_proj.lora_A.weight': 12 of 12 values are not finite",
     ),
     "no LoRA key": (
         lambda t: [t.pop(key) for key in list(t)] and t.update({"other": np.ones(2, np.float32)}),

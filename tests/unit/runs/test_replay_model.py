@@ -134,14 +134,17 @@ def test_a_record_is_found_by_its_path(quiz, storage, tmp_path):
                 "logprobs": [-1.0, None],
                 "choice_tokens": [1, 2],
             },
-            "choice",
+            "error",
             "",
         ),
     ],
 )
 def test_an_answer_comes_back_as_it_was(stored, finish, text):
-    """Cut replies stay cut, errors errors, and an impossible choice (null in JSON) stays impossible."""
+    """Cut replies stay cut, errors errors, and a number that is none (null in JSON) is an error."""
     answer = restore({"prompt_hash": "x", "tokens": [3, 2], **stored})
     assert (answer.finish, answer.text, answer.prompt_tokens, answer.reply_tokens) == (finish, text, 3, 2)
     if "logprobs" in stored:
-        assert answer.logprobs == (-1.0, float("-inf"))
+        assert (answer.logprobs, answer.error) == (
+            (),
+            "1 of 2 log-likelihoods are no finite numbers up to 0, the first is nan",
+        )
