@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pytest_medeval.checks import AUTOMATIC
 from pytest_medeval.options import OPTIONS, Dtype, Option
+from pytest_medeval.tasks.thoughts import Tags
 
 if TYPE_CHECKING:
     from pytest_medeval.metrics.rubric import Rubric
@@ -34,6 +35,7 @@ class Settings:
     engine: Literal["local", "ray"]
     replicas: int | None
     cache: Path | None
+    thoughts: Tags
     json: Path | None
     html: Path | None
     markdown: Path | None

@@ -98,6 +98,11 @@ class Answer:
     ``finish``: ``stop`` (end of turn or stop string), ``length`` (token limit), ``choice`` (scored, not generated),
     ``error`` (the model could not be reached; ``error`` says why). ``cached``: it was stored, and cost nothing now.
     ``again``: it was asked once more, because who was asked first died over it.
+
+    As a backend gives it, and as it is stored, ``text`` is all that was generated, ``special`` the special tokens that
+    stand in it, ``lead`` what the chat template put before it, and ``thoughts`` what a server gave apart. From
+    ``open_model`` on, ``text`` is the reply alone, and ``thoughts`` are all that the model thought before;
+    ``unclosed``: it ends inside thoughts.
     """
 
     text: str = ""
@@ -108,6 +113,10 @@ class Answer:
     prompt_tokens: int = 0
     reply_tokens: int = 0
     error: str = ""
+    thoughts: str = field(default="", metadata=UNLESS_DEFAULT)
+    unclosed: bool = field(default=False, metadata=UNLESS_DEFAULT)
+    lead: str = field(default="", metadata=UNLESS_DEFAULT)
+    special: tuple[str, ...] = field(default=(), metadata=UNLESS_DEFAULT)
     cached: bool = field(default=False, compare=False)
     again: bool = field(default=False, compare=False)
 

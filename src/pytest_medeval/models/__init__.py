@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pytest_medeval.models.base import Identity, Model, Settings
 from pytest_medeval.models.kinds import MODEL_KINDS
+from pytest_medeval.models.spoken import SpokenModel
 from pytest_medeval.models.spec import (
     LocalSpec,
     ModelSpec,
@@ -21,9 +22,12 @@ def check_spec(spec: ModelSpec, settings: Settings | None = None) -> Identity:
 
 
 def open_model(spec: ModelSpec, settings: Settings | None = None) -> Model:
-    """Give the model that a spec means; its weights come with the first request that has no stored reply."""
-    model: Model = MODEL_KINDS.resolve(spec.kind)(spec, settings or Settings())
-    return model
+    """Give the model that a spec means; its weights come with the first request that has no stored reply.
+
+    Its answers hold the reply alone: see ``spoken``.
+    """
+    settings = settings or Settings()
+    return SpokenModel(MODEL_KINDS.resolve(spec.kind)(spec, settings), settings.thoughts)
 
 
 __all__ = [

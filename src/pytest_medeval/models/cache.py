@@ -314,10 +314,8 @@ def _read(key: str, text: str, total: int) -> Answer | None:
         if _checksum(key, text) != total:
             return None
         fields = json.loads(text)
-        fields["logprobs"], fields["choice_tokens"] = (
-            tuple(fields["logprobs"]),
-            tuple(fields["choice_tokens"]),
-        )
-        return Answer(**fields | {"cached": True, "again": False})
+        lists = {name: tuple(fields[name]) for name in ("logprobs", "choice_tokens")}
+        lists["special"] = tuple(fields.get("special", ()))
+        return Answer(**fields | lists | {"cached": True, "again": False})
     except (ValueError, TypeError, KeyError, AttributeError):
         return None

@@ -90,12 +90,14 @@ def complaint(body: Any) -> str:
 def read_chat(body: Any, request: Request) -> Answer:
     """Read a chat answer; ``MalformedError`` where there is none in it.
 
-    A reply that the server's content filter withheld is an empty one: that is what the patient would get.
+    A reply that the server's content filter withheld is an empty one: that is what the patient would get. Thoughts that
+    the server tells apart (``reasoning_content``, in newer servers ``reasoning``) are kept beside it.
     """
     try:
         choice = body["choices"][0]
         message = choice["message"]
         text = message.get("content") or message.get("refusal") or ""
+        thoughts = message.get("reasoning_content") or message.get("reasoning") or ""
     except (TypeError, KeyError, IndexError, AttributeError):
         raise MalformedError(f"the server's answer has no message: {short(body)}") from None
     if not isinstance(text, str):
@@ -104,7 +106,8 @@ def read_chat(body: Any, request: Request) -> Answer:
     length = choice.get("finish_reason") == "length" and not stopped
     finish: Literal["length", "stop"] = "length" if length else "stop"
     prompt, reply = usage(body)
-    return Answer(text, finish, prompt_hash=prompt_hash(request), prompt_tokens=prompt, reply_tokens=reply)
+    facts = {"prompt_hash": prompt_hash(request), "prompt_tokens": prompt, "reply_tokens": reply}
+    return Answer(text, finish, thoughts=thoughts if isinstance(thoughts, str) else "", **facts)
 
 
 def usage(body: Mapping[str, Any]) -> tuple[int, int]:

@@ -75,7 +75,7 @@ class GgufModel(Streaming):
             yield index, self._one(request, prompt)
 
     def _one(self, request: Request, prompt: Prompt) -> Answer:
-        facts = {"prompt_hash": prompt.hash, "prompt_tokens": len(prompt.ids)}
+        facts = {"prompt_hash": prompt.hash, "prompt_tokens": len(prompt.ids), "lead": self._prompter.lead}
         reply = max(map(len, prompt.choices)) if prompt.choices else request.max_new_tokens
         reason = self._unfit(request, prompt, reply)
         if reason:
@@ -85,13 +85,16 @@ class GgufModel(Streaming):
             lengths = tuple(map(len, prompt.choices))
             return Answer(finish="choice", logprobs=self._score(prompt), choice_tokens=lengths, **facts)  # type: ignore[arg-type]
         found = self._reply(request, prompt)
-        text = self._prompter.decode(found)
+        ended = bool(found) and found[-1] in self._ends
+        said = found[:-1] if ended else found
+        text = self._prompter.decode(said)
         places = [place for stop in request.stop if stop and (place := text.find(stop)) >= 0]
-        stopped = bool(places) or bool(found and found[-1] in self._ends)
+        stopped = bool(places) or ended
         return Answer(
             text=text[: min(places)] if places else text,
             finish="stop" if stopped else "length",
             reply_tokens=len(found),
+            special=self._prompter.special(said),
             **facts,  # type: ignore[arg-type]
         )
 

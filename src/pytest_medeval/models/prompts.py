@@ -9,6 +9,7 @@ since a token may reach over the border.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 from jinja2.exceptions import TemplateError
@@ -36,9 +37,20 @@ class Prompter:
         return Prompt(tuple(ids), tuple(tuple(self._ids(choice)) for choice in request.choices))
 
     def decode(self, ids: Sequence[int]) -> str:
-        """Turn the ids of a reply into text, without special tokens."""
-        text: str = self.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-        return text
+        """Turn the ids of a reply into text, with the special tokens: they may be what encloses thoughts."""
+        return self._text(ids, special=True)
+
+    def special(self, ids: Sequence[int]) -> tuple[str, ...]:
+        """List the texts of the special tokens among the ids of a reply, each once."""
+        if self._text(ids, special=True) == self._text(ids, special=False):
+            return ()
+        bare = (token for token in dict.fromkeys(ids) if not self._text([token], special=False))
+        return tuple(filter(None, (self._text([token], special=True) for token in bare)))
+
+    @cached_property
+    def lead(self) -> str:
+        """What the template puts between the last message and the reply; some open the model's thoughts there."""
+        return self._render([Message("user", _MARK)]).rpartition(_MARK)[2] if self.templated else ""
 
     def end_tokens(self) -> set[int]:
         """Give the ids that end a reply: end of text, and what the template puts behind a reply."""
@@ -48,6 +60,12 @@ class Prompter:
             _, _, rest = self._render(turns, prompt=False).rpartition(_MARK)
             ends |= set(self._ids(rest.strip())[:1]) & set(self.tokenizer.all_special_ids)
         return {int(end) for end in ends}
+
+    def _text(self, ids: Sequence[int], *, special: bool) -> str:
+        text: str = self.tokenizer.decode(
+            ids, skip_special_tokens=not special, clean_up_tokenization_spaces=False
+        )
+        return text
 
     def _ids(self, text: str) -> list[int]:
         ids: list[int] = self.tokenizer.encode(text, add_special_tokens=False)
