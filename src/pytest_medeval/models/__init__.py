@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pytest_medeval.models.base import Identity, Model, Settings
 from pytest_medeval.models.kinds import MODEL_KINDS
-from pytest_medeval.models.spoken import SpokenModel
 from pytest_medeval.models.spec import (
     LocalSpec,
     ModelSpec,
@@ -14,6 +13,7 @@ from pytest_medeval.models.spec import (
     parse_spec,
     parse_specs,
 )
+from pytest_medeval.models.spoken import SpokenModel
 
 
 def check_spec(spec: ModelSpec, settings: Settings | None = None) -> Identity:

@@ -6,12 +6,16 @@ import hashlib
 import json
 import math
 from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Literal
 
 from pytest_medeval.types import Answer, Message, Request
 
 SEED = 0
 """Sent with every request for likelihoods; with temperature 0 it should change nothing."""
+
+VARIABLES = "chat_template_kwargs"
+"""Where vLLM and its kind take variables of the chat template; a server that refuses them is another model."""
 
 OPTIONAL: Mapping[str, tuple[str, ...]] = {
     "seed": ("seed",),
@@ -36,7 +40,9 @@ class MalformedError(ValueError):
     """The server's answer is not what the protocol says."""
 
 
-def chat_fields(name: str, request: Request, refused: Collection[str]) -> dict[str, Any]:
+def chat_fields(
+    name: str, request: Request, refused: Collection[str], variables: Mapping[str, Any] = MappingProxyType({})
+) -> dict[str, Any]:
     """Write a chat request: greedy or drawn, bounded, with those optional fields that the server has not refused."""
     fields: dict[str, Any] = {
         "model": name,
@@ -47,6 +53,8 @@ def chat_fields(name: str, request: Request, refused: Collection[str]) -> dict[s
     }
     if request.top_p < 1:
         fields["top_p"] = request.top_p
+    if variables:
+        fields[VARIABLES] = dict(variables)
     if request.stop:
         fields["stop"] = list(request.stop[:_STOPS])
     if request.schema:

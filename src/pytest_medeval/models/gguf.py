@@ -23,6 +23,7 @@ from pytest_medeval.models.gguf_file import Header, shards
 from pytest_medeval.models.prompts import Prompter
 from pytest_medeval.models.spec import GgufSpec
 from pytest_medeval.models.units import Prompt
+from pytest_medeval.models.variables import check_variables, digested
 from pytest_medeval.types import Answer, Request
 
 _PACKAGES = {"llama_cpp": "llama-cpp-python", "gguf": "gguf"}
@@ -44,9 +45,10 @@ def identify(spec: GgufSpec, settings: Settings) -> Identity:
     files = [fingerprint_file(part, memory=settings.cache) for part in shards(spec.file)]
     weights = files[0] if len(files) == 1 else fingerprint_text(*files)
     header = Header(spec.file)
+    check_variables(spec.text, spec.variables, header.template)
     return Identity(
         spec=spec.text,
-        fingerprint=fingerprint_text(weights),
+        fingerprint=fingerprint_text(weights, *digested(spec.variables)),
         base=weights,
         dtype=header.dtype,
         device=_device(spec, settings.device),
@@ -65,7 +67,7 @@ class GgufModel(Streaming):
         self.identity = identity
         self.notices: list[str] = []
         self._engine = Engine(spec.file, gpu=identity.device != "cpu", threads=settings.threads)
-        self._prompter = Prompter(Tokenizer(self._engine, Header(spec.file).template))
+        self._prompter = Prompter(Tokenizer(self._engine, Header(spec.file).template), spec.variables)
         self._ends = self._prompter.end_tokens() | self._engine.ends()
 
     def stream(self, requests: Sequence[Request]) -> Iterator[tuple[int, Answer]]:

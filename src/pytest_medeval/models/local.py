@@ -33,7 +33,7 @@ def load_local(spec: LocalSpec, identity: Identity, settings: Settings) -> Local
         torch.set_num_threads(settings.threads)
     with quiet():
         base = open_base(spec, identity, merge=settings.merge, keep=settings.keep)
-        return LocalModel(identity, base, Prompter(tokenizer_folder(spec)), settings)
+        return LocalModel(identity, base, Prompter(tokenizer_folder(spec), spec.variables), settings)
 
 
 class LocalModel(Streaming):

@@ -15,6 +15,7 @@ from typing import Any
 from jinja2.exceptions import TemplateError
 
 from pytest_medeval.errors import MedevalError
+from pytest_medeval.models.spec_kinds import Variables
 from pytest_medeval.models.units import Prompt
 from pytest_medeval.types import Message, Request
 
@@ -22,10 +23,11 @@ _MARK = "medeval7probe"
 
 
 class Prompter:
-    """A tokenizer, with the methods of Transformers' own, and what its chat template can do."""
+    """A tokenizer, with the methods of Transformers' own, and what its chat template can do with its variables."""
 
-    def __init__(self, tokenizer: Any) -> None:
+    def __init__(self, tokenizer: Any, variables: Variables = ()) -> None:
         self.tokenizer = tokenizer
+        self._variables = dict(variables)
         self.templated = bool(self.tokenizer.chat_template)
         self._takes_system = self.templated and self._system_shows()
 
@@ -77,7 +79,7 @@ class Prompter:
             turns = _merged(turns)
         try:
             text: str = self.tokenizer.apply_chat_template(
-                turns, add_generation_prompt=prompt, tokenize=False
+                turns, add_generation_prompt=prompt, tokenize=False, **self._variables
             )
         except TemplateError as error:
             roles = ", ".join(turn["role"] for turn in turns)
@@ -89,7 +91,7 @@ class Prompter:
         turns = [{"role": "system", "content": _MARK}, {"role": "user", "content": "?"}]
         try:
             return _MARK in self.tokenizer.apply_chat_template(
-                turns, add_generation_prompt=True, tokenize=False
+                turns, add_generation_prompt=True, tokenize=False, **self._variables
             )
         except TemplateError:
             return False

@@ -13,6 +13,16 @@ from pytest_medeval.models.base import Closing, Identity, Model, Tick, silent
 from pytest_medeval.tasks.thoughts import DEFAULT_TAGS, Tags, joined, pieces, split
 from pytest_medeval.types import Answer, Request
 
+_UNCLOSED = "answers end inside thoughts and are none: allow more max_new_tokens"
+_INSIDE = (
+    "answers compare the likelihoods of options inside thoughts, which the chat template opens: let the task read "
+    "replies (scoring='reply'), or turn thoughts off (SPEC?enable_thinking=false)"
+)
+_MAYBE = (
+    "answers were cut at the token limit and may be thoughts, since others close thoughts that the server's template "
+    "opened: let the server tell them apart (vLLM: --reasoning-parser)"
+)
+
 
 class SpokenModel:
     """A model whose answers hold the reply alone, with the thoughts beside it."""
@@ -32,22 +42,8 @@ class SpokenModel:
     @property
     def notices(self) -> list[str]:
         """List what the model has to say, and what its thoughts have cost."""
-        who = self.identity.spec
-        own = (
-            (self._unclosed, "replies end inside thoughts, and are no answers: allow more max_new_tokens"),
-            (
-                self._scored_inside,
-                "answers compare the likelihoods of options as thoughts, which the chat template opens before the "
-                "reply: let the task read replies (scoring: reply), or set the template's variable that turns "
-                "thoughts off (SPEC?enable_thinking=false)",
-            ),
-            (
-                self._cut_unopened,
-                "replies were cut at the token limit, from a server whose other replies close thoughts that they do "
-                "not open: these may be thoughts; let the server tell them apart (vLLM: --reasoning-parser)",
-            ),
-        )
-        return [*self.inner.notices, *(f"{who}: {count} {told}" for count, told in own if count)]
+        own = ((self._unclosed, _UNCLOSED), (self._scored_inside, _INSIDE), (self._cut_unopened, _MAYBE))
+        return [*self.inner.notices, *(f"{self.identity.spec}: {count} {told}" for count, told in own if count)]
 
     def answer(self, requests: Sequence[Request], tick: Tick = silent) -> list[Answer]:
         """Answer all requests, in their order."""

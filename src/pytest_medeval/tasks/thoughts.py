@@ -30,8 +30,8 @@ ACCEPTED = (
     "encloses thoughts"
 )
 
-_NAME = re.compile(r"<?([^\W\d][\w:.-]*)>?")
-_SQUARE = re.compile(r"\[([^\W\d][\w:.-]*)\]")
+_NAME = re.compile(r"(<)?([^\W\d][\w:.-]*)(?(1)>)")
+_SQUARE = re.compile(r"(\[)([^\W\d][\w:.-]*)\]")
 _BLANKS = r"[ \t]*"
 _QUOTES = {"`": "`", '"': '"', "'": "'", "“": "”", "‘": "’", "«": "»", "「": "」", "『": "』"}
 _FENCE = re.compile(r"(?m)^ {0,3}(`{3,}|~{3,})[ \t]*([^\n]*)$")
@@ -141,8 +141,8 @@ def _kind(tag: str) -> _Kind:
     if dots and opening and closing:
         return _pair(re.escape(opening), re.escape(closing))
     for form, left, right in ((_NAME, "<", ">"), (_SQUARE, r"\[", r"\]")):
-        if found := form.fullmatch(tag):
-            name = f"{re.escape(found[1])}{_BLANKS}{right}"
+        if (found := form.fullmatch(tag)) and not dots:
+            name = f"{re.escape(found[2])}{_BLANKS}{right}"
             return _pair(f"{left}{_BLANKS}{name}", f"{left}{_BLANKS}/{_BLANKS}{name}")
     raise MedevalError(f"{tag!r} names no tag; accepted: {ACCEPTED}")
 
@@ -189,7 +189,7 @@ def _blocks(text: str, tags: list[_Tag], inside: _Kind | None) -> tuple[list[_Bl
             blocks.append(_Block(start, begin, closing.start, closing.end))
             at, kind = closing.end, None
         rest = [tag for tag in rest if tag.start >= at]
-        tag = next((tag for tag in rest if not _fenced(text, tag, fences, at) or _heads(text, tag, rest)), None)
+        tag = next((tag for tag in rest if not _fenced(tag, fences, at) or _heads(text, tag, rest)), None)
         if tag is None:
             return blocks, False
         rest = [later for later in rest if later.start >= tag.end]
@@ -248,7 +248,7 @@ def _fences(text: str) -> list[tuple[int, int]]:
     return found
 
 
-def _fenced(text: str, tag: _Tag, fences: list[tuple[int, int]], at: int) -> bool:
+def _fenced(tag: _Tag, fences: list[tuple[int, int]], at: int) -> bool:
     """Say whether a tag stands in a fenced block of the part that begins at ``at``."""
     return any(start >= at and start < tag.start < end for start, end in fences)
 
