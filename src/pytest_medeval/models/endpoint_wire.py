@@ -114,8 +114,14 @@ def read_chat(body: Any, request: Request) -> Answer:
     length = choice.get("finish_reason") == "length" and not stopped
     finish: Literal["length", "stop"] = "length" if length else "stop"
     prompt, reply = usage(body)
-    facts = {"prompt_hash": prompt_hash(request), "prompt_tokens": prompt, "reply_tokens": reply}
-    return Answer(text, finish, thoughts=thoughts if isinstance(thoughts, str) else "", **facts)
+    return Answer(
+        text,
+        finish,
+        prompt_hash=prompt_hash(request),
+        prompt_tokens=prompt,
+        reply_tokens=reply,
+        thoughts=thoughts if isinstance(thoughts, str) else "",
+    )
 
 
 def usage(body: Mapping[str, Any]) -> tuple[int, int]:

@@ -97,7 +97,8 @@ def pieces(text: str, tags: Tags, lead: str = "") -> tuple[list[tuple[Part, str]
     """
     kinds = _kinds(tags)
     inside = _opened_by(lead, kinds) if lead else None
-    channels, unclosed = _channels(text, lead) if HARMONY in tags else ([("reply", text)], False)
+    whole: list[tuple[Part, str]] = [("reply", text)]
+    channels, unclosed = _channels(text, lead) if HARMONY in tags else (whole, False)
     found: list[tuple[Part, str]] = []
     for part, piece in channels:
         if part == "reply":
@@ -270,22 +271,15 @@ def _channels(text: str, lead: str) -> tuple[list[tuple[Part, str]], bool]:
     opened = list(_MESSAGE.finditer(lead))
     if not heads and not opened:
         return [("reply", text)], False
-    first: Part = "thoughts" if opened and opened[-1][1] != "final" else "reply"
-    bodies = [(0, 0, first), *((one.start(), one.end(), _part(one[1])) for one in heads)]
+    parts = [_part(opened[-1][1]) if opened else "reply", *(_part(one[1]) for one in heads)]
+    spans = [(0, 0), *(one.span() for one in heads)]
     ends = [*(one.start() for one in heads), len(text)]
     cut: list[tuple[Part, str]] = []
     unclosed = False
-    for (start, begin, part), end in zip(bodies, ends, strict=True):
+    for part, (start, begin), end in zip(parts, spans, ends, strict=True):
         closed = _END.search(text, begin, end)
-        cut.append(("tag", text[start:begin]))
-        if closed is None:
-            cut.append((part, text[begin:end]))
-        else:
-            cut += [
-                (part, text[begin : closed.start()]),
-                ("tag", closed[0]),
-                (part, text[closed.end() : end]),
-            ]
+        stop, rest = closed.span() if closed else (end, end)
+        cut += [("tag", text[start:begin]), (part, text[begin:stop]), ("tag", text[stop:rest]), (part, text[rest:end])]
         unclosed = part == "thoughts" and closed is None
     return cut, unclosed
 

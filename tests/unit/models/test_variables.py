@@ -127,7 +127,7 @@ def test_a_variable_that_changes_nothing_is_a_mistake(make_model, tmp_path, temp
         check_spec(parse_model(f"{make_model(template=template)}?think=false", tmp_path), Settings(device="cpu"))
 
 
-def test_special_tokens_enclose_thoughts(make_model, tmp_path):
+def test_special_tokens_enclose_thoughts(make_model):
     """Marks that are special tokens of the vocabulary are kept until thoughts are told from the reply."""
     transformers = pytest.importorskip("transformers")
     from pytest_medeval.models.prompts import Prompter
@@ -157,7 +157,7 @@ def test_a_server_that_refuses_them_is_a_mistake(tmp_path):
     """Left out they would be another model's replies."""
     with FakeServer(refuse=("chat_template_kwargs",)) as server:
         model = open_model(parse_model(f"{server.url}#fake?a=1", tmp_path))
-        with pytest.raises(MedevalError, match="the server refuses.*chat_template_kwargs"):
+        with pytest.raises(MedevalError, match=r"the server refuses.*chat_template_kwargs"):
             model.answer(ASKED)
 
 

@@ -47,7 +47,7 @@ UNCLOSED = {
 PLAIN = {
     "no tag": SAID,
     "in backticks": "I write `<think>` before and `</think>` behind.",
-    "in quotation marks": "I write \"<think>\" and “</think>”.",
+    "in quotation marks": 'I write "<think>" and “</think>”.',
     "in a fence": f"So:\n```xml\n<think>a</think>\n```\n{SAID}",
     "alone in a fence": f"```\n<think>\n```\n{SAID}",
     "a word that begins like a channel": "analysis of the blood shows nothing",
@@ -129,7 +129,8 @@ def test_what_names_no_tag_is_refused(text: str):
 
 MARKS = [
     *("<think>", "</think>", "<THINKING >", "</thinking>", "[THINK]", "[/THINK]", "<|end|>", "<|return|>"),
-    *(HEAD, FINAL, "analysis", "assistantfinal", "`", '"', "```\n", "\n", " ", "<", ">", "/", "think", "[", "咳嗽", "é"),
+    *(HEAD, FINAL, "analysis", "assistantfinal", "`", '"', "```\n", "\n", " "),
+    *("<", ">", "/", "think", "[", "咳嗽", "é"),
 ]
 texts = st.lists(st.sampled_from(MARKS) | st.text(max_size=3), max_size=14).map("".join)
 
