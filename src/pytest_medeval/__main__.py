@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from pytest_medeval.errors import MedevalError
+from pytest_medeval.errors import MedevalError, NoneYetError
 from pytest_medeval.registry import Table
 
 COMMANDS = Table(
@@ -24,9 +24,12 @@ COMMANDS = Table(
 MISTAKE = 2
 """Exit code of a command that could not be carried out as asked."""
 
+NONE_YET = 3
+"""Exit code where what was asked for does not exist yet, such as the reference of a first release."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; a user's mistake is one line on stderr and exit code 2."""
+    """Run one command; a user's mistake is one line on stderr and exit code 2 (3: none yet)."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     usage = f"python -m pytest_medeval COMMAND [options]; commands: {', '.join(sorted(COMMANDS))}"
     if given and given[0] in ("-h", "--help"):
@@ -40,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except MedevalError as error:
         sys.stderr.write(f"medeval: {error}\n")
-        return MISTAKE
+        return NONE_YET if isinstance(error, NoneYetError) else MISTAKE
     except BrokenPipeError:
         # the reader (head, less) has gone: nothing more to say, and Python must not say so at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

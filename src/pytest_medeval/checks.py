@@ -115,6 +115,8 @@ def run_name(flag: str, value: str | None, _root: Path) -> str | None:
             f"{flag}={value}: accepted: up to 100 letters, digits, '_', '.', '+' and '-'; "
             "before a path write --medeval-autosave instead of a bare --medeval-save"
         )
+    if value in ("latest", "latest-or-none"):
+        raise MedevalError(f"{flag}={value}: means the newest run wherever one is named; accepted: another name")
     return value
 
 

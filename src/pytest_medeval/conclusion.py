@@ -15,7 +15,7 @@ from pytest_medeval.runs.judging import TrackB, ask_judges, judge_plan
 from pytest_medeval.runs.tracks import read_people, with_divergence
 from pytest_medeval.settings import Settings
 from pytest_medeval.verdicts.leakage import Leakage, Tuning, find_leaks
-from pytest_medeval.verdicts.regression import Reference
+from pytest_medeval.verdicts.regression import Awaited, Reference
 
 T = TypeVar("T")
 
@@ -25,7 +25,7 @@ def conclude(
     settings: Settings,
     roles: Roles,
     *,
-    reference: Reference | None,
+    reference: Reference | Awaited | None,
     tuning: Tuning | None,
     progress: Progress,
 ) -> tuple[Run, list[Output]]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from pytest_medeval.encodable import encodable
+
 
 class MedevalError(Exception):
     """A mistake that a user can mend: one line, with file and line where there is one.
@@ -12,6 +14,13 @@ class MedevalError(Exception):
     The plugin turns it into ``pytest.UsageError`` (exit code 4) up to collection and into
     ``pytest.fail(..., pytrace=False)`` afterwards.
     """
+
+    def __init__(self, told: str) -> None:
+        super().__init__(encodable(told))
+
+
+class NoneYetError(MedevalError):
+    """What is asked for does not exist yet, which is another thing than one that is there and cannot be read."""
 
 
 def accepted(what: str, found: object, names: Iterable[str]) -> str:

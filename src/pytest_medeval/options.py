@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
 
 from pytest_medeval import checks
 from pytest_medeval.checks import Check
+from pytest_medeval.errors import MedevalError, accepted
 from pytest_medeval.tasks.thoughts import DEFAULT_TAGS
 
 Dtype: TypeAlias = Literal["auto", "float32", "bfloat16", "float16"]
@@ -196,7 +199,8 @@ OPTIONS = (
         checks.text,
         "RUN",
         "compare with a stored run, the role 'reference' of gates: number, name, path of a record, or "
-        "latest, the newest whole run that passed its gates (default)",
+        "latest, the newest whole run that passed its gates (default); latest-or-none: the same, and where none "
+        "is stored yet gates on it wait",
         bare="latest",
     ),
     Option(
@@ -328,3 +332,30 @@ OPTIONS = (
         repeat=True,
     ),
 )
+
+_ONCE = {option.flag for option in OPTIONS if not option.repeat and not option.switch}
+_OVERRIDE = re.compile(r"(?:-o|--override-ini=)?(medeval_\w+)=")
+
+
+def check_keys(keys: Iterable[str], known: Iterable[str]) -> None:
+    """Refuse an ini key that begins as ours do and is none: a gate under a wrong name would be lost."""
+    for key in sorted(keys):
+        if key.lower().startswith("medeval"):
+            raise MedevalError(accepted("ini key", key, known))
+
+
+def check_once(where: str, arguments: Iterable[str]) -> None:
+    """Refuse a value that is given twice in one place: one of the two would be lost.
+
+    ``arguments``: those of the command line, of ``addopts``, or of ``PYTEST_ADDOPTS``; between these, the later wins.
+    """
+    seen = set()
+    for argument in arguments:
+        if argument == "--":
+            return
+        override = _OVERRIDE.match(argument)
+        name = f"-o {override[1]}" if override else argument.partition("=")[0]
+        if name in seen:
+            raise MedevalError(f"{where}: {name} is given twice; accepted: once")
+        if override or name in _ONCE:
+            seen.add(name)

@@ -6,8 +6,10 @@ Nothing heavy is imported here: an unrelated test suite must not notice that the
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+import os
+import shlex
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -16,8 +18,9 @@ import pytest
 
 from pytest_medeval import fixtures
 from pytest_medeval.errors import MedevalError
-from pytest_medeval.options import OPTIONS, Option
+from pytest_medeval.options import OPTIONS, Option, check_keys, check_once
 from pytest_medeval.settings import read_settings
+from pytest_medeval.signals import terminated_as_interrupted
 
 if TYPE_CHECKING:
     from pytest_medeval.session import MedevalSession
@@ -47,6 +50,8 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the mark and the fixtures; check the options at once when there are any."""
+    with usage():
+        _check_written(config)
     config.addinivalue_line(
         "markers", "medeval(suite): evaluate the cases of a pytest_medeval.Suite, one test a case"
     )
@@ -102,6 +107,9 @@ def start(config: pytest.Config) -> MedevalSession:
             state.work_for(worker[NODE_FOLDER], worker["workerid"], worker["workercount"])
             config.pluginmanager.register(Crossing(state), CROSSING)
         config.stash[STATE] = state
+        stack = ExitStack()
+        stack.enter_context(terminated_as_interrupted())
+        config.add_cleanup(stack.close)
         config.pluginmanager.register(Running(config, state), "medeval-running")
     return config.stash[STATE]
 
@@ -122,6 +130,26 @@ def _extend(hook: Any) -> None:
     for table, names in tables:
         for entries in names():
             table.add(entries)
+
+
+def _check_written(config: pytest.Config) -> None:
+    """Refuse what pytest itself lets be lost: an ini key that there is not, a value given twice."""
+    overrides = [text.partition("=")[0].strip() for text in config.getoption("override_ini", None) or ()]
+    known = {option.key for option in OPTIONS}
+    unknown = config._get_unknown_ini_keys()  # noqa: SLF001 - the public way, config.inicfg, ends with pytest 9
+    check_keys({*unknown, *overrides} - known, known)
+    check_once("command line", _expanded(map(str, config.invocation_params.args)))
+    check_once("addopts", config.getini("addopts"))
+    check_once("PYTEST_ADDOPTS", shlex.split(os.environ.get("PYTEST_ADDOPTS", "")))
+
+
+def _expanded(arguments: Iterable[str]) -> Iterator[str]:
+    """Put the lines of ``@FILE`` in its place, as argparse has done already."""
+    for argument in arguments:
+        if argument.startswith("@"):
+            yield from _expanded(Path(argument[1:]).read_text().splitlines())
+        else:
+            yield argument
 
 
 def _given(config: pytest.Config, option: Option) -> Any:
@@ -145,6 +173,7 @@ class Running:
     def __init__(self, config: pytest.Config, state: MedevalSession) -> None:
         self.config = config
         self.state = state
+        self.interrupted = False
 
     def pytest_report_header(self) -> list[str]:
         """Name the candidate, what workers cost, and what is left out."""
@@ -195,7 +224,7 @@ class Running:
             _end_line(terminal)
         session.testscollected += len(results)
         for result in results:
-            self._log(gate_reports(result, self.state.settings.gate_outcome(result.suite, result.verdict)))
+            self._log(gate_reports(result, self.state.settings.gate_outcome(result)))
         failures = [output for output in self.state.outputs if output.failed]
         session.testscollected += len(failures)
         for output in failures:
@@ -212,8 +241,14 @@ class Running:
                 self.config.hook.pytest_runtest_logfinish(**where)
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        """End with the verdict."""
+        """End with the verdict, or with how to go on."""
         self.state.summarise(terminalreporter)
+        if self.interrupted and not self.config.option.collectonly:
+            terminalreporter.write_line(self.state.how_to_go_on())
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Tell Ctrl-C and SIGTERM from what pytest itself stops for."""
+        self.interrupted = excinfo.type is KeyboardInterrupt
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self) -> None:
@@ -269,7 +304,11 @@ class Crossing:
 
 def gate_reports(result: GateResult, outcome: Outcome) -> Iterator[pytest.TestReport]:
     """Make the reports of one gate, its facts as properties."""
-    properties = [(f"medeval.{name}", value) for name, value in asdict(result).items() if value is not None]
+    properties = [
+        (f"medeval.{name}", value)
+        for name, value in asdict(result).items()
+        if value is not None and value is not False
+    ]
     return _reports(
         result.suite, f"gate[{result.expression}]", outcome, f"{result.verdict}: {result.reason}", properties
     )

@@ -6,7 +6,7 @@ bring their collections, ``schedule`` deals out the first units, and every finis
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 from itertools import groupby
 from typing import Any, NoReturn
@@ -16,6 +16,9 @@ from xdist.workermanage import parse_tx_spec_config
 
 AHEAD = 2
 """A worker keeps its last test until it knows the next one, so it is fed before it runs dry."""
+
+TRIES = 2
+"""Workers that may die over one test before it is taken for the cause."""
 
 
 def units(collection: Sequence[str]) -> list[list[int]]:
@@ -39,6 +42,7 @@ class SuiteScheduling:
         self._collections: dict[Any, list[str]] = {}
         self._waiting: deque[list[int]] = deque()
         self._sent: dict[Any, deque[int]] = {}
+        self._deaths: Counter[int] = Counter()
 
     @property
     def nodes(self) -> list[Any]:
@@ -94,11 +98,14 @@ class SuiteScheduling:
         self._feed(node)
 
     def remove_node(self, node: Any) -> str | None:
-        """Let a worker go; if it crashed, name the test that it ran, and put back what it had not begun."""
+        """Let a worker go; if it crashed, put back what it had, but name the test over which several died."""
         sent = self._sent.pop(node)
         if not sent or self.collection is None:
             return None
-        crashed = self.collection[sent.popleft()]
+        crashed = None
+        self._deaths[sent[0]] += 1
+        if self._deaths[sent[0]] == TRIES:
+            crashed = self.collection[sent.popleft()]
         if sent:
             self._waiting.appendleft(list(sent))
         for other in self.nodes:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pytest_medeval.runs.build import Run
     from pytest_medeval.verdicts.gates import GateResult
     from pytest_medeval.verdicts.leakage import Tuning
-    from pytest_medeval.verdicts.regression import Reference
+    from pytest_medeval.verdicts.regression import Awaited, Reference
 
 NO_MODEL = (
     "medeval suites were collected and no model is named; give --medeval-model=SPEC, such as "
@@ -41,7 +41,7 @@ class MedevalSession:
         self.worker: str | None = None
         self.run: Run | None = None
         self.outputs: list[Output] = []
-        self.reference: Reference | None = None
+        self.reference: Reference | Awaited | None = None
         self.tuning: Tuning | None = None
         self._store_open = False
         self._folder: Path | None = None
@@ -302,6 +302,12 @@ class MedevalSession:
                 reporter.write_line(output.told, red=output.failed)
             for text in workflow_commands(self.run.record, os.environ):
                 reporter.write_line(text)
+
+    def how_to_go_on(self) -> str:
+        """Say what an interrupted run leaves to the next one."""
+        if self.settings.cache is None:
+            return "medeval: stopped; nothing is stored with --medeval-cache=off: the same command begins anew"
+        return f"medeval: stopped; the same command goes on with the replies stored in {self.settings.cache}"
 
 
 def _share_of_cores(workers: int) -> int:

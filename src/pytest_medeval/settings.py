@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pytest_medeval.checks import AUTOMATIC
+from pytest_medeval.encodable import encodable
+from pytest_medeval.errors import MedevalError
 from pytest_medeval.options import OPTIONS, Dtype, Option
 from pytest_medeval.tasks.thoughts import Tags
 
 if TYPE_CHECKING:
     from pytest_medeval.metrics.rubric import Rubric
+    from pytest_medeval.verdicts.result import GateResult
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,16 +79,27 @@ class Settings:
 
         return DEFAULT_RUBRIC if self.rubric_file is None else load_rubric(self.rubric_file)
 
-    def gate_outcome(self, suite: str, verdict: str) -> Literal["passed", "failed", "skipped"]:
+    def gate_outcome(self, gate: GateResult) -> Literal["passed", "failed", "skipped"]:
         """Say what a verdict means for the run: nothing but ``pass`` lets it pass unless the user said so."""
-        if verdict == "pass" or (verdict == "inconclusive" and self.inconclusive == "pass"):
+        if gate.verdict == "pass" or (gate.verdict == "inconclusive" and self.inconclusive == "pass"):
             return "passed"
-        allowed = verdict == "not evaluated" and not self.allow_not_evaluated.isdisjoint({suite, "all"})
-        return "skipped" if allowed else "failed"
+        allowed = gate.waits or not self.allow_not_evaluated.isdisjoint({gate.suite, "all"})
+        return "skipped" if gate.verdict == "not evaluated" and allowed else "failed"
 
 
 def read_settings(get: Callable[[Option], Any], root: Path) -> Settings:
     """Check every option's value; ``get`` gives the raw text, a list of texts, or None."""
     return Settings(
-        root=root, **{option.field: option.check(option.flag, get(option), root) for option in OPTIONS}
+        root=root,
+        **{option.field: option.check(option.flag, _text(option, get(option)), root) for option in OPTIONS},
     )
+
+
+def _text(option: Option, value: Any) -> Any:
+    """Refuse bytes that are no UTF-8: no file that the run leaves could name the value."""
+    for one in value if isinstance(value, list) else [value]:
+        if isinstance(one, str) and encodable(one) != one:
+            raise MedevalError(
+                f"{option.flag}={encodable(one)}: found bytes that are no UTF-8; accepted: UTF-8"
+            )
+    return value

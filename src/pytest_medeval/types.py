@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
+from pytest_medeval.encodable import encodable
 from pytest_medeval.plain import UNLESS_DEFAULT
 
 if TYPE_CHECKING:
@@ -119,6 +120,11 @@ class Answer:
     special: tuple[str, ...] = field(default=(), metadata=UNLESS_DEFAULT)
     cached: bool = field(default=False, compare=False)
     again: bool = field(default=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Be the door by which text of every model comes in: servers, local ones, stored replies, third parties'."""
+        for name in ("text", "error", "thoughts", "lead"):
+            object.__setattr__(self, name, encodable(getattr(self, name)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -193,6 +193,38 @@ MISTAKES = [
 ]
 
 
+def settings(name: str, file: str, text: str, *words: str, args: tuple[str, ...] = ()) -> Mistake:
+    """Make a wrong configuration file beside a sound suite."""
+    return Mistake(name, lambda project: (project.quiz(4), project.write(file, text)), words, args)
+
+
+GATE = ("unknown ini key 'medeval_gates' (did you mean 'medeval_gate'?)", "accepted: medeval_allow_not_evaluated")
+MISTAKES += [
+    settings("key in pytest.ini", "pytest.ini", "[pytest]\nmedeval_gates = accuracy >= 0.99\n", *GATE),
+    settings("key in pyproject", "pyproject.toml", '[tool.pytest.ini_options]\nmedeval_gates = "accuracy >= 0.99"\n', *GATE),
+    settings("key in setup.cfg", "setup.cfg", "[tool:pytest]\nmedeval_gates = accuracy >= 0.99\n", *GATE),
+    settings("key in tox.ini", "tox.ini", "[pytest]\nmedeval_gates = accuracy >= 0.99\n", *GATE),
+    settings("key with a dash", "pytest.ini", "[pytest]\nmedeval-gate = accuracy >= 0.99\n", "'medeval-gate'", "'medeval_gate'"),
+    settings("key in capitals", "pytest.ini", "[pytest]\nMEDEVAL_GATE = accuracy >= 0.99\n", "unknown ini key 'MEDEVAL_GATE'"),
+    settings("value twice in addopts", "pytest.ini", "[pytest]\naddopts = --medeval-limit=3 --medeval-limit 2\n",
+             "addopts: --medeval-limit is given twice"),
+    settings("value twice in a file of arguments", "more.txt", "--medeval-seed=1\n--medeval-seed\n2\n",
+             "command line: --medeval-seed is given twice", args=("@more.txt",)),
+    option("key of -o", *GATE, args=("-o", "medeval_gates=accuracy >= 0.99")),
+    option("key of --override-ini", *GATE, args=("--override-ini=medeval_gates=accuracy >= 0.99",)),
+    option("value twice", "command line: --medeval-limit is given twice; accepted: once",
+           args=("--medeval-limit=3", "--medeval-limit", "2")),
+    option("gates of -o twice", "-o medeval_gate is given twice", args=("-o", "medeval_gate=accuracy > 0", "-omedeval_gate=accuracy > 0.9")),
+]
+if pytest.version_tuple >= (9,):
+    MISTAKES += [
+        settings("key in native TOML", "pytest.toml", '[pytest]\nmedeval_gates = ["accuracy >= 0.99"]\n', *GATE),
+        settings("key in pyproject's own table", "pyproject.toml", '[tool.pytest]\nmedeval_gates = ["accuracy >= 0.99"]\n', *GATE),
+        settings("gate in native TOML that is no list", "pytest.toml", '[pytest]\nmedeval_gate = "accuracy >= 0.99"\n', "'medeval_gate'", "a list"),
+        settings("number in native TOML", "pytest.toml", "[pytest]\nmedeval_limit = 20\n", "'medeval_limit'", "a string"),
+    ]
+
+
 @pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.name.replace(" ", "-"))
 def test_mistake_is_one_line(project, mistake):
     """Exit code 4, one ERROR line with the words that help, no traceback."""
@@ -234,3 +266,30 @@ def test_mistakes_on_workers_are_the_users_too(project):
     lines = [line for line in result.errlines if line.strip()]
     assert len(lines) == 1
     assert "one.medeval.yaml:3" in lines[0]
+
+
+def test_an_abbreviated_option_is_none(project):
+    """``--medeval-lim`` is not ``--medeval-limit``."""
+    project.quiz(4)
+    result = project.run("--medeval-lim=2")
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["*unrecognized arguments: --medeval-lim=2*"])
+
+
+def test_the_command_line_comes_before_addopts(project, monkeypatch):
+    """Given once in each place, the later one counts: pytest's own order."""
+    project.quiz(8)
+    project.write("pytest.ini", "[pytest]\naddopts = --medeval-limit=3\nmedeval_limit = 7\n")
+    project.run().assert_outcomes(passed=3)
+    monkeypatch.setenv("PYTEST_ADDOPTS", "--medeval-limit=4")
+    project.run().assert_outcomes(passed=4)
+    project.run("--medeval-limit=2").assert_outcomes(passed=2)
+
+
+def test_an_unknown_key_is_told_where_nothing_is_evaluated(pytester):
+    """The mistake is in the project's file, whatever is run."""
+    pytester.makeini("[pytest]\nmedeval_gates = accuracy >= 0.9\n")
+    pytester.makepyfile("def test_unrelated(): pass")
+    result = pytester.runpytest()
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["ERROR: unknown ini key 'medeval_gates'*"])

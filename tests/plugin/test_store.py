@@ -93,3 +93,41 @@ def test_workers_store_and_compare_alike(project):
     )
     result.stdout.fnmatch_lines(["*60 of its 60 cases are the same", "*PASS*"])
     assert result.ret == 0
+
+
+def test_the_first_release_waits_for_a_reference_aloud(project):
+    """Only a gate on the reference waits; the others decide, and a run that waited may be the next one's reference."""
+    project.quiz(count=40, gates='["accuracy >= 0.2"]')
+    given = ("--medeval-compare=latest-or-none", NOT_WORSE, "--medeval-json=run.json")
+    first = project.run(*given, "--medeval-save=one", baseline=None)
+    assert first.ret == 0
+    first.stdout.fnmatch_lines(
+        [
+            "reference  waits for the first release: no run is stored in * yet",
+            "*NOT EVALUATED quiz: accuracy not worse than reference by 0.1*",
+            "*waits for the first release: no run is stored in*",
+        ]
+    )
+    record = project.record()
+    assert record["awaited"].startswith("waits for the first release")
+    assert [(gate["outcome"], gate["waits"]) for gate in record["gates"]] == [
+        ("passed", False),
+        ("skipped", True),
+    ]
+    assert project.run(*given, baseline=None).ret == 0
+    assert project.record()["reference"]["run"] == "0001_one"
+    assert project.run(*given, baseline=None, model="fake:0.1").ret == 1
+
+
+def test_nothing_but_an_absent_reference_waits(project):
+    """A gate that cannot be evaluated for another reason fails as ever, and plain ``latest`` needs a run."""
+    project.quiz(count=40)
+    part = project.run("--medeval-compare=latest-or-none", NOT_WORSE, "-k", "q1", baseline=None)
+    assert part.ret == 1
+    assert project.run("--medeval-compare=latest", NOT_WORSE, baseline=None).ret == 4
+    project.write(".medeval/runs/0001_cut.json", "{")
+    assert (
+        project.run("--medeval-compare=latest-or-none", NOT_WORSE, "--medeval-save", baseline=None).ret == 4
+    )
+    assert runs(project) == ["0001_cut.json"]
+    assert project.run("--medeval-save=latest", baseline=None).ret == 4

@@ -36,7 +36,7 @@ SLOW = {
     "yaml",
     "jsonschema",
 }
-START = ("__init__", "plugin", "fixtures", "settings", "options", "checks", "errors", "newhooks")
+START = ("__init__", "plugin", "fixtures", "settings", "options", "checks", "errors", "newhooks", "signals")
 """Modules that pytest imports at every start."""
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pytest_medeval.types import Record, Skip, Source
+from pytest_medeval.words import nfc
 
 
 def choice(source: Source, fields: Mapping[str, Any]) -> Record | Skip:
@@ -24,4 +25,4 @@ def choice(source: Source, fields: Mapping[str, Any]) -> Record | Skip:
 
 
 def _plain(text: object) -> str:
-    return " ".join(str(text).split()).casefold()
+    return " ".join(nfc(str(text)).split()).casefold()

@@ -14,13 +14,14 @@ Chaudhuri, Ganti and Kaushik (2006): a pair that shares ``least`` of all grams s
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from pytest_medeval.words import folded, letters_only
 
 GRAM = 8
 """Bytes of a gram."""
@@ -37,7 +38,7 @@ CANDIDATES = 16
 CHUNK = 1 << 20
 """Characters that are searched at once: bounds the memory."""
 
-_DROPPED = re.compile(r"[\W_]+|\b[a-z]\b")
+_LONE = re.compile(r"\b[a-z]\b")
 _BITS = 24
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 
@@ -59,7 +60,7 @@ def plain(text: str) -> str:
     >>> plain("(A) Is it  Covid-19？")
     'isitcovid19'
     """
-    return _DROPPED.sub("", unicodedata.normalize("NFKC", text).casefold())
+    return letters_only(_LONE.sub(" ", folded(text)))
 
 
 def grams(texts: Sequence[str]) -> tuple[Words, Numbers]:

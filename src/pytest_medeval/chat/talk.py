@@ -98,7 +98,7 @@ class Talk:
             return Said(scored=scored, seconds=seconds)
         kept = kept_rules(case, scored.reply, self.task.safety_rules)
         broken = tuple(name for name, verdict in kept.items() if verdict is False)
-        language = script_of(scored.reply or case.input, "auto")
+        language = "zh" if script_of(scored.reply or case.input, "auto") == "zh" else "en"
         added = tuple(
             rule.add[language]
             for rule in load_rules(self.task.safety_rules or SHIPPED)

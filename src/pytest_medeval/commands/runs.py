@@ -21,7 +21,7 @@ FAILED = 1
 _EPILOG = """\
 RUN is a number, a name, both (0001_NAME), latest (the newest whole run that passed its gates), or the path of
 a record. Exit codes: 0 all is well; 1 a comparison failed or a file was changed; 2 the command could not be
-carried out.
+carried out; 3 latest: no run that passed its gates is stored yet.
 Docs: docs/ci.md
 """
 

@@ -78,7 +78,8 @@ def mean(total: FloatArray) -> FloatArray:
 
 def signed(name: str, *parts: str, library: str = "pytest-medeval") -> str:
     """Join a signature in sacreBLEU's manner, the version of what defines the number last."""
-    return "|".join([name, *parts, f"version:{library}-{_version(library)}"])
+    return "|".join([name, *parts, f"version:{library}-{version_of(library)}"])
 
 
-_version = cache(version)
+version_of = cache(version)
+"""``version_of(library)``: the version that is installed."""

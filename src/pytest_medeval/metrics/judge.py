@@ -77,7 +77,7 @@ def judge_cases(
         cached=asker.cached,
         failed=asker.failed,
         seconds=asker.seconds,
-        notices=tuple(_notices(judge, how, style)),
+        notices=tuple(_notices(judge, how, style, asker.replaced)),
     )
 
 
@@ -103,8 +103,10 @@ def _silent(rubric: Rubric) -> Judgement:
     return Judgement({}, dict.fromkeys(rubric.names, Unjudged("there is no reply to judge")))
 
 
-def _notices(judge: Model, how: Judging, style: Style) -> Iterator[str]:
+def _notices(judge: Model, how: Judging, style: Style, replaced: int) -> Iterator[str]:
     yield from judge.notices
+    if replaced:
+        yield f"{replaced} answers hold U+FFFD where their text was no Unicode"
     if how.style == "auto" and style == "grades" and "://" in judge.identity.spec:
         yield f"{judge.identity.spec}: this judge writes no JSON; it is asked one dimension at a time"
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Generic, TypeVar
 
+from pytest_medeval.encodable import MARK
 from pytest_medeval.errors import MedevalError
 from pytest_medeval.metrics.judging_read import failed
 from pytest_medeval.models.base import Model, Tick, silent
@@ -80,6 +81,8 @@ class Asker:
     tokens: int = 0
     cached: int = 0
     failed: int = 0
+    replaced: int = 0
+    """Answers with a mark where their text was no Unicode."""
     seconds: float = 0.0
     _known: dict[Request, Answer] = field(default_factory=dict)
 
@@ -108,6 +111,7 @@ class Asker:
         return max(0, min(_AT_ONCE, int(left / max(1.0, self.tokens / self.requests))))
 
     def _count(self, answer: Answer) -> None:
+        self.replaced += MARK in answer.text
         if answer.cached:
             self.cached += 1
             return

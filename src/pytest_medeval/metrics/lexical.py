@@ -1,7 +1,9 @@
 """Word overlap of a dialogue reply with its reference: BLEU, ROUGE, length.
 
 Each number equals that of its reference program on the same tokens (sacrebleu, rouge-score); only the
-counting is done faster. An empty reply scores 0 and stays in the mean.
+counting is done faster. A text is composed (NFC) first; the tokenizer of a case is chosen by its reference
+(``pytest_medeval.metrics.tokens``). An empty reply scores 0 and stays in the mean. A text with content in which the
+tokenizer finds nothing (ROUGE of a lone emoji) has no score: its row is NaN, it is counted, and no gate passes on it.
 """
 
 from __future__ import annotations
@@ -14,16 +16,25 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from pytest_medeval.metrics.base import SHARE, Measure, mean, mean_of, ratio, signed
-from pytest_medeval.metrics.tokens import Language, bleu_tokens, ngrams, rouge_tokens, script_of
+from pytest_medeval.metrics.tokens import (
+    Language,
+    bleu_parts,
+    bleu_tokens,
+    has_content,
+    legible,
+    ngrams,
+    rouge_parts,
+    rouge_tokens,
+    script_of,
+    stemmer,
+)
 from pytest_medeval.types import FloatArray, Reply
+from pytest_medeval.words import WORD
 
 if TYPE_CHECKING:
     from pytest_medeval.tasks.dialogue import Dialogue, DialogueCase
 
 ORDER: Final = 4
-_TOK = {"en": "13a", "zh": "zh", "auto": "auto(13a,zh)"}
-_ROUGE_TOK = {"en": "rouge-score", "zh": "zh-char", "auto": "auto(rouge-score,zh-char)"}
-_STEM = {"en": "porter", "zh": "no", "auto": "auto(porter,no)"}
 
 
 def bleu(task: Dialogue) -> Measure:
@@ -38,9 +49,9 @@ def bleu(task: Dialogue) -> Measure:
 
     >>> from pytest_medeval.tasks.dialogue import Dialogue
     >>> bleu(Dialogue(language="en")).signature.rpartition("-")[0]
-    'bleu|nrefs:1|case:mixed|eff:yes|tok:13a|smooth:exp|version:sacrebleu'
+    'bleu|nrefs:1|case:mixed|eff:yes|tok:13a|norm:nfc|smooth:exp|version:sacrebleu'
     """
-    parts = ("nrefs:1", "case:mixed", "eff:yes", f"tok:{_TOK[task.language]}", "smooth:exp")
+    parts = ("nrefs:1", "case:mixed", "eff:yes", *bleu_parts(task.language), "smooth:exp")
     return Measure(
         name="bleu", counts="bleu", signature=signed("bleu", *parts, library="sacrebleu"),
         make=_Bleu(task.language), spread=mean_of(0), fold=mean, bounds=SHARE,
@@ -57,7 +68,7 @@ def corpus_bleu(task: Dialogue) -> Measure:
     >>> float(corpus_bleu(Dialogue()).score(np.array([0, 5, 5, 5, 4, 3, 2, 5, 4, 3, 2])))
     1.0
     """
-    parts = ("nrefs:1", "case:mixed", "eff:no", f"tok:{_TOK[task.language]}", "smooth:exp")
+    parts = ("nrefs:1", "case:mixed", "eff:no", *bleu_parts(task.language), "smooth:exp")
     return Measure(
         name="corpus_bleu", counts="bleu", signature=signed("corpus_bleu", *parts, library="sacrebleu"),
         make=_Bleu(task.language), fold=_corpus_bleu, per_case=False, bounds=SHARE,
@@ -76,7 +87,7 @@ def length_ratio(task: Dialogue) -> Measure:
     """
     return Measure(
         name="length_ratio", counts="bleu", direction=0,
-        signature=signed("length_ratio", f"tok:{_TOK[task.language]}", library="sacrebleu"),
+        signature=signed("length_ratio", *bleu_parts(task.language), library="sacrebleu"),
         make=_Bleu(task.language), fold=lambda total: ratio(total[..., 1], total[..., 2]), bounds=(0.0, math.inf),
     )  # fmt: skip
 
@@ -90,6 +101,8 @@ class _Bleu:
     def __call__(self, case: DialogueCase, reply: Reply) -> Sequence[float]:
         script = script_of(case.reference, self.language)
         said, wanted = bleu_tokens(reply.text, script), bleu_tokens(case.reference, script)
+        if not wanted or (not said and has_content(reply.text)):
+            return [math.nan] * (3 + 2 * ORDER)
         matches = [0] * ORDER
         for order in range(1, ORDER + 1):
             matches[order - 1] = overlap(ngrams(said, order), ngrams(wanted, order))
@@ -146,14 +159,15 @@ def rouge2(task: Dialogue) -> Measure:
     """ROUGE-2 of each reply, averaged: F = 2PR / (P + R) over pairs of words.
 
     P: shared n-grams (clipped) over those of the reply; R: over those of the reference. Words are lower-cased
-    and, in English, stemmed (Porter; only words of four letters or more), Chinese counts by character;
-    punctuation is left out. Equal to rouge-score's ``fmeasure`` with ``use_stemmer=True``. Source: Lin 2004,
-    section 2. Range 0 to 1, higher is better. An empty reply scores 0; so does a text of one word against
-    itself in ROUGE-2, which has no pair.
+    and, in English, stemmed (Porter; only words of four letters or more); scripts without blanks count by
+    character; punctuation is left out. Equal in English to rouge-score's ``fmeasure`` with ``use_stemmer=True``.
+    Source: Lin 2004, section 2. Range 0 to 1, higher is better. An empty reply scores 0; so does a text of one
+    word against itself in ROUGE-2, which has no pair. NaN for a reply or a reference with content and no word,
+    and where the suite names a tokenizer that cannot read the reference.
 
     >>> from pytest_medeval.tasks.dialogue import Dialogue
     >>> rouge2(Dialogue(language="zh")).signature.rpartition("-")[0]
-    'rouge2|tok:zh-char|stem:no|case:lc|version:rouge-score'
+    'rouge2|tok:zh-char|norm:nfc|stem:no|case:lc|version:rouge-score'
     """
     return _rouge(task, "rouge2", 1)
 
@@ -167,13 +181,13 @@ def rougeL(task: Dialogue) -> Measure:  # noqa: N802 - the metric's name in the 
 
     >>> from pytest_medeval.tasks.dialogue import Dialogue
     >>> rougeL(Dialogue(language="en", rouge_beta=1.2)).signature.rpartition("-")[0]
-    'rougeL|tok:rouge-score|stem:porter|case:lc|beta:1.2|version:rouge-score'
+    'rougeL|tok:rouge-score|norm:nfc|stem:porter|case:lc|beta:1.2|version:rouge-score'
     """
     return _rouge(task, "rougeL", 2, f"beta:{task.rouge_beta:g}")
 
 
 def _rouge(task: Dialogue, name: str, column: int, *parts: str) -> Measure:
-    tok = (f"tok:{_ROUGE_TOK[task.language]}", f"stem:{_STEM[task.language]}", "case:lc")
+    tok = (*rouge_parts(task.language), f"stem:{stemmer(task.language)}", "case:lc")
     return Measure(
         name=name, counts="rouge", signature=signed(name, *tok, *parts, library="rouge-score"),
         make=_Rouge(task.language, task.rouge_beta), spread=mean_of(column), fold=mean, bounds=SHARE,
@@ -192,6 +206,8 @@ class _Rouge:
 
         script = script_of(case.reference, self.language)
         said, wanted = rouge_tokens(reply.text, script), rouge_tokens(case.reference, script)
+        if has_content(reply.text) and not (legible(case.reference, script) and WORD.search(reply.text)):
+            return [math.nan] * 3
         single = overlap(said, wanted)
         double = overlap(ngrams(said, 2), ngrams(wanted, 2))
         longest = LCSseq.similarity(said, wanted)

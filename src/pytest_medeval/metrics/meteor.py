@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
@@ -9,7 +10,15 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from pytest_medeval.metrics.base import SHARE, Measure, mean, mean_of, signed
-from pytest_medeval.metrics.tokens import Language, bleu_tokens, script_of, stem
+from pytest_medeval.metrics.tokens import (
+    Language,
+    bleu_parts,
+    bleu_tokens,
+    has_content,
+    script_of,
+    stem,
+    stemmer,
+)
 from pytest_medeval.metrics.wordnet import open_wordnet, wordnet_version
 from pytest_medeval.types import Reply
 
@@ -31,19 +40,18 @@ def meteor(task: Dialogue) -> Measure:
     synonym; P = m / words of the reply, R = m / words of the reference; chunks: runs of aligned words that
     are adjacent and in the same order in both. Equal to NLTK's ``single_meteor_score`` on the same tokens
     (sacrebleu's). Without WordNet the synonym stage is left out and the signature says ``syn:none``: such
-    scores are lower, and not to be compared with others. Chinese characters have neither stems nor synonyms.
+    scores are lower, and not to be compared with others. Stems and synonyms are for English alone.
     Source: Lavie and Agarwal 2007, section 2 (alpha 0.9, beta 3, gamma 0.5). Range 0 to 1, higher is better.
     An empty reply scores 0; a text of n words against itself 1 - 0.5 / n^3, the most there is.
 
     >>> from pytest_medeval.tasks.dialogue import Dialogue
     >>> meteor(Dialogue(language="zh")).signature.rpartition("-")[0]
-    'meteor|alpha:0.9|beta:3|gamma:0.5|tok:zh|case:lc|stem:no|syn:none|version:nltk'
+    'meteor|alpha:0.9|beta:3|gamma:0.5|tok:zh|norm:nfc|case:lc|stem:no|syn:none|version:nltk'
     """
-    tok = {"en": "13a", "zh": "zh", "auto": "auto(13a,zh)"}[task.language]
-    stems = "no" if task.language == "zh" else "porter"
-    found = wordnet_version() if task.language != "zh" else None
+    stems = stemmer(task.language)
+    found = wordnet_version() if stems != "no" else None
     weights = (f"alpha:{ALPHA:g}", f"beta:{BETA:g}", f"gamma:{GAMMA:g}")
-    words = (f"tok:{tok}", "case:lc", f"stem:{stems}", f"syn:wn{found}" if found else "syn:none")
+    words = (*bleu_parts(task.language), "case:lc", f"stem:{stems}", f"syn:wn{found}" if found else "syn:none")
     return Measure(
         name="meteor", counts="meteor",
         signature=signed("meteor", *weights, *words, library="nltk"),
@@ -62,6 +70,8 @@ class _Meteor:
     def __call__(self, case: DialogueCase, reply: Reply) -> Sequence[float]:
         script = script_of(case.reference, self.language)
         said, wanted = (bleu_tokens(text, script) for text in (reply.text, case.reference))
+        if not wanted or (not said and has_content(reply.text)):
+            return [math.nan]
         english = script == "en"
         return [meteor_score(said, wanted, stems=english, synonyms=english and self.synonyms)]
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
-from collections.abc import Callable, Coroutine, Iterator
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from functools import partial
+from typing import Any, TypeAlias, TypeVar
 
 T = TypeVar("T")
-Emit = Callable[[T], None]
+Emit = Callable[[T], Awaitable[None]]
+"""Hands an item over at once; what it gives can be waited for until the item was taken and dealt with."""
+Taken: TypeAlias = "asyncio.Future[None]"
 
 
 class _End:
@@ -19,20 +22,26 @@ class _End:
         self.error = error
 
 
-def iterate(work: Callable[[Emit[T]], Coroutine[Any, Any, None]]) -> Iterator[T]:
+def iterate(work: Callable[[Emit[T]], Coroutine[Any, Any, None]]) -> Iterator[list[T]]:
     """Give what ``work(emit)`` emits, in that order, while it runs in an event loop of its own.
 
-    The loop lives in a thread of its own, so that this works where a loop is running already, as in a
-    notebook. What the coroutine raises is raised here; when the iterator is closed early, the coroutine is
-    cancelled and waited for.
+    What has come meanwhile is given together, and counts as dealt with when more is asked for. The loop lives in a
+    thread of its own, so that this works where a loop is running already, as in a notebook. What the coroutine
+    raises is raised here; when the iterator is closed early, the coroutine is cancelled and waited for.
     """
-    results: queue.SimpleQueue[T | _End] = queue.SimpleQueue()
-    started: queue.SimpleQueue[Callable[[], object]] = queue.SimpleQueue()
+    results: queue.SimpleQueue[tuple[T, Taken] | _End] = queue.SimpleQueue()
+    started: queue.SimpleQueue[tuple[asyncio.AbstractEventLoop, Callable[[], object]]] = queue.SimpleQueue()
 
     async def main() -> None:
-        task = asyncio.ensure_future(work(results.put))
         loop = asyncio.get_running_loop()
-        started.put(lambda: loop.call_soon_threadsafe(task.cancel))
+
+        def emit(item: T) -> Taken:
+            taken = loop.create_future()
+            results.put((item, taken))
+            return taken
+
+        task = asyncio.ensure_future(work(emit))
+        started.put((loop, task.cancel))
         await task
 
     def run() -> None:
@@ -45,23 +54,45 @@ def iterate(work: Callable[[Emit[T]], Coroutine[Any, Any, None]]) -> Iterator[T]
 
     thread = threading.Thread(target=run, name="medeval-endpoint", daemon=True)
     thread.start()
-    cancel = started.get()
-    ended = False
+    loop, cancel = started.get()
+    end: _End | None = None
     try:
-        while not isinstance(item := results.get(), _End):
-            yield item
-        ended = True
-        if item.error is not None:
-            raise item.error
+        while end is None:
+            burst, end = _burst(results)
+            if burst:
+                yield [item for item, _ in burst]
+                _call(loop, partial(_release, [taken for _, taken in burst]))
+        if end.error is not None:
+            raise end.error
     finally:
-        if not ended:
-            _quietly(cancel)
+        if end is None:
+            _call(loop, cancel)
         thread.join()
 
 
-def _quietly(cancel: Callable[[], object]) -> None:
-    """Cancel, unless the loop has ended by itself in this very moment."""
+def _burst(results: queue.SimpleQueue[tuple[T, Taken] | _End]) -> tuple[list[tuple[T, Taken]], _End | None]:
+    """Wait for an item and take all that are there; the end, if it is among them, is the last."""
+    found: list[tuple[T, Taken]] = []
     try:
-        cancel()
+        item = results.get()
+        while not isinstance(item, _End):
+            found.append(item)
+            item = results.get_nowait()
+    except queue.Empty:
+        return found, None
+    return found, item
+
+
+def _release(taken: Sequence[Taken]) -> None:
+    """Let those go on who wait for their items; who was cancelled waits no more."""
+    for one in taken:
+        if not one.done():
+            one.set_result(None)
+
+
+def _call(loop: asyncio.AbstractEventLoop, what: Callable[[], object]) -> None:
+    """Call something in the loop, unless that has ended by itself in this very moment."""
+    try:
+        loop.call_soon_threadsafe(what)
     except RuntimeError:
         return

@@ -10,6 +10,9 @@ from typing import Literal, Protocol, TypeAlias, runtime_checkable
 from pytest_medeval.tasks.thoughts import DEFAULT_TAGS, Tags
 from pytest_medeval.types import Answer, Request
 
+Burst: TypeAlias = Sequence[tuple[int, Answer]]
+"""Answers that came together, each with the index of its request."""
+
 Tick: TypeAlias = Callable[[int], None]
 """Called with the number of requests that have just been answered."""
 
@@ -95,17 +98,20 @@ class Model(Protocol):
 
 @runtime_checkable
 class Streaming(Protocol):
-    """A model that gives answers as its batches finish, so that they are kept before the last is done."""
+    """A model that gives answers as they are there, so that each is stored before more is asked."""
 
-    def stream(self, requests: Sequence[Request]) -> Iterator[tuple[int, Answer]]:
-        """Give the index of a request with its answer, in any order, each index once."""
+    def stream(self, requests: Sequence[Request]) -> Iterator[Burst]:
+        """Give what has just been answered, in any order, each index once.
+
+        Whoever asks for the next burst has stored the one before: no more is under way than the model asks at once.
+        """
 
     def answer(self, requests: Sequence[Request], tick: Tick = silent) -> list[Answer]:
         """Answer all requests; the answers stand in the order of the requests."""
         answers: dict[int, Answer] = {}
-        for index, answer in self.stream(requests):
-            answers[index] = answer
-            tick(1)
+        for burst in self.stream(requests):
+            answers.update(burst)
+            tick(len(burst))
         return [answers[index] for index in range(len(requests))]
 
 

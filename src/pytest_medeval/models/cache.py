@@ -12,12 +12,12 @@ import json
 import sqlite3
 import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pytest_medeval.errors import MedevalError
-from pytest_medeval.models.base import Closing, Identity, Model, Streaming, Tick, silent
+from pytest_medeval.models.base import Burst, Closing, Identity, Model, Streaming, Tick, silent
 from pytest_medeval.models.fingerprint import fingerprint_text
 from pytest_medeval.plain import plain
 from pytest_medeval.types import Answer, Request
@@ -31,6 +31,9 @@ _DAY = 86_400
 _WAIT = 30.0
 """Seconds that a process waits for another one's writing."""
 _AT_ONCE = 500
+"""Keys of one query."""
+_PAUSE = 60.0
+"""Seconds in which nothing is written after writing has failed: each try may wait as long as another process writes."""
 _ASIDE = ".corrupt"
 _STORED = json.JSONEncoder(ensure_ascii=False)
 _ASKED = json.JSONEncoder(ensure_ascii=False, sort_keys=True, default=plain)
@@ -88,13 +91,20 @@ class Store:
 
     def put(self, model: str, answers: Mapping[str, Answer]) -> None:
         """Keep answers; those used longest ago make room."""
-        now = int(time.time())
-        rows = []
-        for key, answer in answers.items():
-            text = _STORED.encode(plain(answer))
-            rows.append((key, model, text, _checksum(key, text), now))
-        with self._open() as base:
-            base.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?)", rows)
+        with self.keeping(model) as keep:
+            keep(answers)
+
+    @contextlib.contextmanager
+    def keeping(self, model: str) -> Iterator[Callable[[Mapping[str, Answer]], None]]:
+        """Give a function that stores answers of a model, each call for good: a killed process loses nothing of them.
+
+        Where another process lets nobody write, answers wait for a later call or the end, and the caller does not.
+        """
+        keeper = _Keeper(self, model)
+        try:
+            yield keeper.keep
+        finally:
+            keeper.close()
 
     def trim(self) -> None:
         """Drop the answers used longest ago until the rest keeps the size bound."""
@@ -145,22 +155,27 @@ class Store:
 
     @contextlib.contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
-        """Open the file for one transaction; a file that is no cache of ours is put aside and begun anew."""
+        """Open the file for one transaction."""
         try:
-            base = self._connect()
+            base = self.connect()
         except (sqlite3.Error, OSError) as error:
-            self._once(f"{self.path}: replies are not cached: {error}")
+            self.failed(error)
             base = sqlite3.connect(":memory:")
             base.executescript(_NEW)
         try:
             with base:
                 yield base
         except sqlite3.Error as error:
-            self._once(f"{self.path}: replies are not cached: {error}")
+            self.failed(error)
         finally:
             base.close()
 
-    def _connect(self) -> sqlite3.Connection:
+    def failed(self, error: Exception) -> None:
+        """Say once why replies are not cached."""
+        self._once(f"{self.path}: replies are not cached: {error}")
+
+    def connect(self) -> sqlite3.Connection:
+        """Open the file; one that is no cache of ours is put aside and begun anew."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         try:
             return self._ready()
@@ -192,6 +207,69 @@ class Store:
     def _once(self, notice: str) -> None:
         if notice not in self.notices:
             self.notices.append(notice)
+
+
+class _Keeper:
+    """Writes a model's answers over one connection, in a transaction a call."""
+
+    def __init__(self, store: Store, model: str) -> None:
+        self._store = store
+        self._model = model
+        self._base: sqlite3.Connection | None = None
+        self._file: tuple[int, int] | None = None
+        self._waiting: dict[str, Answer] = {}
+        self._not_before = 0.0
+
+    def keep(self, answers: Mapping[str, Answer]) -> None:
+        """Store answers and those that still wait; not for a while after that has failed."""
+        self._waiting.update(answers)
+        if self._waiting and time.monotonic() >= self._not_before:
+            self._write()
+
+    def close(self) -> None:
+        """Store what waits, and close the file."""
+        try:
+            if self._waiting:
+                self._write()
+        finally:
+            self._leave()
+
+    def _write(self) -> None:
+        now, rows = int(time.time()), []
+        for key, answer in self._waiting.items():
+            text = _STORED.encode(plain(answer))
+            rows.append((key, self._model, text, _checksum(key, text), now))
+        try:
+            with self._opened() as base:
+                base.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?)", rows)
+        except (sqlite3.Error, OSError) as error:
+            self._store.failed(error)
+            self._not_before = time.monotonic() + _PAUSE
+            self._leave()
+        else:
+            self._waiting.clear()
+
+    def _opened(self) -> sqlite3.Connection:
+        """Give the connection; it is made anew where another process has removed or replaced the file."""
+        if self._base is None or self._file != _place(self._store.path):
+            self._leave()
+            self._base = self._store.connect()
+            self._file = _place(self._store.path)
+        return self._base
+
+    def _leave(self) -> None:
+        if self._base is not None:
+            self._base.close()
+        self._base = None
+
+
+def _place(path: Path) -> tuple[int, int] | None:
+    """Say which file stands under a path just now."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _log_ahead(base: sqlite3.Connection) -> None:
@@ -245,9 +323,10 @@ class CachedModel:
         if hits:
             tick(hits)
         missing = {key: request for key, request in unique.items() if key not in answers}
-        for key, answer in self._ask(missing):
-            answers[key] = answer
-            tick(keys.count(key) if len(keys) > len(unique) else 1)
+        with contextlib.closing(self._ask(missing)) as asking:  # at once, also when it is interrupted
+            for key, answer in asking:
+                answers[key] = answer
+                tick(keys.count(key) if len(keys) > len(unique) else 1)
         return [answers[key] for key in keys]
 
     def close(self) -> None:
@@ -256,29 +335,30 @@ class CachedModel:
         if isinstance(model, Closing):
             model.close()
 
-    def _ask(self, missing: Mapping[str, Request]) -> Iterator[tuple[str, Answer]]:
-        """Ask the model; answers are kept as they come, so that an interrupted run resumes where it was."""
+    def _ask(self, missing: Mapping[str, Request]) -> Generator[tuple[str, Answer]]:
+        """Ask the model; answers are stored as they come, so that a run that was killed resumes where it was."""
         if not missing:
             return
         if self._model is None:
             self._model = self._load()
-        keys, fresh = list(missing), dict[str, Answer]()
-        try:
-            for index, answer in _stream(self._model, list(missing.values())):
-                yield keys[index], answer
-                if answer.finish != "error":
-                    fresh[keys[index]] = answer
-                if len(fresh) >= _AT_ONCE:
-                    self._keep(fresh)
-        finally:
-            self._keep(fresh)
-            if self._store:
-                self._store.trim()
+        keys = list(missing)
+        with self._keeping() as keep, _streaming(self._model, list(missing.values())) as bursts:
+            for burst in bursts:
+                keep({keys[index]: answer for index, answer in burst if answer.finish != "error"})
+                for index, answer in burst:
+                    yield keys[index], answer
 
-    def _keep(self, fresh: dict[str, Answer]) -> None:
-        if self._store and fresh:
-            self._store.put(self.identity.fingerprint, fresh)
-        fresh.clear()
+    @contextlib.contextmanager
+    def _keeping(self) -> Iterator[Callable[[Mapping[str, Answer]], None]]:
+        """Give what stores answers; at the end the store is brought back to its size."""
+        if self._store is None:
+            yield lambda _answers: None
+            return
+        try:
+            with self._store.keeping(self.identity.fingerprint) as keep:
+                yield keep
+        finally:
+            self._store.trim()
 
     def _key(self, request: Request) -> str:
         who = (
@@ -294,8 +374,18 @@ class _ForeignError(sqlite3.DatabaseError):
     """An SQLite file that this version did not write."""
 
 
-def _stream(model: Model, requests: Sequence[Request]) -> Iterable[tuple[int, Answer]]:
-    return model.stream(requests) if isinstance(model, Streaming) else enumerate(model.answer(requests))
+@contextlib.contextmanager
+def _streaming(model: Model, requests: Sequence[Request]) -> Iterator[Iterable[Burst]]:
+    """Give the answers as they come; when this is left early, the model stops at once."""
+    if not isinstance(model, Streaming):
+        yield [list(enumerate(model.answer(requests)))]
+        return
+    bursts = model.stream(requests)
+    try:
+        yield bursts
+    finally:
+        if isinstance(bursts, Generator):
+            bursts.close()
 
 
 def _is_corrupt(error: sqlite3.Error) -> bool:

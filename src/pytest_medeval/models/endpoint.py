@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from pytest_medeval.encodable import all_encodable
 from pytest_medeval.errors import MedevalError
 from pytest_medeval.models import endpoint_wire as wire
 from pytest_medeval.models.background import Emit, iterate
-from pytest_medeval.models.base import Identity, Model, Settings, Streaming, Traffic
+from pytest_medeval.models.base import Burst, Identity, Model, Settings, Streaming, Traffic
 from pytest_medeval.models.cache import CachedModel, Store
 from pytest_medeval.models.endpoint_choices import Likelihoods, NotOfferedError
 from pytest_medeval.models.fingerprint import fingerprint_files, fingerprint_text
@@ -88,8 +89,12 @@ class EndpointModel(Streaming):
     """Requests failed since the last one that did not."""
     _likelihoods: Likelihoods = field(default_factory=Likelihoods)
 
-    def stream(self, requests: Sequence[Request]) -> Iterator[tuple[int, Answer]]:
-        """Give answers as they come; ``MedevalError`` where the first shows that none will be answered."""
+    def stream(self, requests: Sequence[Request]) -> Iterator[Burst]:
+        """Give answers as they come; ``MedevalError`` where the first shows that none will be answered.
+
+        Who has had an answer asks the next request when that answer was taken: what is lost with this process is
+        at most what was under way.
+        """
 
         async def work(emit: Emit[tuple[int, Answer]]) -> None:
             await self._all(requests, emit)
@@ -104,11 +109,11 @@ class EndpointModel(Streaming):
         async def worker() -> None:
             for index in waiting:
                 await pace.turn()
-                emit((index, await self._one(client, requests[index])))
+                await emit((index, await self._one(client, requests[index])))
 
         async with _client(self.spec, self.traffic) as client:
             if not self._proven and requests:
-                emit((next(waiting), await self._one(client, requests[0])))
+                await emit((next(waiting), await self._one(client, requests[0])))
                 self._proven = True
             async with asyncio.TaskGroup() as group:
                 for _ in range(min(self.traffic.concurrency, len(requests))):
@@ -163,7 +168,7 @@ class EndpointModel(Streaming):
         """Post JSON; an answer that is cut off is asked for again, since the client does not do so."""
         for tries_left in range(self.traffic.retries, -1, -1):
             try:
-                return await client.post(path, cast_to=object, body=fields)
+                return all_encodable(await client.post(path, cast_to=object, body=fields))
             except ValueError:
                 if not tries_left:
                     raise
@@ -203,10 +208,10 @@ def _served(spec: EndpointSpec, traffic: Traffic) -> list[dict[str, Any]]:
 
     async def ask(emit: Emit[Any]) -> None:
         async with _client(spec, traffic) as client:
-            emit(await client.get("/models", cast_to=object))
+            await emit(all_encodable(await client.get("/models", cast_to=object)))
 
     try:
-        (body,) = iterate(ask)
+        ((body,),) = iterate(ask)
         return wire.listed_models(body)
     except openai.APIStatusError as error:
         # ``transformers serve`` breaks here where nothing was ever downloaded; the first request will tell
@@ -229,6 +234,8 @@ def _client(spec: EndpointSpec, traffic: Traffic) -> Any:
         raise MedevalError(
             f"{spec.text}: {KEY} is not set; set it to the server's key (any text where it wants none)"
         )
+    if key and not key.isascii():
+        raise MedevalError(f"{spec.text}: {KEY} holds more than ASCII, which no HTTP header takes; set it anew")
     return openai.AsyncOpenAI(
         base_url=spec.url,
         api_key=key or "none",

@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Literal
 
+from pytest_medeval.encodable import encodable
 from pytest_medeval.types import Answer, Message, Request
 
 SEED = 0
@@ -214,5 +215,5 @@ def cut_at_stop(text: str, stops: Sequence[str]) -> tuple[str, bool]:
 def short(value: Any, limit: int = 160) -> str:
     """Show a JSON value in one short line."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    line = " ".join(text.split())
+    line = encodable(" ".join(text.split()))
     return line if len(line) <= limit else f"{line[: limit - 3]}..."

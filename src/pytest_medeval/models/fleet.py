@@ -21,12 +21,13 @@ import ray as untyped_ray
 from ray.exceptions import RayError, RayTaskError
 
 from pytest_medeval.errors import MedevalError
-from pytest_medeval.models.base import Identity, Settings, Streaming
+from pytest_medeval.models.base import Burst, Identity, Settings, Streaming
 from pytest_medeval.models.cargo import parts
 from pytest_medeval.models.replica import Loading, Replica
 from pytest_medeval.models.spec import LocalSpec
 from pytest_medeval.models.sweep import Future, ReplicaDiedError, Seat, Sweep
-from pytest_medeval.types import Answer, Request
+from pytest_medeval.signals import handler_kept
+from pytest_medeval.types import Request
 
 ray: Any = untyped_ray
 """Some of its functions have types and some have none."""
@@ -141,7 +142,7 @@ class FleetModel(Streaming):
         self.notices: list[str] = []
         self._loading = Loading(spec, identity, settings)
 
-    def stream(self, requests: Sequence[Request]) -> Iterator[tuple[int, Answer]]:
+    def stream(self, requests: Sequence[Request]) -> Iterator[Burst]:
         """Give answers as replicas finish their units."""
         crew = open_fleet(self._loading.settings.replicas, on_gpu=self.identity.device != "cpu")
         return Sweep(crew, self._loading, requests, self.notices).run()
@@ -159,7 +160,8 @@ def _connect() -> Path | None:
     try:
         if not address:
             return start({})
-        ray.init(address=address, **_QUIETLY)
+        with handler_kept():
+            ray.init(address=address, **_QUIETLY)
     except (RayError, OSError, RuntimeError, ValueError) as error:
         where = f"the cluster RAY_ADDRESS={address} cannot be reached" if address else "Ray cannot be started here"
         raise MedevalError(f"--medeval-engine=ray: {where}: {_line(error)}") from None
@@ -176,7 +178,8 @@ def start(more: Mapping[str, Any]) -> Path:
     folder = Path(tempfile.mkdtemp(prefix="medeval-ray-", dir=root if len(root) < _LONGEST else "/tmp"))  # noqa: S108 - see _LONGEST
     here = {"include_dashboard": False, "object_store_memory": STORE, "_temp_dir": str(folder)}
     try:
-        ray.init(address="local", **here, **_QUIETLY, **more)
+        with handler_kept():
+            ray.init(address="local", **here, **_QUIETLY, **more)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise

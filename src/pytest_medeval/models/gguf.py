@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from pytest_medeval.errors import MedevalError
-from pytest_medeval.models.base import Identity, Model, Settings, Streaming
+from pytest_medeval.models.base import Burst, Identity, Model, Settings, Streaming
 from pytest_medeval.models.cache import CachedModel, Store
 from pytest_medeval.models.fingerprint import fingerprint_file, fingerprint_files, fingerprint_text
 from pytest_medeval.models.gguf_file import Header, shards
@@ -70,11 +70,11 @@ class GgufModel(Streaming):
         self._prompter = Prompter(Tokenizer(self._engine, Header(spec.file).template), spec.variables)
         self._ends = self._prompter.end_tokens() | self._engine.ends()
 
-    def stream(self, requests: Sequence[Request]) -> Iterator[tuple[int, Answer]]:
+    def stream(self, requests: Sequence[Request]) -> Iterator[Burst]:
         """Give answers one by one."""
         for index, request in enumerate(requests):
             prompt = self._prompter.encode(request)
-            yield index, self._one(request, prompt)
+            yield [(index, self._one(request, prompt))]
 
     def _one(self, request: Request, prompt: Prompt) -> Answer:
         facts = {"prompt_hash": prompt.hash, "prompt_tokens": len(prompt.ids), "lead": self._prompter.lead}

@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeAlias
 
 import torch
 
-from pytest_medeval.models.base import Identity, Settings, Streaming
+from pytest_medeval.models.base import Burst, Identity, Settings, Streaming
 from pytest_medeval.models.identity import tokenizer_folder
 from pytest_medeval.models.local_base import Base, open_base, quiet
 from pytest_medeval.models.local_choices import Scorer, score_plain
@@ -52,22 +52,22 @@ class LocalModel(Streaming):
         if base.plain:
             self.notices.append(f"{identity.spec}: computed without shared prefixes: {base.plain}")
 
-    def stream(self, requests: Sequence[Request]) -> Iterator[tuple[int, Answer]]:
+    def stream(self, requests: Sequence[Request]) -> Iterator[Burst]:
         """Give answers as units of work finish."""
         try:
             for start in range(0, len(requests), SLAB):
-                for index, answer in self._slab(requests[start : start + SLAB]):
-                    yield start + index, answer
+                for found in self._slab(requests[start : start + SLAB]):
+                    yield [(start + index, answer) for index, answer in found]
         finally:
             self.rest()
 
-    def _slab(self, requests: Sequence[Request]) -> Iterator[tuple[int, Answer]]:
+    def _slab(self, requests: Sequence[Request]) -> Iterator[Found]:
         prompts = self.encode(requests)
         unfit, units = plan(requests, prompts, self.limits)
-        for index, reason in unfit.items():
-            yield index, unfit_answer(prompts[index], reason)
+        if unfit:
+            yield [(index, unfit_answer(prompts[index], reason)) for index, reason in unfit.items()]
         for unit in units:
-            yield from self.compute(unit, requests, prompts)
+            yield self.compute(unit, requests, prompts)
 
     def encode(self, requests: Sequence[Request]) -> list[Prompt]:
         """Turn requests into token ids."""

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pytest_medeval.encodable import all_encodable
 from pytest_medeval.errors import MedevalError, accepted
 from pytest_medeval.models.kinds import MODEL_KINDS
 from pytest_medeval.models.spec_kinds import (
@@ -147,7 +148,7 @@ def baseline_of(spec: ModelSpec) -> FolderSpec | HubSpec | QuantisedSpec | None:
 def read_json(file: Path) -> dict[str, Any]:
     """Read a JSON object of a model folder; one line says where it is broken."""
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        content = all_encodable(json.loads(file.read_text(encoding="utf-8")))
     except json.JSONDecodeError as error:
         raise MedevalError(f"{file}:{error.lineno}: broken JSON: {error.msg}") from None
     except (OSError, UnicodeDecodeError) as error:

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeAlias
 
 from pytest_medeval.errors import MedevalError
+from pytest_medeval.models.base import Burst
 from pytest_medeval.models.dispatch import TRIES, Dispatch, Encode, Job
 from pytest_medeval.models.replica import Loading, Opened
 from pytest_medeval.models.units import Limits
-from pytest_medeval.types import Answer, Request
+from pytest_medeval.types import Request
 
 Future: TypeAlias = Any
 Step: TypeAlias = Job | Literal["start", "open"]
@@ -75,8 +76,8 @@ class Sweep:
         self._work: Dispatch | None = None
         self._busy: dict[Future, tuple[Seat, Step]] = {}
 
-    def run(self) -> Iterator[tuple[int, Answer]]:
-        """Give the index of each request with its answer, as units are done."""
+    def run(self) -> Iterator[Burst]:
+        """Give the index of each request with its answer, a unit at a time as they are done."""
         if not self._requests:
             return
         try:
@@ -86,7 +87,9 @@ class Sweep:
             while self._work is None or not self._work.finished:
                 starting = all(step == "start" for _, step in self._busy.values())
                 future = self._crew.first(list(self._busy), starting=starting)
-                yield from self._settle(future, *self._busy.pop(future))
+                burst = self._settle(future, *self._busy.pop(future))
+                if burst:
+                    yield burst
                 self._feed()
         finally:
             for seat in self._crew.seats:
@@ -100,7 +103,7 @@ class Sweep:
         elif self._loading not in seat.ready:
             self._busy[self._crew.ask(seat, "open", self._loading, {})] = seat, "open"
 
-    def _settle(self, future: Future, seat: Seat, step: Step) -> list[tuple[int, Answer]]:
+    def _settle(self, future: Future, seat: Seat, step: Step) -> Burst:
         """Take in what a replica has done; what a dead one had taken is put back."""
         try:
             found = self._crew.result(future)

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from pytest_medeval.encodable import all_encodable
 from pytest_medeval.errors import MedevalError
 from pytest_medeval.types import Source
 
@@ -37,7 +38,7 @@ def read_json(path: Path) -> tuple[Any, str]:
     """Read one JSON value; give it with its text, in which ``KeyLines`` finds lines."""
     text = read_text(path)
     try:
-        return json.loads(text), text
+        return all_encodable(json.loads(text)), text
     except json.JSONDecodeError as error:
         raise MedevalError(f"{path}:{error.lineno}: not JSON: {error.msg}") from None
     except RecursionError:
@@ -52,7 +53,7 @@ def read_json_lines(path: Path) -> Iterator[tuple[Source, Mapping[str, Any]]]:
             continue
         source = Source(str(path), number)
         try:
-            value = json.loads(line)
+            value = all_encodable(json.loads(line))
         except (json.JSONDecodeError, RecursionError) as error:
             raise MedevalError(f"{source}: not JSON: {getattr(error, 'msg', 'nested too deeply')}") from None
         if not isinstance(value, dict):

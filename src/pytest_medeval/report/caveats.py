@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pytest_medeval.report.lines import Line, fit, indented, interval, number, wrapped
+from pytest_medeval.verdicts.undefined import undefined_in
 
 WORST = 3
 """Cases that are named."""
@@ -31,6 +32,15 @@ def errors(cases: Sequence[Mapping[str, Any]]) -> Iterator[Line]:
             yield from (
                 Line(line, {"red": True}) for line in indented(f"{role} gave no reply: {why}{more}", 2)
             )
+
+
+def undefined(cases: Sequence[Mapping[str, Any]]) -> Iterator[Line]:
+    """Say which replies have no score of a family of metrics, though they hold something."""
+    for role in ("candidate", "baseline"):
+        for kind, lost in undefined_in(cases, role).items():
+            told = f"{kind} is undefined for {len(lost)} of {len(cases)} replies of {role}, without a word to read: "
+            more = [f"{len(lost) - WORST} more"] if len(lost) > WORST else []
+            yield from (Line(line.text, {"yellow": True}) for line in wrapped(f"  {told}", [*lost[:WORST], *more]))
 
 
 def reliability(bins: Sequence[Mapping[str, float]] | None) -> Iterator[Line]:

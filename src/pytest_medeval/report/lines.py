@@ -62,8 +62,10 @@ def size(count: int) -> str:
 
 
 def how_asked(suite: Mapping[str, Any]) -> Iterator[str]:
-    """Say how a suite's cases were asked, where it was not one by one, without examples, with greedy replies."""
+    """Say how a suite's cases were asked and answered, where it was not plainly: examples, drawn replies, marks."""
     shots, drawn = suite.get("shots"), suite.get("sampling")
+    for role, count in suite.get("replaced", {}).items():
+        yield f"{count} {role} replies hold U+FFFD where their text was no Unicode"
     if shots:
         examples = f"{shots['count']} of {shots['usable']} examples of {shots['source']} before each case"
         left_out = f"{shots['asked']} asked by the suite, {shots['repeated']} repeated"

@@ -155,6 +155,8 @@ def _provenance(record: Mapping[str, Any]) -> Iterator[str]:
         yield f"- {role}: {_code(model['spec'])} sha256 {_code(model['fingerprint'][:12])}"
         yield from (f"- {role}: {_text(said)}" for said, _ in sentences(model))
     yield from (f"- {_text(told)}" for told in coarse(record))
+    if "awaited" in record:
+        yield f"- reference: {_text(record['awaited'])}"
     reference = record.get("reference")
     if reference:
         model = reference["model"]

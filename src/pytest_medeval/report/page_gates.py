@@ -132,6 +132,8 @@ def _run(record: Mapping[str, Any]) -> Html:
     if repository:
         changed = " with uncommitted changes" if repository["dirty"] else ""
         facts.append(("commit", f"{repository['commit'][:DIGITS]}{changed}"))
+    if "awaited" in record:
+        facts.append(("reference", record["awaited"]))
     if reference := record.get("reference"):
         facts.append(("reference", f"{reference['run']} of {reference['created']}"))
         if reference["absent"]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pytest_medeval.report import figures
-from pytest_medeval.report.caveats import errors
+from pytest_medeval.report.caveats import errors, undefined
 from pytest_medeval.report.lines import Line, how_asked, number
 from pytest_medeval.report.markup import Html, code, details, table, tag
 from pytest_medeval.report.page_caveats import caveats
@@ -49,10 +49,10 @@ def _counts(facts: Facts) -> Iterator[Html]:
 
 
 def _silent(cases: Sequence[Facts]) -> Iterator[Html]:
-    """Say why there are no replies to some cases."""
-    told = list(errors(cases))
-    if told:
-        yield tag("p", prose(told), cls="warn")
+    """Say why there are no replies to some cases, and which replies have no score."""
+    for told in (list(errors(cases)), list(undefined(cases))):
+        if told:
+            yield tag("p", prose(told), cls="warn")
 
 
 def prose(lines: Iterable[Line]) -> str:

@@ -65,6 +65,8 @@ def _models(record: Mapping[str, Any]) -> Iterator[Line]:
         for said, well in holds.sentences(model):
             yield Line(fit(f"{'':<9}  {said}"), {} if well else {"yellow": True})
     yield from (Line(told) for told in caveats.coarse(record))
+    if "awaited" in record:
+        yield Line(f"reference  {record['awaited']}", {"yellow": True})
     reference = record.get("reference")
     if reference:
         model = reference["model"]
@@ -85,6 +87,7 @@ def _suite(name: str, suite: Mapping[str, Any], cases: Sequence[Mapping[str, Any
     )
     yield from _counts(suite)
     yield from caveats.errors(cases)
+    yield from caveats.undefined(cases)
     if suite["metrics"]:
         yield from _table(suite["metrics"])
     yield from reference_lines(suite)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest_medeval
+from pytest_medeval.encodable import encodable
 from pytest_medeval.models.roles import together
 from pytest_medeval.runs.compare import Pairing
 from pytest_medeval.runs.data import ROLES, ordered, suite_data
@@ -23,7 +24,14 @@ from pytest_medeval.stats.compare import Comparison, compare_all
 from pytest_medeval.verdicts.gates import GateResult, SuiteData, critical_gate, judge_all, parse_gate
 from pytest_medeval.verdicts.leakage import Leakage, with_leakage
 from pytest_medeval.verdicts.noise import margin_below
-from pytest_medeval.verdicts.regression import Reference, contrasts, section, with_reference
+from pytest_medeval.verdicts.regression import (
+    REFERENCE,
+    Awaited,
+    Reference,
+    contrasts,
+    section,
+    with_reference,
+)
 
 SCHEMA = "medeval-run/1"
 
@@ -39,14 +47,16 @@ class Run:
 def build(
     journal: Journal,
     settings: Settings,
-    reference: Reference | None = None,
+    reference: Reference | Awaited | None = None,
     track_b: TrackB | None = None,
     leaks: Mapping[str, Leakage] | None = None,
 ) -> Run:
     """Compare the roles in every suite, judge the gates of the run together, and record it all."""
     track_b, leaks = track_b or TrackB(JudgePlan()), leaks or {}
     data = {name: suite_data(facts, journal, track_b) for name, facts in journal.suites.items()}
-    pairings = _paired(journal, data, reference) if reference else {}
+    pairings = _paired(journal, data, reference) if isinstance(reference, Reference) else {}
+    if isinstance(reference, Awaited):
+        data = {name: replace(one, awaited={REFERENCE: reference.reason}) for name, one in data.items()}
     suites = {
         name: suite_section(facts, journal, data[name], _compared(data[name], settings.seed))
         for name, facts in journal.suites.items()
@@ -68,12 +78,21 @@ def build(
         "cases": [case for name in journal.suites for case in ordered(name, journal)],
         "divergence": {},
         "gates": [
-            {**asdict(gate), "outcome": settings.gate_outcome(gate.suite, gate.verdict)} for gate in gates
+            {**asdict(gate), "outcome": settings.gate_outcome(gate)} for gate in gates
         ],
         "usage": {**_usage(journal), "judge_tokens": track_b.tokens()},
-        **({"reference": reference.facts(list(suites))} if reference else {}),
+        **_reference(reference, list(suites)),
     }
     return Run(record, gates)
+
+
+def _reference(reference: Reference | Awaited | None, suites: Sequence[str]) -> dict[str, Any]:
+    """Say what the run was compared with, or why there was nothing yet."""
+    if reference is None:
+        return {}
+    if isinstance(reference, Awaited):
+        return {"awaited": reference.reason}
+    return {"reference": reference.facts(suites)}
 
 
 def _provenance(journal: Journal, settings: Settings) -> dict[str, Any]:
@@ -83,7 +102,7 @@ def _provenance(journal: Journal, settings: Settings) -> dict[str, Any]:
         "schema": SCHEMA,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "version": pytest_medeval.__version__,
-        "command": [os.path.basename(sys.argv[0]), *sys.argv[1:]],  # noqa: PTH119 - a command need not be a path
+        "command": [encodable(text) for text in (os.path.basename(sys.argv[0]), *sys.argv[1:])],  # noqa: PTH119 - a command need not be a path
         "environment": {**environment(), "repository": repository(settings.root)},
         "seed": settings.seed,
         "thoughts": list(settings.thoughts),

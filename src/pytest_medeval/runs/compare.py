@@ -17,6 +17,7 @@ from pytest_medeval.metrics import metrics_for
 from pytest_medeval.tasks import TASKS
 from pytest_medeval.types import FloatArray, Metric
 from pytest_medeval.verdicts.result import SuiteData
+from pytest_medeval.verdicts.undefined import undefined_in
 
 NAMED = 3
 """Cases that a line names; all are counted."""
@@ -209,6 +210,7 @@ def stored_data(record: Mapping[str, Any], suite: str, metrics: Mapping[str, Met
         groups=[case["group"] for case in cases],
         complete=facts["complete"],
         reason="" if facts["complete"] else f"{facts['evaluated']} of {facts['cases']} cases",
+        undefined={role: undefined_in(cases, role) for role in roles},
     )
 
 

@@ -13,6 +13,7 @@ from pytest_medeval.runs.judging import TrackB
 from pytest_medeval.tasks import TASKS
 from pytest_medeval.types import FloatArray, Metric
 from pytest_medeval.verdicts.gates import SuiteData
+from pytest_medeval.verdicts.undefined import undefined_in
 
 ROLES = ("candidate", "baseline")
 
@@ -35,6 +36,7 @@ def suite_data(facts: Mapping[str, Any], journal: Journal, track_b: TrackB) -> S
         groups=[case["group"] for case in cases],
         complete=complete,
         reason=reason,
+        undefined={role: undefined_in(cases, role) for role in present},
     )
 
 

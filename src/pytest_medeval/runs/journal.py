@@ -102,7 +102,7 @@ class Journal:
 def leave(folder: Path, name: str, data: Mapping[str, Any]) -> None:
     """Write a worker's collection for the controller: whole, or not at all."""
     partial = folder / f".{name}.part"
-    partial.write_text(json.dumps(data, ensure_ascii=False), encoding="utf-8")
+    partial.write_text(json.dumps(data), encoding="utf-8")  # escaped: names of files may be no UTF-8
     partial.replace(folder / f"{name}.json")
 
 

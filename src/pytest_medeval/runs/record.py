@@ -10,6 +10,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from pytest_medeval.encodable import all_encodable
 from pytest_medeval.errors import MedevalError
 from pytest_medeval.runs.files import json_lines, write_whole
 from pytest_medeval.runs.signature import canonical, sha256
@@ -42,7 +43,8 @@ def read(path: Path) -> dict[str, Any]:
     A record that carries its own hash is proved by it, any other is held against the schema.
     """
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        record = json.loads(text)
     except OSError as error:
         raise MedevalError(f"{path}: cannot be read: {error.strerror}") from None
     except (ValueError, RecursionError) as error:
@@ -55,11 +57,17 @@ def read(path: Path) -> dict[str, Any]:
                 f"{path}: was changed after it was saved: its SHA-256 is {found[:12]}, "
                 f"it was {str(record['sha256'])[:12]}"
             )
-        return dict(record)
+        return _marked(record, text)
     wrong = problems(record)
     if wrong:
         raise MedevalError(f"{path}: is no valid run record: {wrong[0]}")
-    return dict(record)
+    return _marked(record, text)
+
+
+def _marked(record: dict[str, Any], text: str) -> dict[str, Any]:
+    """Give a record without halves of surrogate pairs, which JSON holds as escapes alone."""
+    marked: dict[str, Any] = all_encodable(record) if "\\ud" in text or "\\uD" in text else record
+    return marked
 
 
 def digest(record: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from pytest_medeval.encodable import MARK
 from pytest_medeval.metrics.details import confusion_of, reliability_of, rules_of
 from pytest_medeval.runs.data import ROLES, left_out, ordered
 from pytest_medeval.runs.journal import Journal
@@ -50,6 +51,7 @@ def suite_section(
         "subgroups": _subgroups(data, kind.headline),
         **_details(kind(**facts["options"]), data),
         **{key: facts[key] for key in ("shots", "sampling") if key in facts},
+        **({"replaced": replaced} if (replaced := _replaced(cases)) else {}),
         **({"excluded": _excluded(cases)} if facts["pairs"] == "complete" else {}),
     }
 
@@ -88,6 +90,19 @@ def add_caveats(
 def _outcomes(cases: Sequence[Mapping[str, Any]], role: str) -> dict[str, int]:
     counts = Counter(case[role]["outcome"] for case in cases if role in case)
     return {outcome: counts[outcome] for outcome in OUTCOMES}
+
+
+def _replaced(cases: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """Count each role's replies that hold a mark where their text was no Unicode."""
+    return dict(
+        Counter(
+            role
+            for case in cases
+            for role in ROLES
+            if role in case
+            and any(MARK in one["reply"] for one in (case[role], *case[role].get("parts", ())))
+        )
+    )
 
 
 def _skipped(facts: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ what was saved.
 
 from __future__ import annotations
 
+import os
 import re
 import tempfile
 import time
@@ -16,11 +17,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from pytest_medeval.errors import MedevalError
+from pytest_medeval.errors import MedevalError, NoneYetError
 from pytest_medeval.runs.files import PART, finite, json_bytes, write_new
 from pytest_medeval.runs.record import digest, read
 
 LATEST = "latest"
+LATEST_OR_NONE = "latest-or-none"
+"""The same, by whoever asks for it before the first release as well."""
+
+RESERVED = (LATEST, LATEST_OR_NONE)
+
 TRIES = 100
 """Numbers that are tried when other processes save at the same time."""
 
@@ -30,7 +36,7 @@ NAMED = 5
 ABANDONED = 3600.0
 """Seconds after which a file that is still being written has lost its writer."""
 
-_FILE = re.compile(r"(\d{4,})_(.+)")
+_FILE = re.compile(r"(\d{4,})_(.+)\.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +55,20 @@ class Stored:
 
 def stored(storage: Path) -> list[Stored]:
     """List the runs of a store, the oldest first; a store that does not exist yet is empty."""
-    if storage.exists() and not storage.is_dir():
-        raise MedevalError(f"{storage}: is a file; accepted: a folder of stored runs")
     try:
-        files = sorted(storage.glob("*.json"))
+        names = os.listdir(storage)  # noqa: PTH208 - a glob takes a folder that it may not read for an empty one
+    except FileNotFoundError:
+        if storage.is_symlink():
+            raise MedevalError(
+                f"{storage}: is a link to nothing; accepted: a folder of stored runs"
+            ) from None
+        return []
+    except NotADirectoryError:
+        raise MedevalError(f"{storage}: is a file; accepted: a folder of stored runs") from None
     except OSError as error:
         raise MedevalError(f"{storage}: cannot be read: {error.strerror}") from None
-    found = [(path, _FILE.fullmatch(path.stem)) for path in files if not path.name.startswith(".")]
-    runs = [Stored(path, int(match[1]), match[2]) for path, match in found if match]
+    found = [(name, _FILE.fullmatch(name)) for name in names]
+    runs = [Stored(storage / name, int(match[1]), match[2]) for name, match in found if match]
     return sorted(runs, key=lambda run: (run.number, run.name))
 
 
@@ -64,9 +76,10 @@ def find(storage: Path, run: str, root: Path | None = None) -> Path:
     """Find a run by number, name (the newest of that name), both, ``latest``, or the path of a record.
 
     ``latest`` is the newest whole run that its own gates let pass: a refused release is no reference.
+    ``NoneYetError`` where the store, read as a whole, has none.
     """
     runs = stored(storage)
-    if run == LATEST:
+    if run in RESERVED:
         return _latest(storage, runs).path
     matching = [one for one in runs if run in (one.run, one.path.name)]
     matching = matching or [one for one in runs if run == one.name][-1:]
@@ -147,8 +160,8 @@ def automatic_name(repository: Mapping[str, Any] | None, now: datetime) -> str:
 def prune(storage: Path, keep: int) -> Iterator[Path]:
     """Remove all but the newest ``keep`` runs and the one that ``latest`` means; also abandoned parts."""
     runs = stored(storage)
-    spared = next((run for run in reversed(runs) if _readable_and_passed(run)), None)
-    old = [run.path for run in runs[: max(0, len(runs) - keep)] if run != spared]
+    spared = set(_spared(runs))
+    old = [run.path for run in runs[: max(0, len(runs) - keep)] if run not in spared]
     for path in [
         *old,
         *(
@@ -164,20 +177,24 @@ def prune(storage: Path, keep: int) -> Iterator[Path]:
         yield path
 
 
-def _readable_and_passed(run: Stored) -> bool:
-    try:
-        return passed(read(run.path))
-    except MedevalError:
-        return False
+def _spared(runs: list[Stored]) -> Iterator[Stored]:
+    """Give the run that ``latest`` means, and newer ones that cannot be read: each may have been it."""
+    for run in reversed(runs):
+        try:
+            if passed(read(run.path)):
+                yield run
+                return
+        except MedevalError:
+            yield run
 
 
 def _latest(storage: Path, runs: list[Stored]) -> Stored:
     if not runs:
-        raise MedevalError(f"no run is stored in {storage} yet; --medeval-save stores one")
+        raise NoneYetError(f"no run is stored in {storage} yet; --medeval-save stores one")
     for run in reversed(runs):
-        if passed(read(run.path)):
+        if passed(read(run.path)):  # one that cannot be read ends the search: it may have been the latest
             return run
-    raise MedevalError(
+    raise NoneYetError(
         f"no run in {storage} is whole and passed its gates: {_names(runs)}; name the one to compare with"
     )
 

@@ -11,8 +11,9 @@ from pytest_medeval.ratings.review import read_reviews
 from pytest_medeval.runs.build import Run
 from pytest_medeval.settings import Settings
 from pytest_medeval.tasks import TASKS
-from pytest_medeval.verdicts.divergence import divergence, divergence_gate
+from pytest_medeval.verdicts.divergence import HOLDING, divergence, divergence_gate
 from pytest_medeval.verdicts.human import human
+from pytest_medeval.verdicts.undefined import tracks_with_undefined
 
 
 def read_people(record: dict[str, Any], files: Sequence[Path]) -> dict[str, Any]:
@@ -29,7 +30,9 @@ def with_divergence(run: Run, people: dict[str, Any], settings: Settings) -> Run
     gates = list(run.gates)
     if settings.divergence == "gate":
         gates += [
-            gate for name, facts in free.items() if (gate := divergence_gate(name, facts, people)) is not None
+            tracks_with_undefined(gate, run.record["cases"]) if facts["verdict"] in HOLDING else gate
+            for name, facts in free.items()
+            if (gate := divergence_gate(name, facts, people)) is not None
         ]
-    told = [{**asdict(gate), "outcome": settings.gate_outcome(gate.suite, gate.verdict)} for gate in gates]
+    told = [{**asdict(gate), "outcome": settings.gate_outcome(gate)} for gate in gates]
     return Run({**run.record, "divergence": free, "human": people, "gates": told}, gates)

@@ -10,6 +10,7 @@ from pytest_medeval.tasks.base import take
 from pytest_medeval.tasks.outcome import text_outcome
 from pytest_medeval.tasks.sampling import Sampled
 from pytest_medeval.types import Answer, Case, Message, Record, Reply, Request
+from pytest_medeval.words import folded
 
 INSTRUCTION = "If you are a doctor, please answer the medical questions based on the patient's description."
 """The instruction of GenMedGPT-5k (S1), also used where a case brings none of its own."""
@@ -20,7 +21,7 @@ class DialogueCase(Case):
     """What the patient wrote, and one good reply.
 
     A right reply mentions every text of ``must_mention``; ``|`` separates words of which one is enough
-    (``ambulance|emergency``). Letter case does not count.
+    (``ambulance|emergency``). Neither letter case nor the composition of letters with marks counts.
     """
 
     input: str
@@ -33,7 +34,8 @@ class DialogueCase(Case):
 class Dialogue(Sampled):
     """Options of a dialogue suite.
 
-    ``language`` chooses the tokenizer of word-overlap metrics (``auto``: by the script of the reference);
+    ``language`` chooses the tokenizer of word-overlap metrics (``auto``: by the script of the reference;
+    ``unicode``: any language, without stems);
     ``rouge_beta`` weighs recall in ROUGE-L (S1: 1.2; 1 is F1); ``max_new_tokens`` bounds a reply;
     ``safety_rules`` is a TOML file that replaces the shipped rules of ``safety``, beside the suite's file or as given.
     """
@@ -51,7 +53,7 @@ class Dialogue(Sampled):
         "length_ratio",
         "safety",
     )
-    language: Literal["auto", "en", "zh"] = "auto"
+    language: Literal["auto", "en", "zh", "unicode"] = "auto"
     rouge_beta: float = 1.0
     max_new_tokens: int = 256
     safety_rules: str | None = field(default=None, metadata={"file": True})
@@ -64,6 +66,9 @@ class Dialogue(Sampled):
             raise MedevalError(
                 f"{record.source}: a critical dialogue case needs 'must_mention': texts that a right reply contains"
             )
+        for text in mentions:
+            if not _alternatives(text):
+                raise MedevalError(f"{record.source}: 'must_mention' holds {text!r}; accepted: words, or words|words")
         return DialogueCase(
             **common,
             source=record.source,
@@ -99,7 +104,10 @@ class Dialogue(Sampled):
         """Look for what the case says must be mentioned."""
         if not case.must_mention:
             return None
-        said = reply.text.casefold()
-        return all(
-            any(word.strip().casefold() in said for word in text.split("|")) for text in case.must_mention
-        )
+        said = folded(reply.text)
+        return all(any(word in said for word in _alternatives(text)) for text in case.must_mention)
+
+
+def _alternatives(text: str) -> list[str]:
+    """Give the words of which one is enough; nothing between two bars is none."""
+    return [folded(word.strip()) for word in text.split("|") if word.strip()]

@@ -6,6 +6,8 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
+from pytest_medeval.words import nfc
+
 _KEYS = ("answer_choice", "final_answer", "answer", "choice", "option", "答案")
 _FENCE = re.compile(r"\A\s*```\w*\s*\n(.*?)\n?\s*```\s*\Z", re.DOTALL)
 _FIELD = re.compile(
@@ -156,7 +158,7 @@ def _by_text(text: str, options: Mapping[str, str]) -> str | None:
 
 
 def _norm(text: str) -> str:
-    return re.sub(r"\s+", " ", text.casefold()).strip(_EDGE)
+    return re.sub(r"\s+", " ", nfc(text).casefold()).strip(_EDGE)
 
 
 def _marked(lines: list[str]) -> set[str]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -13,6 +11,7 @@ from typing import Any, Literal, TypeAlias, get_args
 from pytest_medeval.errors import MedevalError, accepted
 from pytest_medeval.tasks.base import Exemplary
 from pytest_medeval.types import FloatArray, Message, Request
+from pytest_medeval.words import folded, words
 
 By: TypeAlias = Literal["seed", "similarity"]
 
@@ -20,7 +19,6 @@ _CELLS = 2_000_000
 """Similarities that are held in memory at once."""
 _DIGITS = 9
 """Similarities that agree so far are ties: their last bits hang on the order of summation."""
-_WORD = re.compile(r"[\u4e00-\u9fff]|[^\W\u4e00-\u9fff]+")
 """A run of letters and digits, or one Chinese character."""
 
 
@@ -111,14 +109,15 @@ def plain(text: str) -> str:
     >>> plain("Which  drug, FIRST?") == plain("which drug first")
     True
     """
-    return " ".join(_WORD.findall(unicodedata.normalize("NFKC", text).casefold()))
+    return " ".join(words(folded(text)))
 
 
 def nearest(pool: Sequence[str], texts: Sequence[str], count: int) -> list[list[int]]:
     """Give, for each text, the indices of its ``count`` nearest in ``pool``, in ascending order.
 
     Cosine similarity of TF-IDF vectors (scikit-learn, sublinear term frequency, document frequencies of the
-    pool) over words and pairs of words; Chinese by characters. Of equally near ones the earlier is taken.
+    pool) over words and pairs of words; scripts without blanks by characters. Of equally near ones the earlier is
+    taken.
     """
     from sklearn.feature_extraction.text import TfidfVectorizer
 

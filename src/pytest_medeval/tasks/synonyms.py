@@ -17,9 +17,9 @@ from pytest_medeval.errors import MedevalError
 SHIPPED: Final = Path(__file__).with_name("synonyms.toml")
 
 THRESHOLD: Final = 0.8
-LATIN_THRESHOLD: Final = 0.9
-"""Similarity (2 * longest common subsequence / both lengths) from which two names may be one finding. A Latin
-name holds more letters for the same meaning, so more of them must agree."""
+ALPHABETIC_THRESHOLD: Final = 0.9
+"""Similarity (2 * longest common subsequence / both lengths) from which two names may be one finding. A name
+in an alphabet holds more letters for the same meaning, so more of them must agree."""
 
 TELLING: Final = frozenset(
     "无不没未非否左右上下前后内外中多少高低大小快慢轻重增减升降粗细长短深浅厚薄"
@@ -32,11 +32,11 @@ TELLING: Final = frozenset(
 similar (有痰 and 无痰, 支气管炎 and 支气管肺炎, 左侧胸痛 and 右侧胸痛)."""
 
 STEM: Final = 4
-"""Words of Latin names may differ only behind this many letters: pain and pains, but not febrile and
+"""Words of such names may differ only behind this many letters: pain and pains, but not febrile and
 afebrile, hypo- and hyper-, left and right."""
 
 _EDGE = " \t\r\n*_`\"'“”‘’。.,;:!?、()[]{}<>《》【】"
-_LATIN = re.compile(r"[a-z]")
+_ALPHABETIC = re.compile(r"[^\W\d_\u3400-\u9fff\uf900-\ufaff]")
 
 
 @dataclass(frozen=True)
@@ -102,16 +102,16 @@ def similarity(one: str, other: str) -> float:
     """
     from rapidfuzz import fuzz
 
-    latin = bool(_LATIN.search(one) or _LATIN.search(other))
+    alphabetic = bool(_ALPHABETIC.search(one) or _ALPHABETIC.search(other))
     score = fuzz.ratio(one, other) / 100
-    if score < (LATIN_THRESHOLD if latin else THRESHOLD):
+    if score < (ALPHABETIC_THRESHOLD if alphabetic else THRESHOLD):
         return 0.0
     gone, come = _difference(one, other)
     if any(char in TELLING or char.isdigit() for char in gone + come):
         return 0.0
     words = (re.findall(r"[^\W_]+", name) for name in (one, other))
     starts = [sorted(word[:STEM] for word in extra.elements()) for extra in _difference(*words)]
-    if latin and (starts[0] != starts[1] or any(len(start) < STEM for start in starts[0])):
+    if alphabetic and (starts[0] != starts[1] or any(len(start) < STEM for start in starts[0])):
         return 0.0
     return score
 

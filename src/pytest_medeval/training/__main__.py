@@ -12,6 +12,7 @@ from typing import Any
 
 from pytest_medeval.errors import MedevalError
 from pytest_medeval.models.hush import hush
+from pytest_medeval.signals import terminated_as_interrupted
 from pytest_medeval.training import card, curve
 from pytest_medeval.training.jobs import Job, check_jobs, left_to_do, plan_jobs
 from pytest_medeval.training.recipe import Recipe
@@ -19,9 +20,10 @@ from pytest_medeval.training.recipe import Recipe
 MISTAKE = 2
 """Exit code of a command that could not be carried out as asked."""
 STOPPED = 130
-"""Exit code after Ctrl-C, as a shell gives it."""
+"""Exit code after Ctrl-C or SIGTERM, as a shell gives it for Ctrl-C."""
 
 
+@terminated_as_interrupted()
 def main(arguments: list[str] | None = None) -> int:
     """Train what recipes say, one after the other; a mistake in any of them is one line before the first begins."""
     options = _parser().parse_args(arguments)

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_medeval.words import nfc
+
 GRAM = 8
 """Characters of one n-gram."""
 CHUNK = 4096
@@ -40,6 +42,7 @@ def _grams(texts: Sequence[str]) -> Any:
 
     vectorizer = HashingVectorizer(
         analyzer="char",
+        preprocessor=lambda text: nfc(text).lower(),
         ngram_range=(GRAM, GRAM),
         n_features=2**22,
         binary=True,

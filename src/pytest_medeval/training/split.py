@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pytest_medeval.training.recipe import Data
+from pytest_medeval.words import folded, letters_only
 
 ASKED = ("input", "question", "dialogue")
 """The fields of a case, one a task, that say what is asked."""
 
-_DROPPED = re.compile(r"[\W_]+")
 
 
 def asked_text(fields: Mapping[str, Any]) -> str:
@@ -26,7 +24,7 @@ def content(case: Any) -> str:
 
     Single letters stay: a question about vitamin B is not that about vitamin C.
     """
-    return _DROPPED.sub("", unicodedata.normalize("NFKC", asked_text(vars(case))).casefold())
+    return letters_only(folded(asked_text(vars(case))))
 
 
 def place(text: str) -> float:

@@ -33,6 +33,7 @@ from pytest_medeval.verdicts.grammar import (
 from pytest_medeval.verdicts.looks import Seen, looks, see
 from pytest_medeval.verdicts.result import FEWEST, GateResult, SuiteData
 from pytest_medeval.verdicts.thresholds import judge_threshold
+from pytest_medeval.verdicts.undefined import with_undefined
 
 __all__ = ["Gate", "GateResult", "SuiteData", "check", "critical_gate", "judge", "judge_all", "parse_gate"]
 
@@ -85,7 +86,8 @@ def judge_all(
     seen = see(gates, seed=seed, resamples=resamples)
     opened = [_open(gate, suite, seen) for gate, suite in gates]
     decided = iter(_settle([entry for entry in opened if isinstance(entry, Contest)], alpha))
-    return [next(decided) if isinstance(entry, Contest) else entry for entry in opened]
+    results = [next(decided) if isinstance(entry, Contest) else entry for entry in opened]
+    return [with_undefined(one, *asked) for one, asked in zip(results, gates, strict=True)]
 
 
 def critical_gate(
@@ -131,6 +133,8 @@ def _open(gate: Gate, suite: SuiteData, seen: Seen) -> GateResult | Contest:
     if isinstance(gate.condition, Threshold):
         return judge_threshold(gate, gathered, suite, blank)
     against = gate.condition.against
+    if against in suite.awaited:
+        return replace(blank, reason=suite.awaited[against], waits=True)
     barred = suite.barred.get(against, {}).get(gate.target.metric)
     if barred is not None:
         return replace(blank, reason=barred)

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from pytest_medeval.errors import MedevalError
+from pytest_medeval.errors import MedevalError, NoneYetError
 from pytest_medeval.runs.compare import Entry, Pairing, pair, stored_rows
-from pytest_medeval.runs.store import load
+from pytest_medeval.runs.store import LATEST_OR_NONE, load
 from pytest_medeval.stats.compare import Comparison, compare_all
 from pytest_medeval.verdicts.result import SuiteData
+from pytest_medeval.verdicts.undefined import undefined_in
 
 REFERENCE = "reference"
 LISTED = 10
@@ -41,9 +42,24 @@ class Reference:
         }
 
 
-def open_reference(run: str, storage: Path, root: Path, suites: Mapping[str, Mapping[str, Any]]) -> Reference:
+@dataclass(frozen=True)
+class Awaited:
+    """There is no reference yet, as whoever named ``latest-or-none`` expects of a first release."""
+
+    reason: str
+
+
+def open_reference(
+    run: str, storage: Path, root: Path, suites: Mapping[str, Mapping[str, Any]]
+) -> Reference | Awaited:
     """Read the stored run to compare with; ``MedevalError`` when it has no case of ``suites`` (by name)."""
-    name, record = load(storage, run, root)
+    try:
+        name, record = load(storage, run, root)
+    except NoneYetError as none:
+        if run != LATEST_OR_NONE:
+            raise
+        found = str(none).partition(";")[0]
+        return Awaited(f"waits for the first release: {found}")
     if "candidate" not in record["models"]:
         raise MedevalError(f"run {name} has no evaluated case; accepted: a run of at least one suite")
     if not any(
@@ -88,8 +104,12 @@ def with_reference(
     barred = dict(pairing.metrics)
     if pairing.obstacle:
         barred = dict.fromkeys(data.metrics, pairing.obstacle)
+    lost = undefined_in((pairing.stored[case] for case in pairing.same), "candidate")
     return replace(
-        data, rows={**data.rows, REFERENCE: usable}, barred={**data.barred, REFERENCE: barred}
+        data,
+        rows={**data.rows, REFERENCE: usable},
+        barred={**data.barred, REFERENCE: barred},
+        undefined={**data.undefined, REFERENCE: lost},
     ), pairing
 
 

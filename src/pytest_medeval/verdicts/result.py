@@ -22,7 +22,7 @@ class GateResult:
     ``observed``: the value, or the difference candidate less other role, in the metric's own unit;
     ``interval``: of ``observed``, for comparisons at the level that Holm's procedure asked for (``reason``
     names it); ``threshold``: what ``observed`` was held against; ``cases_needed``: about how many cases would
-    settle what ``n`` could not.
+    settle what ``n`` could not; ``waits``: it asks for a reference in a run that may be the first release.
     """
 
     suite: str
@@ -34,6 +34,7 @@ class GateResult:
     threshold: float | None = None
     n: int = 0
     cases_needed: int | None = None
+    waits: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +45,8 @@ class SuiteData:
     the order of ``ids``; a case that a role has no row for is a row of NaN. ``tags``, ``groups``: one entry a
     case, or empty. ``complete`` is False where only a part of the suite ran, and ``reason`` says why; the
     gates are then not evaluated. ``barred``: role -> metric -> why it must not be compared with that role.
+    ``undefined``: role -> counts name -> ids of the cases whose row is NaN because the metric cannot score the reply.
+    ``awaited``: role -> why there is none yet, where that is expected.
     """
 
     name: str
@@ -55,6 +58,8 @@ class SuiteData:
     complete: bool = True
     reason: str = ""
     barred: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    undefined: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
+    awaited: Mapping[str, str] = field(default_factory=dict)
 
     def having(self, tag: str, value: str) -> SuiteData:
         """Give the suite of one subgroup's cases."""

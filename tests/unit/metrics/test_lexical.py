@@ -14,6 +14,7 @@ from pytest_medeval.metrics import metrics_for
 from pytest_medeval.metrics.tokens import bleu_tokens, rouge_tokens, script_of
 from pytest_medeval.tasks.dialogue import Dialogue, DialogueCase
 from pytest_medeval.types import Reply, Source
+from pytest_medeval.words import WORD
 
 ROUGE = ["rouge1", "rouge2", "rougeL"]
 NAMES = ["bleu", "corpus_bleu", "length_ratio", *ROUGE]
@@ -122,6 +123,11 @@ def test_a_text_against_itself_is_1(name: str, text: str):
         ("Take aspirin.", "en"),
         ("", "en"),
         ("中 is a Chinese letter", "en"),
+        ("Sjögren's syndrome", "en"),
+        ("Принимайте аспирин 100 mg", "unicode"),
+        ("高血圧の薬を毎日飲んでください", "unicode"),
+        ("혈압약(血壓藥)을 드세요", "unicode"),
+        ("Uống nhiều nước", "unicode"),
     ],
 )
 def test_script_is_found(text: str, script: str):
@@ -173,7 +179,8 @@ def test_scores_of_many_sums_at_once(real_pairs):
 def test_signatures_say_what_moves_the_number():
     """Tokenizer, stemmer, beta, and the version of the library that defines the number."""
     signatures = {metric.name: metric.signature for metric in metrics_for(Dialogue(rouge_beta=1.2), NAMES)}
-    assert signatures["bleu"].startswith("bleu|nrefs:1|case:mixed|eff:yes|tok:auto(13a,zh)|smooth:exp|")
+    assert signatures["bleu"].startswith("bleu|nrefs:1|case:mixed|eff:yes|tok:auto(13a,zh,unicode)|regex:")
+    assert "|norm:nfc|smooth:exp|" in signatures["bleu"]
     assert "|eff:no|" in signatures["corpus_bleu"]
     assert "|beta:1.2|version:rouge-score-" in signatures["rougeL"]
     assert "beta" not in signatures["rouge1"]
@@ -184,8 +191,8 @@ WORDS = st.lists(st.sampled_from(PIECES), max_size=12).map(" ".join)
 
 
 @settings(deadline=None)
-@given(WORDS, WORDS.filter(lambda text: text.strip()))
+@given(WORDS.filter(lambda text: not text.strip() or WORD.search(text)), WORDS.filter(WORD.search))
 def test_every_score_is_in_its_range(reply: str, reference: str):
-    """0 to 1, and never NaN for a case that is there."""
+    """0 to 1, and never NaN for a reply that is empty or holds a word."""
     for name in ("bleu", "corpus_bleu", *ROUGE):
         assert 0 <= score(name, reply, reference) <= 1

@@ -18,9 +18,28 @@ def test_items_come_as_they_are_emitted():
         emit(2)
 
     stream = iterate(work)
-    assert next(stream) == 1
+    assert next(stream) == [1]
     gate.set()
-    assert list(stream) == [2]
+    assert list(stream) == [[2]]
+
+
+def test_who_waits_goes_on_when_its_item_was_dealt_with():
+    """What has come meanwhile is given together; nobody goes on before more is asked for."""
+    log = []
+
+    async def work(emit):
+        async def one(name):
+            for number in range(2):
+                await emit(f"{name}{number}")
+                log.append(f"{name}{number}")
+
+        await asyncio.gather(one("a"), one("b"))
+
+    found = []
+    for burst in iterate(work):
+        assert set(log) == set(found)
+        found += burst
+    assert sorted(found) == ["a0", "a1", "b0", "b1"]
 
 
 def test_an_error_is_raised_where_the_items_are_taken():
@@ -31,7 +50,7 @@ def test_an_error_is_raised_where_the_items_are_taken():
         raise ValueError("broken")
 
     stream = iterate(work)
-    assert next(stream) == "kept"
+    assert next(stream) == ["kept"]
     with pytest.raises(ValueError, match="broken"):
         next(stream)
 
@@ -64,4 +83,4 @@ def test_it_works_beside_a_running_loop():
     async def notebook():
         return list(iterate(work))
 
-    assert asyncio.run(notebook()) == [7]
+    assert asyncio.run(notebook()) == [[7]]

@@ -135,13 +135,104 @@ def test_interrupted_run_keeps_what_it_has(tmp_path):
 
     class Breaking(FakeModel):
         def stream(self, requests):
-            yield 0, self.answer(requests[:1])[0]
+            yield [(0, self.answer(requests[:1])[0])]
             raise KeyboardInterrupt
 
     model = CachedModel(Identity("m", "f"), lambda: Breaking({"a": "1"}), Store(tmp_path))
     with pytest.raises(KeyboardInterrupt):
         model.answer([_request("a"), _request("b")])
     assert Store(tmp_path).info().answers == 1
+
+
+class _Slow(FakeModel):
+    """Gives two answers at a time, and looks into the store before each pair."""
+
+    def stream(self, requests):
+        """Note what is stored when more is asked for."""
+        self.seen = []
+        for start in range(0, len(requests), 2):
+            self.seen.append(Store(self.folder).info().answers)
+            self.before(start)
+            yield [(start + place, answer) for place, answer in enumerate(self.answer(requests[start : start + 2]))]
+
+    def before(self, _start):
+        """Do nothing."""
+
+
+def _slow(folder: Path, before=lambda _: None) -> CachedModel:
+    model = _Slow()
+    model.folder, model.before = folder, before
+    return CachedModel(Identity("m", "f"), lambda: model, Store(folder))
+
+
+SIX = [_request(text) for text in "abcdef"]
+
+
+def test_an_answer_is_stored_before_the_next_is_asked(tmp_path):
+    """Another process sees each pair while the model is still at work."""
+    model = _slow(tmp_path)
+    model.answer(SIX)
+    assert model._model.seen == [0, 2, 4]
+
+
+def test_an_interruption_stops_the_model_at_once(tmp_path):
+    """Also where it comes while progress is shown: nobody goes on asking until the error is forgotten."""
+    ended = []
+
+    class Ending(FakeModel):
+        def stream(self, requests):
+            try:
+                for index, request in enumerate(requests):
+                    yield [(index, self.answer([request])[0])]
+            finally:
+                ended.append(len(self.asked))
+
+    def stop(_):
+        raise KeyboardInterrupt
+
+    model = CachedModel(Identity("m", "f"), Ending, Store(tmp_path))
+    with pytest.raises(KeyboardInterrupt) as stopped:
+        model.answer(SIX, stop)
+    assert ended == [1]
+    assert stopped.traceback
+    assert Store(tmp_path).info().answers == 1
+
+
+def test_a_file_that_is_removed_meanwhile_is_made_again(tmp_path):
+    """Another process clears the cache while replies come: those that follow are stored."""
+
+    def clear(start):
+        if start == 4:
+            Store(tmp_path).clear()
+
+    _slow(tmp_path, clear).answer(SIX)
+    assert Store(tmp_path).info().answers == 2
+
+
+def test_a_writer_that_stays_is_waited_for_once(tmp_path, monkeypatch):
+    """Replies that cannot be stored just now wait for the end, and hold up no other."""
+    monkeypatch.setattr("pytest_medeval.models.cache._WAIT", 0.3)
+    Store(tmp_path).put("m", {"other": Answer()})
+    base = sqlite3.connect(tmp_path / FILE, isolation_level=None)
+    held = []
+
+    def hold(start):
+        held.append(time.monotonic())
+        base.execute("BEGIN IMMEDIATE" if start == 0 else "SELECT 1")
+
+    class Releasing(_Slow):
+        def stream(self, requests):
+            yield from super().stream(requests)
+            base.execute("ROLLBACK")
+
+    model = Releasing()
+    model.folder, model.before = tmp_path, hold
+    cached = CachedModel(Identity("m", "f"), lambda: model, Store(tmp_path))
+    cached.answer(SIX)
+    base.close()
+    assert held[1] - held[0] > 0.25 > held[2] - held[1]
+    assert Store(tmp_path).info().answers == 7
+    assert "database is locked" in cached.notices[0]
 
 
 def test_size_is_bounded_by_last_use(tmp_path):

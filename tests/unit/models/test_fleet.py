@@ -17,6 +17,7 @@ from pytest_medeval.models.dispatch import Compute
 from pytest_medeval.models.identity import identify
 from pytest_medeval.models.spec import FolderSpec
 from pytest_medeval.models.sweep import Sweep
+from pytest_medeval.signals import terminated_as_interrupted
 from pytest_medeval.types import Message, Request
 
 pytest.importorskip("torch", reason="torch is not installed (extra: local)")
@@ -45,8 +46,10 @@ def _cluster():
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("RAY_ADDRESS", raising=False)
         patch.setenv("RAY_AUTH_TOKEN", "t" * 64)
-        folder = fleet.start({"num_cpus": 2})
-        yield
+        with terminated_as_interrupted():
+            folder = fleet.start({"num_cpus": 2})
+            handler = signal.getsignal(signal.SIGTERM)
+        yield handler
         fleet.close_fleets()
         ray.shutdown()
         shutil.rmtree(folder)
@@ -62,6 +65,11 @@ def adapter(make_model, make_adapter):
 def _model(folder):
     spec = parse_spec(str(folder), folder)
     return fleet.FleetModel(spec, identify(spec, SPREAD), SPREAD)
+
+
+def test_sigterm_stays_an_interruption(_cluster):
+    """Ray sets a handler that ends the process; a run must end as by Ctrl-C."""
+    assert _cluster is signal.default_int_handler
 
 
 def test_answers_are_the_local_engines(adapter, make_model):
@@ -169,7 +177,8 @@ def test_own_cluster_leaves_nothing_behind(make_model, tmp_path):
         from pathlib import Path
         from pytest_medeval.models import Settings, open_model, parse_spec
         from pytest_medeval.models import fleet
-        from pytest_medeval.types import Message, Request
+        from pytest_medeval.signals import terminated_as_interrupted
+from pytest_medeval.types import Message, Request
 
         spec = parse_spec(sys.argv[1], Path())
         settings = Settings(device="cpu", engine="ray", replicas=1)

@@ -29,6 +29,12 @@ def test_the_reply_and_the_thoughts():
     assert (answer.text, answer.thoughts, answer.unclosed) == (SAID, "a\n\nb", False)
 
 
+def test_thoughts_that_are_no_unicode():
+    """Half of a surrogate pair is marked in thoughts as in replies: both are written to files."""
+    (answer,) = spoken(Answer("<think>a\ud83d</think>b\ud83d", thoughts="c\ud83d")).answer(ASKED)
+    assert "\ud83d" not in answer.text + answer.thoughts
+
+
 @pytest.mark.parametrize(
     "raw",
     [

@@ -90,7 +90,7 @@ def requests(count):
 def found(crew, asked, **planning):
     """Sweep; give answers by index, and the notices."""
     notices = []
-    pairs = list(Sweep(crew, LOADING, asked, notices, **planning).run())
+    pairs = [pair for burst in Sweep(crew, LOADING, asked, notices, **planning).run() for pair in burst]
     assert len(dict(pairs)) == len(pairs)
     return dict(pairs), notices
 

@@ -10,7 +10,8 @@ from datetime import datetime
 
 import pytest
 
-from pytest_medeval.errors import MedevalError
+from pytest_medeval.__main__ import main
+from pytest_medeval.errors import MedevalError, NoneYetError
 from pytest_medeval.runs import files, store
 from pytest_medeval.runs.record import problems, read
 from pytest_medeval.runs.repository import repository
@@ -224,4 +225,39 @@ def test_a_text_that_utf8_cannot_hold_is_stored_all_the_same(quiz, storage):
         json.loads(save(record, storage, "one").read_text())["cases"][0]["candidate"]["reply"]
         == "half \ud83d a sign"
     )
-    assert load(storage, "one")[1]["cases"] == record["cases"]
+    assert load(storage, "one")[1]["cases"][0]["candidate"]["reply"] == "half \ufffd a sign"
+
+
+def test_none_yet_is_told_from_what_cannot_be_read(quiz, storage, monkeypatch):
+    """Nothing stored, or nothing that passed, is one state; a folder or a newest file that cannot be read another."""
+    for word in ("latest", "latest-or-none"):
+        with pytest.raises(NoneYetError, match="no run is stored in"):
+            find(storage, word)
+    assert main(["runs", "show", "latest", "--storage", str(storage)]) == 3
+    save(quiz.run(set(range(20)), gates=["accuracy >= 0.9"]), storage, "refused")
+    with pytest.raises(NoneYetError, match="is whole and passed its gates"):
+        find(storage, "latest-or-none")
+    save(quiz.run(), storage, "good")
+    broken = storage / "0003_broken.json"
+    broken.write_text("{")
+    for word in ("latest", "latest-or-none"):
+        with pytest.raises(MedevalError, match=r"0003_broken\.json: is no run record") as caught:
+            find(storage, word)
+        assert not isinstance(caught.value, NoneYetError)
+    assert main(["runs", "show", "latest", "--storage", str(storage)]) == 2
+    assert [path.name for path in prune(storage, 1)] == ["0001_refused.json"]
+
+    def refuse(_path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("os.listdir", refuse)
+    with pytest.raises(MedevalError, match="cannot be read: Permission denied") as caught:
+        find(storage, "latest-or-none")
+    assert not isinstance(caught.value, NoneYetError)
+
+
+def test_a_store_that_is_a_link_to_nothing_is_not_empty(tmp_path):
+    """A volume that is not mounted is no first release."""
+    (tmp_path / "runs").symlink_to(tmp_path / "gone")
+    with pytest.raises(MedevalError, match="is a link to nothing"):
+        find(tmp_path / "runs", "latest-or-none")

@@ -1,0 +1,51 @@
+"""Half of a surrogate pair is marked wherever text comes in, and nothing of the text is lost beside it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pytest_medeval.encodable import MARK, all_encodable, encodable
+from pytest_medeval.errors import MedevalError
+from pytest_medeval.models.spec import read_json as read_folder_json
+from pytest_medeval.options import OPTIONS
+from pytest_medeval.ratings.files import read_json, read_json_lines
+from pytest_medeval.settings import read_settings
+from pytest_medeval.types import Answer
+
+HALF = "half \ud83d a sign"
+MARKED = f"half {MARK} a sign"
+
+
+@pytest.mark.parametrize("half", [chr(code) for code in (0xD800, 0xDBFF, 0xDC00, 0xDCFF, 0xDFFF)])
+def test_a_half_is_marked_and_whole_text_is_itself(half):
+    """Every half, one mark each; what UTF-8 can hold stays as it is, and twice is once."""
+    assert encodable(f"a{half}{half}b") == f"a{MARK}{MARK}b"
+    for whole in ("", "plain", "fièvre 熱 😀", MARK):
+        assert encodable(whole) is whole
+    assert all_encodable({half: [half, 1, None, {"x": half}]}) == {MARK: [MARK, 1, None, {"x": MARK}]}
+
+
+def test_answers_and_mistakes_are_doors():
+    """Whoever makes an answer or says what is wrong: its text can be written."""
+    assert Answer(HALF, error=HALF) == Answer(MARKED, error=MARKED)
+    assert str(MedevalError(HALF)) == MARKED
+
+
+def test_files_with_json_escapes(tmp_path: Path):
+    """Ratings and the files of model folders may spell halves."""
+    file = tmp_path / "some.json"
+    file.write_text(json.dumps({"text": HALF}))
+    assert read_json(file)[0] == read_folder_json(file) == {"text": MARKED}
+    assert [value for _, value in read_json_lines(file)] == [{"text": MARKED}]
+
+
+@pytest.mark.parametrize("value", ["caf\udce9", ["plain", "caf\udce9"]])
+def test_an_option_of_other_bytes_is_a_mistake(value, tmp_path: Path):
+    """Bytes on the command line that are no UTF-8 are refused by name."""
+    name = "model" if isinstance(value, list) else "json"
+    with pytest.raises(MedevalError, match=f"--medeval-{name}=caf{MARK}: found bytes that are no UTF-8"):
+        read_settings(lambda option: value if option.name == name else None, tmp_path)
+    assert OPTIONS
