@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from pytest_medeval.errors import MedevalError, accepted
+from pytest_medeval.tasks.thoughts import DEFAULT_TAGS, Tags, parse_tags
 
 Check: TypeAlias = Callable[[str, Any, Path], Any]
 
@@ -97,6 +98,14 @@ def engine(flag: str, value: str | None, root: Path) -> str:
     if found == "ray" and importlib.util.find_spec("ray") is None:
         raise MedevalError(f"{flag}=ray needs ray: pip install 'pytest-medeval[ray]'")
     return found
+
+
+def tags(flag: str, value: str | None, _root: Path) -> Tags:
+    """Accept names of tags, and ``off`` for none."""
+    try:
+        return DEFAULT_TAGS if value is None else parse_tags(value)
+    except MedevalError as mistake:
+        raise MedevalError(f"{flag}={value}: {mistake}") from None
 
 
 def run_name(flag: str, value: str | None, _root: Path) -> str | None:

@@ -165,6 +165,7 @@ def _plain(scored: Scored, signatures: Sequence[str]) -> dict[str, Any]:
         "prompt_hash": joined([one.prompt_hash for one in answers]),
         "tokens": [prompt, new],
         "parts": parts,
+        **({"thoughts": scored.thoughts} if scored.thoughts else {}),
     }
 
 
@@ -186,6 +187,10 @@ def _given(answer: Answer) -> dict[str, Any]:
         "tokens": [answer.prompt_tokens, answer.reply_tokens],
         "finish": answer.finish,
     }
+    if answer.thoughts:
+        given["thoughts"] = answer.thoughts
+    if answer.unclosed:
+        given["unclosed"] = True
     if answer.logprobs:
         given |= {"logprobs": answer.logprobs, "choice_tokens": answer.choice_tokens}
     return given

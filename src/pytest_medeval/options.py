@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias, get_args
 from pytest_medeval import checks
 from pytest_medeval.checks import Check
 from pytest_medeval.errors import MedevalError, accepted
+from pytest_medeval.tasks.thoughts import DEFAULT_TAGS
 
 Dtype: TypeAlias = Literal["auto", "float32", "bfloat16", "float16"]
 
@@ -138,6 +139,14 @@ OPTIONS = (
         checks.place(".medeval/cache", off=True),
         "DIR|off",
         "where replies are kept (default: .medeval/cache)",
+    ),
+    Option(
+        "thoughts",
+        "thoughts",
+        checks.tags,
+        "TAGS|off",
+        "what encloses a model's thoughts, which are no part of its reply: names of tags, or OPENING...CLOSING, with "
+        f"commas between them (default: {','.join(DEFAULT_TAGS)})",
     ),
     Option("json", "json", checks.writable, "FILE", "write the run record"),
     Option(

@@ -9,6 +9,7 @@ from typing import Any
 
 from pytest_medeval.metrics.details import trace_of
 from pytest_medeval.tasks.base import reply_of
+from pytest_medeval.tasks.thoughts import joined
 from pytest_medeval.types import Answer, Metric, Outcome, Reply
 
 
@@ -27,6 +28,11 @@ class Scored:
     def reply(self) -> str:
         """The text that the model produced, or the option that it holds most likely."""
         return self.read.text
+
+    @property
+    def thoughts(self) -> str:
+        """What the model thought before it replied: kept, never scored, never judged."""
+        return joined(*(answer.thoughts for answer in self.answers))
 
     @property
     def prediction(self) -> Any:

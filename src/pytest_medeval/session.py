@@ -194,6 +194,7 @@ class MedevalSession:
                 storage=own.storage,
                 engine=own.engine,
                 replicas=own.replicas,
+                thoughts=own.thoughts,
                 traffic=Traffic(concurrency=own.concurrency, timeout=own.timeout, per_minute=own.rate),
             )
             self._roles = Roles(own.models, own.baselines, own.root, compute)

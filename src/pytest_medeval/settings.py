@@ -11,6 +11,7 @@ from pytest_medeval.checks import AUTOMATIC
 from pytest_medeval.encodable import encodable
 from pytest_medeval.errors import MedevalError
 from pytest_medeval.options import OPTIONS, Dtype, Option
+from pytest_medeval.tasks.thoughts import Tags
 
 if TYPE_CHECKING:
     from pytest_medeval.metrics.rubric import Rubric
@@ -37,6 +38,7 @@ class Settings:
     engine: Literal["local", "ray"]
     replicas: int | None
     cache: Path | None
+    thoughts: Tags
     json: Path | None
     html: Path | None
     markdown: Path | None

@@ -114,6 +114,11 @@ class Answer:
 
     Whoever makes an answer of log-probabilities that are none (NaN, infinite, above 0) has made an ``error``: there is
     no other answer with such numbers, so nobody who reads one can take an option, a grade or a confidence from it.
+
+    As a backend gives it, and as it is stored, ``text`` is all that was generated, ``special`` the special tokens that
+    stand in it, ``lead`` what the chat template put before it, and ``thoughts`` what a server gave apart. From
+    ``open_model`` on, ``text`` is the reply alone, and ``thoughts`` are all that the model thought before;
+    ``unclosed``: it ends inside thoughts.
     """
 
     text: str = ""
@@ -124,13 +129,17 @@ class Answer:
     prompt_tokens: int = 0
     reply_tokens: int = 0
     error: str = ""
+    thoughts: str = field(default="", metadata=UNLESS_DEFAULT)
+    unclosed: bool = field(default=False, metadata=UNLESS_DEFAULT)
+    lead: str = field(default="", metadata=UNLESS_DEFAULT)
+    special: tuple[str, ...] = field(default=(), metadata=UNLESS_DEFAULT)
     cached: bool = field(default=False, compare=False)
     again: bool = field(default=False, compare=False)
 
     def __post_init__(self) -> None:
         """Be the door by which all that models give comes in: text that is no Unicode, log-probabilities that are none."""
-        object.__setattr__(self, "text", encodable(self.text))
-        object.__setattr__(self, "error", encodable(self.error))
+        for name in ("text", "error", "thoughts", "lead"):
+            object.__setattr__(self, name, encodable(getattr(self, name)))
         wrong = [value for value in self.logprobs if not is_logprob(value)]
         if wrong:
             count = f"{len(wrong)} of {len(self.logprobs)} log-likelihoods"

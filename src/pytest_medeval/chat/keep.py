@@ -76,6 +76,8 @@ def _said(said: Said) -> dict[str, Any]:
         "seconds": round(said.seconds, 3),
         "tokens": [sum(one.prompt_tokens for one in answers), sum(one.reply_tokens for one in answers)],
     }
+    if said.scored.thoughts:
+        found["thoughts"] = said.scored.thoughts
     if read.detail:
         found["detail"] = read.detail
     if said.broken:

@@ -147,7 +147,7 @@ def _settled(question: Question[T], answer: Answer | None, attempt: int) -> tupl
     if answer is None:
         return Settled(Unjudged(BUDGET)), False
     tokens = answer.prompt_tokens + answer.reply_tokens
-    value = question.read(answer, attempt)
+    value = Unread("the answer ends inside thoughts") if answer.unclosed else question.read(answer, attempt)
     if isinstance(value, Unread):
         return Settled(Unjudged(value.reason, answer.text), tokens), not failed(answer)
     return Settled(value, tokens), False

@@ -13,9 +13,6 @@ from pytest_medeval.metrics.rubric import PREFERENCE, Rubric
 from pytest_medeval.ratings.grades import Unread, read_grade, read_grades, read_verdict
 from pytest_medeval.types import Answer
 
-_THOUGHTS = re.compile(r"\A\s*<think>.*?</think>", re.DOTALL)
-"""What a reasoning model thinks before it answers; an answer that ends in thought is none."""
-
 _DECISIONS = {FIRST: 1, SECOND: -1, TIE: 0}
 
 
@@ -24,18 +21,13 @@ def failed(answer: Answer) -> bool:
     return answer.finish == "error"
 
 
-def spoken(answer: Answer) -> str:
-    """Give what the judge said, without what it thought before."""
-    return _THOUGHTS.sub("", answer.text)
-
-
 def echoed(answer: Answer, replies: Sequence[str], names: Sequence[str]) -> Unread | None:
     """Say whether a judge may only have repeated a verdict that a reply holds.
 
     A reply that brings its own verdict is rare and hostile; when the judge's is the same, nobody can tell
     whose it is. An honest judge who agrees by chance is unread, which costs coverage and raises no grade.
     """
-    said = read_verdict(spoken(answer), names)
+    said = read_verdict(answer.text, names)
     if isinstance(said, Unread):
         return None
     same = any(found == said for reply in replies for found in _brought(reply, names))
@@ -60,14 +52,14 @@ def read_all(answer: Answer, rubric: Rubric, reply: str = "") -> dict[str, float
     """Read the grades of all dimensions; part of them is nothing, and so is an echo of the reply."""
     if failed(answer):
         return Unread(answer.error)
-    return echoed(answer, [reply], rubric.names) or read_grades(spoken(answer), rubric.names, rubric.scale)
+    return echoed(answer, [reply], rubric.names) or read_grades(answer.text, rubric.names, rubric.scale)
 
 
 def read_each(answer: Answer, rubric: Rubric, reply: str = "") -> dict[str, float | Unread]:
     """Read each dimension for itself: the rest of a verdict of which one grade is missing."""
     verdict: Mapping[str, Any] | Unread = Unread(answer.error)
     if not failed(answer):
-        verdict = echoed(answer, [reply], rubric.names) or read_verdict(spoken(answer), rubric.names)
+        verdict = echoed(answer, [reply], rubric.names) or read_verdict(answer.text, rubric.names)
     if isinstance(verdict, Unread):
         return dict.fromkeys(rubric.names, verdict)
     return {
@@ -78,7 +70,7 @@ def read_each(answer: Answer, rubric: Rubric, reply: str = "") -> dict[str, floa
 
 def read_check(answer: Answer) -> str | Unread:
     """Read a judge's check of a reply; any words will do, none too."""
-    return Unread(answer.error) if failed(answer) else spoken(answer).strip()
+    return Unread(answer.error) if failed(answer) else answer.text.strip()
 
 
 def expected_grade(answer: Answer, grades: Sequence[str]) -> float | Unread:
@@ -94,7 +86,7 @@ def expected_grade(answer: Answer, grades: Sequence[str]) -> float | Unread:
     if failed(answer):
         return Unread(answer.error)
     if not answer.logprobs:
-        text = spoken(answer).strip().removesuffix(".")
+        text = answer.text.strip().removesuffix(".")
         return float(text) if text in grades else Unread(f"the reply is none of {', '.join(grades)}")
     weights = _weights(answer, len(grades))
     if weights is None:
@@ -115,7 +107,7 @@ def read_preference(answer: Answer, replies: Sequence[str] = ()) -> int | Unread
         if weights is None:
             return Unread(f"{len(answer.logprobs)} log-probabilities for 2 replies")
         return (weights[0] > weights[1]) - (weights[0] < weights[1])
-    said = spoken(answer).strip().removesuffix(".")
+    said = answer.text.strip().removesuffix(".")
     verdict: Mapping[str, Any] | Unread = {PREFERENCE: said}
     if said not in _DECISIONS:
         verdict = echoed(answer, replies, [PREFERENCE]) or read_verdict(said, [PREFERENCE])

@@ -13,6 +13,7 @@ from pytest_medeval.models.spec import (
     parse_spec,
     parse_specs,
 )
+from pytest_medeval.models.spoken import SpokenModel
 
 
 def check_spec(spec: ModelSpec, settings: Settings | None = None) -> Identity:
@@ -21,9 +22,12 @@ def check_spec(spec: ModelSpec, settings: Settings | None = None) -> Identity:
 
 
 def open_model(spec: ModelSpec, settings: Settings | None = None) -> Model:
-    """Give the model that a spec means; its weights come with the first request that has no stored reply."""
-    model: Model = MODEL_KINDS.resolve(spec.kind)(spec, settings or Settings())
-    return model
+    """Give the model that a spec means; its weights come with the first request that has no stored reply.
+
+    Its answers hold the reply alone: see ``spoken``.
+    """
+    settings = settings or Settings()
+    return SpokenModel(MODEL_KINDS.resolve(spec.kind)(spec, settings), settings.thoughts)
 
 
 __all__ = [

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
+from pytest_medeval.tasks.thoughts import DEFAULT_TAGS, Tags
 from pytest_medeval.types import Answer, Request
 
 Burst: TypeAlias = Sequence[tuple[int, Answer]]
@@ -63,7 +64,7 @@ class Settings:
     behind a server. ``storage``: folder of stored runs, for ``replay:RUN``. ``merge``: a LoRA adapter is added
     into a copy of its base's weights, where it is otherwise computed beside them; ``keep``: loaded weights stay
     for other models of the process. ``engine``: where local models compute, in this process or in ``replicas``
-    that Ray runs (``None``: one a GPU, or a machine).
+    that Ray runs (``None``: one a GPU, or a machine). ``thoughts``: the tags that enclose what is no part of a reply.
     """
 
     device: str = "auto"
@@ -77,6 +78,7 @@ class Settings:
     keep: bool = True
     engine: Literal["local", "ray"] = "local"
     replicas: int | None = None
+    thoughts: Tags = DEFAULT_TAGS
 
 
 class Model(Protocol):

@@ -407,11 +407,9 @@ def _read(key: str, text: str, total: int) -> Answer | None:
         if _checksum(key, text) != total:
             return None
         fields = json.loads(text)
-        fields["logprobs"], fields["choice_tokens"] = (
-            tuple(fields["logprobs"]),
-            tuple(fields["choice_tokens"]),
-        )
-        answer = Answer(**fields | {"cached": True, "again": False})
+        lists = {name: tuple(fields[name]) for name in ("logprobs", "choice_tokens")}
+        lists["special"] = tuple(fields.get("special", ()))
+        answer = Answer(**fields | lists | {"cached": True, "again": False})
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
     return None if answer.finish == "error" else answer

@@ -25,6 +25,7 @@ from pytest_medeval.models.cache import CachedModel, Store
 from pytest_medeval.models.endpoint_choices import Likelihoods, NotOfferedError
 from pytest_medeval.models.fingerprint import fingerprint_files, fingerprint_text
 from pytest_medeval.models.spec import EndpointSpec
+from pytest_medeval.models.variables import digested
 from pytest_medeval.types import Answer, Request
 
 try:
@@ -63,7 +64,8 @@ def open_endpoint(spec: EndpointSpec, settings: Settings) -> Model:
     """
     models = _served(spec, settings.traffic)
     told = wire.told_of(spec.name, models)
-    identity = Identity(spec=spec.text, fingerprint=fingerprint_text("endpoint", spec.url, spec.name, told))
+    who = ("endpoint", spec.url, spec.name, told, *digested(spec.variables))
+    identity = Identity(spec=spec.text, fingerprint=fingerprint_text(*who))
     model = EndpointModel(spec, identity, settings.traffic, tuple(str(one.get("id")) for one in models))
     store = None if settings.cache is None else Store(settings.cache)
     here = Path(__file__).parent
@@ -147,7 +149,7 @@ class EndpointModel(Streaming):
     async def _chat(self, client: Any, request: Request) -> Answer:
         """Ask for a reply, without the optional fields that the server refuses."""
         while True:
-            fields = wire.chat_fields(self.spec.name, request, self._refused)
+            fields = wire.chat_fields(self.spec.name, request, self._refused, dict(self.spec.variables))
             try:
                 return wire.read_chat(await self._post(client, "/chat/completions", fields), request)
             except openai.APIStatusError as error:
@@ -177,7 +179,9 @@ class EndpointModel(Streaming):
         status = getattr(error, "status_code", None)
         if isinstance(error, openai.APIConnectionError) and not isinstance(error, openai.APITimeoutError):
             raise MedevalError(f"{self.spec.text}: {_line(error, self.traffic)}") from None
-        if status in _WRONG or (status in _REFUSED and self.spec.name in str(getattr(error, "body", ""))):
+        named = (self.spec.name, wire.VARIABLES) if self.spec.variables else (self.spec.name,)
+        told = str(getattr(error, "body", ""))
+        if status in _WRONG or (status in _REFUSED and any(name in told for name in named)):
             served = f"; it serves {', '.join(self.served[:10])}" if self.served else ""
             raise MedevalError(
                 f"{self.spec.text}: the server refuses: {_line(error, self.traffic)}{served}"

@@ -61,7 +61,9 @@ def _not_offered(error: Exception) -> bool:
 
 async def _by_tokens(post: Post, spec: EndpointSpec, request: Request) -> Answer:
     messages = [{"role": turn.role, "content": turn.content} for turn in request.messages]
-    chat = {"model": spec.name, "messages": messages, "add_generation_prompt": True}
+    chat: dict[str, Any] = {"model": spec.name, "messages": messages, "add_generation_prompt": True}
+    if spec.variables:
+        chat[wire.VARIABLES] = dict(spec.variables)
     prompt = await _tokens(post, spec, chat)
     choices = [
         await _tokens(post, spec, {"model": spec.name, "prompt": choice, "add_special_tokens": False})
@@ -73,6 +75,8 @@ async def _by_tokens(post: Post, spec: EndpointSpec, request: Request) -> Answer
 
 async def _by_text(post: Post, spec: EndpointSpec, request: Request) -> Answer:
     """Send the prompt alone as well: its number of tokens says where the choices begin."""
+    if spec.variables:
+        raise wire.MalformedError(f"without a chat template its variables change nothing: {dict(spec.variables)}")
     stem = "\n\n".join(turn.content for turn in request.messages).rstrip()
     texts = [stem, *(f"{stem}\n\n{choice}" for choice in request.choices)]
     body = await post("/completions", wire.echo_fields(spec.name, texts))

@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Literal
 
 from pytest_medeval.encodable import encodable
@@ -13,6 +14,9 @@ from pytest_medeval.types import Answer, Message, Request, is_logprob
 
 SEED = 0
 """Sent with every request for likelihoods; with temperature 0 it should change nothing."""
+
+VARIABLES = "chat_template_kwargs"
+"""Where vLLM and its kind take variables of the chat template; a server that refuses them is another model."""
 
 OPTIONAL: Mapping[str, tuple[str, ...]] = {
     "seed": ("seed",),
@@ -37,7 +41,9 @@ class MalformedError(ValueError):
     """The server's answer is not what the protocol says."""
 
 
-def chat_fields(name: str, request: Request, refused: Collection[str]) -> dict[str, Any]:
+def chat_fields(
+    name: str, request: Request, refused: Collection[str], variables: Mapping[str, Any] = MappingProxyType({})
+) -> dict[str, Any]:
     """Write a chat request: greedy or drawn, bounded, with those optional fields that the server has not refused."""
     fields: dict[str, Any] = {
         "model": name,
@@ -48,6 +54,8 @@ def chat_fields(name: str, request: Request, refused: Collection[str]) -> dict[s
     }
     if request.top_p < 1:
         fields["top_p"] = request.top_p
+    if variables:
+        fields[VARIABLES] = dict(variables)
     if request.stop:
         fields["stop"] = list(request.stop[:_STOPS])
     if request.schema:
@@ -91,12 +99,14 @@ def complaint(body: Any) -> str:
 def read_chat(body: Any, request: Request) -> Answer:
     """Read a chat answer; ``MalformedError`` where there is none in it.
 
-    A reply that the server's content filter withheld is an empty one: that is what the patient would get.
+    A reply that the server's content filter withheld is an empty one: that is what the patient would get. Thoughts that
+    the server tells apart (``reasoning_content``, in newer servers ``reasoning``) are kept beside it.
     """
     try:
         choice = body["choices"][0]
         message = choice["message"]
         text = message.get("content") or message.get("refusal") or ""
+        thoughts = message.get("reasoning_content") or message.get("reasoning") or ""
     except (TypeError, KeyError, IndexError, AttributeError):
         raise MalformedError(f"the server's answer has no message: {short(body)}") from None
     if not isinstance(text, str):
@@ -105,7 +115,14 @@ def read_chat(body: Any, request: Request) -> Answer:
     length = choice.get("finish_reason") == "length" and not stopped
     finish: Literal["length", "stop"] = "length" if length else "stop"
     prompt, reply = usage(body)
-    return Answer(text, finish, prompt_hash=prompt_hash(request), prompt_tokens=prompt, reply_tokens=reply)
+    return Answer(
+        text,
+        finish,
+        prompt_hash=prompt_hash(request),
+        prompt_tokens=prompt,
+        reply_tokens=reply,
+        thoughts=thoughts if isinstance(thoughts, str) else "",
+    )
 
 
 def usage(body: Mapping[str, Any]) -> tuple[int, int]:

@@ -23,6 +23,7 @@ from pytest_medeval.models.gguf_file import Header, shards
 from pytest_medeval.models.prompts import Prompter
 from pytest_medeval.models.spec import GgufSpec
 from pytest_medeval.models.units import NO_NUMBERS, NO_TOKEN, Prompt, unfit_answer
+from pytest_medeval.models.variables import check_variables, digested
 from pytest_medeval.types import Answer, Request
 
 _PACKAGES = {"llama_cpp": "llama-cpp-python", "gguf": "gguf"}
@@ -44,9 +45,10 @@ def identify(spec: GgufSpec, settings: Settings) -> Identity:
     files = [fingerprint_file(part, memory=settings.cache) for part in shards(spec.file)]
     weights = files[0] if len(files) == 1 else fingerprint_text(*files)
     header = Header(spec.file)
+    check_variables(spec.text, spec.variables, header.template)
     return Identity(
         spec=spec.text,
-        fingerprint=fingerprint_text(weights),
+        fingerprint=fingerprint_text(weights, *digested(spec.variables)),
         base=weights,
         dtype=header.dtype,
         device=_device(spec, settings.device),
@@ -65,7 +67,7 @@ class GgufModel(Streaming):
         self.identity = identity
         self.notices: list[str] = []
         self._engine = Engine(spec.file, gpu=identity.device != "cpu", threads=settings.threads)
-        self._prompter = Prompter(Tokenizer(self._engine, Header(spec.file).template))
+        self._prompter = Prompter(Tokenizer(self._engine, Header(spec.file).template), spec.variables)
         self._ends = self._prompter.end_tokens() | self._engine.ends()
 
     def stream(self, requests: Sequence[Request]) -> Iterator[Burst]:
@@ -75,7 +77,7 @@ class GgufModel(Streaming):
             yield [(index, self._one(request, prompt))]
 
     def _one(self, request: Request, prompt: Prompt) -> Answer:
-        facts = {"prompt_hash": prompt.hash, "prompt_tokens": len(prompt.ids)}
+        facts = {"prompt_hash": prompt.hash, "prompt_tokens": len(prompt.ids), "lead": self._prompter.lead}
         reply = max(map(len, prompt.choices)) if prompt.choices else request.max_new_tokens
         reason = self._unfit(request, prompt, reply)
         if reason:
@@ -87,13 +89,16 @@ class GgufModel(Streaming):
         found = self._reply(request, prompt)
         if found[-1:] == [NO_TOKEN]:
             return unfit_answer(prompt, NO_NUMBERS)
-        text = self._prompter.decode(found)
+        ended = bool(found) and found[-1] in self._ends
+        said = found[:-1] if ended else found
+        text = self._prompter.decode(said)
         places = [place for stop in request.stop if stop and (place := text.find(stop)) >= 0]
-        stopped = bool(places) or bool(found and found[-1] in self._ends)
+        stopped = bool(places) or ended
         return Answer(
             text=text[: min(places)] if places else text,
             finish="stop" if stopped else "length",
             reply_tokens=len(found),
+            special=self._prompter.special(said),
             **facts,  # type: ignore[arg-type]
         )
 

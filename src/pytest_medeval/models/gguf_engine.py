@@ -70,13 +70,13 @@ class Engine:
             raise MedevalError(f"{self._file}: a text of {len(data)} bytes gives {-count} tokens")
         return [int(token) for token in found[:count]]
 
-    def text(self, ids: Sequence[int]) -> str:
-        """Turn ids into text, without control tokens; bytes that are no UTF-8 become U+FFFD."""
+    def text(self, ids: Sequence[int], *, special: bool = False) -> str:
+        """Turn ids into text, with control tokens where ``special``; bytes that are no UTF-8 become U+FFFD."""
         tokens = (_LIB.llama_token * len(ids))(*ids)
         room = 64 * (len(ids) + 1)
         while True:
             data = ctypes.create_string_buffer(room)
-            count = _LIB.llama_detokenize(self._vocab, tokens, len(ids), data, room, True, False)
+            count = _LIB.llama_detokenize(self._vocab, tokens, len(ids), data, room, True, special)
             if count >= 0:
                 return data.raw[:count].decode("utf-8", "replace")
             room = -count

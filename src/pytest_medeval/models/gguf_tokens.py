@@ -29,12 +29,15 @@ class Tokenizer:
         """Turn text into ids."""
         return self._engine.ids(text, special=add_special_tokens)
 
-    def decode(self, ids: Sequence[int], **_: Any) -> str:
-        """Turn ids into text, without control tokens."""
-        return self._engine.text(ids)
+    def decode(self, ids: Sequence[int], *, skip_special_tokens: bool, **_: Any) -> str:
+        """Turn ids into text, with or without control tokens."""
+        return self._engine.text(ids, special=not skip_special_tokens)
 
-    def apply_chat_template(self, turns: Sequence[dict[str, str]], *, add_generation_prompt: bool, **_: Any) -> str:
-        """Render turns of a conversation."""
+    def apply_chat_template(
+        self, turns: Sequence[dict[str, str]], *, add_generation_prompt: bool, tokenize: bool = False, **variables: Any
+    ) -> str:
+        """Render turns of a conversation, with the template's own variables."""
+        del tokenize  # what Transformers is told; here the rendered text is all there is
         if self._template is None:
             raise MedevalError("the model has no chat template")
         words = {"bos_token": self._engine.first, "eos_token": self._engine.last}
@@ -43,6 +46,7 @@ class Tokenizer:
             tools=None,
             documents=None,
             add_generation_prompt=add_generation_prompt,
+            **variables,
             **{name: self._engine.piece(token) for name, token in words.items()},
         )
 

@@ -12,6 +12,7 @@ from pytest_medeval.models.base import Identity, Settings
 from pytest_medeval.models.fingerprint import fingerprint_files, fingerprint_text, fingerprint_weights
 from pytest_medeval.models.hub import model_folder
 from pytest_medeval.models.spec import AdapterSpec, LocalSpec, read_json
+from pytest_medeval.models.variables import check_variables, digested
 
 TOKENIZER_FILES = (
     "added_tokens.json",
@@ -41,11 +42,14 @@ def identify(spec: LocalSpec, settings: Settings) -> Identity:
     words = tokenizer_folder(spec)
     tokenizer = _tokenizer(words)
     template = chat_template(words)
+    check_variables(spec.text, spec.variables, template)
     hashed = None if template is None else fingerprint_text(template)
     device = resolve_device(settings.device)
     return Identity(
         spec=spec.text,
-        fingerprint=fingerprint_text(base, config, adapter or "", tokenizer, hashed or ""),
+        fingerprint=fingerprint_text(
+            base, config, adapter or "", tokenizer, hashed or "", *digested(spec.variables)
+        ),
         base=base,
         adapter=adapter,
         dtype=resolve_dtype(settings.dtype, device),

@@ -33,7 +33,7 @@ def load_local(spec: LocalSpec, identity: Identity, settings: Settings) -> Local
         torch.set_num_threads(settings.threads)
     with quiet():
         base = open_base(spec, identity, merge=settings.merge, keep=settings.keep)
-        return LocalModel(identity, base, Prompter(tokenizer_folder(spec)), settings)
+        return LocalModel(identity, base, Prompter(tokenizer_folder(spec), spec.variables), settings)
 
 
 class LocalModel(Streaming):
@@ -100,7 +100,7 @@ class LocalModel(Streaming):
         return [
             (
                 index,
-                _answer(
+                self._answer(
                     prompts[index],
                     finish="choice",
                     logprobs=logprobs,
@@ -138,15 +138,22 @@ class LocalModel(Streaming):
     def _reply(self, task: Task, request: Request, prompt: Prompt) -> Answer:
         if task.lost:
             return unfit_answer(prompt, NO_NUMBERS)
-        text = self._prompter.decode(task.found)
+        ended = bool(task.found) and task.found[-1] in self._ends
+        said = task.found[:-1] if ended else task.found
+        text = self._prompter.decode(said)
         places = [place for stop in request.stop if stop and (place := text.find(stop)) >= 0]
-        stopped = bool(places) or bool(task.found and task.found[-1] in self._ends)
-        return _answer(
+        stopped = bool(places) or ended
+        return self._answer(
             prompt,
             text=text[: min(places)] if places else text,
+            special=self._prompter.special(said),
             finish="stop" if stopped else "length",
             reply_tokens=len(task.found),
         )
+
+    def _answer(self, prompt: Prompt, **fields: Any) -> Answer:
+        lead = self._prompter.lead
+        return Answer(prompt_hash=prompt.hash, prompt_tokens=len(prompt.ids), lead=lead, **fields)
 
 
 def find_limits(model: Any, batch_size: int | Literal["auto"], *, plain: str) -> Limits:
@@ -160,10 +167,6 @@ def _draws(request: Request, prompt: Prompt) -> Draws | None:
     if not request.temperature:
         return None
     return Draws(request.temperature, request.top_p, prompt.hash, request.seed)
-
-
-def _answer(prompt: Prompt, **fields: Any) -> Answer:
-    return Answer(prompt_hash=prompt.hash, prompt_tokens=len(prompt.ids), **fields)
 
 
 def _end_tokens(model: Any) -> set[int]:

@@ -9,11 +9,13 @@ since a token may reach over the border.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 from jinja2.exceptions import TemplateError
 
 from pytest_medeval.errors import MedevalError
+from pytest_medeval.models.spec_kinds import Variables
 from pytest_medeval.models.units import Prompt
 from pytest_medeval.types import Message, Request
 
@@ -21,10 +23,11 @@ _MARK = "medeval7probe"
 
 
 class Prompter:
-    """A tokenizer, with the methods of Transformers' own, and what its chat template can do."""
+    """A tokenizer, with the methods of Transformers' own, and what its chat template can do with its variables."""
 
-    def __init__(self, tokenizer: Any) -> None:
+    def __init__(self, tokenizer: Any, variables: Variables = ()) -> None:
         self.tokenizer = tokenizer
+        self._variables = dict(variables)
         self.templated = bool(self.tokenizer.chat_template)
         self._takes_system = self.templated and self._system_shows()
 
@@ -36,9 +39,20 @@ class Prompter:
         return Prompt(tuple(ids), tuple(tuple(self._ids(choice)) for choice in request.choices))
 
     def decode(self, ids: Sequence[int]) -> str:
-        """Turn the ids of a reply into text, without special tokens."""
-        text: str = self.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-        return text
+        """Turn the ids of a reply into text, with the special tokens: they may be what encloses thoughts."""
+        return self._text(ids, special=True)
+
+    def special(self, ids: Sequence[int]) -> tuple[str, ...]:
+        """List the texts of the special tokens among the ids of a reply, each once."""
+        if self._text(ids, special=True) == self._text(ids, special=False):
+            return ()
+        bare = (token for token in dict.fromkeys(ids) if not self._text([token], special=False))
+        return tuple(filter(None, (self._text([token], special=True) for token in bare)))
+
+    @cached_property
+    def lead(self) -> str:
+        """What the template puts between the last message and the reply; some open the model's thoughts there."""
+        return self._render([Message("user", _MARK)]).rpartition(_MARK)[2] if self.templated else ""
 
     def end_tokens(self) -> set[int]:
         """Give the ids that end a reply: end of text, and what the template puts behind a reply."""
@@ -48,6 +62,12 @@ class Prompter:
             _, _, rest = self._render(turns, prompt=False).rpartition(_MARK)
             ends |= set(self._ids(rest.strip())[:1]) & set(self.tokenizer.all_special_ids)
         return {int(end) for end in ends}
+
+    def _text(self, ids: Sequence[int], *, special: bool) -> str:
+        text: str = self.tokenizer.decode(
+            ids, skip_special_tokens=not special, clean_up_tokenization_spaces=False
+        )
+        return text
 
     def _ids(self, text: str) -> list[int]:
         ids: list[int] = self.tokenizer.encode(text, add_special_tokens=False)
@@ -59,7 +79,7 @@ class Prompter:
             turns = _merged(turns)
         try:
             text: str = self.tokenizer.apply_chat_template(
-                turns, add_generation_prompt=prompt, tokenize=False
+                turns, add_generation_prompt=prompt, tokenize=False, **self._variables
             )
         except TemplateError as error:
             roles = ", ".join(turn["role"] for turn in turns)
@@ -71,7 +91,7 @@ class Prompter:
         turns = [{"role": "system", "content": _MARK}, {"role": "user", "content": "?"}]
         try:
             return _MARK in self.tokenizer.apply_chat_template(
-                turns, add_generation_prompt=True, tokenize=False
+                turns, add_generation_prompt=True, tokenize=False, **self._variables
             )
         except TemplateError:
             return False

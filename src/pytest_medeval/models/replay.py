@@ -64,6 +64,8 @@ def restore(stored: Mapping[str, Any]) -> Answer:
         prompt_hash=stored["prompt_hash"],
         prompt_tokens=stored["tokens"][0],
         reply_tokens=stored["tokens"][1],
+        thoughts=stored.get("thoughts", ""),
+        unclosed=stored.get("unclosed", False),
         error=(stored.get("detail") or "the stored run had no reply") if failed else "",
     )
 

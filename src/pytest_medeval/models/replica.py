@@ -124,8 +124,10 @@ class Replica:
 
 def received_spec(spec: LocalSpec, folders: Mapping[str, Path]) -> LocalSpec:
     """Give a spec whose files were received into ``folders``."""
-    base = FolderSpec(spec.text, folders["base"])
-    return AdapterSpec(spec.text, folders["adapter"], base) if isinstance(spec, AdapterSpec) else base
+    base = FolderSpec(spec.text, folders["base"], spec.variables)
+    if not isinstance(spec, AdapterSpec):
+        return base
+    return AdapterSpec(spec.text, folders["adapter"], base, spec.variables)
 
 
 def _is_here(spec: LocalSpec, loading: Loading) -> bool:

@@ -2,7 +2,8 @@
 
 Accepted: a LoRA folder (``adapter_config.json``), a model folder (``config.json``), a name on the model hub,
 ``int8:`` or ``nf4:`` before one of these, ``gguf:FILE``, ``https://host/v1#name``, ``replay:RUN``, a ``*.toml``
-release manifest with a table ``[models]`` of ``task = SPEC``, and ``TASK=SPEC`` for one task.
+release manifest with a table ``[models]`` of ``task = SPEC``, and ``TASK=SPEC`` for one task. ``?NAME=VALUE`` behind a
+SPEC sets a variable of the model's chat template.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from pytest_medeval.models.spec_kinds import (
     ReplaySpec,
     Spec,
 )
+from pytest_medeval.models.variables import queried, query, tabled, with_variables
 from pytest_medeval.tasks import TASKS
 
 __all__ = [
@@ -89,10 +91,6 @@ def parse_model(text: str, root: Path) -> ModelSpec:
     kind, colon, argument = text.partition(":")
     if kind in ("int8", "nf4") and colon:
         return _quantised(text, "int8" if kind == "int8" else "nf4", argument, root)
-    if kind == "gguf" and colon:
-        return _gguf(text, argument, root)
-    if "://" in text:
-        return _endpoint(text)
     if text.startswith("replay:"):
         run = text.removeprefix("replay:")
         if not run:
@@ -100,9 +98,20 @@ def parse_model(text: str, root: Path) -> ModelSpec:
         name, mark, role = run.partition("#")
         file = (root / Path(name).expanduser()).resolve()
         return ReplaySpec(text, f"{file}{mark}{role}" if file.is_file() else run)
-    if colon and kind in MODEL_KINDS:
+    if colon and kind in set(MODEL_KINDS) - {"gguf"}:
         return PluginSpec(text, kind, argument)
-    return _folder_or_name(text, root)
+    if (root / Path(text).expanduser()).is_dir():  # a folder's own name may hold a question mark
+        return _folder_or_name(text, root)
+    named, variables = queried(text)
+    spec = _named(named, root)
+    return with_variables(spec, variables, text) if variables else spec
+
+
+def _named(text: str, root: Path) -> ModelSpec:
+    """Read a SPEC without variables."""
+    if text.startswith("gguf:"):
+        return _gguf(text, text.removeprefix("gguf:"), root)
+    return _endpoint(text) if "://" in text else _folder_or_name(text, root)
 
 
 def model_for(specs: Mapping[str | None, ModelSpec], task: str) -> ModelSpec | None:
@@ -282,17 +291,26 @@ def _entry(file: Path, written: str, task: str, spec: object) -> ModelSpec:
     where = _at(file, written, task)
     if task not in TASKS:
         raise MedevalError(f"{where}: {accepted('task', task, TASKS)}")
-    if not isinstance(spec, str):
-        raise MedevalError(f"{where}: {task} is {spec!r}; accepted: a text, {ACCEPTED}")
+    table = {"spec": spec} if isinstance(spec, str) else spec
+    text = table.get("spec") if isinstance(table, dict) else None
+    if not isinstance(table, dict) or not isinstance(text, str):
+        raise MedevalError(
+            f"{where}: {task} is {spec!r}; accepted: a text, or a table of 'spec' and variables of the model's chat "
+            f"template; a text is {ACCEPTED}"
+        )
+    variables = tabled(where, {name: value for name, value in table.items() if name != "spec"})
     try:
-        return parse_model(spec, file.parent)
+        found = parse_model(text, file.parent)
+        if variables and queried(text)[1]:
+            raise MedevalError(f"model {text!r}: variables stand behind the SPEC and beside it; accepted: one place")
+        return with_variables(found, variables, f"{text}{query(variables)}") if variables else found
     except MedevalError as error:
         raise MedevalError(f"{where}: {error}") from None
 
 
 def _at(file: Path, written: str, key: str) -> str:
     """Give ``file:line`` of a key; the file alone when the key is written in a way not looked for."""
-    pattern = re.compile(rf"""\s*\[?["']?{re.escape(key)}["']?\s*[\]=.]""")
+    pattern = re.compile(rf"""\s*\[?(?:["']?models["']?\s*\.\s*)?["']?{re.escape(key)}["']?\s*[\]=.]""")
     lines = (number for number, line in enumerate(written.splitlines(), 1) if pattern.match(line))
     number = next(lines, None)
     return str(file) if number is None else f"{file}:{number}"

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 Quantisation: TypeAlias = Literal["int8", "nf4"]
+Variables: TypeAlias = tuple[tuple[str, bool | int | float | str], ...]
+"""Variables of a chat template, by name: ``(("enable_thinking", False),)``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +18,7 @@ class FolderSpec:
 
     text: str
     folder: Path
+    variables: Variables = ()
     kind = "local"
 
 
@@ -25,6 +28,7 @@ class HubSpec:
 
     text: str
     name: str
+    variables: Variables = ()
     kind = "local"
 
 
@@ -35,6 +39,7 @@ class AdapterSpec:
     text: str
     folder: Path
     base: FolderSpec | HubSpec
+    variables: Variables = ()
     kind = "local"
 
 
@@ -54,6 +59,7 @@ class GgufSpec:
 
     text: str
     file: Path
+    variables: Variables = ()
     kind = "gguf"
 
 
@@ -64,6 +70,7 @@ class EndpointSpec:
     text: str
     url: str
     name: str
+    variables: Variables = ()
     kind = "endpoint"
 
 

@@ -121,9 +121,10 @@
       make("p", { class: none ? "text none" : "text", dir: "auto" }, none ? "(no text)" : content));
   }
 
-  function reply(role, { reply: said, outcome, detail, notes }) {
+  function reply(role, { reply: said, thoughts, outcome, detail, notes }) {
     const title = role[0].toUpperCase() + role.slice(1) + (outcome === "answered" ? "" : `: ${outcome}`);
     const box = make("article", {}, block("h3", title, said));
+    if (thoughts) box.append(make("details", {}, make("summary", {}, "Thoughts, not scored"), make("p", { class: "text", dir: "auto" }, thoughts)));
     box.append(...[detail, ...notes].filter(Boolean).map((note) => make("p", { class: "note", dir: "auto" }, note)));
     return box;
   }
@@ -160,7 +161,7 @@
   $("previous").addEventListener("click", () => turn(-1));
   $("next").addEventListener("click", () => turn(1));
   $("open").addEventListener("click", () => {
-    const boxes = [...$("list").querySelectorAll("details")];
+    const boxes = [...$("list").querySelectorAll("details.case")];
     const open = boxes.some((box) => !box.open);
     for (const box of boxes) box.open = open;
   });

@@ -18,7 +18,7 @@ def cases(record: Mapping[str, Any]) -> dict[str, Any]:
 
         suites   {name: {headline, direction, metrics: [name]}}
         cases    [{suite, id, tags, critical, correct, asked, gold, change, judge,
-                   candidate: {reply, outcome, detail, scores, notes}, baseline: the same or null}]
+                   candidate: {reply, thoughts, outcome, detail, scores, notes}, baseline: the same or null}]
 
     ``scores`` stand in the order of the suite's ``metrics``, as texts, null where there is none; ``change`` is the
     candidate's headline score less the baseline's, its sign turned where lower is better, null without both.
@@ -75,6 +75,7 @@ def _side(found: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
     scores = found["scores"]
     return {
         "reply": found["reply"],
+        "thoughts": found.get("thoughts", ""),
         "outcome": found["outcome"].replace("_", " "),
         "detail": found.get("detail") or "",
         "scores": [number(scores[name]) if name in scores else None for name in names],

@@ -105,6 +105,7 @@ def _provenance(journal: Journal, settings: Settings) -> dict[str, Any]:
         "command": [encodable(text) for text in (os.path.basename(sys.argv[0]), *sys.argv[1:])],  # noqa: PTH119 - a command need not be a path
         "environment": {**environment(), "repository": repository(settings.root)},
         "seed": settings.seed,
+        "thoughts": list(settings.thoughts),
         "models": {
             role: together(tasks, ", ".join(named[role]) or "own base")
             for role, tasks in sorted(journal.models.items(), reverse=True)

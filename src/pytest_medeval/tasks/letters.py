@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from pytest_medeval.words import nfc
 
 _KEYS = ("answer_choice", "final_answer", "answer", "choice", "option", "答案")
-_THOUGHTS = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
 _FENCE = re.compile(r"\A\s*```\w*\s*\n(.*?)\n?\s*```\s*\Z", re.DOTALL)
 _FIELD = re.compile(
     rf"""(?x) (?: ["'] (?:{"|".join(_KEYS)}) ["']? | \b(?:{"|".join(_KEYS)}) ["'] ) \s* :
@@ -60,15 +59,14 @@ def read_letter(text: str, options: Mapping[str, str]) -> str | None:
     letter with its option's text, or the text of exactly one option; they must agree. Else a reply that
     begins with a lettered text does ("B. because ..."). A list of options is no answer, but a last line that
     repeats one is. ``None`` where nothing is named, where several options are, where the letter is not
-    offered, and where a lower-case letter is also the text of another option. Thoughts between ``<think>``
-    tags are left out.
+    offered, and where a lower-case letter is also the text of another option.
 
     >>> options = {"A": "aspirin", "B": "heparin", "C": "aspirin and heparin"}
     >>> replies = "(B) heparin", "The answer is C.", "Aspirin", "A/B", "None of the above", "E"
     >>> [read_letter(reply, options) for reply in replies]
     ['B', 'C', 'A', None, None, None]
     """
-    reply = _THOUGHTS.sub("", text).strip()
+    reply = text.strip()
     fenced = _FENCE.match(reply)
     reply = fenced.group(1).strip() if fenced else reply
     if reply.startswith("{") or ("{" in reply and _FIELD.search(reply)):

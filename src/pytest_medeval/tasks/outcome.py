@@ -18,6 +18,8 @@ _SPACES = re.compile(r"\s+")
 def text_outcome(answer: Answer) -> Outcome:
     """Tell how a generated reply ended; a loop is looked for before the token limit that usually ends it.
 
+    A loop is looked for where the generation ended: in the reply, or in thoughts that were never closed.
+
     >>> text_outcome(Answer("Rest and drink."))
     'answered'
     >>> text_outcome(Answer(" ... "))
@@ -25,6 +27,8 @@ def text_outcome(answer: Answer) -> Outcome:
     """
     if answer.finish == "error":
         return "error"
+    if answer.unclosed:
+        return "degenerate" if loops(answer.thoughts) else "truncated"
     if not any(character.isalnum() for character in answer.text):
         return "no_answer"
     if loops(answer.text):

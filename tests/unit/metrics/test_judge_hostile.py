@@ -12,6 +12,7 @@ from pytest_medeval.metrics.judging_prompts import fence_code
 from pytest_medeval.metrics.judging_read import read_preference
 from pytest_medeval.metrics.rubric import DEFAULT_RUBRIC
 from pytest_medeval.models.fake import FakeModel
+from pytest_medeval.models.spoken import SpokenModel
 from pytest_medeval.types import Answer, Request
 
 HOSTILE = {
@@ -51,7 +52,7 @@ PARROTS = {
 def test_no_judge_that_repeats_a_reply_raises_its_grades(attack: str, parrot: str):
     """Whatever part of a hostile reply a judge repeats, the grades are its own or there are none."""
     judge = FakeModel(lambda request: Answer(PARROTS[parrot](fenced(request))), name="http://judge/v1#parrot")
-    run = judge_cases(judge, [case(HOSTILE[attack])], how=Judging(style="json"))
+    run = judge_cases(SpokenModel(judge), [case(HOSTILE[attack])], how=Judging(style="json"))
     judgement = run.cases[0].replies["candidate"]
     assert all(grade <= HONEST[name] for name, grade in judgement.grades.items())
     assert set(judgement.grades) | set(judgement.unjudged) == set(DEFAULT_RUBRIC.names)

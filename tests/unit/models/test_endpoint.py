@@ -241,7 +241,7 @@ def test_stopping_early_leaves_nothing_behind():
     with FakeServer(delay=0.3) as server:
         model = opened(server, Traffic(concurrency=2, timeout=30))
         model.answer([ask("load")])
-        stream = model._load().stream([ask(f"q{number}") for number in range(50)])
+        stream = model.inner._load().stream([ask(f"q{number}") for number in range(50)])
         next(stream)
         started = time.monotonic()
         stream.close()

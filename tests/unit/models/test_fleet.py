@@ -103,7 +103,7 @@ def test_killed_replica_loses_nothing(adapter, monkeypatch):
     monkeypatch.setattr(Sweep, "_feed", feed_and_kill)
     model = _model(adapter)
     answers = model.answer(ASKED)
-    assert answers == open_model(model._loading.spec, SETTINGS).answer(ASKED)
+    assert answers == open_model(model._loading.spec, SETTINGS).inner.answer(ASKED)
     lost = sum(answer.again for answer in answers)
     assert 1 <= lost <= 3
     assert len(model.notices) == 1
@@ -114,7 +114,7 @@ def test_killed_replica_loses_nothing(adapter, monkeypatch):
 
 def test_weights_come_through_the_object_store(adapter, tmp_path, monkeypatch):
     """A replica whose machine lacks the files is sent them, and answers the same; they are removed at the end."""
-    expected = open_model(parse_spec(str(adapter), adapter), SETTINGS).answer(ASKED)
+    expected = open_model(parse_spec(str(adapter), adapter), SETTINGS).inner.answer(ASKED)
     model, sent = _model(adapter), []
     spec = model._loading.spec
     gone = replace(spec, folder=tmp_path / "gone", base=FolderSpec("gone", tmp_path / "gone-too"))

@@ -208,7 +208,7 @@ def test_answers_are_kept(models, tmp_path):
     opened(models["F32"], settings).answer(ASKED)
     again = opened(models["F32"], settings)
     assert all(answer.cached for answer in again.answer(ASKED))
-    assert not again.loaded
+    assert not again.inner.loaded
     assert not any(answer.cached for answer in opened(models["F16"], settings).answer(ASKED))
 
 

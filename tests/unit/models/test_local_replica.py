@@ -61,7 +61,7 @@ def test_units_equal_the_whole(make_model, make_adapter, replica):
     """Unit by unit, without the messages' words, the answers are exactly those of the local engine."""
     base = make_model("llama")
     for folder in (make_adapter(base), base):
-        expected = open_model(parse_spec(str(folder), folder), SETTINGS).answer(ASKED)
+        expected = open_model(parse_spec(str(folder), folder), SETTINGS).inner.answer(ASKED)
         assert _answers(replica, _loading(folder)) == expected
 
 

@@ -49,7 +49,7 @@ def _requests(count, **fields):
 
 
 def _loaded(folder, **fields):
-    return open_model(parse_spec(str(folder), folder), Settings(device="cpu", threads=1, **fields))._load()
+    return open_model(parse_spec(str(folder), folder), Settings(device="cpu", threads=1, **fields)).inner._load()
 
 
 def _column(value, rows):
