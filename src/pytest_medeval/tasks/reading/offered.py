@@ -1,0 +1,190 @@
+"""The options that a question offers, found in a reply: their letters and their texts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from pytest_medeval.tasks.reading import phrases as say
+from pytest_medeval.tasks.reading.normal import tidy
+
+_EDGE = " \t\n\"'.,;:!?。()[]{}-–—।"
+_OPENING = r"[\s\"'({\[<:=\-–—【「『]{0,8}"
+_CLOSING = re.compile(rf"(?i)[ \"')}}\]>】」』.:,\-–—=|(]{{0,6}}(?:{say.I_E}[ .,:(\"']{{1,4}}(?:{say.THE}\s)?[\"']?)?")
+LETTER: Final = rf"(?<![{say.WORD}\-/])(?<![{say.WORD}]')([A-Ja-j])(?![{say.WORD}\-/])(?!'[{say.WORD}])"
+_OPENER = re.compile(rf"(?i){_OPENING}(?:(?:{say.OPTION}|{say.ANSWER}|{say.THE})(?:\s{{0,2}}[:：])?{_OPENING}){{0,4}}")
+_LETTER = re.compile(LETTER)
+_NONE = re.compile(rf"(?i)\W{{0,4}}{say.NONE}")
+_LIST = re.compile(rf"(?i)[\s)\]\"'.(]{{0,4}}(?:/|,|;|&|\+|~|{say.OR}|\()+\s*(?:{say.MAYBE}\s*){{0,2}}[\s(\[\"']{{0,4}}(?:{say.OPTION}\s*)?(?:{say.OR}\s*)?[(\[\"']{{0,2}}")
+_SLASH = re.compile(rf"(?<![{say.WORD}])([A-Ja-j])\s*(?:/|-|–|~|&|\+)\s*([A-Ja-j])(?![{say.WORD}'])")
+_ENDS = re.compile(
+    rf"(?i)\s*(?:\Z|[\n.,;:!?)\]}}\"'…。(\[।|】」』=]|[-–—]{{1,2}}|\s?{say.BECAUSE}|{say.CHOSEN}|{say.IS}|{say.RIGHT}|{say.WRONG}|{say.NOT}|{say.IF}|[\u3040-\u30FF\u3400-\u9FFF\uAC00-\uD7AF])"
+)
+_BINOMIAL = re.compile(r"\.\s?[a-z]{4,}")
+_LONGEST_DIGITS = 1
+
+
+@dataclass(frozen=True)
+class Slot:
+    """What stands where an answer is expected: an option's letter, or ``reason`` why none; where it ends."""
+
+    letter: str | None
+    reason: str
+    end: int
+    by: str = ""
+
+
+class Offered:
+    """The letters and the texts of a question's options."""
+
+    def __init__(self, options: Mapping[str, str]) -> None:
+        """Prepare the search for each option's text, longest first."""
+        self.raw = dict(options)
+        self.letters = frozenset(options)
+        texts = {letter: _bare(letter, text) for letter, text in options.items()}
+        self.by_text: dict[str, set[str]] = {}
+        for letter, text in texts.items():
+            if _tells(text):
+                self.by_text.setdefault(_key(text), set()).add(letter)
+        ordered = sorted({text for text in texts.values() if _tells(text)}, key=len, reverse=True)
+        self.pattern = re.compile("|".join(map(_pattern, ordered)) or r"(?!)", re.IGNORECASE)
+
+    def named_by(self, text: str) -> set[str]:
+        """Give the options whose text this is."""
+        return self.by_text.get(_key(text), set())
+
+    def text_at(self, text: str, at: int) -> tuple[set[str], int]:
+        """Give the options whose text stands at a place, and where it ends."""
+        match = self.pattern.match(text, at)
+        return (self.named_by(match.group()), match.end()) if match else (set(), at)
+
+    def texts_in(self, text: str) -> Iterator[tuple[int, int, set[str]]]:
+        """Give every option's text in a reply: where it begins and ends, and whose it is."""
+        for match in self.pattern.finditer(text):
+            yield match.start(), match.end(), self.named_by(match.group())
+
+    def slot(self, text: str, at: int, *, small: bool = True) -> Slot:
+        """Read the option that stands at a place; ``small`` letters count where nothing but them stands there."""
+        for start in dict.fromkeys((self._opened(text, at, words=False), self._opened(text, at, words=True))):
+            found = self._at(text, start, small=small)
+            if found.letter or found.reason != "no option":
+                return found
+        return found
+
+    def _opened(self, text: str, at: int, *, words: bool) -> int:
+        opener = _OPENER if words else re.compile(_OPENING)
+        match = opener.match(text, at)
+        return match.end() if match else at
+
+    def _at(self, text: str, at: int, *, small: bool) -> Slot:
+        texts, end = self.text_at(text, at)
+        letter = _LETTER.match(text, at)
+        if texts and not (letter and letter.end() >= end):
+            return self._text_slot(text, texts, end)
+        if letter is None:
+            none = _NONE.match(text, at)
+            pair = _SLASH.match(text, at)
+            return Slot(None, "several" if pair else "none of them" if none else "no option", at)
+        return self._letter_slot(text, letter, small=small)
+
+    def _text_slot(self, text: str, texts: set[str], end: int) -> Slot:
+        """Read an option's text, with its letter behind it or without."""
+        behind = re.compile(rf"\s*[(\[]\s*(?:(?i:{say.OPTION})\s*)?([A-Ja-j])\s*[)\]]").match(text, end)
+        named = texts & {behind.group(1).upper()} if behind else texts
+        end = behind.end() if behind else end
+        if self._another(text, end, texts):
+            return Slot(None, "several", end)
+        if len(named) != 1:
+            return Slot(None, "letter and text differ" if behind else "text of several options", end)
+        if not _ENDS.match(text, end):
+            return Slot(None, "no option", end)
+        return Slot(next(iter(named)), "", end, "text")
+
+    def _letter_slot(self, text: str, match: re.Match[str], *, small: bool) -> Slot:
+        """Read a letter, with its own text behind it or without."""
+        found, end = match.group(1), match.end()
+        letter = found.upper()
+        if self._another(text, end, {letter}):
+            return Slot(None, "several", end)
+        closing = _CLOSING.match(text, end)
+        after = closing.end() if closing else end
+        texts, text_end = self.text_at(text, after)
+        if not texts and (refused := _NONE.match(text, after)) and "\n" not in refused.group() and after > end:
+            if letter not in self.named_by(text[after:].split("\n")[0]) and not _ENDS_SENTENCE(text, end):
+                return Slot(None, "none of them", end)
+        if texts and letter not in texts:
+            return Slot(None, "letter and text differ", end)
+        if texts:
+            if self._another(text, text_end, texts):
+                return Slot(None, "several", text_end)
+            return Slot(letter, "", text_end, "letter and text") if letter in self.letters else Slot(None, "not offered", end)
+        if letter not in self.letters:
+            alone = found.isupper() and found != "I" and _ENDS.match(text, end) and not _BINOMIAL.match(text, end)
+            return Slot(None, "not offered" if alone else "no option", end)
+        if not _ENDS.match(text, end) or self._binomial(text, end):
+            return Slot(None, "no option", end)
+        if found.islower() and not (small and self._small(text, match)):
+            return Slot(None, "no option", end)
+        others = {key for key, option in self.raw.items() if option.strip(_EDGE) == found}
+        return Slot(letter, "", end, "letter") if others <= {letter} else Slot(None, "letter of one option, text of another", end)
+
+    def _binomial(self, text: str, end: int) -> bool:
+        """Tell a species, ``E. coli``, from a letter with its mark."""
+        return bool(_BINOMIAL.match(text, end)) and not re.compile(rf"(?i)\.\s?{say.BECAUSE}").match(text, end)
+
+    def _small(self, text: str, match: re.Match[str]) -> bool:
+        """Say whether a small letter is one of an option: it ends its clause, or stands in brackets."""
+        return bool(re.compile(r"[\"']?(?:\s*(?:\Z|[\n.,;:)\]}\"!?。।])|\s+(?:i\.e|is\b|and not\b))").match(text, match.end()))
+
+    def _another(self, text: str, end: int, own: set[str]) -> bool:
+        """Say whether another option is named beside the first: ``A or B``, ``A, B``, ``A/B``."""
+        joint = _LIST.match(text, end)
+        if joint is None:
+            return bool(re.compile(r"\s*(?:-|–|~)\s*[A-J](?![\w'])").match(text, end))
+        at = joint.end()
+        texts, text_end = self.text_at(text, at)
+        if texts and not texts & own and re.search(r"[^\W\d_]|/|\+|&", joint.group()) and not joint.group().strip().startswith("("):
+            return True
+        letter = _LETTER.match(text, at)
+        if letter is None or letter.group(1).upper() in own or texts & own:
+            return False
+        if letter.group(1).upper() not in self.letters | set("ABCDE"):
+            return False
+        after = text[letter.end() : letter.end() + 2]
+        if letter.group(1).islower():
+            return not after.strip(" .)]?!")
+        return not re.match(r"'|\s[a-z]", after) or bool(re.search(r"[^\W\d_]", joint.group()))
+
+
+def _ENDS_SENTENCE(text: str, end: int) -> bool:
+    return bool(re.compile(r"[\s\"')\]]*[\n]").match(text, end))
+
+
+def _bare(letter: str, text: str) -> str:
+    """Give an option's text in the form of replies, without a letter that repeats its own."""
+    text = tidy(text).replace("\n", " ").strip()
+    text = re.sub(rf"\A[(\[]?{letter}[.)\]:]\s*(?=\w)", "", text, flags=re.IGNORECASE)
+    return text.strip(_EDGE) or text
+
+
+def _tells(text: str) -> bool:
+    """Say whether a text can name its option: a lone Latin letter reads as a letter."""
+    return bool(text) and not (len(text) == 1 and text.isascii() and text.isalpha()) and any(map(str.isalnum, text))
+
+
+def _key(text: str) -> str:
+    return re.sub(r"\s+", "", text.strip(_EDGE).lower())
+
+
+def _pattern(text: str) -> str:
+    """Find a text whatever its blanks and case, not within a longer word or number."""
+    parts = re.findall(r"\d+|[^\W\d]+|[^\w\s]", text)
+    before = rf"(?<![{say.WORD}\-])" if re.match(f"[{say.WORD}]", text) else ""
+    after = rf"(?![{say.WORD}])" if re.search(f"[{say.WORD}]\\Z", text) else ""
+    if text[0].isdigit():
+        before += r"(?<![\d][.,/])"
+    if text[-1].isdigit():
+        after += r"(?![.,/]\d|\s?%)"
+    return before + r"\s*".join(map(re.escape, parts)) + after
