@@ -7,13 +7,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from pytest_medeval.tasks.reading import fields
-from pytest_medeval.tasks.reading.claims import Claim, claims, mentions
+from pytest_medeval.tasks.reading.claims import Claim, claims, mentions, weigh
 from pytest_medeval.tasks.reading.normal import tidy, without_thoughts
 from pytest_medeval.tasks.reading.offered import Offered, Slot
 from pytest_medeval.tasks.reading.opening import opening, plain_lines
 
 _LONGEST_SHORT = 400
-_DECISIVE = frozenset({"stated"})
+_LATER = frozenset({"statement", "choice", "conclusion"})
 _BLOCKS = ("several", "none of them", "letter and text differ", "letter of one option, text of another", "not offered", "text of several options")
 
 
@@ -97,7 +97,7 @@ def _said(text: str, offered: Offered) -> Reading:
         lines = plain_lines(text, offered)
         return _one({first.letter} | said | (lines if len(lines) == 1 else set()), f"first line: {first.by}")
     blocked = [claim.kind for claim in found if claim.kind in _BLOCKS and claim.rule in {"statement", "verdict"}]
-    later = any(claim.kind == "stated" and claim.rule == "statement" and claim.start > first.end for claim in found)
+    later = any(claim.kind == "stated" and claim.rule in _LATER and claim.start > first.end for claim in found)
     if first.reason in _BLOCKS and not (later and first.reason in {"several", "none of them"}):
         blocked.append(first.reason)
     if blocked:
@@ -128,12 +128,11 @@ def _left(text: str, offered: Offered, found: list[Claim]) -> Reading:
     refusal = next((claim.kind for claim in found), "no option")
     if len(text) > _LONGEST_SHORT:
         return Reading(None, refusal)
-    from pytest_medeval.tasks.reading.claims import weigh
-
-    for start, end, letter in mentions(text, offered):
-        kinds.setdefault(letter, set()).add(weigh(text, start, end, letter))
-    left = {letter for letter, said in kinds.items() if said == {"stated"}}
+    for start, end, letter, firm in mentions(text, offered):
+        kind = weigh(text, start, end, letter)
+        kinds.setdefault(letter, set()).add(kind if firm or kind != "stated" else "named")
+    left = {letter for letter, said in kinds.items() if "stated" in said and said <= {"stated", "named"}}
     others = set().union(*(said for letter, said in kinds.items() if letter not in left)) if kinds else set()
-    if len(left) == 1 and not others & {"stated", "possible"}:
+    if len(left) == 1 and not others & {"stated", "named", "possible", "several"}:
         return Reading(left.pop(), "the only option not denied" if others else "the only option named")
     return Reading(None, "several" if len(left) > 1 else next(iter(sorted(others)), refusal))

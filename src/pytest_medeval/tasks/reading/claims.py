@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from pytest_medeval.tasks.reading import phrases as say
 from pytest_medeval.tasks.reading.offered import LETTER, Offered, Slot
@@ -20,13 +21,14 @@ _SURE = rf"(?:\s*,?\s*(?:{say.SURELY}|{say.NOT})){{0,3}}"
 _LINK = rf"\s*(?:{say.MIGHT_BE}|{say.IS}|[:=]|\s[-–—]\s|[-–—:]{{1,2}}\s)"
 _STATEMENT = re.compile(
     rf"(?i)(?:{say.ANSWER}|{say.OPTION})\s*[】\]\")]?{_MID}[\])\"]?"
-    rf"(?:{_SURE}{_LINK}{_SURE}(?:\s*[:：]|\s*{say.IS}\s*[:：]?){{0,2}}|\s*\n\s*)"
+    rf"(?:{_SURE}{_LINK}{_SURE}(?:\s*[:：]|\s*{say.IS}\s*[:：]?){{0,2}}|\s*\n\s*|(?<=[】\]])\s*)"
 )
+"""``The answer ... is``, ``Answer:``, ``[Answer]``, a heading ``Answer``."""
 _FINDING = re.compile(rf"(?i){say.FINDING}{_MID}{_SURE}\s*(?:{say.MIGHT_BE}|{say.IS}|:){_SURE}")
 """``The most likely diagnosis is``: weaker, for it may speak of something else than the question does."""
 """``The answer ... is``, ``Answer:``, a heading ``Answer``."""
 _CHOICE = re.compile(rf"(?i){say.CHOOSE}\s*[:：]?")
-_CONCLUSION = re.compile(rf"(?i){say.SO}\s*[,:，]?{_SURE}")
+_CONCLUSION = re.compile(rf"(?i)(?:{say.SO}|{say.BUT})\s*[,:，]?{_SURE}")
 _BARE = re.compile(rf"(?i){say.ANSWER}\s+[(\[\"']?(?=(?-i:[A-J])(?![{say.WORD}'\-]))")
 _VERDICT = re.compile(
     rf"(?i)[ )\]\"',:]{{0,4}}(?:{say.MIGHT_BE}|{say.IS}|[:—–-]|) ?(?:(?:{say.SURELY}|{say.THE}|a|{say.NOT}) ?,? ?){{0,4}}"
@@ -34,7 +36,7 @@ _VERDICT = re.compile(
 )
 _JOINT = re.compile(rf"(?i)[\s)\]\"'.]{{0,4}}(?:[,/&+]|{say.OR})(?:\s?{say.OR})?[\s(\[\"']{{0,4}}")
 _MENTION = re.compile(rf"(?i:(?P<word>{say.OPTION}|{say.ANSWER})\s*[:：]?\s*)?(?P<open>[(\[\"'])?{LETTER}(?P<close>[)\]\"'])?")
-_CARRIED = re.compile(rf"(?i)(?:\A|[.,;:!?。\n।)\]\"'【】」』(\[—–]|{say.BUT}|{say.SO}|{say.IS}|{say.THE}|(?<= )a|{say.CHOOSE}|{say.OR}|{say.NOT}|{say.DENIES}|{say.BECAUSE}|{say.SAY}|[\u3040-\u30FF\u3400-\u9FFF\uAC00-\uD7AF])\s*\Z")
+_CARRIED = re.compile(rf"(?i)(?:\A|[.,;:!?。\n।)\]\"'【】」』(\[—–]|{say.BUT}|{say.SO}|{say.IS}|{say.THE}|(?<= )a|{say.CHOOSE}|{say.OR}|{say.NOT}|{say.DENIES}|{say.BECAUSE}|{say.SAY}|{say.OPTION}|{say.ANSWER}|{say.PARTICLE})\s*\Z")
 _FOLLOWED = re.compile(rf"(?i)\s*(?:\Z|[\n.,;:!?)\"'。।(—]|{say.BECAUSE}|{say.RIGHT}|{say.WRONG}|{say.IS}|{say.NOT}|[\u3040-\u30FF\u3400-\u9FFF\uAC00-\uD7AF])")
 
 _NOT = re.compile(f"(?i){say.NOT}")
@@ -45,6 +47,7 @@ _IF = re.compile(f"(?i){say.IF}")
 _SAY = re.compile(f"(?i){say.SAY}")
 _MIGHT = re.compile(f"(?i){say.MIGHT_BE}")
 _BUT = re.compile(f"(?i){say.BUT}")
+_INSTEAD = re.compile(r"(?i)[\s,)\]]{0,4}(?:(?:and|but) )?(?:not|rather than|instead of|over) (?:(?:option|choice) )?\(?[A-J]\b")
 _DENIED_AT_ONCE = re.compile(
     rf"(?i)[\s,:–—-]{{0,4}}(?:(?:{say.IS}|but|it|this|that|which|does|do|did|can|could|should|would|has|have|will|option)\s{{0,2}}){{0,3}}"
     rf"(?:{say.NOT}|{say.IF}|{say.MIGHT_BE})"
@@ -52,6 +55,7 @@ _DENIED_AT_ONCE = re.compile(
 _RETRACTED = re.compile(rf"(?i)\W{{0,4}}{say.RETRACT}[^,:;–—]{{0,20}}[,:–—]")
 """A sentence that takes the one before it back, and goes on."""
 _RETRACT = re.compile(rf"(?i)\W{{0,4}}{say.RETRACT}")
+_WITHDRAWN = re.compile(rf"(?i)[\s)\]\"',.…]{{0,6}}(?:{say.BUT}\s?(?:{say.RETRACT}|(?:it|this|that|they)[^,.;\n]{{0,30}}{say.WRONG})|…\s?{say.RETRACT}|\.{{3}}\s?{say.RETRACT})")
 _CLAUSE = re.compile(rf"(?i)[,:，、]|\s[-–—]\s|(?<![{say.WORD}])(?:because|since|as)(?![{say.WORD}])|因为|由于")
 _TAIL = re.compile(
     rf"(?i)[,;，(]|\s[-–—]\s|\n|{say.BUT}|(?<![{say.WORD}])(?:because|since|as|which|that|who|for|due|given|when|and not|rather than|instead of|over|not|weil|denn|car|parce|qui|porque|pois|perché|poiché|потому|так как|поскольку|لأن|क्योंकि)(?![{say.WORD}])(?! (?:wrong|correct))|因为|由于|因"
@@ -68,6 +72,15 @@ class Claim:
     start: int
     end: int
     rule: str
+
+
+class Mention(NamedTuple):
+    """A place where one option is named; ``firm`` where more than a bare letter names it."""
+
+    start: int
+    end: int
+    letter: str
+    firm: bool
 
 
 def claims(text: str, offered: Offered) -> list[Claim]:
@@ -87,18 +100,19 @@ def _forward(text: str, offered: Offered) -> Iterator[Claim]:
                 continue
             if rule == "choice" and slot.reason not in ("", "several"):
                 continue
-            kind = _kind(text, match.start(), match.end(), slot)
+            turned = match.end() if rule == "conclusion" else match.start()
+            kind = _kind(text, turned, match.end(), slot)
             yield Claim(slot.letter, kind, match.start(), slot.end, rule)
 
 
 def _verdicts(text: str, offered: Offered) -> Iterator[Claim]:
     """Give the claims whose option stands before its verdict: ``option B is correct``."""
     last = 0
-    for start, end, letter in sorted(mentions(text, offered)):
+    for start, end, letter, _ in sorted(mentions(text, offered)):
         paired = last > 0 and _JOINT.fullmatch(text, last, start)
         last = end
         verdict = _VERDICT.match(text, end)
-        if not verdict:
+        if not verdict or _article(text, start, end, verdict):
             continue
         kind = _kind(text, start, start, Slot(letter, "", verdict.start("verdict")))
         judged = verdict.group()
@@ -112,13 +126,18 @@ def _verdicts(text: str, offered: Offered) -> Iterator[Claim]:
         yield Claim(letter, kind, start, verdict.end(), "verdict")
 
 
-def mentions(text: str, offered: Offered) -> Iterator[tuple[int, int, str]]:
+def _article(text: str, start: int, end: int, verdict: re.Match[str]) -> bool:
+    """Say whether a bare capital before a verdict is no option but a word of its own: ``A resposta``."""
+    return end - start == 1 and bool(re.match(r"[A-J] [A-Za-z\u00C0-\u024F]", text[start : end + 2])) and end + 1 == verdict.start("verdict")
+
+
+def mentions(text: str, offered: Offered) -> Iterator[Mention]:
     """Give the places where exactly one option is named by its letter or by its text, as the option it is."""
     masked: list[tuple[int, int]] = []
     for start, end, letters in offered.texts_in(text):
         masked.append((start, end))
         if len(letters) == 1 and _carried(text, start) and _FOLLOWED.match(text, end):
-            yield start, end, next(iter(letters))
+            yield Mention(start, end, next(iter(letters)), firm=True)
     spans = iter(masked)
     span = next(spans, None)
     for match in _MENTION.finditer(text):
@@ -131,7 +150,7 @@ def mentions(text: str, offered: Offered) -> Iterator[tuple[int, int, str]]:
             yield named
 
 
-def _named(text: str, match: re.Match[str], offered: Offered) -> tuple[int, int, str] | None:
+def _named(text: str, match: re.Match[str], offered: Offered) -> Mention | None:
     """Take a letter as an option's: announced, in brackets, or a capital that no other word leads."""
     found = match.group(3)
     letter, end = found.upper(), match.end()
@@ -147,10 +166,11 @@ def _named(text: str, match: re.Match[str], offered: Offered) -> tuple[int, int,
     closing = re.compile(r"[ )\]\"'.,:(–—-]{0,4}").match(text, end)
     after = closing.end() if closing else end
     texts, text_end = offered.text_at(text, after)
+    firm = letter in texts or (bool(announced) and text[end : end + 1] in {":", ")"})
     if letter in texts:
         behind = re.compile(r"\s?[)\]\"',]{0,2}").match(text, text_end)
         end = behind.end() if behind else text_end
-    return match.start(), end, letter
+    return Mention(match.start(), end, letter, firm=firm)
 
 
 def _carried(text: str, start: int) -> bool:
@@ -158,7 +178,7 @@ def _carried(text: str, start: int) -> bool:
 
 
 def _ends(text: str, end: int) -> bool:
-    return bool(re.compile(r"[\s)\]\"']*(?:\Z|[.,;:!\n。।(]|[\u3040-\u30FF\u3400-\u9FFF\uAC00-\uD7AF])").match(text, end)) or bool(_TAIL.match(text, end + 1))
+    return bool(re.compile(r"[\s)\]\"']*(?:\Z|[.,;:!\n。।(]|है|हैं|[\u3040-\u30FF\u3400-\u9FFF\uAC00-\uD7AF])").match(text, end)) or bool(_TAIL.match(text, end + 1))
 
 
 def _kind(text: str, start: int, inner: int, slot: Slot) -> str:
@@ -179,9 +199,9 @@ def _kind(text: str, start: int, inner: int, slot: Slot) -> str:
         return "denied"
     if _WRONG.search(tail) or _NOT.search(tail):
         return "denied"
-    if _MIGHT.search(said) or _MIGHT.search(clause):
+    if _MIGHT.search(said) or _MIGHT.search(clause) or _MIGHT.match(tail.lstrip()):
         return "possible"
-    if _RETRACT.match(following):
+    if _RETRACT.match(following) or _WITHDRAWN.match(text, slot.end):
         return "withdrawn"
     return "stated"
 
@@ -189,7 +209,9 @@ def _kind(text: str, start: int, inner: int, slot: Slot) -> str:
 def _before(text: str, start: int) -> str:
     """Give the sentence before a place, from its last turn on (``but``, ``therefore``)."""
     window = text[max(0, start - _WINDOW) : start]
-    sentence = _RETRACTED.sub("", _STOP.split(window)[-1], count=1)
+    sentence = _STOP.split(window)[-1]
+    if taken_back := _RETRACTED.match(sentence):
+        sentence = sentence[taken_back.end() :]
     turns = list(_BUT.finditer(sentence))
     return sentence[turns[-1].end() :] if turns else sentence
 
@@ -211,11 +233,13 @@ def _tail_next(text: str, end: int, tail: str, cue: re.Pattern[str]) -> bool:
 
 
 def weigh(text: str, start: int, end: int, letter: str) -> str:
-    """Name what is said of an option where it is only mentioned: also what its own clause predicates of it."""
+    """Name what is said of an option where it is only mentioned."""
     return _kind(text, start, start, Slot(letter, "", end))
 
 
 def first_denied(rest: str) -> bool:
     """Say whether what follows an option denies it or sets a condition."""
     tail = _STOP.split(rest[:_WINDOW])[0]
+    if _INSTEAD.match(tail):
+        return False
     return bool(_WRONG.search(tail) or _DENIED_AT_ONCE.match(tail))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pytest_medeval.tasks.reading import phrases as say
+from pytest_medeval.tasks.reading.names import other_names
 from pytest_medeval.tasks.reading.normal import tidy
 
 _EDGE = " \t\n\"'.,;:!?。()[]{}-–—।"
@@ -45,10 +46,15 @@ class Offered:
         self.letters = frozenset(options)
         texts = {letter: _bare(letter, text) for letter, text in options.items()}
         self.by_text: dict[str, set[str]] = {}
+        texts_of_all = {text for text in texts.values() if _tells(text)}
         for letter, text in texts.items():
             if _tells(text):
                 self.by_text.setdefault(_key(text), set()).add(letter)
-        ordered = sorted({text for text in texts.values() if _tells(text)}, key=len, reverse=True)
+        for letter, text in texts.items():
+            for name in other_names(text):
+                self.by_text.setdefault(_key(tidy(name)), set()).add(letter)
+                texts_of_all.add(tidy(name))
+        ordered = sorted(texts_of_all, key=len, reverse=True)
         self.pattern = re.compile("|".join(map(_pattern, ordered)) or r"(?!)", re.IGNORECASE)
 
     def named_by(self, text: str) -> set[str]:

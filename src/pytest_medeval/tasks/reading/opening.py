@@ -10,9 +10,10 @@ from pytest_medeval.tasks.reading.offered import LETTER, Offered, Slot
 
 _NUMBER = re.compile(r"\A\d{1,2}(?:st|nd|rd|th)?\s?[.,):]?\s?(?=\S)")
 _LED = re.compile(rf"\A[\s(\[\"'{{]*(?i:(?:{say.OPTION}|{say.ANSWER})\s*[:：]?\s*)?[\s(\[\"'{{]*{LETTER}")
-_MARK = re.compile(r"[\"')\]}]{0,2}\s?(?:[)\]}.:,、]|\s[-–—]\s|[\"']|\n|\Z|\s?\()|\s(?i:i\.?e\b|which|because|since|as)")
+_MARK = re.compile(r"[\"')\]}]{0,2}\s?(?:[)\]}.:,、]|\s[-–—]\s|[\"']|\n|\Z|\s?\()|\s(?i:i\.?e\b|which|because|since|as|rather than|instead of|over|and not|not)\b")
 _LINE_MARK = re.compile(r"[\"'\s]*(?:[)\]}.:、]|\s[-–—]\s|\Z)")
 _EDGE = " \t\n\"'.,;:!?。()[]{}-–—।*"
+_TEXT_ENDS = re.compile(r"(?i)[\"')\]]{0,3}\s*(?:\Z|[.,;:!?(\n。।]|[-–—]|(?:because|since|as|so|which|i\.e|due|for)\b|因为|由于)")
 _ASKED = re.compile(r"[\s\"')\]]{0,4}\?")
 _NEXT = re.compile(rf"[\"')\]]*[.;]?\s*(?i:{say.OPTION}\s)?(?:\(?[A-J][).:]\s*)?")
 _HEADING = re.compile(r"(?i)\A\W*(?:explanation|rationale|reason|because|解析|解释|理由|begründung|explication|explicación|explicação|spiegazione|объяснение|التفسير|व्याख्या|解説|설명|해설)")
@@ -53,6 +54,8 @@ def _denied(rest: str, *, by_letter: bool) -> bool:
 def _opened(first: str, text: str, offered: Offered) -> Slot:
     letter = _LED.match(first)
     slot = offered.slot(first, 0)
+    if slot.letter is not None and slot.by == "text" and not _TEXT_ENDS.match(first, slot.end):
+        return Slot(None, "no option", 0)
     if slot.letter is None or slot.by == "text" or not letter:
         return slot
     return slot if _MARK.match(first, letter.end()) else Slot(None, "no option", 0)

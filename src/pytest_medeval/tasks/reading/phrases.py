@@ -41,7 +41,7 @@ def phrases(table: str) -> str:
 
 
 ANSWER: Final = phrases(r"""
-the answer choice|answer choice|answer|answers|ans|solution|conclusion|result|final choice|correct letter|right letter
+the answer choice|answer choice|answer|answers|ans\.?|selected|chosen|solution|conclusion|result|final choice|correct letter|right letter
 正确答案|参考答案|最终答案|最佳答案|标准答案|答案|正确选项|最佳选项|正确的选项|正确选择|答|结论
 antwort|lösung|endantwort|antwortmöglichkeit|ergebnis
 réponse|reponse|solution
@@ -88,7 +88,7 @@ is|are|was|be|would be|should be|must be|has to be|will be|'s|would therefore be
 应该是|应当是|应为|应该选|应该|应选|应|是|为|选择|选
 ist|wäre|lautet|muss|sind|sollte|war|heißt
 est|serait|doit être|c'est|sera
-es|sería|sea|debe ser|é|seria|deve ser|é a|será
+es|sería|sea|debe ser|é|está|estaria|seria|deve ser|será
 è|e'|sarebbe|deve essere|dovrebbe essere
 это|является|будет|должен быть|есть
 هو|هي|يكون|تكون
@@ -107,7 +107,7 @@ podría ser|puede ser|poderia ser|pode ser|potrebbe essere|può essere
 قد يكون|قد تكون|ربما
 हो सकता है|हो सकती है|शायद
 かもしれ|可能性があ
-수도 있|일지도
+일 수도 있|수도 있|일지도
 """)
 """A possibility, which is no answer."""
 
@@ -124,13 +124,21 @@ quindi|probabilmente|certamente|sicuramente
 """)
 
 THE: Final = phrases(r"""
-the|an|that|it|it is|it's|it would be|to|for|is|number|with|would be|should be|must be
+the|an|(?-i:[aoe])|that|it|it is|it's|it would be|to|for|is|number|with|would be|should be|must be
 que|la|el|lo|una|un|le|les|l'|der|die|das|dass|den|os|é|es|est|è|il|die antwort|por la|por el|pour la|pour le|pour l'|per la|per|für|auf|mit|der buchstabe
 вариант|это|на|за|в пользу
 هو|هي|أن
 कि
 """)
 """Small words before a letter or a text."""
+
+PARTICLE: Final = phrases(r"""
+मैं|मैंने
+は|が|を|私は|で
+은|는|이|가|저는|나는
+是|选|为|项|即|和|或|与
+""")
+"""What leads to a letter in languages that put no small word of another kind there."""
 
 RIGHT: Final = phrases(r"""
 correct|right|true|answer|correct answer|right answer|best|best answer|best choice|best option|correct choice|correct option|right choice|right option|correct one|right one|most likely(?! to)|most probable|most appropriate|best next step|best initial|most suitable|preferred answer|my answer|my choice|my final answer|final answer|correct diagnosis|better|preferable|better choice|better answer|only correct|better here
@@ -148,7 +156,7 @@ corrett[ao]|giust[ao]|risposta|risposta corretta|esatt[ao]|migliore|più probabi
 """Praise that makes an option the answer."""
 
 WRONG: Final = phrases(r"""
-wrong|incorrect|false|mistaken|mistake|untrue|incorrectly|inappropriate|contraindicated|unsuitable|inaccurate|unlikely|less likely|least likely|implausible|excluded|ruled out|rule out|out of the question|a distractor|error|rejected|eliminated|eliminate|exclude|reject|avoid|misleading|worse|refuted|disproved|irrelevant|impossible|doubtful|questionable
+wrong|incorrect|false|mistaken|mistake|untrue|incorrectly|inappropriate|contraindicated|unsuitable|inaccurate|unlikely|less likely|least likely|implausible|excluded|ruled out|rule out|out of the question|a distractor|error|rejected|eliminated|eliminate|exclude|reject|avoid|misleading|worse|refuted|disproved|irrelevant|avoided|stopped|withheld|harmful|dangerous|outdated|obsolete|unsafe|impossible|doubtful|questionable
 错误|错的|不对|不正确|有误|排除|禁忌|错|误|不当|不可能
 falsch|inkorrekt|unzutreffend|unwahrscheinlich|ausgeschlossen|kontraindiziert|irrtum|fehler|ausschließen|unmöglich
 fauss?e?s?|incorrecte?s?|erronée?s?|inexacte?|improbable|contre-indiquée?s?|erreur|exclure|exclue?s?|peu probable
@@ -191,12 +199,12 @@ non (?:credo|penso|ritengo|direi)|non è (?:vero|corretto)|non si può dire|dubi
 """A denial that governs the whole clause behind it, past commas."""
 
 IF: Final = phrases(r"""
-if|were (?:he|she|it|they|the|this|there)|had (?:he|she|it|they|the|this|we)|unless|provided|assuming|suppose|supposing|whether|in case|only when|should (?:he|she|it|they|the)|depends|depending|hypothetically|otherwise|when asked|would have been|as long as|in the event
+if(?! (?:i|we) (?:had to|have to|must|remember|recall|understand|am not))(?! forced)|were (?:he|she|it|they|the|this|there)|had (?:he|she|it|they|the|this|we)|unless|provided|assuming|suppose|supposing|whether|in case|only when|should (?:he|she|it|they|the)|depends|depending|hypothetically|otherwise|when asked|would have been|as long as|in the event
 如果|假如|若|倘若|假设|要是|除非|只有在|取决于|的话|是否
 wenn|falls|sofern|angenommen|hätte|ob|vorausgesetzt|es sei denn|andernfalls
 si|s'il|s'ils|à condition|à moins|supposons|selon que|dans le cas où|sinon|même si
-si|en caso de|suponiendo|a menos|siempre que|se (?:a|o|fosse|for|estivesse|tivesse|não)|caso|supondo|a menos que|desde que|depende
-se (?:il|la|lo|fosse|fossi|avesse|non)|qualora|nel caso|supponendo|a meno che|purché|altrimenti|dipende
+si|en caso de|suponiendo|a menos|siempre que|se (?:a|o|ela|ele|fosse|for|estivesse|tivesse|não|[a-zà-ú]{1,12} (?:fosse|estivesse|tivesse|for))|caso|supondo|a menos que|desde que|depende
+se (?:il|la|lo|fosse|fossi|avesse|non|lui|lei|[a-zà-ú]{1,12} (?:fosse|avesse|è))|qualora|nel caso|supponendo|a meno che|purché|altrimenti|dipende
 если|если бы|при условии|предположим|в случае|ли|иначе|зависит
 إذا|لو|إن كان|بشرط|في حال|على فرض|يعتمد
 अगर|यदि|बशर्ते|मान लीजिए|निर्भर
@@ -220,7 +228,7 @@ alcuni|molti|altri|qualcuno|hai detto|dicono|ha detto|si dice|secondo alcuni|la 
 """Someone else's answer, or one of an earlier moment."""
 
 BUT: Final = phrases(r"""
-but|however|so|therefore|thus|hence|instead|consequently|here|accordingly|in conclusion|overall|finally|rather|nevertheless|in this case|yet
+(?<!thing\x20)(?<!all\x20)(?<!one\x20)but|however|so|therefore|thus|hence|instead|consequently|here|accordingly|in conclusion|overall|finally|rather|nevertheless|in this case|yet
 而是|但是|但|然而|所以|因此|故|因而|可是|不过|综上|应该是|本例|这里|其实|实际上
 aber|sondern|jedoch|daher|deshalb|also|somit|folglich|hier|doch|vielmehr|dennoch
 mais|cependant|donc|ainsi|par conséquent|ici|toutefois|pourtant|plutôt
@@ -239,7 +247,7 @@ therefore|so|thus|hence|finally|in conclusion|overall|consequently|it is|it's|it
 所以|因此|故|综上|而是|我认为|我觉得|应该是|那就是|应是|我认为是|我觉得是|就是
 also|daher|somit|folglich|sondern|es ist|ich denke|ich glaube|ich meine|deshalb|ich würde sagen
 donc|ainsi|c'est|par conséquent|je pense|je crois|je dirais|ce serait
-por lo tanto|por tanto|entonces|así que|sino|sino que es|es la|creo que|creo que es|creo que es la|pienso que|portanto|logo|então|mas sim|e sim|acho que|acho que é|acho que é a|creio que|é a
+por lo tanto|por tanto|entonces|así que|sino|sino que es|es la|creo que|creo que es|creo que es la|pienso que|portanto|logo|então|mas sim|e sim|acho que|acho que é|creio que
 quindi|dunque|pertanto|bensì|penso|penso che sia|credo che sia|direi|è la|ma
 следовательно|итак|поэтому|значит|таким образом|это|я думаю|думаю|я считаю|я полагаю|а
 إذن|لذلك|بل|بل هي|بل هو|أعتقد أنها|أعتقد أنه|أعتقد
@@ -323,7 +331,7 @@ i\.?e\.?|which is|which stands for|which means|that is|meaning|namely|viz|is|whi
 """What explains a letter by the text of its option."""
 
 RETRACT: Final = phrases(r"""
-no|wait|wrong|actually|hmm|sorry|correction|that is (?:wrong|incorrect|false|a mistake|not)|that's (?:wrong|incorrect|false|not)|this is (?:wrong|incorrect|false|not|a mistake)|not so|scratch that|on second thought|it is not|it isn't|that would be (?:wrong|incorrect)|this would be (?:wrong|incorrect)|just kidding|i was wrong|i disagree|this is untrue|that isn't|oops|let me reconsider
+no|wait|wrong|actually|hmm|sorry|correction|(?:that|this|it|which) (?:is|was|would be) (?:wrong|incorrect|false|a mistake|untrue|mistaken)|(?:that's|it's) (?:wrong|incorrect|false|not)|(?:that|this|it) (?:is not|isn't|was not|wasn't) (?:right|correct|true|so|it|the answer|the right|the correct)|not so|scratch that|on second thought|just kidding|i was wrong|i disagree|oops|let me reconsider|i take that back
 不|不对|错|等等|这是错|这不对|这是不对|这种说法|并非|抱歉
 nein|falsch|moment|das (?:ist|stimmt) (?:falsch|nicht)|das ist ein|stimmt nicht
 non|faux|attendez|c'est faux|ce n'est pas|attends
