@@ -31,7 +31,7 @@ _CHOICE = re.compile(rf"(?i){say.CHOOSE}\s*[:：]?")
 _CONCLUSION = re.compile(rf"(?i)(?:{say.SO}|{say.BUT})\s*[,:，]?{_SURE}")
 _BARE = re.compile(rf"(?i){say.ANSWER}\s+[(\[\"']?(?=(?-i:[A-J])(?![{say.WORD}'\-]))")
 _VERDICT = re.compile(
-    rf"(?i)[ )\]\"',:]{{0,4}}(?:{say.MIGHT_BE}|{say.IS}|[:—–-]|) ?(?:(?:{say.SURELY}|{say.THE}|a|{say.NOT}) ?,? ?){{0,4}}"
+    rf"(?i)(?:[ )\]\"',:]{{0,4}}|\.(?=\s(?:{say.RIGHT}|{say.WRONG})[.;]?(?:\n|\Z)))(?:{say.MIGHT_BE}|{say.IS}|[:—–-]|) ?(?:(?:{say.SURELY}|{say.THE}|a|{say.NOT}) ?,? ?){{0,4}}"
     rf"(?:{say.OPTION} ?)?(?P<verdict>{say.RIGHT}|{say.WRONG}|{say.CHOSEN}|{say.NOT})"
 )
 _JOINT = re.compile(rf"(?i)[\s)\]\"'.]{{0,4}}(?:[,/&+]|{say.OR})(?:\s?{say.OR})?[\s(\[\"']{{0,4}}")

@@ -15,7 +15,7 @@ _LINE_MARK = re.compile(r"[\"'\s]*(?:[)\]}.:、]|\s[-–—]\s|\Z)")
 _EDGE = " \t\n\"'.,;:!?。()[]{}-–—।*"
 _TEXT_ENDS = re.compile(r"(?i)[\"')\]]{0,3}\s*(?:\Z|[.,;:!?(\n。।]|[-–—]|(?:because|since|as|so|which|i\.e|due|for)\b|因为|由于)")
 _ASKED = re.compile(r"[\s\"')\]]{0,4}\?")
-_NEXT = re.compile(rf"[\"')\]]*[.;]?\s*(?i:{say.OPTION}\s)?(?:\(?[A-J][).:]\s*)?")
+_NEXT = re.compile(rf"[\"')\]]*[.;]?\s*(?i:{say.OPTION}\s)?(?P<letter>\(?[A-J][).:]\s*)?")
 _HEADING = re.compile(r"(?i)\A\W*(?:explanation|rationale|reason|because|解析|解释|理由|begründung|explication|explicación|explicação|spiegazione|объяснение|التفسير|व्याख्या|解説|설명|해설)")
 
 
@@ -30,7 +30,7 @@ def opening(text: str, offered: Offered) -> tuple[Slot, bool]:
         return slot, False
     if _ASKED.match(first, slot.end):
         return Slot(None, "asked", slot.end), False
-    if listed(lines, offered) or (slot.by != "letter" and _another_follows(first[slot.end :], slot.letter, offered)):
+    if listed(lines, offered) or _another_follows(first[slot.end :], slot, offered):
         return Slot(None, "no option", 0), False
     alone = not first[slot.end :].strip(_EDGE)
     if not alone and _denied(first[slot.end :], by_letter=slot.by == "letter"):
@@ -38,11 +38,13 @@ def opening(text: str, offered: Offered) -> tuple[Slot, bool]:
     return slot, alone
 
 
-def _another_follows(rest: str, letter: str, offered: Offered) -> bool:
-    """Say whether the next sentence begins with another option's text, as in a list of them all."""
+def _another_follows(rest: str, slot: Slot, offered: Offered) -> bool:
+    """Say whether another option is next, as in a list of them all: a text behind a text, a letter behind a letter."""
     start = _NEXT.match(rest)
-    texts, _ = offered.text_at(rest, start.end()) if start else (set(), 0)
-    return bool(texts) and letter not in texts
+    if start is None or (slot.by != "text" and not start.group("letter")):
+        return False
+    texts, _ = offered.text_at(rest, start.end())
+    return bool(texts) and slot.letter not in texts
 
 
 def _denied(rest: str, *, by_letter: bool) -> bool:
@@ -56,7 +58,7 @@ def _opened(first: str, text: str, offered: Offered) -> Slot:
     slot = offered.slot(first, 0)
     if slot.letter is not None and slot.by == "text" and not _TEXT_ENDS.match(first, slot.end):
         return Slot(None, "no option", 0)
-    if slot.letter is None or slot.by == "text" or not letter:
+    if slot.by != "letter" or not letter:
         return slot
     return slot if _MARK.match(first, letter.end()) else Slot(None, "no option", 0)
 
