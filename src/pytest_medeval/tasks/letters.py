@@ -10,11 +10,17 @@ from pytest_medeval.tasks.reading import fields
 from pytest_medeval.tasks.reading.claims import Claim, claims, mentions, weigh
 from pytest_medeval.tasks.reading.normal import tidy, without_thoughts
 from pytest_medeval.tasks.reading.offered import Offered, Slot
-from pytest_medeval.tasks.reading.opening import opening, plain_lines
+from pytest_medeval.tasks.reading.opening import opening, plain, plain_lines
 
 _LONGEST_SHORT = 400
-_LATER = frozenset({"statement", "choice", "conclusion"})
-_BLOCKS = ("several", "none of them", "letter and text differ", "letter of one option, text of another", "not offered", "text of several options")
+_BLOCKS = (
+    "several",
+    "none of them",
+    "letter and text differ",
+    "letter of one option, text of another",
+    "not offered",
+    "text of several options",
+)
 
 
 @dataclass(frozen=True)
@@ -37,9 +43,9 @@ def read_letter(text: str, options: Mapping[str, str]) -> str | None:
 
 
 def read(text: str, options: Mapping[str, str]) -> Reading:
-    """Read the one option that a reply commits to, with the rule that found it.
+    r"""Read the one option that a reply commits to, with the rule that found it.
 
-    An answer in a field decides (``<answer>``, ``\\\\boxed``, JSON), and words around it may not contradict it.
+    An answer in a field decides (``<answer>``, ``\\boxed``, JSON), and words around it may not contradict it.
     Else a reply's first line does that is a letter, with its text or without; else what the reply states. All
     that state something must agree. What is denied, supposed, asked, attributed to others or only possible
     states nothing; a short reply that leaves exactly one option undenied names it.
@@ -58,10 +64,10 @@ def read(text: str, options: Mapping[str, str]) -> Reading:
         around = _said(tidy(fields.without_marked(bare)), offered)
         return found if around.letter in (None, found.letter) else Reading(None, "contradicted")
     said = _said(tidy(bare), offered)
-    if (quoted := fields.quoted(bare)):
+    if quoted := fields.quoted(bare):
         found = _agreed([_field(value, offered) for value in quoted], "JSON field")
         led = re.search(r"(?:\A|[:\n])\s*\{", bare)
-        if said.letter is None and not led or said.letter not in (None, found.letter):
+        if (said.letter is None and not led) or said.letter not in {None, found.letter}:
             return Reading(None, "quoted")
         return found
     return said
@@ -71,9 +77,9 @@ def _field(value: str, offered: Offered) -> Reading:
     """Read the value of a field: an option alone, or a statement."""
     text = tidy(value)
     slot = offered.slot(text, 0)
-    if slot.letter:
-        return Reading(slot.letter, slot.by)
-    return Reading(None, slot.reason) if slot.reason != "no option" else _said(text, offered)
+    if (slot.letter and plain(text, offered)) or slot.reason not in {"", "no option"}:
+        return Reading(slot.letter, slot.by or slot.reason)
+    return _said(text, offered)
 
 
 def _agreed(readings: Iterable[Reading], rule: str) -> Reading:
@@ -89,30 +95,39 @@ def _said(text: str, offered: Offered) -> Reading:
     """Read words: their opening, their lines, their statements."""
     if not text.strip():
         return Reading(None, "empty")
-    first, strong = opening(text, offered)
+    first, alone = opening(text, offered)
     found = claims(text, offered)
-    stated = {claim.letter for claim in found if claim.kind == "stated" and claim.rule != "finding"}
-    if strong and first.letter:
-        said = {claim.letter for claim in found if claim.kind == "stated" and claim.rule not in {"verdict", "finding"}}
-        lines = plain_lines(text, offered)
-        return _one({first.letter} | said | (lines if len(lines) == 1 else set()), f"first line: {first.by}")
-    blocked = [claim.kind for claim in found if claim.kind in _BLOCKS and claim.rule in {"statement", "verdict"}]
-    later = any(claim.kind == "stated" and claim.rule in _LATER and claim.start > first.end for claim in found)
-    if first.reason in _BLOCKS and not (later and first.reason in {"several", "none of them"}):
-        blocked.append(first.reason)
-    if blocked:
-        return Reading(None, blocked[0])
     lines = plain_lines(text, offered)
-    if stated:
-        lines = lines if len(lines) == 1 else set()
-        named = stated | lines | ({first.letter} if first.letter else set())
-        reading = _one(named, next(claim.rule for claim in found if claim.kind == "stated" and claim.rule != "finding"))
+    firm = [claim for claim in found if claim.kind == "stated" and claim.rule != "finding"]
+    if first.letter and alone:
+        said = {claim.letter for claim in firm if claim.rule != "verdict"}
+        return _one({first.letter, *said, *_single(lines)}, f"first line: {first.by}")
+    if blocked := _blocked(first, found, firm):
+        return Reading(None, blocked)
+    named = {first.letter} if first.letter else set()
+    if firm:
+        reading = _one({*named, *_single(lines), *(claim.letter for claim in firm)}, firm[0].rule)
         denied = {claim.letter for claim in found if claim.kind in {"denied", "withdrawn"}}
         return Reading(None, "contradicted") if reading.letter in denied else reading
-    if lines or first.letter:
-        return _one(lines | ({first.letter} if first.letter else set()), f"first line: {first.by}" if first.letter else "line")
+    if lines or named:
+        return _one({*lines, *named}, f"first line: {first.by}" if named else "line")
     findings = {claim.letter for claim in found if claim.kind == "stated"}
     return _one(findings, "finding") if findings else _left(text, offered, found)
+
+
+def _blocked(first: Slot, found: list[Claim], firm: list[Claim]) -> str:
+    """Give the reason why a statement or the opening names no single option, or nothing."""
+    reasons = [
+        claim.kind for claim in found if claim.kind in _BLOCKS and claim.rule in {"statement", "verdict"}
+    ]
+    later = any(claim.rule != "verdict" and claim.start > first.end for claim in firm)
+    if first.reason in _BLOCKS and not (later and first.reason in {"several", "none of them"}):
+        reasons.append(first.reason)
+    return reasons[0] if reasons else ""
+
+
+def _single(letters: set[str]) -> set[str]:
+    return letters if len(letters) == 1 else set()
 
 
 def _one(letters: set[str | None], rule: str) -> Reading:

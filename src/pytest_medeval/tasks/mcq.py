@@ -38,8 +38,9 @@ class MCQ(Sampled):
     """Options of a multiple-choice suite.
 
     ``scoring``: ``letters`` and ``texts`` compare the log-likelihoods of the option letters or of the option texts
-    as the reply; ``reply`` asks for the letter too, generates a reply and reads the letter from it. ``normalize`` divides the log-likelihood
-    of an option text by its length (``characters`` is lm-evaluation-harness's ``acc_norm``).
+    as the reply; ``reply`` asks for the letter as ``letters`` does, generates a reply and reads the letter from it;
+    its ``detail`` is the rule that read it, or what kept it from being read. ``normalize`` divides the
+    log-likelihood of an option text by its length (``characters`` is lm-evaluation-harness's ``acc_norm``).
 
     ``rotations`` asks each question in all cyclic orders of its options (Zheng et al. 2024, ICLR, section 3): metrics
     are then over all orders, each question counting once, ``consistency`` and ``position_bias`` are added, and a

@@ -342,14 +342,20 @@ def _filled(language: str, form: str, letter: str) -> str:
     return form.format(letter, options[letter], other)
 
 
-@pytest.mark.parametrize(("language", "form"), [(key, form) for key, forms in STATED.items() for form in forms])
+@pytest.mark.parametrize(
+    ("language", "form"), [(key, form) for key, forms in STATED.items() for form in forms]
+)
 def test_stated(language: str, form: str):
     """Each form is read with each letter, none favoured."""
     found = {letter: read(_filled(language, form, letter), _options(language)) for letter in "ABCD"}
-    assert {letter: reading.letter for letter, reading in found.items()} == dict(zip("ABCD", "ABCD", strict=True)), found
+    assert {letter: reading.letter for letter, reading in found.items()} == dict(
+        zip("ABCD", "ABCD", strict=True)
+    ), found
 
 
-@pytest.mark.parametrize(("language", "form"), [(key, form) for key, forms in REFUSED.items() for form in forms])
+@pytest.mark.parametrize(
+    ("language", "form"), [(key, form) for key, forms in REFUSED.items() for form in forms]
+)
 def test_refused(language: str, form: str):
     """Each form names no option, whatever its letter, and says why."""
     found = {letter: read(_filled(language, form, letter), _options(language)) for letter in "ABCD"}

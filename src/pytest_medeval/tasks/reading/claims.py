@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from pytest_medeval.tasks.reading import phrases as say
 from pytest_medeval.tasks.reading.offered import LETTER, Offered, Slot
 
 _WINDOW = 400
+"""As much of a reply as is looked at before and behind a claim."""
+_LEAD = 40
+_CJK = r"[\u3040-\u30FF\u3400-\u9FFF\uAC00-\uD7AF]"
 _STOP = re.compile(
     r"[!?。\n।;]|(?<![ .][A-Za-z])(?<!vs)\.(?=\s|\Z|[A-Z\"'])|(?<=[^\W\dA-Z_]\s[A-J])\.(?=\s[^\W\d_]|\Z)"
 )
 """The end of a sentence; the stop behind a lone letter is one only behind a word (``... is A. That ...``)."""
-_DOT = re.compile(rf"[\s.!?。।;\n\"')\]]{{0,6}}")
+_DOT = re.compile(r"[\s.!?。।;\n\"')\]]{0,6}")
 _MID = rf"(?:\s(?:(?!\d)[{say.WORD}']){{2,20}}){{0,6}}?"
 _SURE = rf"(?:\s*,?\s*(?:{say.SURELY}|{say.NOT})){{0,3}}"
 _LINK = rf"\s*(?:{say.MIGHT_BE}|{say.IS}|[:=]|\s[-–—]\s|[-–—:]{{1,2}}\s)"
@@ -26,7 +30,6 @@ _STATEMENT = re.compile(
 """``The answer ... is``, ``Answer:``, ``[Answer]``, a heading ``Answer``."""
 _FINDING = re.compile(rf"(?i){say.FINDING}{_MID}{_SURE}\s*(?:{say.MIGHT_BE}|{say.IS}|:){_SURE}")
 """``The most likely diagnosis is``: weaker, for it may speak of something else than the question does."""
-"""``The answer ... is``, ``Answer:``, a heading ``Answer``."""
 _CHOICE = re.compile(rf"(?i){say.CHOOSE}\s*[:：]?")
 _CONCLUSION = re.compile(rf"(?i)(?:{say.SO}|{say.BUT})\s*[,:，]?{_SURE}")
 _BARE = re.compile(rf"(?i){say.ANSWER}\s+[(\[\"']?(?=(?-i:[A-J])(?![{say.WORD}'\-]))")
@@ -35,9 +38,19 @@ _VERDICT = re.compile(
     rf"(?:{say.OPTION} ?)?(?P<verdict>{say.RIGHT}|{say.WRONG}|{say.CHOSEN}|{say.NOT})"
 )
 _JOINT = re.compile(rf"(?i)[\s)\]\"'.]{{0,4}}(?:[,/&+]|{say.OR})(?:\s?{say.OR})?[\s(\[\"']{{0,4}}")
-_MENTION = re.compile(rf"(?i:(?P<word>{say.OPTION}|{say.ANSWER})\s*[:：]?\s*)?(?P<open>[(\[\"'])?{LETTER}(?P<close>[)\]\"'])?")
-_CARRIED = re.compile(rf"(?i)(?:\A|[.,;:!?。\n।)\]\"'【】」』(\[—–]|{say.BUT}|{say.SO}|{say.IS}|{say.THE}|(?<= )a|{say.CHOOSE}|{say.OR}|{say.NOT}|{say.DENIES}|{say.BECAUSE}|{say.SAY}|{say.OPTION}|{say.ANSWER}|{say.PARTICLE})\s*\Z")
-_FOLLOWED = re.compile(rf"(?i)\s*(?:\Z|[\n.,;:!?)\"'。।(—]|{say.BECAUSE}|{say.RIGHT}|{say.WRONG}|{say.IS}|{say.NOT}|[\u3040-\u30FF\u3400-\u9FFF\uAC00-\uD7AF])")
+_MENTION = re.compile(
+    rf"(?i:(?P<word>{say.OPTION}|{say.ANSWER})\s*[:：]?\s*)?(?P<open>[(\[\"'])?{LETTER}(?P<close>[)\]\"'])?"
+)
+_MARKS = re.compile(r"[ )\]\"'.,:(–—-]{0,4}")
+_QUOTES = re.compile(r"\s?[)\]\"',]{0,2}")
+_BARE_BEFORE_WORD = re.compile(r"[A-J] [A-Za-z\u00C0-\u024F]")
+_CLAUSE_ENDS = re.compile(rf"[\s)\]\"']{{0,4}}(?:\Z|[.,;:!\n。।(]|है|हैं|{_CJK})")
+_CARRIED = re.compile(
+    rf"(?i)(?:\A|[.,;:!?。\n।)\]\"'【】」』(\[—–]|{say.BUT}|{say.SO}|{say.IS}|{say.THE}|(?<= )a|{say.CHOOSE}|{say.OR}|{say.NOT}|{say.DENIES}|{say.BECAUSE}|{say.SAY}|{say.OPTION}|{say.ANSWER}|{say.PARTICLE})\s*\Z"
+)
+_FOLLOWED = re.compile(
+    rf"(?i)\s*(?:\Z|[\n.,;:!?)\"'。।(—]|{say.BECAUSE}|{say.RIGHT}|{say.WRONG}|{say.IS}|{say.NOT}|{_CJK})"
+)
 
 _NOT = re.compile(f"(?i){say.NOT}")
 _WRONG = re.compile(f"(?i){say.WRONG}")
@@ -47,7 +60,9 @@ _IF = re.compile(f"(?i){say.IF}")
 _SAY = re.compile(f"(?i){say.SAY}")
 _MIGHT = re.compile(f"(?i){say.MIGHT_BE}")
 _BUT = re.compile(f"(?i){say.BUT}")
-_INSTEAD = re.compile(r"(?i)[\s,)\]]{0,4}(?:(?:and|but) )?(?:not|rather than|instead of|over) (?:(?:option|choice) )?\(?[A-J]\b")
+_INSTEAD = re.compile(
+    r"(?i)[\s,)\]]{0,4}(?:(?:and|but) )?(?:not|rather than|instead of|over) (?:(?:option|choice) )?\(?[A-J]\b"
+)
 _DENIED_AT_ONCE = re.compile(
     rf"(?i)[\s,:–—-]{{0,4}}(?:(?:{say.IS}|but|it|this|that|which|does|do|did|can|could|should|would|has|have|will|option)\s{{0,2}}){{0,3}}"
     rf"(?:{say.NOT}|{say.IF}|{say.MIGHT_BE})"
@@ -55,12 +70,17 @@ _DENIED_AT_ONCE = re.compile(
 _RETRACTED = re.compile(rf"(?i)\W{{0,4}}{say.RETRACT}[^,:;–—]{{0,20}}[,:–—]")
 """A sentence that takes the one before it back, and goes on."""
 _RETRACT = re.compile(rf"(?i)\W{{0,4}}{say.RETRACT}")
-_WITHDRAWN = re.compile(rf"(?i)[\s)\]\"',.…]{{0,6}}(?:{say.BUT}\s?(?:{say.RETRACT}|(?:it|this|that|they)[^,.;\n]{{0,30}}{say.WRONG})|…\s?{say.RETRACT}|\.{{3}}\s?{say.RETRACT})")
-_CLAUSE = re.compile(rf"(?i)[,:，、]|\s[-–—]\s|(?<![{say.WORD}])(?:because|since|as)(?![{say.WORD}])|因为|由于")
+_WITHDRAWN = re.compile(
+    rf"(?i)[\s)\]\"',.…]{{0,6}}(?:{say.BUT}\s?(?:{say.RETRACT}|(?:it|this|that|they)[^,.;\n]{{0,30}}{say.WRONG})|…\s?{say.RETRACT}|\.{{3}}\s?{say.RETRACT})"
+)
+_SAY_NEXT = re.compile(rf"(?i)[\s,，(]{{1,3}}{say.SAY}")
+_IF_NEXT = re.compile(rf"(?i)[\s,，(]{{1,3}}{say.IF}")
+_CLAUSE = re.compile(
+    rf"(?i)[,:，、]|\s[-–—]\s|(?<![{say.WORD}])(?:because|since|as)(?![{say.WORD}])|因为|由于"
+)
 _TAIL = re.compile(
     rf"(?i)[,;，(]|\s[-–—]\s|\n|{say.BUT}|(?<![{say.WORD}])(?:because|since|as|which|that|who|for|due|given|when|and not|rather than|instead of|over|not|weil|denn|car|parce|qui|porque|pois|perché|poiché|потому|так как|поскольку|لأن|क्योंकि)(?![{say.WORD}])(?! (?:wrong|correct))|因为|由于|因"
 )
-_TAIL_NEXT = re.compile(rf"(?i)\s*,\s*(?:{say.IF}|{say.SAY})")
 
 
 @dataclass(frozen=True)
@@ -91,7 +111,13 @@ def claims(text: str, offered: Offered) -> list[Claim]:
 
 def _forward(text: str, offered: Offered) -> Iterator[Claim]:
     """Give the claims whose option stands behind its phrase: ``the answer is B``, ``I choose B``, ``so, B.``."""
-    for rule, pattern in (("statement", _STATEMENT), ("choice", _CHOICE), ("conclusion", _CONCLUSION), ("statement", _BARE), ("finding", _FINDING)):
+    for rule, pattern in (
+        ("statement", _STATEMENT),
+        ("choice", _CHOICE),
+        ("conclusion", _CONCLUSION),
+        ("statement", _BARE),
+        ("finding", _FINDING),
+    ):
         for match in pattern.finditer(text):
             slot = offered.slot(text, match.end(), small=rule != "finding")
             if slot.reason == "no option" or (rule in ("conclusion", "finding") and not slot.letter):
@@ -128,7 +154,11 @@ def _verdicts(text: str, offered: Offered) -> Iterator[Claim]:
 
 def _article(text: str, start: int, end: int, verdict: re.Match[str]) -> bool:
     """Say whether a bare capital before a verdict is no option but a word of its own: ``A resposta``."""
-    return end - start == 1 and bool(re.match(r"[A-J] [A-Za-z\u00C0-\u024F]", text[start : end + 2])) and end + 1 == verdict.start("verdict")
+    return (
+        end - start == 1
+        and _BARE_BEFORE_WORD.match(text, start) is not None
+        and end + 1 == verdict.start("verdict")
+    )
 
 
 def mentions(text: str, offered: Offered) -> Iterator[Mention]:
@@ -163,47 +193,73 @@ def _named(text: str, match: re.Match[str], offered: Offered) -> Mention | None:
         return None
     if not announced and not _FOLLOWED.match(text, end):
         return None
-    closing = re.compile(r"[ )\]\"'.,:(–—-]{0,4}").match(text, end)
+    closing = _MARKS.match(text, end)
     after = closing.end() if closing else end
     texts, text_end = offered.text_at(text, after)
     firm = letter in texts or (bool(announced) and text[end : end + 1] in {":", ")"})
     if letter in texts:
-        behind = re.compile(r"\s?[)\]\"',]{0,2}").match(text, text_end)
+        behind = _QUOTES.match(text, text_end)
         end = behind.end() if behind else text_end
     return Mention(match.start(), end, letter, firm=firm)
 
 
 def _carried(text: str, start: int) -> bool:
-    return bool(_CARRIED.search(text[max(0, start - 40) : start])) or start == 0
+    """Say whether nothing or a small word leads to a place, no word of a longer name (``Hepatitis B``)."""
+    before = text[max(0, start - _LEAD) : start]
+    return start == 0 or _leads(before)
+
+
+@lru_cache(maxsize=4096)
+def _leads(before: str) -> bool:
+    return bool(_CARRIED.search(before))
 
 
 def _ends(text: str, end: int) -> bool:
-    return bool(re.compile(r"[\s)\]\"']*(?:\Z|[.,;:!\n。।(]|है|हैं|[\u3040-\u30FF\u3400-\u9FFF\uAC00-\uD7AF])").match(text, end)) or bool(_TAIL.match(text, end + 1))
+    return bool(_CLAUSE_ENDS.match(text, end) or _TAIL.match(text, end + 1))
+
+
+@dataclass(frozen=True)
+class _Scope:
+    """The words around a claim that may keep it from being a statement."""
+
+    before: str
+    said: str
+    clause: str
+    tail: str
+    rest: str
+    ending: str
+    following: str
+
+    def around(self, cue: re.Pattern[str], at_once: re.Pattern[str]) -> bool:
+        """Say whether a cue stands before the claim, in the rest of its clause, or at once behind that."""
+        return bool(
+            cue.search(self.before) or cue.search(self.tail) or at_once.match(self.rest[len(self.tail) :])
+        )
+
+
+_REFUSALS: tuple[tuple[str, Callable[[_Scope], object]], ...] = (
+    ("asked", lambda scope: scope.ending == "?"),
+    ("attributed", lambda scope: scope.around(_SAY, _SAY_NEXT)),
+    ("conditional", lambda scope: scope.around(_IF, _IF_NEXT)),
+    ("denied", lambda scope: _DENIES.search(scope.before + scope.said)),
+    ("denied", lambda scope: any(map(_NOT.search, (scope.clause, scope.said, scope.tail)))),
+    ("denied", lambda scope: _WRONG.search(scope.clause) or _WRONG.search(scope.tail)),
+    ("possible", lambda scope: _MIGHT.search(scope.said) or _MIGHT.search(scope.clause)),
+    ("possible", lambda scope: _MIGHT.match(scope.tail.lstrip())),
+    ("withdrawn", lambda scope: _RETRACT.match(scope.following) or _WITHDRAWN.match(scope.rest)),
+)
+"""The rules that keep a mention from being a statement, by the name that a report gives; the first that holds."""
 
 
 def _kind(text: str, start: int, inner: int, slot: Slot) -> str:
-    """Name what keeps a mention from being a statement; each refusal is one rule."""
+    """Name what keeps a mention from being a statement, or ``stated``."""
     if slot.reason:
         return slot.reason
     before = _before(text, start)
     tail, ending, following = _after(text, slot.end)
-    said = text[start:inner]
-    clause = _CLAUSE.split(before)[-1]
-    if ending == "?":
-        return "asked"
-    if _SAY.search(before) or _SAY.search(tail) or _tail_next(text, slot.end, tail, _SAY):
-        return "attributed"
-    if _IF.search(before) or _IF.search(tail) or _tail_next(text, slot.end, tail, _IF):
-        return "conditional"
-    if _DENIES.search(before + said) or _NOT.search(clause) or _NOT.search(said) or _WRONG.search(clause):
-        return "denied"
-    if _WRONG.search(tail) or _NOT.search(tail):
-        return "denied"
-    if _MIGHT.search(said) or _MIGHT.search(clause) or _MIGHT.match(tail.lstrip()):
-        return "possible"
-    if _RETRACT.match(following) or _WITHDRAWN.match(text, slot.end):
-        return "withdrawn"
-    return "stated"
+    rest = text[slot.end : slot.end + _WINDOW]
+    scope = _Scope(before, text[start:inner], _CLAUSE.split(before)[-1], tail, rest, ending, following)
+    return next((name for name, holds in _REFUSALS if holds(scope)), "stated")
 
 
 def _before(text: str, start: int) -> str:
@@ -224,12 +280,6 @@ def _after(text: str, end: int) -> tuple[str, str, str]:
     sentence = window[: stop.start()] if stop else window
     following = window[stop.end() :] if stop else ""
     return _TAIL.split(sentence, maxsplit=1)[0], stop.group() if stop else "", following
-
-
-def _tail_next(text: str, end: int, tail: str, cue: re.Pattern[str]) -> bool:
-    """Say whether the clause behind the claim's own begins with a cue: ``C, if she were pregnant``."""
-    rest = text[end + len(tail) : end + len(tail) + 60]
-    return bool(re.compile(rf"[\s,，(]{{1,3}}(?:{cue.pattern.removeprefix('(?i)')})", re.IGNORECASE).match(rest))
 
 
 def weigh(text: str, start: int, end: int, letter: str) -> str:

@@ -13,18 +13,31 @@ from pytest_medeval.tasks.reading.normal import tidy
 
 _EDGE = " \t\n\"'.,;:!?。()[]{}-–—।"
 _OPENING = r"[\s\"'({\[<:=\-–—【「『]{0,8}"
-_CLOSING = re.compile(rf"(?i)[ \"')}}\]>】」』.:,\-–—=|(]{{0,6}}(?:{say.I_E}[ .,:(\"']{{1,4}}(?:{say.THE}\s)?[\"']?)?")
+_CLOSING = re.compile(
+    rf"(?i)[ \"')}}\]>】」』.:,\-–—=|(]{{0,6}}(?:{say.I_E}[ .,:(\"']{{1,4}}(?:{say.THE}\s)?[\"']?)?"
+)
 LETTER: Final = rf"(?<![{say.WORD}\-/])(?<![{say.WORD}]')([A-Ja-j])(?![{say.WORD}\-/])(?!'[{say.WORD}])"
-_OPENER = re.compile(rf"(?i){_OPENING}(?:(?:{say.OPTION}|{say.ANSWER}|{say.THE})(?:\s{{0,2}}[:：])?{_OPENING}){{0,4}}")
+_OPENER = re.compile(
+    rf"(?i){_OPENING}(?:(?:{say.OPTION}|{say.ANSWER}|{say.THE})(?:\s{{0,2}}[:：])?{_OPENING}){{0,4}}"
+)
+_BRACKETS = re.compile(_OPENING)
 _LETTER = re.compile(LETTER)
 _NONE = re.compile(rf"(?i)\W{{0,4}}{say.NONE}")
-_LIST = re.compile(rf"(?i)[\s)\]\"'.(]{{0,4}}(?:/|,|;|&|\+|~|{say.OR}|\()+\s*(?:{say.MAYBE}\s*){{0,2}}[\s(\[\"']{{0,4}}(?:{say.OPTION}\s*)?(?:{say.OR}\s*)?[(\[\"']{{0,2}}")
+_LIST = re.compile(
+    rf"(?i)[\s)\]\"'.(]{{0,4}}(?:/|,|;|&|\+|~|{say.OR}|\()+\s*(?:{say.MAYBE}\s*){{0,2}}[\s(\[\"']{{0,4}}(?:{say.OPTION}\s*)?(?:{say.OR}\s*)?[(\[\"']{{0,2}}"
+)
 _SLASH = re.compile(rf"(?<![{say.WORD}])([A-Ja-j])\s*(?:/|-|–|~|&|\+)\s*([A-Ja-j])(?![{say.WORD}'])")
 _ENDS = re.compile(
     rf"(?i)\s*(?:\Z|[\n.,;:!?)\]}}\"'…。(\[।|】」』=]|[-–—]{{1,2}}|\s?{say.BECAUSE}|{say.CHOSEN}|{say.IS}|{say.RIGHT}|{say.WRONG}|{say.NOT}|{say.IF}|[\u3040-\u30FF\u3400-\u9FFF\uAC00-\uD7AF])"
 )
 _BINOMIAL = re.compile(r"\.\s?[a-z]{4,}")
-_LONGEST_DIGITS = 1
+"""The second word of a species, ``E. coli``: no letter with its mark."""
+_DOT_BECAUSE = re.compile(rf"(?i)\.\s?{say.BECAUSE}")
+_SMALL_ENDS = re.compile(r"[\"']?(?:\s*(?:\Z|[\n.,;:)\]}\"!?。।])|\s+(?:i\.e|is\b|and not\b))")
+"""What follows a small letter that is an option's: it ends its clause, or stands in brackets."""
+_BEHIND = re.compile(rf"\s*[(\[]\s*(?:(?i:{say.OPTION})\s*)?([A-Ja-j])\s*[)\]]")
+_RANGE = re.compile(r"\s*(?:-|–|~)\s*[A-J](?![\w'])")
+_USUAL = frozenset("ABCDE")
 
 
 @dataclass(frozen=True)
@@ -80,8 +93,7 @@ class Offered:
         return found
 
     def _opened(self, text: str, at: int, *, words: bool) -> int:
-        opener = _OPENER if words else re.compile(_OPENING)
-        match = opener.match(text, at)
+        match = (_OPENER if words else _BRACKETS).match(text, at)
         return match.end() if match else at
 
     def _at(self, text: str, at: int, *, small: bool) -> Slot:
@@ -97,7 +109,7 @@ class Offered:
 
     def _text_slot(self, text: str, texts: set[str], end: int) -> Slot:
         """Read an option's text, with its letter behind it or without."""
-        behind = re.compile(rf"\s*[(\[]\s*(?:(?i:{say.OPTION})\s*)?([A-Ja-j])\s*[)\]]").match(text, end)
+        behind = _BEHIND.match(text, end)
         named = texts & {behind.group(1).upper()} if behind else texts
         end = behind.end() if behind else end
         if self._another(text, end, texts):
@@ -110,62 +122,66 @@ class Offered:
 
     def _letter_slot(self, text: str, match: re.Match[str], *, small: bool) -> Slot:
         """Read a letter, with its own text behind it or without."""
-        found, end = match.group(1), match.end()
-        letter = found.upper()
+        letter, end = match.group(1).upper(), match.end()
         if self._another(text, end, {letter}):
             return Slot(None, "several", end)
         closing = _CLOSING.match(text, end)
         after = closing.end() if closing else end
         texts, text_end = self.text_at(text, after)
-        if not texts and (refused := _NONE.match(text, after)) and "\n" not in refused.group() and after > end:
-            if letter not in self.named_by(text[after:].split("\n")[0]) and not _ENDS_SENTENCE(text, end):
-                return Slot(None, "none of them", end)
-        if texts and letter not in texts:
-            return Slot(None, "letter and text differ", end)
         if texts:
-            if self._another(text, text_end, texts):
-                return Slot(None, "several", text_end)
-            return Slot(letter, "", text_end, "letter and text") if letter in self.letters else Slot(None, "not offered", end)
+            return self._letter_and_text(text, letter, texts, end, text_end)
+        none = _NONE.match(text, after) if after > end else None
+        if none and "\n" not in text[end : none.end()]:
+            return Slot(None, "none of them", end)
+        return self._letter_alone(text, match, small=small)
+
+    def _letter_and_text(self, text: str, letter: str, texts: set[str], end: int, text_end: int) -> Slot:
+        """Read a letter with an option's text behind it, which must be its own."""
+        if letter not in texts:
+            return Slot(None, "letter and text differ", end)
+        if self._another(text, text_end, texts):
+            return Slot(None, "several", text_end)
+        return Slot(letter, "", text_end, "letter and text")
+
+    def _letter_alone(self, text: str, match: re.Match[str], *, small: bool) -> Slot:
+        """Read a letter that no option's text follows; it ends its clause, or a small word goes on."""
+        found, end = match.group(1), match.end()
+        letter = found.upper()
+        binomial = _BINOMIAL.match(text, end) and not _DOT_BECAUSE.match(text, end)
+        ends = _ENDS.match(text, end) and not binomial
         if letter not in self.letters:
-            alone = found.isupper() and found != "I" and _ENDS.match(text, end) and not _BINOMIAL.match(text, end)
-            return Slot(None, "not offered" if alone else "no option", end)
-        if not _ENDS.match(text, end) or self._binomial(text, end):
-            return Slot(None, "no option", end)
-        if found.islower() and not (small and self._small(text, match)):
+            return Slot(
+                None, "not offered" if ends and found.isupper() and found != "I" else "no option", end
+            )
+        if not ends or (found.islower() and not (small and _SMALL_ENDS.match(text, end))):
             return Slot(None, "no option", end)
         others = {key for key, option in self.raw.items() if option.strip(_EDGE) == found}
-        return Slot(letter, "", end, "letter") if others <= {letter} else Slot(None, "letter of one option, text of another", end)
-
-    def _binomial(self, text: str, end: int) -> bool:
-        """Tell a species, ``E. coli``, from a letter with its mark."""
-        return bool(_BINOMIAL.match(text, end)) and not re.compile(rf"(?i)\.\s?{say.BECAUSE}").match(text, end)
-
-    def _small(self, text: str, match: re.Match[str]) -> bool:
-        """Say whether a small letter is one of an option: it ends its clause, or stands in brackets."""
-        return bool(re.compile(r"[\"']?(?:\s*(?:\Z|[\n.,;:)\]}\"!?。।])|\s+(?:i\.e|is\b|and not\b))").match(text, match.end()))
+        if others <= {letter}:
+            return Slot(letter, "", end, "letter")
+        return Slot(None, "letter of one option, text of another", end)
 
     def _another(self, text: str, end: int, own: set[str]) -> bool:
         """Say whether another option is named beside the first: ``A or B``, ``A, B``, ``A/B``."""
         joint = _LIST.match(text, end)
         if joint is None:
-            return bool(re.compile(r"\s*(?:-|–|~)\s*[A-J](?![\w'])").match(text, end))
-        at = joint.end()
-        texts, text_end = self.text_at(text, at)
-        if texts and not texts & own and re.search(r"[^\W\d_]|/|\+|&", joint.group()) and not joint.group().strip().startswith("("):
-            return True
-        letter = _LETTER.match(text, at)
-        if letter is None or letter.group(1).upper() in own or texts & own:
+            return bool(_RANGE.match(text, end))
+        texts, _ = self.text_at(text, joint.end())
+        worded = re.search(r"[^\W\d_]", joint.group())
+        if texts & own:
             return False
-        if letter.group(1).upper() not in self.letters | set("ABCDE"):
+        if (
+            texts
+            and (worded or re.search(r"[/+&]", joint.group()))
+            and not joint.group().strip().startswith("(")
+        ):
+            return True
+        letter = _LETTER.match(text, joint.end())
+        if letter is None or letter.group(1).upper() not in (self.letters | _USUAL) - own:
             return False
         after = text[letter.end() : letter.end() + 2]
         if letter.group(1).islower():
             return not after.strip(" .)]?!")
-        return not re.match(r"'|\s[a-z]", after) or bool(re.search(r"[^\W\d_]", joint.group()))
-
-
-def _ENDS_SENTENCE(text: str, end: int) -> bool:
-    return bool(re.compile(r"[\s\"')\]]*[\n]").match(text, end))
+        return bool(worded) or not re.match(r"'|\s[a-z]", after)
 
 
 def _bare(letter: str, text: str) -> str:
@@ -177,7 +193,11 @@ def _bare(letter: str, text: str) -> str:
 
 def _tells(text: str) -> bool:
     """Say whether a text can name its option: a lone Latin letter reads as a letter."""
-    return bool(text) and not (len(text) == 1 and text.isascii() and text.isalpha()) and any(map(str.isalnum, text))
+    return (
+        bool(text)
+        and not (len(text) == 1 and text.isascii() and text.isalpha())
+        and any(map(str.isalnum, text))
+    )
 
 
 def _key(text: str) -> str:

@@ -9,21 +9,29 @@ from pytest_medeval.tasks.reading.claims import first_denied
 from pytest_medeval.tasks.reading.offered import LETTER, Offered, Slot
 
 _NUMBER = re.compile(r"\A\d{1,2}(?:st|nd|rd|th)?\s?[.,):]?\s?(?=\S)")
-_LED = re.compile(rf"\A[\s(\[\"'{{]*(?i:(?:{say.OPTION}|{say.ANSWER})\s*[:：]?\s*)?[\s(\[\"'{{]*{LETTER}")
-_MARK = re.compile(r"[\"')\]}]{0,2}\s?(?:[)\]}.:,、]|\s[-–—]\s|[\"']|\n|\Z|\s?\()|\s(?i:i\.?e\b|which|because|since|as|rather than|instead of|over|and not|not)\b")
+_LED = re.compile(
+    rf"\A[\s(\[\"'{{]{{0,6}}(?i:(?:{say.OPTION}|{say.ANSWER})\s*[:：]?\s*)?[\s(\[\"'{{]{{0,6}}{LETTER}"
+)
+_MARK = re.compile(
+    r"[\"')\]}]{0,2}\s?(?:[)\]}.:,、]|\s[-–—]\s|[\"']|\n|\Z|\s?\()|\s(?i:i\.?e\b|which|because|since|as|rather than|instead of|over|and not|not)\b"
+)
 _LINE_MARK = re.compile(r"[\"'\s]*(?:[)\]}.:、]|\s[-–—]\s|\Z)")
 _EDGE = " \t\n\"'.,;:!?。()[]{}-–—।*"
-_TEXT_ENDS = re.compile(r"(?i)[\"')\]]{0,3}\s*(?:\Z|[.,;:!?(\n。।]|[-–—]|(?:because|since|as|so|which|i\.e|due|for)\b|因为|由于)")
+_TEXT_ENDS = re.compile(
+    r"(?i)[\"')\]]{0,3}\s*(?:\Z|[.,;:!?(\n。।]|[-–—]|(?:because|since|as|so|which|i\.e|due|for)\b|因为|由于)"
+)
 _ASKED = re.compile(r"[\s\"')\]]{0,4}\?")
 _NEXT = re.compile(rf"[\"')\]]*[.;]?\s*(?i:{say.OPTION}\s)?(?P<letter>\(?[A-J][).:]\s*)?")
-_HEADING = re.compile(r"(?i)\A\W*(?:explanation|rationale|reason|because|解析|解释|理由|begründung|explication|explicación|explicação|spiegazione|объяснение|التفسير|व्याख्या|解説|설명|해설)")
+_HEADING = re.compile(
+    r"(?i)\A\W*(?:explanation|rationale|reason|because|解析|解释|理由|begründung|explication|explicación|explicação|spiegazione|объяснение|التفسير|व्याख्या|解説|설명|해설)"
+)
 
 
 def opening(text: str, offered: Offered) -> tuple[Slot, bool]:
     """Read the option that a reply opens with, and whether its first line holds nothing else."""
     lines = text.split("\n")
     for first in dict.fromkeys((lines[0], _NUMBER.sub("", lines[0]))):
-        slot = _opened(first, text, offered)
+        slot = _opened(first, offered)
         if slot.letter or slot.reason != "no option":
             break
     if slot.letter is None:
@@ -53,7 +61,8 @@ def _denied(rest: str, *, by_letter: bool) -> bool:
     return not _HEADING.match(rest) and first_denied(rest)
 
 
-def _opened(first: str, text: str, offered: Offered) -> Slot:
+def _opened(first: str, offered: Offered) -> Slot:
+    """Read the option that a line opens with, as one that is marked or ends there."""
     letter = _LED.match(first)
     slot = offered.slot(first, 0)
     if slot.letter is not None and slot.by == "text" and not _TEXT_ENDS.match(first, slot.end):
@@ -70,7 +79,11 @@ def listed(lines: list[str], offered: Offered) -> bool:
         if led and _HEADING.match(line):
             return False
         letter = _LED.match(line)
-        if letter and _LINE_MARK.match(line, letter.end()) and letter.group(1).upper() in offered.letters | set("ABCDE"):
+        if (
+            letter
+            and _LINE_MARK.match(line, letter.end())
+            and letter.group(1).upper() in offered.letters | set("ABCDE")
+        ):
             led.append(letter.group(1).upper())
         if len(set(led)) > 1:
             return True
@@ -84,7 +97,11 @@ def plain_lines(text: str, offered: Offered) -> set[str]:
     named = {letter for letter in alone if letter}
     if len(named) > 1 and alone[-1] and alone[-1] in alone[:-1] and listed(lines[:-1], offered):
         return {alone[-1]}
-    marked = {found.group(1).upper() for line in lines if (found := _LED.match(line)) and _LINE_MARK.match(line, found.end())}
+    marked = {
+        found.group(1).upper()
+        for line in lines
+        if (found := _LED.match(line)) and _LINE_MARK.match(line, found.end())
+    }
     return named if len(named) != 1 or marked <= named or not listed(lines, offered) else set()
 
 
