@@ -1,167 +1,153 @@
-"""Which option does a generated reply name? One, or none: never a guess."""
+"""Which option does a generated reply name? One, or none, and why: never a guess."""
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
-from pytest_medeval.words import nfc
+from pytest_medeval.tasks.reading import fields
+from pytest_medeval.tasks.reading.claims import Claim, claims, mentions, weigh
+from pytest_medeval.tasks.reading.normal import tidy, without_thoughts
+from pytest_medeval.tasks.reading.offered import Offered, Slot
+from pytest_medeval.tasks.reading.opening import opening, plain, plain_lines
 
-_KEYS = ("answer_choice", "final_answer", "answer", "choice", "option", "答案")
-_FENCE = re.compile(r"\A\s*```\w*\s*\n(.*?)\n?\s*```\s*\Z", re.DOTALL)
-_FIELD = re.compile(
-    rf"""(?x) (?: ["'] (?:{"|".join(_KEYS)}) ["']? | \b(?:{"|".join(_KEYS)}) ["'] ) \s* :
-    \s* (?: "([^"\n}}]*) | '([^'\n}}]*) | ([^"',\n}}]*) )"""
+_LONGEST_SHORT = 400
+_BLOCKS = (
+    "several",
+    "none of them",
+    "letter and text differ",
+    "letter of one option, text of another",
+    "not offered",
+    "text of several options",
 )
-"""A field of a JSON object that may be broken: a quote or a comma is missing."""
 
-_STATEMENT = re.compile(
-    r"""(?ix)
-    (?: \b(?:answer|choice|option) (?:\s choice)?
-        (?: \s+(?:is|would\s be|should\s be)\b \s*[:：]? | \s*[:：=] )
-      | (?:答案|正确选项) (?:应该|应当|应)? (?:[是为选]|[:：])+
-      | (?:故选|应选|我选|选择(?:选项)?) [:：]?
-      | \\boxed(?=\{)
-    ) \s* (?=([^\n]*))"""
-)
-_VERDICT = re.compile(
-    r"(?x) \b([A-J])\b [)\]*\"']* \s+ (?:is|would\ be) \s+ (?:the\s+)?"
-    r"(?:correct|right|best|most\ likely|answer)\b"
-)
-"""``Option C is the correct answer``."""
 
-_OPENING = r"[\s*_`\"'“”‘’({\[（【]*"
-_CLOSING = r"[\s*_`\"'“”‘’)}\]）】.(\[（【]*"
-_LETTER = re.compile(
-    rf"\A{_OPENING}(?:(?i:option|choice|answer)\s*|选项\s*)?{_OPENING}([A-Za-z])(?![A-Za-z0-9])([\s\S]*)\Z"
-)
-_ANOTHER = re.compile(
-    rf"\A{_CLOSING}(?:/|,|，|、|;|&|\+|和|或|与|以及|\b(?:and|or)\b)"
-    rf"\s*(?:possibly|perhaps|maybe)?{_OPENING}"
-    r"(?:(?i:option)\s*|选项)?(?:[A-J](?![A-Za-z0-9'’])|[a-j](?=\W*\Z))"
-)
-_MARK = re.compile(r"\A[*_`\"'“”‘’]*(?:[)\]}）】.:：、]|\s[-–—]\s)")
-_REFUSAL = re.compile(
-    r"(?i)\A\W*(?:none of|neither|not (?:listed|provided|among)|cannot|can't|unable|n/a|inconclusive"
-    "|以上都不|都不是|无法)"
-)
-_CLAUSE = re.compile(r"[.。;；,，]\s|[。；，]|\sbecause\s|\ssince\s")
-_DASH = " -–—"
-_EDGE = " \t\r\n*_`\"'“”‘’()[]{}（）【】.。,，;；:：!！"
+@dataclass(frozen=True)
+class Reading:
+    """The option that a reply names, or None; ``why``: the rule that read it, or what kept it from being read."""
+
+    letter: str | None
+    why: str
 
 
 def read_letter(text: str, options: Mapping[str, str]) -> str | None:
-    """Read the one option that a reply names.
-
-    The answer field of a JSON object (whole, fenced, broken) decides alone, whatever its reasoning says. Else
-    statements do ("the answer is C", "option C is correct", "答案是C"), and lines that hold only a letter, a
-    letter with its option's text, or the text of exactly one option; they must agree. Else a reply that
-    begins with a lettered text does ("B. because ..."). A list of options is no answer, but a last line that
-    repeats one is. ``None`` where nothing is named, where several options are, where the letter is not
-    offered, and where a lower-case letter is also the text of another option.
+    """Give the letter alone of what :func:`read` gives.
 
     >>> options = {"A": "aspirin", "B": "heparin", "C": "aspirin and heparin"}
-    >>> replies = "(B) heparin", "The answer is C.", "Aspirin", "A/B", "None of the above", "E"
+    >>> replies = "(B) heparin", "The answer is C.", "Aspirin", "A/B", "I don't think it is A.", "E"
     >>> [read_letter(reply, options) for reply in replies]
     ['B', 'C', 'A', None, None, None]
     """
-    reply = text.strip()
-    fenced = _FENCE.match(reply)
-    reply = fenced.group(1).strip() if fenced else reply
-    if reply.startswith("{") or ("{" in reply and _FIELD.search(reply)):
-        return _one(_value(value, options, stated=True) for value in _fields(reply))
-    lines = [line for line in reply.splitlines() if line.strip()]
-    plain = {letter for line in lines if (letter := _plain(line, options))}
-    stated = list(_statements(reply, options))
-    if stated:
-        return _one([*filter(None, stated), *(plain if len(plain) == 1 else ())])
-    marked = _marked(lines)
-    if lines and (last := _plain(lines[-1], options)) and last in _marked(lines[:-1]):
-        return last
-    if plain:
-        return _one(plain) if marked <= plain else None
-    return _value(reply, options, stated=False) if len(marked) == 1 else None
+    return read(text, options).letter
 
 
-def _fields(reply: str) -> Iterator[str]:
-    """Give the answers that a JSON object holds; one that cannot be parsed is searched for its fields."""
-    try:
-        found = json.loads(reply)
-    except (ValueError, RecursionError):
-        yield from (next(filter(None, match.groups()), "") for match in _FIELD.finditer(reply))
-        return
-    for key in _KEYS:
-        if isinstance(found, dict) and key in found:
-            yield found[key] if isinstance(found[key], str) else ""
+def read(text: str, options: Mapping[str, str]) -> Reading:
+    r"""Read the one option that a reply commits to, with the rule that found it.
+
+    An answer in a field decides (``<answer>``, ``\\boxed``, JSON), and words around it may not contradict it.
+    Else a reply's first line does that is a letter, with its text or without; else what the reply states. All
+    that state something must agree. What is denied, supposed, asked, attributed to others or only possible
+    states nothing; a short reply that leaves exactly one option undenied names it.
+
+    >>> read("The answer is not A.", {"A": "aspirin", "B": "heparin"})
+    Reading(letter=None, why='denied')
+    """
+    offered = Offered(options)
+    bare = without_thoughts(text)
+    values = fields.objects(bare)
+    if values is not None:
+        return _agreed([_field(value, offered) for value in values], "JSON field")
+    marked = fields.marked(bare)
+    if marked:
+        found = _agreed([_field(value, offered) for value in marked], "marked field")
+        around = _said(tidy(fields.without_marked(bare)), offered)
+        return found if around.letter in (None, found.letter) else Reading(None, "contradicted")
+    said = _said(tidy(bare), offered)
+    if quoted := fields.quoted(bare):
+        found = _agreed([_field(value, offered) for value in quoted], "JSON field")
+        led = re.search(r"(?:\A|[:\n])\s*\{", bare)
+        if (said.letter is None and not led) or said.letter not in {None, found.letter}:
+            return Reading(None, "quoted")
+        return found
+    return said
 
 
-def _statements(reply: str, options: Mapping[str, str]) -> Iterator[str | None]:
-    for match in _STATEMENT.finditer(reply):
-        yield _value(match.group(1), options, stated=True)
-    for match in _VERDICT.finditer(reply):
-        yield match.group(1) if match.group(1) in options else None
+def _field(value: str, offered: Offered) -> Reading:
+    """Read the value of a field: an option alone, or a statement."""
+    text = tidy(value)
+    slot = offered.slot(text, 0)
+    if (slot.letter and plain(text, offered)) or slot.reason not in {"", "no option"}:
+        return Reading(slot.letter, slot.by or slot.reason)
+    return _said(text, offered)
 
 
-def _one(letters: Iterable[str | None]) -> str | None:
-    named = set(letters)
-    return named.pop() if len(named) == 1 else None
+def _agreed(readings: Iterable[Reading], rule: str) -> Reading:
+    found = list(readings)
+    letters = {reading.letter for reading in found}
+    if len(letters) > 1:
+        return Reading(None, "contradicted")
+    letter = letters.pop() if letters else None
+    return Reading(letter, rule if letter else (found[0].why if found else "no option"))
 
 
-def _plain(line: str, options: Mapping[str, str]) -> str | None:
-    """Read a line that holds nothing but a letter, a letter with its own text, or one option's text."""
-    named = _by_text(line, options)
-    match = _LETTER.match(line)
-    if match is None:
-        return named
-    letter, rest = match.groups()
-    if not rest.strip(_EDGE):
-        return _lone(letter, options)
-    own = options.get(letter.upper())
-    if own is not None and _norm(rest.lstrip(_DASH)) == _norm(own) and named in (None, letter.upper()):
-        return letter.upper()
-    return named
+def _said(text: str, offered: Offered) -> Reading:
+    """Read words: their opening, their lines, their statements."""
+    if not text.strip():
+        return Reading(None, "empty")
+    first, alone = opening(text, offered)
+    found = claims(text, offered)
+    lines = plain_lines(text, offered)
+    firm = [claim for claim in found if claim.kind == "stated" and claim.rule != "finding"]
+    if first.letter and alone:
+        said = {claim.letter for claim in firm if claim.rule != "verdict"}
+        return _one({first.letter, *said, *_single(lines)}, f"first line: {first.by}")
+    if blocked := _blocked(first, found, firm):
+        return Reading(None, blocked)
+    named = {first.letter} if first.letter else set()
+    if firm:
+        reading = _one({*named, *_single(lines), *(claim.letter for claim in firm)}, firm[0].rule)
+        denied = {claim.letter for claim in found if claim.kind in {"denied", "withdrawn"}}
+        return Reading(None, "contradicted") if reading.letter in denied else reading
+    if lines or named:
+        return _one({*lines, *named}, f"first line: {first.by}" if named else "line")
+    findings = {claim.letter for claim in found if claim.kind == "stated"}
+    return _one(findings, "finding") if findings else _left(text, offered, found)
 
 
-def _value(value: str, options: Mapping[str, str], *, stated: bool) -> str | None:
-    """Read an answer that may go on: ``B. text``, or also ``B because ...`` where an answer was announced."""
-    if plain := _plain(value, options):
-        return plain
-    match = _LETTER.match(value)
-    if match is None:
-        return _by_text(_CLAUSE.split(value, maxsplit=1)[0], options) if stated else None
-    found, rest = match.groups()
-    letter, marked = found.upper(), _MARK.match(rest) is not None
-    if letter not in options or (found != letter and not marked):
-        return None
-    refused = _REFUSAL.match(rest) and not _REFUSAL.match(options[letter])
-    clause = _CLAUSE.split(rest.lstrip(_EDGE + _DASH), maxsplit=1)[0]
-    texts = {_by_text(part, options) for part in (rest, clause)}
-    if refused or _ANOTHER.match(rest) or not texts <= {None, letter}:
-        return None
-    return letter if marked or stated else None
+def _blocked(first: Slot, found: list[Claim], firm: list[Claim]) -> str:
+    """Give the reason why a statement or the opening names no single option, or nothing."""
+    reasons = [
+        claim.kind for claim in found if claim.kind in _BLOCKS and claim.rule in {"statement", "verdict"}
+    ]
+    later = any(claim.rule != "verdict" and claim.start > first.end for claim in firm)
+    if first.reason in _BLOCKS and not (later and first.reason in {"several", "none of them"}):
+        reasons.append(first.reason)
+    return reasons[0] if reasons else ""
 
 
-def _lone(letter: str, options: Mapping[str, str]) -> str | None:
-    """Read a letter that stands alone; one that is also another option's text, written so, names nothing."""
-    meant = letter.upper() if letter.upper() in options else None
-    as_text = {key for key, text in options.items() if text.strip(_EDGE) == letter}
-    return meant if as_text <= {meant} else None
+def _single(letters: set[str]) -> set[str]:
+    return letters if len(letters) == 1 else set()
 
 
-def _by_text(text: str, options: Mapping[str, str]) -> str | None:
-    """Give the option whose text this is, when it is the text of exactly one; a lone letter is no text."""
-    wanted = _norm(text)
-    if not wanted or (len(wanted) == 1 and wanted.isascii() and wanted.isalpha()):
-        return None
-    return _one(key for key, option in options.items() if _norm(option) == wanted)
+def _one(letters: set[str | None], rule: str) -> Reading:
+    return Reading(next(iter(letters)), rule) if len(letters) == 1 else Reading(None, "contradicted")
 
 
-def _norm(text: str) -> str:
-    return re.sub(r"\s+", " ", nfc(text).casefold()).strip(_EDGE)
-
-
-def _marked(lines: list[str]) -> set[str]:
-    """Give the letters that open a line as its marker, ``A.`` or ``(A)``: more than one is a list."""
-    found = (match.groups() for line in lines if (match := _LETTER.match(line)))
-    return {letter.upper() for letter, rest in found if not rest.strip() or _MARK.match(rest)}
+def _left(text: str, offered: Offered, found: list[Claim]) -> Reading:
+    """Read a short reply that leaves exactly one option undenied."""
+    kinds: dict[str, set[str]] = {}
+    for claim in found:
+        if claim.letter:
+            kinds.setdefault(claim.letter, set()).add(claim.kind)
+    refusal = next((claim.kind for claim in found), "no option")
+    if len(text) > _LONGEST_SHORT:
+        return Reading(None, refusal)
+    for start, end, letter, firm in mentions(text, offered):
+        kind = weigh(text, start, end, letter)
+        kinds.setdefault(letter, set()).add(kind if firm or kind != "stated" else "named")
+    left = {letter for letter, said in kinds.items() if "stated" in said and said <= {"stated", "named"}}
+    others = set().union(*(said for letter, said in kinds.items() if letter not in left)) if kinds else set()
+    if len(left) == 1 and not others & {"stated", "named", "possible", "several"}:
+        return Reading(left.pop(), "the only option not denied" if others else "the only option named")
+    return Reading(None, "several" if len(left) > 1 else next(iter(sorted(others)), refusal))

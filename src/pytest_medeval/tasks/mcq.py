@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from pytest_medeval.errors import MedevalError
-from pytest_medeval.tasks.letters import read_letter
+from pytest_medeval.tasks.letters import read
 from pytest_medeval.tasks.orders import chosen, combined, turned
 from pytest_medeval.tasks.outcome import text_outcome
 from pytest_medeval.tasks.question import MCQCase, read_question
@@ -38,8 +38,9 @@ class MCQ(Sampled):
     """Options of a multiple-choice suite.
 
     ``scoring``: ``letters`` and ``texts`` compare the log-likelihoods of the option letters or of the option texts
-    as the reply; ``reply`` generates a reply and reads the letter from it. ``normalize`` divides the log-likelihood
-    of an option text by its length (``characters`` is lm-evaluation-harness's ``acc_norm``).
+    as the reply; ``reply`` asks for the letter as ``letters`` does, generates a reply and reads the letter from it;
+    its ``detail`` is the rule that read it, or what kept it from being read. ``normalize`` divides the
+    log-likelihood of an option text by its length (``characters`` is lm-evaluation-harness's ``acc_norm``).
 
     ``rotations`` asks each question in all cyclic orders of its options (Zheng et al. 2024, ICLR, section 3): metrics
     are then over all orders, each question counting once, ``consistency`` and ``position_bias`` are added, and a
@@ -82,7 +83,6 @@ class MCQ(Sampled):
         if self.scoring != "texts":
             listed = "\n".join(f"({letter}) {text}" for letter, text in case.options.items())
             question = f"{question}\n{listed}"
-        if self.scoring == "letters":
             question += "\nAnswer with the letter of the right option."
         messages = (Message("system", SYSTEM), Message("user", question))
         if self.scoring == "reply":
@@ -108,16 +108,21 @@ class MCQ(Sampled):
         if (
             self.scoring == "reply" or not answer.logprobs
         ):  # some servers give no likelihoods, and reply instead
-            letter = read_letter(answer.text, case.options)
-            outcome = text_outcome(answer)
-            if letter is None and outcome == "answered":
-                outcome = "no_answer"
-            return Reply(answer.text.strip(), outcome, prediction=letter)
+            return self._read(case, answer)
         if len(answer.logprobs) != len(case.options):
             given = f"{len(answer.logprobs)} log-likelihoods for {len(case.options)} options"
             return Reply("", "error", detail=f"the model gave {given}")
         likeliest = self._likeliest(case, answer.logprobs, answer.choice_tokens)
         return chosen(case.options, likeliest, probabilities(case.options, answer.logprobs))
+
+    def _read(self, case: MCQCase, answer: Answer) -> Reply:
+        """Read a generated reply; the detail says which rule read it, or what kept it from being read."""
+        reading = read(answer.text, case.options)
+        outcome = text_outcome(answer)
+        if reading.letter is None and outcome == "answered":
+            outcome = "no_answer"
+        detail = f"{'read by' if reading.letter else 'not read'}: {reading.why}"
+        return Reply(answer.text.strip(), outcome, prediction=reading.letter, detail=detail)
 
     def question(self, case: MCQCase) -> str:
         """Give the question without its options."""

@@ -31,6 +31,9 @@ BROKEN = {
     "dev_e6ba5355-f5fe-4095-9b21-1bf140122c8f.json": None,  # "None of the above (E)"
 }
 
+TWO = {"dev_360f90ec-189e-464a-a60d-ed9d9bda46ef.json"}
+"""Two options with their texts: ``A. 0.5-1 kg or B. 1.5-2.5 kg``."""
+
 
 @cache
 def _options_of_medmcqa() -> dict[str, dict[str, str]]:
@@ -83,5 +86,7 @@ def test_every_reply_of_a_model(name: str):
         counts[kind] += 1
         if kind == "broken":
             letter = BROKEN[entry["file"]]
+        if entry["file"] in TWO:
+            letter = None
         assert read_letter(reply, _options(name, entry["file"])) == letter, (entry["file"], reply[-80:])
     assert counts == COUNTS[name]
