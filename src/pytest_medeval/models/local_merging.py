@@ -1,0 +1,73 @@
+"""Add an adapter into its base's weights in memory, and prove by logits that the model is still the same one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pytest_medeval.errors import MedevalError
+
+PROBE = 16
+"""Tokens of the prompt on which an adapter must change the logits, and a merge must not."""
+
+EXACT, ROUGH = 1e-3, 0.1
+"""Nats that a merge may move a model's distribution: rounding of sums in float32, of weights in 16 bits."""
+
+
+def probe_logits(model: Any) -> Tensor:
+    """Give the logits of a prompt of tokens from all over the vocabulary."""
+    size = model.get_input_embeddings().weight.shape[0]
+    probe = torch.arange(PROBE, device=model.device).mul(7919).remainder(size)[None]
+    with torch.inference_mode():
+        logits: Tensor = model(probe, use_cache=False).logits
+    return logits
+
+
+def divergence(one: Tensor, two: Tensor) -> float:
+    """Give the largest Kullback-Leibler divergence, in nats, over the positions of two models' logits."""
+    first, second = (logits.double().log_softmax(-1) for logits in (one, two))
+    return float((first.exp() * (first - second)).sum(-1).max())
+
+
+def merge_in(wrapped: Any, name: str) -> Any:
+    """Merge by peft's ``merge_and_unload``; ``MedevalError`` where the merged model computes something else."""
+    model = wrapped.base_model.model
+    wrapped.set_adapter(name)
+    wrapped.base_model.enable_adapter_layers()
+    beside = probe_logits(model)
+    _untie(model)
+    try:
+        merged = wrapped.merge_and_unload(adapter_names=[name])
+    except (ValueError, NotImplementedError, RuntimeError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise MedevalError(f"the adapter cannot be merged into its base: {reason}") from error
+    gap = divergence(beside, probe_logits(merged))
+    if not gap <= (EXACT if merged.dtype == torch.float32 else ROUGH):
+        raise MedevalError(
+            f"merged into its base, the adapter gives another model: a probe's logits are {gap:.2g} nats off"
+        )
+    return merged
+
+
+def _untie(model: Any) -> None:
+    """Give the output layer weights of its own where it shares the input embedding's and an adapter changes either.
+
+    What is added into shared weights is added on both sides, where the adapter means one.
+    """
+    ends = [model.get_input_embeddings(), model.get_output_embeddings()]
+    bare = [_bare(end) for end in ends]
+    if None in bare or all(end is inner for end, inner in zip(ends, bare, strict=True)):
+        return
+    if bare[1].weight is bare[0].weight:
+        bare[1].weight = torch.nn.Parameter(bare[1].weight.detach().clone(), requires_grad=False)
+        for config in (model.config, model.config.get_text_config()):
+            config.tie_word_embeddings = False
+
+
+def _bare(layer: Any) -> Any:
+    """Look behind peft's wrappers."""
+    while hasattr(layer, "base_layer"):
+        layer = layer.base_layer
+    return layer
