@@ -95,7 +95,7 @@ def open_base(spec: LocalSpec, identity: Identity, *, merge: bool = False, keep:
     everybody = (identity.base, identity.dtype, identity.device, None)
     alone = (*everybody[:3], identity.adapter)
     found = None if merge else _BASES.get(alone) or _BASES.get(everybody)
-    base = found or Base(_load(model_folder(spec), identity))
+    base = found or Base(load_whole(model_folder(spec), identity))
     if (
         isinstance(spec, AdapterSpec)
         and identity.adapter is not None
@@ -129,7 +129,7 @@ def quiet() -> Iterator[None]:
             _LOGS.enable_progress_bar()
 
 
-def _load(folder: Path, identity: Identity) -> Any:
+def load_whole(folder: Path, identity: Identity) -> Any:
     """Load weights in the dtype and on the device of ``identity``; a missing weight would be random."""
     try:
         model, info = _CAUSAL.from_pretrained(
@@ -171,7 +171,7 @@ def _join(base: Base, spec: AdapterSpec, identity: Identity) -> Base:
         _renew(base, folder, identity)
         if not others:
             raise
-        own = Base(_load(folder, identity))
+        own = Base(load_whole(folder, identity))
         _attach(own, spec.folder, digest, shared=True)
         own.notice = own.notice or _own_copy(own, "this adapter does not go in beside the others of its base")
         return own
@@ -186,7 +186,7 @@ def _renew(base: Base, folder: Path, identity: Identity) -> None:
     """Load weights from the files once more, and put in again the adapters that were in."""
     before, base.adapters = base.adapters, {}
     base.model, base.wrapped, base.active, base.bytes, base.notice = (
-        _load(folder, identity),
+        load_whole(folder, identity),
         None,
         None,
         None,

@@ -67,7 +67,9 @@ class Scorer:
         for unit in choice_units(prompts, limits, cost=self.cost):
             yield from self.unit(unit, prompts)
 
-    def unit(self, unit: Unit, prompts: Sequence[Prompt]) -> Iterator[list[tuple[int, tuple[float, ...]]]]:
+    def unit(
+        self, unit: Unit, prompts: Sequence[Prompt]
+    ) -> Iterator[list[tuple[int, tuple[float, ...]]]]:
         """Score the prompts of one unit; what they share stays for the next unit that shares it too."""
         cache = self._shared(unit, prompts) if unit.shared else None
         rows = [make_row(index, prompts[index], unit.shared) for index in unit.members]

@@ -70,11 +70,7 @@ def generate_lean(model: Any, tasks: Sequence[Task], ends: set[int], *, tokens: 
             return list(tasks)
         if len(live) <= (1 - _LEAVE) * len(rows):
             kept = torch.tensor(live, device=model.device)
-            rows, firsts, newest = (
-                [rows[place] for place in live],
-                [firsts[place] for place in live],
-                newest[kept],
-            )
+            rows, firsts, newest = [rows[place] for place in live], [firsts[place] for place in live], newest[kept]
             cache.keep(kept)
             sight = _look(model, rows, firsts, cache, longest)
         newest = _chosen(_step(model, cache, newest, sight), rows)
@@ -98,9 +94,7 @@ class _Sight:
     firsts: Sequence[int]
 
 
-def _look(
-    model: Any, rows: Sequence[Task], firsts: Sequence[int], cache: BufferCache, longest: int
-) -> _Sight:
+def _look(model: Any, rows: Sequence[Task], firsts: Sequence[int], cache: BufferCache, longest: int) -> _Sight:
     """Lay out what rows see whose prompts stand in the columns up to ``longest``; nothing before is in use."""
     cache.start = min(firsts)
     first = torch.tensor(firsts, device=model.device)[:, None]
@@ -121,10 +115,7 @@ def _step(model: Any, cache: BufferCache, newest: Tensor, sight: _Sight) -> Tens
     if sight.hidden is not None:
         mask = sight.hidden[..., cache.start : cache.at + 1]
         if model.device.type == "cpu":  # elsewhere many small operations cost more than a few wasted columns
-            mask, kind = (
-                in_blocks(mask, [first - cache.start for first in sight.firsts]),
-                attending(model, TREE),
-            )
+            mask, kind = in_blocks(mask, [first - cache.start for first in sight.firsts]), attending(model, TREE)
     with kind:
         logits = model(
             input_ids=newest[:, None],

@@ -46,9 +46,7 @@ def plan_readings(prompts: Sequence[Ids], tokens: int) -> list[Reading]:
     ]
 
 
-def read_prompts(
-    model: Any, prompts: Sequence[Ids], readings: Sequence[Reading], cache: BufferCache
-) -> Tensor:
+def read_prompts(model: Any, prompts: Sequence[Ids], readings: Sequence[Reading], cache: BufferCache) -> Tensor:
     """Read prompts into a cache's rows, in the order of ``readings``, and give the logits behind each (B, V).
 
     A reading's padded rows end at the column ``longest`` of all readings; what pads is not to be looked at.
@@ -83,9 +81,7 @@ def _read(model: Any, chosen: Sequence[Ids], cache: BufferCache) -> Tensor:
     """Read rows of tokens, padded at the right, behind what the cache holds; give the logits behind each (B, V)."""
     longest = max(map(len, chosen))
     ids = torch.tensor([prompt + (0,) * (longest - len(prompt)) for prompt in chosen], device=model.device)
-    last = torch.tensor(
-        [row * longest + len(prompt) - 1 for row, prompt in enumerate(chosen)], device=model.device
-    )
+    last = torch.tensor([row * longest + len(prompt) - 1 for row, prompt in enumerate(chosen)], device=model.device)
     with scored_positions(model, last):
         logits: Tensor = model(input_ids=ids, past_key_values=cache, use_cache=True).logits[0]
     return logits

@@ -57,9 +57,7 @@ def draw(logits: Tensor, temperature: Tensor, top_p: Tensor, uniform: Tensor) ->
     that ``top_p`` keeps are kept too, so that ties do not hang on an order. Logits that are not numbers give the
     last token.
     """
-    wide = (
-        logits.double() if logits.device.type in ("cpu", "cuda") else logits.cpu().double()
-    )  # MPS has no float64
+    wide = logits.double() if logits.device.type in ("cpu", "cuda") else logits.cpu().double()  # MPS has no float64
     temperature, top_p, uniform = (one.to(wide.device)[:, None] for one in (temperature, top_p, uniform))
     weights = ((wide - wide.amax(-1, keepdim=True)) / temperature).exp()
     if bool((top_p < 1).any()):
