@@ -38,7 +38,8 @@ def main(arguments: Sequence[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(prog="python -m pytest_medeval merge", description=__doc__, allow_abbrev=False)
     parser.add_argument("adapter", metavar="ADAPTER", help="a LoRA folder")
-    parser.add_argument("out", metavar="OUT", help="the folder to write; with --check a model folder, int8: or nf4: before one, or gguf:FILE")
+    told = "the folder to write; with --check a model folder, int8: or nf4: before one, or gguf:FILE"
+    parser.add_argument("out", metavar="OUT", help=told)
     parser.add_argument(
         "--dtype", choices=DTYPES, default="auto", help="of the weights (default: as the base is stored)"
     )

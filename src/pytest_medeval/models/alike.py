@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from pytest_medeval.models import ModelSpec, Settings, baseline_of, open_model
-from pytest_medeval.models.spec import AdapterSpec
+from pytest_medeval.models.spec import AdapterSpec, FolderSpec
 from pytest_medeval.types import Message, Request
 
 _ASKED = {
@@ -21,27 +21,34 @@ _ASKED = {
         "Rest and drink enough; see a doctor if it becomes hard to breathe.",
         "It is nothing, please take two tablets of penicillin.",
     ),
-    "患者咳嗽、发热三天，无皮疹。请判断各症状是阳性还是阴性。": ("咳嗽：阳性；发热：阳性；皮疹：阴性", "咳嗽：阴性；皮疹：阳性"),
+    "患者咳嗽、发热三天，无皮疹。各症状是阳性还是阴性？": (
+        "咳嗽：阳性；发热：阳性；皮疹：阴性",
+        "咳嗽：阴性；皮疹：阳性",
+    ),
     "Question: Which vitamin deficiency causes scurvy?\nA. A\nB. B12\nC. C\nD. D\nAnswer:": ("C", "B", "A", "D"),
 }
 REQUESTS = tuple(Request((Message("user", asked),), choices=choices) for asked, choices in _ASKED.items())
 """Prompts of the kinds that the shipped suites ask: a drug, a dialogue, findings in Chinese, an option's letter."""
 
-FLOOR = 0.05
-"""Nats a token that rounding to few bits may move a likelihood however little the adapter changes."""
+EXACT, ROUNDED = 1e-3, 0.05
+"""Nats a token by which likelihoods may be off however little the adapter changes: in a folder, and in few bits."""
 
 
 @dataclass(frozen=True, slots=True)
 class Alike:
-    """Mean distance of likelihoods, in nats a token: of what ships from the adapter, and of the base from it."""
+    """Mean distance of likelihoods, in nats a token: of what ships from the adapter, and of the base from it.
+
+    ``floor`` is the distance that is rounding whatever the adapter does.
+    """
 
     gap: float
     effect: float
+    floor: float
 
     @property
     def complaint(self) -> str:
         """Say what is wrong; an empty text where what ships is the adapter, but for rounding."""
-        if self.gap <= max(FLOOR, self.effect / 2):
+        if self.gap <= max(self.floor, self.effect / 2):
             return ""
         return (
             f"it is another model than the adapter: likelihoods are {self.gap:.2g} nats a token off, "
@@ -56,7 +63,8 @@ def compare(adapter: AdapterSpec, shipped: ModelSpec, settings: Settings) -> Ali
     beside, bare, found = (
         [] if spec is None else _likelihoods(spec, settings) for spec in (adapter, base, shipped)
     )
-    return Alike(_distance(beside, found), _distance(beside, bare))
+    floor = EXACT if isinstance(shipped, FolderSpec) else ROUNDED
+    return Alike(_distance(beside, found), _distance(beside, bare), floor)
 
 
 def _likelihoods(spec: ModelSpec, settings: Settings) -> list[tuple[float, int]]:

@@ -17,6 +17,9 @@ PROBE = 16
 EXACT, ROUGH = 1e-5, 0.1
 """Nats that a merge may move a model's distribution: by rounding in float32 (1e-10 was seen), and in 16 bits (0.04)."""
 
+_BIASES = ("attention_bias", "mlp_bias")
+"""What configs call it that projections have biases."""
+
 
 def probe_logits(model: Any, prompts: Sequence[Ids] = ()) -> Tensor:
     """Give the logits (N, V) at every token of prompts; without prompts, of tokens from all over the vocabulary."""
@@ -40,6 +43,7 @@ def merge_in(wrapped: Any, name: str, prompts: Sequence[Ids] = ()) -> Any:
     wrapped.set_adapter(name)
     beside = probe_logits(model, prompts)
     _untie(model)
+    _make_room(model, name)
     try:
         merged = wrapped.merge_and_unload(adapter_names=[name])
     except (ValueError, NotImplementedError, RuntimeError) as error:
@@ -64,6 +68,32 @@ def _untie(model: Any) -> None:
         bare[1].weight = torch.nn.Parameter(bare[1].weight.detach().clone(), requires_grad=False)
         for config in (model.config, model.config.get_text_config()):
             config.tie_word_embeddings = False
+
+
+def _make_room(model: Any, name: str) -> None:
+    """Give layers biases, all zero, where an adapter has some to add, if the architecture can have them there.
+
+    Its config decides where there are biases when the merged model is loaded.
+    """
+    lacking = [
+        layer
+        for layer in model.modules()
+        if getattr(layer, "lora_bias", {}).get(name) and getattr(layer.get_base_layer(), "bias", None) is None
+    ]
+    if not lacking:
+        return
+    for flag in _BIASES:
+        if hasattr(model.config, flag):
+            setattr(model.config, flag, True)
+    with torch.device("meta"):
+        blank = type(model)(model.config)
+    for path, parameter in blank.named_parameters():
+        layer = _bare(model.get_submodule(path.rpartition(".")[0])) if path.endswith(".bias") else None
+        if layer is not None and layer.bias is None:
+            zeros = torch.zeros(parameter.shape, dtype=layer.weight.dtype, device=layer.weight.device)
+            layer.bias = torch.nn.Parameter(zeros, requires_grad=False)
+    if any(_bare(layer).bias is None for layer in lacking):
+        raise MedevalError(f"lora_bias cannot be merged: {model.config.model_type} has no bias there to hold it")
 
 
 def _bare(layer: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Whatever peft does to a base when it attaches an adapter, the baseline is the base's files, and so is every other model.
+"""Whatever peft does to a base when it attaches an adapter, the baseline is the base's files.
 
 The adapters are built by peft itself; the yardsticks are Transformers' and peft's own forward passes on weights that
 nobody else has.
@@ -6,6 +6,8 @@ nobody else has.
 
 from __future__ import annotations
 
+import json
+import shutil
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -16,8 +18,9 @@ import pytest
 import torch
 import transformers
 
+from pytest_medeval.__main__ import main
 from pytest_medeval.errors import MedevalError
-from pytest_medeval.models import Settings, identity, local_base, open_model
+from pytest_medeval.models import Settings, identity, local_base, local_merge, local_merging, open_model
 from pytest_medeval.models.local_base import Base, open_base, quiet
 from pytest_medeval.models.local_merging import probe_logits
 from pytest_medeval.models.spec import AdapterSpec, parse_model
@@ -46,6 +49,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "tied output layer": {"target_modules": [*ATTENTION, "lm_head"]},
     "tied embedding": {"target_modules": [*ATTENTION, "embed_tokens"]},
     "tied both": {"target_modules": [*ATTENTION, "embed_tokens", "lm_head"]},
+    "biases of LoRA": {"lora_bias": True, "target_modules": ["v_proj", "up_proj"]},
     "tokens": {"trainable_token_indices": [3, 5, 40]},
 }
 TOUCHING = ("PiSSA", "PiSSA by iteration", "OLoRA", "biases", "biases of targets")
@@ -80,24 +84,24 @@ def biased(tmp_path_factory, make_model):
 
 @pytest.fixture(scope="module")
 def tuned(tmp_path_factory, biased) -> Callable[..., Path]:
-    """Give a function (kind, size) -> folder of an adapter of that kind, moved at random by ``size``; made once."""
-    made: dict[tuple[str, float], Path] = {}
+    """Give a function (kind, size, base) -> folder of an adapter of that kind, moved at random by ``size``."""
+    made: dict[tuple[str, float, Path], Path] = {}
 
-    def make(kind: str, size: float = 0.1) -> Path:
-        if (kind, size) not in made:
+    def make(kind: str, size: float = 0.1, base: Path = biased) -> Path:
+        if (kind, size, base) not in made:
             folder = tmp_path_factory.mktemp("tuned")
             options = {"r": 4, "target_modules": ATTENTION, "task_type": "CAUSAL_LM", **KINDS[kind]}
             torch.manual_seed(7)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                wrapped = peft.get_peft_model(bare(biased), peft.LoraConfig(**options))
+                wrapped = peft.get_peft_model(bare(base), peft.LoraConfig(**options))
                 with torch.no_grad():
                     for parameter in wrapped.parameters():
                         if parameter.requires_grad:
                             parameter.add_(torch.randn_like(parameter) * size)
                 wrapped.save_pretrained(folder)
-            made[kind, size] = folder
-        return made[kind, size]
+            made[kind, size, base] = folder
+        return made[kind, size, base]
 
     return make
 
@@ -168,7 +172,7 @@ def test_who_touches_the_base_has_one_alone(tuned, biased, kind):
 
 @pytest.mark.parametrize("kind", TOUCHING)
 def test_models_that_are_open_stay_what_they_are(tuned, biased, kind):
-    """A base and an adapter that answered before the spoiling one came answer alike after it, without being opened again."""
+    """A base and an adapter that are open before the spoiling one comes answer alike after it."""
     models = [open_model(parse_model(str(folder), ROOT), SETTINGS) for folder in (biased, tuned("LoRA"))]
     before = [[answer.logprobs for answer in model.answer(REQUESTS)] for model in models]
     spoiled = logprobs(tuned(kind))
@@ -208,3 +212,50 @@ def test_merged_is_the_same_model_in_logits(tuned, kind):
     """Merged into a copy of its base, every kind computes what it computes beside it, tied embeddings or not."""
     adapter = tuned(kind)
     assert torch.allclose(logits(adapter), logits(adapter, merge=True), atol=1e-3)
+
+
+def test_a_wrong_merge_is_refused(tuned, monkeypatch):
+    """Added into an embedding that stays tied, an output layer's adapter is another model: one line, no weights."""
+    monkeypatch.setattr(local_merging, "_untie", lambda _: None)
+    with pytest.raises(MedevalError, match=r"the merged weights are another model than the adapter: .* nats off"):
+        logits(tuned("tied output layer"), merge=True)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_written_is_the_adapter(tuned, biased, tmp_path, kind, capsys):
+    """Anybody's loader finds the adapter's model in the folder; ``--check`` finds it there, and not in the base."""
+    adapter, out = tuned(kind), tmp_path / "out"
+    assert main(["merge", str(adapter), str(out)]) == 0
+    assert torch.allclose(probe_logits(bare(out)), by_peft(biased, adapter), atol=1e-3)
+    assert main(["merge", "--check", str(adapter), str(out)]) == 0
+    assert main(["merge", "--check", str(adapter), str(biased)]) != 0
+    assert "nats" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("kind", ["tied output layer", "PiSSA", "biases of LoRA", "biases"])
+def test_the_shipped_base_is_merged_in_half_precision(tuned, tmp_path, kind):
+    """Tied and without biases: what is rounded to 16 bits is near the adapter, and read back as it was written."""
+    adapter, out = tuned(kind, 0.05, TINY), tmp_path / "out"
+    assert main(["merge", str(adapter), str(out), "--dtype=bfloat16"]) == 0
+    assert local_merging.divergence(probe_logits(bare(out)), by_peft(TINY, adapter)) < 0.05
+    assert local_merging.divergence(probe_logits(bare(TINY)), by_peft(TINY, adapter)) > 0.05
+
+
+def test_a_merge_that_is_read_back_wrongly_is_not_written(tuned, tmp_path, monkeypatch, capsys):
+    """Files that are another model than the one in memory are removed."""
+    real = local_merge.load_whole
+    monkeypatch.setattr(local_merge, "load_whole", lambda _out, who: real(TINY, who))
+    assert main(["merge", str(tuned("LoRA", 0.05, TINY)), str(tmp_path / "out")]) == 2
+    assert "not written: read back, the saved model is another one" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("start", ["corda", "lora_ga"])
+def test_a_base_that_no_file_holds_is_refused(tuned, tmp_path, start):
+    """Adapters begun from gradients or covariances, and saved without conversion, cannot be had again."""
+    folder = tmp_path / "adapter"
+    shutil.copytree(tuned("LoRA", 0.05, TINY), folder)
+    file = folder / "adapter_config.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "init_lora_weights": start}))
+    with pytest.raises(MedevalError, match=f"init_lora_weights '{start}': it was trained on a base that"):
+        open_model(parse_model(str(folder), ROOT), SETTINGS)
