@@ -25,7 +25,7 @@ from pytest_medeval.models.base import Identity
 from pytest_medeval.models.hub import model_folder
 from pytest_medeval.models.identity import QUANTISED
 from pytest_medeval.models.local_bytes import Bytes, size_of, touched, weight_bytes
-from pytest_medeval.models.local_loading import loading
+from pytest_medeval.models.local_loading import keep_layout, loading
 from pytest_medeval.models.local_merging import merge_in, probe_logits
 from pytest_medeval.models.spec import AdapterSpec, LocalSpec
 
@@ -140,6 +140,7 @@ def load_whole(folder: Path, identity: Identity) -> Any:
             output_loading_info=True,
         )
         if identity.dtype in QUANTISED:
+            keep_layout(model)
             model.eval()(torch.zeros(1, 1, dtype=torch.long, device=identity.device))  # shapes not all fit
         else:
             model = model.to(identity.device)
@@ -185,13 +186,9 @@ def _join(base: Base, spec: AdapterSpec, identity: Identity) -> Base:
 def _renew(base: Base, folder: Path, identity: Identity) -> None:
     """Load weights from the files once more, and put in again the adapters that were in."""
     before, base.adapters = base.adapters, {}
-    base.model, base.wrapped, base.active, base.bytes, base.notice = (
-        load_whole(folder, identity),
-        None,
-        None,
-        None,
-        "",
-    )
+    base.model = base.wrapped = base.active = base.bytes = None
+    base.notice = ""
+    base.model = load_whole(folder, identity)
     for digest, (_, adapter) in before.items():
         _attach(base, adapter, digest, shared=True)
 
@@ -200,6 +197,7 @@ def _attach(base: Base, folder: Path, digest: str, *, shared: bool) -> None:
     """Put an adapter into a loaded base: all of its keys must find a place, and the logits must change.
 
     ``shared``: others use these weights too, or shall; ``notice`` says so where the adapter does not leave them alone.
+    Whatever fails is a ``MedevalError``, after which the weights may be anything.
     """
     if shared and base.bytes is None:
         base.bytes = weight_bytes(base.model)
@@ -210,28 +208,30 @@ def _attach(base: Base, folder: Path, digest: str, *, shared: bool) -> None:
     try:
         with torch.random.fork_rng():
             torch.manual_seed(0)  # "pissa_niter_N" draws: the same files are to be the same model
-            result = _load_adapter(base, folder, name)
+            _load_adapter(base, folder, name)
+        base.adapters[digest] = (name, folder)
+        base.switch(name)
+        _prove(folder, probe_logits(base.model), plain)
+        if shared:
+            base.switch(None)
+            base.notice = _not_the_base(base, same=torch.equal(probe_logits(base.model), plain))
+    except MedevalError:
+        raise
     except Exception as error:
         reason = _first_line(error)
         raise MedevalError(f"{folder}: the adapter does not go into its base: {reason}") from error
-    for what, keys in (("missing", result.missing_keys), ("unexpected", result.unexpected_keys)):
-        if keys:
-            raise MedevalError(f"{folder}: {len(keys)} LoRA keys are {what}, the first is {min(keys)!r}")
-    base.adapters[digest] = (name, folder)
-    base.switch(name)
-    _prove(folder, probe_logits(base.model), plain)
-    if shared:
-        base.switch(None)
-        base.notice = _not_the_base(base, same=torch.equal(probe_logits(base.model), plain))
 
 
-def _load_adapter(base: Base, folder: Path, name: str) -> Any:
-    """Let peft build its layers and read the adapter's weights; give what it says of the keys."""
+def _load_adapter(base: Base, folder: Path, name: str) -> None:
+    """Let peft build its layers and read the adapter's weights; every key must find a place."""
     config = _PEFT.PeftConfig.from_pretrained(folder)
     config.inference_mode = True
     if base.wrapped is None:
         base.wrapped = _PEFT.PeftModel(base.model, config, name, autocast_adapter_dtype=False)
-    return base.wrapped.load_adapter(str(folder), name, autocast_adapter_dtype=False)
+    result = base.wrapped.load_adapter(str(folder), name, autocast_adapter_dtype=False)
+    for what, keys in (("missing", result.missing_keys), ("unexpected", result.unexpected_keys)):
+        if keys:
+            raise MedevalError(f"{folder}: {len(keys)} LoRA keys are {what}, the first is {min(keys)!r}")
 
 
 def _prove(folder: Path, tuned: Tensor, plain: Tensor) -> None:

@@ -47,5 +47,5 @@ def size_of(model: Any) -> int:
 def _digest(tensor: Tensor) -> str:
     data = tensor.detach().contiguous().flatten().view(torch.uint8).cpu()
     digest = hashlib.sha256(f"{tensor.dtype} {tuple(tensor.shape)}".encode())
-    digest.update(memoryview(data.numpy()))
+    digest.update(data.numpy().data)
     return digest.hexdigest()
