@@ -137,7 +137,7 @@ class Answer:
     again: bool = field(default=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Be the door by which all that models give comes in: text that is no Unicode, log-probabilities that are none."""
+        """Be the door by which all that models give comes in: text and log-probabilities that are none."""
         for name in ("text", "error", "thoughts", "lead"):
             object.__setattr__(self, name, encodable(getattr(self, name)))
         wrong = [value for value in self.logprobs if not is_logprob(value)]

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from pytest_medeval.commands.parser import Parser
 from pytest_medeval.errors import MedevalError
+from pytest_medeval.models.alike import compare
 from pytest_medeval.models.base import Settings
 from pytest_medeval.models.forms import inspect
 from pytest_medeval.models.hub import model_folder, require_extra
 from pytest_medeval.models.hush import hush
-from pytest_medeval.models.shipped import Held
-from pytest_medeval.models.spec import AdapterSpec, parse_model, read_json
+from pytest_medeval.models.shipped import Held, why_unmeasured
+from pytest_medeval.models.spec import AdapterSpec, GgufSpec, ModelSpec, parse_model, read_json
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 
@@ -26,17 +28,18 @@ def main(arguments: Sequence[str]) -> int:
     if not isinstance(spec, AdapterSpec):
         raise MedevalError(f"model {options.adapter!r} is no LoRA folder; accepted: one with adapter_config.json")
     if options.check:
-        held, complaint = inspect(spec, parse_model(options.out, Path()))
-        sys.stdout.write(f"{options.out}: {complaint or _told(held)}\n")
+        told, complaint = _checked(spec, parse_model(options.out, Path()))
+        sys.stdout.write(f"{options.out}: {complaint or told}\n")
         return 1 if complaint else 0
-    sys.stdout.write(f"{options.out}: {_told(_merged(spec, Path(options.out), options.dtype))}\n")
+    sys.stdout.write(f"{options.out}: {_merged(spec, Path(options.out), options.dtype)}\n")
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(prog="python -m pytest_medeval merge", description=__doc__, allow_abbrev=False)
     parser.add_argument("adapter", metavar="ADAPTER", help="a LoRA folder")
-    parser.add_argument("out", metavar="OUT", help="the folder to write; with --check a model folder or gguf:FILE")
+    told = "the folder to write; with --check a model folder, int8: or nf4: before one, or gguf:FILE"
+    parser.add_argument("out", metavar="OUT", help=told)
     parser.add_argument(
         "--dtype", choices=DTYPES, default="auto", help="of the weights (default: as the base is stored)"
     )
@@ -44,7 +47,24 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _merged(spec: AdapterSpec, out: Path, dtype: str) -> Held:
+def _checked(spec: AdapterSpec, shipped: ModelSpec) -> tuple[str, str]:
+    """Measure the matrices, where that is a question, and then what both say; what was found, what is wrong."""
+    told = ""
+    if not why_unmeasured(spec.folder):
+        held, complaint = inspect(spec, shipped)
+        if complaint:
+            return "", complaint
+        told = f"{_told(held)}; "
+    if told and isinstance(shipped, GgufSpec) and importlib.util.find_spec("llama_cpp") is None:
+        return f"{told}what it computes is not compared: that needs pip install 'pytest-medeval[gguf]'", ""
+    require_extra()
+    hush()
+    alike = compare(spec, shipped, Settings(device="cpu"))
+    moved = f"likelihoods are {alike.gap:.2g} nats a token off, where the adapter moves its base by {alike.effect:.2g}"
+    return told + moved, alike.complaint
+
+
+def _merged(spec: AdapterSpec, out: Path, dtype: str) -> str:
     require_extra()
     hush()
     from pytest_medeval.models.local_merge import write_merged  # imports torch
@@ -53,7 +73,10 @@ def _merged(spec: AdapterSpec, out: Path, dtype: str) -> Held:
         config = read_json(model_folder(spec) / "config.json")
         stored = str(config.get("dtype") or config.get("torch_dtype"))
         dtype = stored if stored in DTYPES else "auto"
-    return write_merged(spec, out, Settings(device="cpu", dtype=dtype, cache=None))  # type: ignore[arg-type]
+    settings = Settings(device="cpu", dtype=dtype, cache=None)  # type: ignore[arg-type]
+    merged = write_merged(spec, out, settings)
+    held = "" if merged.held is None else f"{_told(merged.held)}; "
+    return f"{held}its logits are {merged.gap:.2g} nats off"
 
 
 def _told(held: Held) -> str:

@@ -25,6 +25,8 @@ _NOT_LINEAR = re.compile(r"(^|\.)(lm_head|embed\w*|\w*embed|wte|wpe|tok_embeddin
 _TRANSPOSED = frozenset({"gpt2", "openai-gpt"})
 """Model types whose linear layers are ``Conv1D``: their weights are stored as (in, out)."""
 
+_CHANGED_BY_DATA = ("corda", "lora_ga")
+
 _MATRIX = 2
 """Dimensions of what LoRA changes: norms and biases have one."""
 
@@ -40,6 +42,7 @@ def prove_adapter(folder: Path, base: Path, *, memory: Path | None = None) -> No
     """
     _prove_base(folder, base, memory)
     config = read_json(folder / "adapter_config.json")
+    _prove_base_known(folder, config)
     tensors = read_tensors([folder / "adapter_model.safetensors"])
     weights = read_tensors(sorted(base.glob("*.safetensors")))
     kind = read_json(base / "config.json").get("model_type")
@@ -64,18 +67,23 @@ def prove_written(folder: Path, *, memory: Path | None = None) -> None:
 
 
 def changed_weights(folder: Path, base: Path) -> dict[str, tuple[Stored, Stored, Stored]]:
-    """Give the base's weights that an adapter changes: name -> (the weight, lora_A, lora_B)."""
+    """Give the base's weights that an adapter changes: name -> (the weight, lora_A, lora_B).
+
+    An output layer that is tied to the input embedding goes by its own name: changed, it can no longer be tied.
+    """
     tensors = read_tensors([folder / "adapter_model.safetensors"])
     weights = read_tensors(sorted(base.glob("*.safetensors")))
     pairs: dict[str, dict[str, Stored]] = {}
+    found: dict[str, Stored] = {}
     for key, stored in tensors.items():
         match = _KEY.fullmatch(key)
         name = match and _base_weight(match["module"], weights)
         if match and name:
-            pairs.setdefault(name, {})[match["side"][-1]] = stored
-    return {
-        name: (weights[name], sides["A"], sides["B"]) for name, sides in pairs.items() if len(sides) == len("AB")
-    }
+            output = match["module"] == "lm_head" and name != "lm_head.weight"
+            sides = pairs.setdefault("lm_head.weight" if output else name, {})
+            sides[match["side"][-1]] = stored
+            found["lm_head.weight" if output else name] = weights[name]
+    return {name: (found[name], sides["A"], sides["B"]) for name, sides in pairs.items() if len(sides) == len("AB")}
 
 
 def _prove_base(folder: Path, base: Path, memory: Path | None) -> None:
@@ -88,6 +96,17 @@ def _prove_base(folder: Path, base: Path, memory: Path | None) -> None:
         raise MedevalError(
             f"{folder}: trained on another base: {file.name} says base_fingerprint {told}, "
             f"but {base} has {found}"
+        )
+
+
+def _prove_base_known(folder: Path, config: Mapping[str, Any]) -> None:
+    """Refuse adapters whose base was changed by data before they were trained: no file holds that base."""
+    start = config.get("init_lora_weights")
+    if start in _CHANGED_BY_DATA:
+        raise MedevalError(
+            f"{folder}: adapter_config.json says init_lora_weights {start!r}: it was trained on a base that training "
+            "data had changed and that no file holds; accepted: an adapter that peft saved with "
+            "path_initial_model_for_weight_conversion"
         )
 
 

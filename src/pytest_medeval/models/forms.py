@@ -24,7 +24,7 @@ from pytest_medeval.models.spec import (
 
 def inspect(adapter: AdapterSpec, shipped: ModelSpec) -> tuple[Held, str]:
     """Measure a model against the adapter that it should hold; the text says what is wrong, if anything."""
-    rows = _rows(shipped)
+    rows = _rows(_inner(shipped))
     if rows is None:
         raise MedevalError(
             f"model {shipped.text!r} has no weights to compare; accepted: a model folder, gguf:FILE"
@@ -68,7 +68,7 @@ def _inner(spec: ModelSpec | None) -> ModelSpec | None:
     return spec.inner if isinstance(spec, QuantisedSpec) else spec
 
 
-def _rows(spec: ModelSpec) -> Rows | None:
+def _rows(spec: ModelSpec | None) -> Rows | None:
     if isinstance(spec, GgufSpec):
         from pytest_medeval.models.gguf_file import gguf_rows  # imports gguf
 

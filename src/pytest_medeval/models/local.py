@@ -41,7 +41,7 @@ class LocalModel(Streaming):
 
     def __init__(self, identity: Identity, base: Base, prompter: Prompter, settings: Settings) -> None:
         self.identity = identity
-        self.notices: list[str] = []
+        self.notices = [f"{identity.spec}: {base.notice}"] if base.notice else []
         self._base = base
         self._prompter = prompter
         self._scorer: Scorer | None = None

@@ -1,4 +1,8 @@
-"""One copy of base weights a process, shared by adapters and baseline; proof that an adapter is applied."""
+"""One copy of base weights a process, shared by adapters and baseline; proof that an adapter is applied.
+
+Shared is only what stays the base: after an adapter is attached and switched off, every weight and bias must be the
+same bytes and a probe's logits the same numbers. Where they are not, the copy belongs to that adapter alone.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +10,14 @@ import contextlib
 import logging
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import peft
 import torch
 import transformers
+from torch import Tensor
 from transformers.utils import logging as transformers_logging
 
 from pytest_medeval.errors import MedevalError
@@ -20,7 +25,9 @@ from pytest_medeval.models import finite
 from pytest_medeval.models.base import Identity
 from pytest_medeval.models.hub import model_folder
 from pytest_medeval.models.identity import QUANTISED
-from pytest_medeval.models.local_loading import loading
+from pytest_medeval.models.local_bytes import Bytes, size_of, touched, weight_bytes
+from pytest_medeval.models.local_loading import keep_layout, loading
+from pytest_medeval.models.local_merging import merge_in, probe_logits
 from pytest_medeval.models.spec import AdapterSpec, LocalSpec
 
 _LOGS: Any = transformers_logging
@@ -29,9 +36,6 @@ _PEFT: Any = peft
 
 _UNKNOWN = ""
 """What is switched on while peft loads an adapter: nobody relies on it."""
-
-PROBE = 16
-"""Tokens of the prompt on which an adapter must change the logits."""
 
 
 @dataclass
@@ -47,14 +51,18 @@ class Base:
     """The ``PeftModel`` around it, from the first adapter on."""
     plain: str | None = None
     """Why the fast paths cannot be used; empty when they can, ``None`` before it was tried."""
-    adapters: dict[str, str] = field(default_factory=dict)
-    """SHA-256 of an adapter -> its name within peft."""
+    adapters: dict[str, tuple[str, Path]] = field(default_factory=dict)
+    """SHA-256 of an adapter -> its name within peft, its folder."""
+    bytes: Bytes | None = None
+    """What the weights were before the first adapter; ``None`` while nobody shares them."""
+    notice: str = ""
+    """What the user should be told of these weights."""
     active: str | None = None
     """Name within peft of the adapter that is switched on; ``None`` for the bare base."""
 
     def using(self, adapter: str | None) -> Any:
         """Switch to an adapter (its SHA-256), or to the bare base, and give the model."""
-        self.switch(None if adapter is None else self.adapters[adapter])
+        self.switch(None if adapter is None else self.adapters[adapter][0])
         return self.model
 
     def switch(self, name: str | None) -> None:
@@ -69,7 +77,8 @@ class Base:
         self.active = name
 
 
-_BASES: dict[tuple[str | None, str | None, str | None], Base] = {}
+_BASES: dict[tuple[str | None, str | None, str | None, str | None], Base] = {}
+"""Base, dtype and device, and the adapter where it is the only one that may use these weights -> the weights."""
 
 
 def forget_bases() -> None:
@@ -83,20 +92,25 @@ def open_base(spec: LocalSpec, identity: Identity, *, merge: bool = False, keep:
     ``merge``: add the adapter into a copy of the weights that nobody else uses. ``keep=False``: weights that
     have to be loaded for this stay with the caller alone.
     """
-    key, folder = (identity.base, identity.dtype, identity.device), model_folder(spec)
-    base = None if merge else _BASES.get(key)
-    if base is None:
-        base = Base(_load(folder, identity))
-        if keep and not merge:
-            _BASES[key] = base
+    folder = model_folder(spec)
+    keep = keep and not merge
+    everybody = (identity.base, identity.dtype, identity.device, None)
+    alone = (*everybody[:3], identity.adapter)
+    found = None if merge else _BASES.get(alone) or _BASES.get(everybody)
+    base = found or Base(load_whole(folder, identity))
     if (
         isinstance(spec, AdapterSpec)
         and identity.adapter is not None
         and identity.adapter not in base.adapters
     ):
-        _attach(base, spec.folder, identity)
+        if found:
+            base = _join(base, spec, identity)
+        else:
+            _attach(base, spec.folder, identity.adapter, shared=keep)
+    if keep:
+        _BASES[alone if base.notice else everybody] = base
     if merge and base.wrapped is not None:
-        base.model = base.wrapped.merge_and_unload(adapter_names=[base.adapters[str(identity.adapter)]])
+        base.model = merge_in(base.wrapped, base.adapters[str(identity.adapter)][0])
         base.wrapped = None
         _prove_weights(spec.folder if isinstance(spec, AdapterSpec) else folder, base.model, identity.dtype)
     return base
@@ -118,7 +132,7 @@ def quiet() -> Iterator[None]:
             _LOGS.enable_progress_bar()
 
 
-def _load(folder: Path, identity: Identity) -> Any:
+def load_whole(folder: Path, identity: Identity) -> Any:
     """Load weights in the dtype and on the device of ``identity``; a missing weight would be random."""
     try:
         model, info = _CAUSAL.from_pretrained(
@@ -129,12 +143,15 @@ def _load(folder: Path, identity: Identity) -> Any:
             output_loading_info=True,
         )
         if identity.dtype in QUANTISED:
+            keep_layout(model)
             model.eval()(torch.zeros(1, 1, dtype=torch.long, device=identity.device))  # shapes not all fit
         else:
             model = model.to(identity.device)
     except Exception as error:
         how = f" in {identity.dtype} on {identity.device}" if identity.dtype in QUANTISED else ""
-        raise MedevalError(f"{folder}: cannot be loaded as a causal model{how}: {_first_line(error)}") from error
+        raise MedevalError(
+            f"{folder}: cannot be loaded as a causal model{how}: {_first_line(error)}"
+        ) from error
     broken = sorted([*info["missing_keys"], *(str(key[0]) for key in info["mismatched_keys"])])
     if broken:
         raise MedevalError(
@@ -158,42 +175,109 @@ def _prove_weights(folder: Path, model: Any, dtype: str | None, part: str = "") 
                 raise MedevalError(f"{folder}: in {dtype} {finite.told(name, wrong, values.numel())}")
 
 
-def _attach(base: Base, folder: Path, identity: Identity) -> None:
-    """Put an adapter into a loaded base: all of its keys must find a place, and the logits must change."""
+def _join(base: Base, spec: AdapterSpec, identity: Identity) -> Base:
+    """Put an adapter into weights that others use; give the weights that it has then.
+
+    Where it changes what it is put into, or peft cannot put it beside the adapters that are in, the others get clean
+    weights again and it has its own.
+    """
+    digest, folder = str(identity.adapter), model_folder(spec)
+    others = len(base.adapters)
+    try:
+        _attach(base, spec.folder, digest, shared=True)
+    except MedevalError:
+        base.adapters.pop(digest, None)
+        _renew(base, folder, identity)
+        if not others:
+            raise
+        own = Base(load_whole(folder, identity))
+        _attach(own, spec.folder, digest, shared=True)
+        own.notice = own.notice or _own_copy(own, "this adapter does not go in beside the others of its base")
+        return own
+    if not base.notice:
+        return base
+    own = replace(base, adapters={digest: base.adapters.pop(digest)})
+    _renew(base, folder, identity)
+    return own
+
+
+def _renew(base: Base, folder: Path, identity: Identity) -> None:
+    """Load weights from the files once more, and put in again the adapters that were in."""
+    before, base.adapters = base.adapters, {}
+    base.model = base.wrapped = base.active = base.bytes = None
+    base.notice = ""
+    base.model = load_whole(folder, identity)
+    for digest, (_, adapter) in before.items():
+        _attach(base, adapter, digest, shared=True)
+
+
+def _attach(base: Base, folder: Path, digest: str, *, shared: bool) -> None:
+    """Put an adapter into a loaded base: all of its keys must find a place, and the logits must change.
+
+    ``shared``: others use these weights too, or shall; ``notice`` says so where the adapter does not leave them alone.
+    Whatever fails is a ``MedevalError``, after which the weights may be anything.
+    """
+    if shared and base.bytes is None:
+        base.bytes = weight_bytes(base.model)
+    base.switch(None)
+    plain = probe_logits(base.model)
     name = f"adapter{len(base.wrapped.peft_config) if base.wrapped else 0}"
     base.active = _UNKNOWN
     try:
-        config = _PEFT.PeftConfig.from_pretrained(folder)
-        config.inference_mode = True
-        if base.wrapped is None:
-            base.wrapped = _PEFT.PeftModel(base.model, config, name, autocast_adapter_dtype=False)
-        result = base.wrapped.load_adapter(str(folder), name, autocast_adapter_dtype=False)
+        with torch.random.fork_rng():
+            torch.manual_seed(0)  # "pissa_niter_N" draws: the same files are to be the same model
+            _load_adapter(base, folder, name)
+        base.adapters[digest] = (name, folder)
+        base.switch(name)
+        _prove(folder, probe_logits(base.model), plain)
+        if shared:
+            base.switch(None)
+            base.notice = _not_the_base(base, same=torch.equal(probe_logits(base.model), plain))
+    except MedevalError:
+        raise
     except Exception as error:
         reason = _first_line(error)
         raise MedevalError(f"{folder}: the adapter does not go into its base: {reason}") from error
+
+
+def _load_adapter(base: Base, folder: Path, name: str) -> None:
+    """Let peft build its layers and read the adapter's weights; every key must find a place."""
+    config = _PEFT.PeftConfig.from_pretrained(folder)
+    config.inference_mode = True
+    if base.wrapped is None:
+        base.wrapped = _PEFT.PeftModel(base.model, config, name, autocast_adapter_dtype=False)
+    result = base.wrapped.load_adapter(str(folder), name, autocast_adapter_dtype=False)
     for what, keys in (("missing", result.missing_keys), ("unexpected", result.unexpected_keys)):
         if keys:
             raise MedevalError(f"{folder}: {len(keys)} LoRA keys are {what}, the first is {min(keys)!r}")
-    _prove_weights(folder, base.wrapped, identity.dtype, f".{name}")
-    _prove(base, folder, name)
-    base.adapters[str(identity.adapter)] = name
+    dtype = str(base.model.dtype).removeprefix("torch.")
+    _prove_weights(folder, base.wrapped, dtype, f".{name}")
 
 
-def _prove(base: Base, folder: Path, name: str) -> None:
-    """Compare the logits of a probe prompt with the adapter on and off."""
-    size = base.model.get_input_embeddings().weight.shape[0]
-    probe = torch.arange(PROBE, device=base.model.device).mul(7919).remainder(size)[None]
-    logits = []
-    with torch.inference_mode():
-        for adapter in (name, None):
-            base.switch(adapter)
-            logits.append(base.model(probe, use_cache=False).logits)
-    tuned, plain = logits
+def _prove(folder: Path, tuned: Tensor, plain: Tensor) -> None:
+    """Compare the logits of a probe prompt with the adapter and before it was there."""
     if not bool(tuned.isfinite().all()):
         whose = "with this adapter the model gives" if bool(plain.isfinite().all()) else "its base gives"
         raise MedevalError(f"{folder}: {whose} logits that are not finite")
     if torch.equal(tuned, plain):
         raise MedevalError(f"{folder}: the adapter changes nothing: its logits on a probe equal its base's")
+
+
+def _not_the_base(base: Base, *, same: bool) -> str:
+    """Say what the newest adapter has done to the weights, now that it is off; nothing where they are the base."""
+    changed = touched(base.bytes or {}, weight_bytes(base.model))
+    if same and not changed:
+        return ""
+    what = (
+        f"{len(changed)} weights of its base, the first is {changed[0]!r}"
+        if changed
+        else "what its base computes"
+    )
+    return _own_copy(base, f"attaching this adapter changes {what}, also when it is off")
+
+
+def _own_copy(base: Base, why: str) -> str:
+    return f"{why}: it has a copy of the base of its own, {size_of(base.model) / 1e6:,.1f} MB of memory more"
 
 
 def _first_line(error: Exception) -> str:

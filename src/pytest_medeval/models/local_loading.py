@@ -29,3 +29,14 @@ def loading(identity: Identity) -> dict[str, Any]:
             load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=rest
         )
     return {"dtype": rest, "quantization_config": config, "device_map": {"": identity.device}}
+
+
+def keep_layout(model: Any) -> None:
+    """Keep 4-bit weights in the layout that they are stored in, before they are first used.
+
+    On a CPU with bfloat16 instructions bitsandbytes lays them out anew in the first forward pass and back whenever a
+    ``state_dict`` is asked for, as peft does to attach an adapter; the second time (0.50) it loses their scales.
+    """
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False

@@ -40,6 +40,9 @@ EIGHT_BITS = 1 / 200
 """Largest step that rounding to 8 bits explains, as a share of the largest of 32 neighbours: half of 1 / 127 for the
 value, and 2 to the -11 for the block's scale in q8_0. 16 bits are finer."""
 
+_ADDING = frozenset({"True", "False", "None", "gaussian", "eva", "orthogonal", "mica"})
+"""Values of ``init_lora_weights`` that leave the base as it is."""
+
 _BLOCK, _MATRIX = 32, 2
 
 
@@ -76,11 +79,11 @@ class Held:
 def measure(adapter: Path, base: Path, shipped: Rows) -> Held:
     """Measure how much of a LoRA adapter (folder) on its base (folder) the shipped weights hold.
 
-    ``MedevalError`` where a weight is missing or has another shape, and for DoRA, whose change is not a sum.
+    ``MedevalError`` where a weight is missing or has another shape, and where the change is no sum of matrices.
     """
     config = read_json(adapter / "adapter_config.json")
-    if config.get("use_dora"):
-        raise MedevalError(f"{adapter}: a DoRA adapter cannot be measured in merged weights; accepted: LoRA")
+    if reason := why_unmeasured(adapter):
+        raise MedevalError(f"{adapter}: {reason} cannot be measured in merged weights; accepted: LoRA")
     sums: dict[str, tuple[float, float]] = {}
     rest = size = step = 0.0
     for name, (weight, one, two) in changed_weights(adapter, base).items():
@@ -95,6 +98,18 @@ def measure(adapter: Path, base: Path, shipped: Rows) -> Held:
         size += float(np.square(kept).sum())
         step = max(step, _step(found - kept, kept))
     return _held(adapter, sums, math.sqrt(rest / size) if size else math.inf, step)
+
+
+def why_unmeasured(adapter: Path) -> str:
+    """Say what kind of adapter does not change W by s B A, so that its share of merged weights means nothing.
+
+    DoRA scales the sum; PiSSA, OLoRA and LoftQ add to a base that peft has changed before.
+    """
+    config = read_json(adapter / "adapter_config.json")
+    start = config.get("init_lora_weights", True)
+    if config.get("use_dora"):
+        return "a DoRA adapter"
+    return "" if str(start) in _ADDING else f"an adapter begun by {start!r}"
 
 
 def unmoved(base: Path, shipped: Rows) -> bool:

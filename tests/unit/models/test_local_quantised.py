@@ -104,3 +104,21 @@ def test_an_adapter_is_proved_in_few_bits(shipped, make_model, make_adapter, bit
     base = open_model(baseline_of(parse_model(f"{bits}:{shipped}", ROOT)), Settings(device="cpu"))
     assert model.answer(REQUESTS)[0].logprobs != base.answer(REQUESTS)[0].logprobs
     assert model.identity.base == base.identity.base
+
+
+@pytest.mark.parametrize("bits", ["int8", "nf4"])
+def test_a_base_in_few_bits_stays_the_base(shipped, bits):
+    """Adapters that come one after another change nothing of the base, and share its weights."""
+    pytest.importorskip("bitsandbytes", reason="bitsandbytes is not installed (extra: quantised)")
+    settings = Settings(device="cpu", threads=1)
+
+    def ask(text: str) -> list[tuple[float, ...]]:
+        return [answer.logprobs for answer in open_model(parse_model(text, ROOT), settings).answer(REQUESTS)]
+
+    alone = ask(f"{bits}:{ROOT / 'fixtures' / 'tiny-base'}")
+    tuned = [ask(f"{bits}:{ROOT / 'adapters' / name}") for name in ("tiny-mcq", "tiny-polarity")]
+    assert ask(f"{bits}:{ROOT / 'fixtures' / 'tiny-base'}") == alone
+    assert ask(f"{bits}:{shipped}") == tuned[0]
+    assert len(local_base._BASES) == 1
+    local_base.forget_bases()
+    assert ask(f"{bits}:{shipped}") == tuned[0]
