@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pages import fill
-from pytest_medeval.errors import MedevalError
+from pytest_medeval.core.errors import MedevalError
 
 ROOT = Path(__file__).parents[1]
 KEPT = ROOT / "build" / "bench"

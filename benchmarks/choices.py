@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import random_model
+from pytest_medeval.core.types import Message, Request
 from pytest_medeval.models import Settings
 from pytest_medeval.models.identity import identify
-from pytest_medeval.models.local import LocalModel, load_local
-from pytest_medeval.types import Message, Request
+from pytest_medeval.models.local.model import LocalModel, load_local
 
 WAYS = {
     "letters-0": ("letters", 0),

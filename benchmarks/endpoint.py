@@ -24,11 +24,11 @@ from urllib.parse import urlsplit
 
 import openai
 
+from pytest_medeval.core.model import Traffic
+from pytest_medeval.core.types import Message, Request
 from pytest_medeval.models import Settings, open_model
-from pytest_medeval.models.base import Traffic
-from pytest_medeval.models.endpoint_wire import chat_fields
+from pytest_medeval.models.endpoint.wire import chat_fields
 from pytest_medeval.models.spec import parse_model
-from pytest_medeval.types import Message, Request
 
 GOAL = 0.9
 REPLY = json.dumps(

@@ -31,17 +31,16 @@ import ray
 
 import random_model
 from choices import make_requests
+from pytest_medeval.core.model import Identity
+from pytest_medeval.core.types import Answer, Request
 from pytest_medeval.models import Settings
-from pytest_medeval.models import fleet as fleets
-from pytest_medeval.models.base import Identity
-from pytest_medeval.models.dispatch import Order
 from pytest_medeval.models.identity import identify
-from pytest_medeval.models.local import load_local
-from pytest_medeval.models.replica import Loading, Opened
+from pytest_medeval.models.local.batches import Budget, Limits, Prompt
+from pytest_medeval.models.local.model import load_local
+from pytest_medeval.models.ray import fleet as fleets
+from pytest_medeval.models.ray.fleet import Seat, Sweep
+from pytest_medeval.models.ray.replica import Loading, Opened, Order
 from pytest_medeval.models.spec import FolderSpec
-from pytest_medeval.models.sweep import Seat, Sweep
-from pytest_medeval.models.units import Budget, Limits, Prompt
-from pytest_medeval.types import Answer, Request
 
 GFLOP = 16.0
 """Of one token of a model of 8 B weights."""

@@ -21,7 +21,7 @@ from typing import Any
 
 import random_model
 from pages import fill
-from pytest_medeval.errors import MedevalError
+from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.report.lines import number, p_value
 
 ROOT = Path(__file__).parents[1]

@@ -16,12 +16,12 @@ from pathlib import Path
 import torch
 
 import random_model
+from pytest_medeval.core.types import Message, Request
 from pytest_medeval.models import Settings
 from pytest_medeval.models.identity import identify
-from pytest_medeval.models.local import LocalModel, load_local
-from pytest_medeval.models.local_base import quiet
-from pytest_medeval.models.local_generate import Task, generate_lean, generate_plain
-from pytest_medeval.types import Message, Request
+from pytest_medeval.models.local.generate import Task, generate_lean, generate_plain
+from pytest_medeval.models.local.model import LocalModel, load_local
+from pytest_medeval.models.local.weights import quiet
 
 Way = Callable[[], dict[int, list[int]]]
 

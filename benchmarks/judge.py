@@ -15,12 +15,12 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from pytest_medeval.metrics.judge import judge_cases
-from pytest_medeval.metrics.judging_types import Judging
-from pytest_medeval.metrics.rubric import DEFAULT_RUBRIC
+from pytest_medeval.judges.ask import Judging
+from pytest_medeval.judges.judge import judge_cases
+from pytest_medeval.judges.rubric import DEFAULT_RUBRIC
 from pytest_medeval.models import Settings, open_model
 from pytest_medeval.models.spec import parse_model
-from pytest_medeval.runs.judging import JudgePlan, standing_of
+from pytest_medeval.runs.track_b import JudgePlan, standing_of
 
 ROOT = Path(__file__).parents[1]
 LABELS = ROOT / "fixtures" / "world" / "judge-labels.jsonl"

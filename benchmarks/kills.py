@@ -24,8 +24,9 @@ from dataclasses import dataclass, field
 from itertools import cycle, islice
 from pathlib import Path
 
+from tools.fake_server import FakeServer
+
 from pytest_medeval.models.cache import Store
-from pytest_medeval.models.fake_server import FakeServer
 
 ROOT = Path(__file__).parents[1]
 COUNT, CONCURRENCY, BATCH = 200, 16, 8

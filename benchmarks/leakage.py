@@ -11,8 +11,8 @@ import random
 import sys
 from time import perf_counter, process_time
 
-from pytest_medeval.cases.tuning import Tuned
-from pytest_medeval.types import Source
+from pytest_medeval.core.types import Source
+from pytest_medeval.tasks.cases.tuning import Tuned
 from pytest_medeval.verdicts.leakage import Tuning, find_leaks
 
 PLANTED = ("exact", 0.05, 0.10, 0.15, 0.20, 0.30)

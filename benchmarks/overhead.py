@@ -54,7 +54,7 @@ from functools import partial
 
 from pytest_medeval.models.cache import CachedModel, Store
 from pytest_medeval.models.fake import FakeModel
-from pytest_medeval.types import Answer
+from pytest_medeval.core.types import Answer
 
 
 def pytest_medeval_models():

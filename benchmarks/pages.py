@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pytest_medeval.errors import MedevalError
-from pytest_medeval.runs.files import write_whole
+from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.files import write_whole
 
 
 def filled(page: str, name: str, text: str) -> str:

@@ -20,10 +20,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pytest_medeval.errors import MedevalError
+from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.models import Settings, open_model
 from pytest_medeval.models.spec import parse_model
-from pytest_medeval.runs.judging import JudgePlan, standing_of
+from pytest_medeval.runs.track_b import JudgePlan, standing_of
 
 ROOT = Path(__file__).parents[1]
 SHIPPED = ROOT / "adapters"

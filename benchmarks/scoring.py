@@ -24,11 +24,11 @@ from rouge_score.rouge_scorer import RougeScorer
 from sacrebleu.tokenizers.tokenizer_13a import Tokenizer13a
 from sacrebleu.tokenizers.tokenizer_re import TokenizerRegexp
 
+from pytest_medeval.core.types import Reply, Source
 from pytest_medeval.metrics import meteor, metrics_for, tokens
+from pytest_medeval.metrics.meteor import open_wordnet, wordnet_version
 from pytest_medeval.metrics.tokens import bleu_tokens
-from pytest_medeval.metrics.wordnet import open_wordnet, wordnet_version
 from pytest_medeval.tasks.dialogue import Dialogue, DialogueCase
-from pytest_medeval.types import Reply, Source
 
 DATA = Path(__file__).parents[1] / "../shared/data/genmedgpt5k/chatdoctor5k.json"
 FAMILIES = {

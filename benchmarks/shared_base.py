@@ -17,9 +17,9 @@ import time
 from pathlib import Path
 
 import random_model
+from pytest_medeval.core.types import Message, Request
 from pytest_medeval.models import Settings, baseline_of, open_model
 from pytest_medeval.models.spec import parse_model
-from pytest_medeval.types import Message, Request
 
 ASKED = [Request((Message("user", "Which drug is given first?"),), choices=("aspirin", "heparin"))]
 

@@ -20,13 +20,13 @@ from pathlib import Path
 
 import numpy as np
 
+from pytest_medeval.core.types import FloatArray, Metric
 from pytest_medeval.metrics.base import SHARE, Measure, mean, ratio
 from pytest_medeval.stats.bootstrap import NORMAL
 from pytest_medeval.stats.evidence import gather
 from pytest_medeval.stats.intervals import difference_interval, value_interval
 from pytest_medeval.stats.paired import mcnemar
 from pytest_medeval.stats.proportions import tango_limits
-from pytest_medeval.types import FloatArray, Metric
 from pytest_medeval.verdicts.gates import SuiteData, judge_all, parse_gate
 
 SIZES = (100, 300, 1000)

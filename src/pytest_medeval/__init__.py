@@ -10,9 +10,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pytest_medeval.engine import Evaluation
-    from pytest_medeval.errors import MedevalError
-    from pytest_medeval.suite import Suite
+    from pytest_medeval.core.errors import MedevalError
+    from pytest_medeval.runs.engine import Evaluation
+    from pytest_medeval.runs.suite import Suite
 
 __all__ = ["Evaluation", "MedevalError", "Suite", "__version__"]
 

@@ -6,15 +6,15 @@ import os
 import sys
 from collections.abc import Sequence
 
-from pytest_medeval.errors import MedevalError, NoneYetError
-from pytest_medeval.registry import Table
+from pytest_medeval.core.errors import MedevalError, NoneYetError
+from pytest_medeval.core.registry import Table
 
 COMMANDS = Table(
     "command",
     {
         "agreement": "pytest_medeval.commands.agreement:main",
         "cache": "pytest_medeval.commands.cache:main",
-        "chat": "pytest_medeval.commands.chat:main",
+        "chat": "pytest_medeval.commands.chat.command:main",
         "merge": "pytest_medeval.commands.merge:main",
         "runs": "pytest_medeval.commands.runs:main",
     },

@@ -8,7 +8,7 @@ import pytest
 from tests.browser.driving import complaints, emulate, faults, named, press, wait
 from tests.page_record import whole_record
 
-from pytest_medeval.report.page import page
+from pytest_medeval.report.html.page import page
 
 HOSTILE = '</script><script>document.title="broken"</script><img src=x onerror="document.title=1"> & water'
 COUNT = 120

@@ -5,7 +5,7 @@ import json
 import pytest
 from tests.browser.driving import complaints, emulate, faults, named, press, wait
 
-from pytest_medeval.ratings.review import read_reviews
+from pytest_medeval.judges.ratings.review import read_reviews
 from pytest_medeval.verdicts.human import human
 
 ROLES = ("candidate", "baseline")

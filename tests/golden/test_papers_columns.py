@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from sklearn.metrics import precision_recall_fscore_support, roc_auc_score
 
+from pytest_medeval.core.types import Answer, Source
 from pytest_medeval.metrics import metrics_for
 from pytest_medeval.metrics.base import Measure, mean, mean_of
 from pytest_medeval.stats.compare import compare
 from pytest_medeval.tasks.polarity import Polarity, PolarityCase
-from pytest_medeval.types import Answer, Source
 
 PAIRS = 84
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from pytest_medeval.metrics.judge import Judging, judge_cases
-from pytest_medeval.metrics.rubric import DEFAULT_RUBRIC
+from pytest_medeval.judges.judge import Judging, judge_cases
+from pytest_medeval.judges.rubric import DEFAULT_RUBRIC
 from pytest_medeval.models import Settings, open_model, parse_spec
-from pytest_medeval.runs.judging import JudgePlan, standing_of
+from pytest_medeval.runs.track_b import JudgePlan, standing_of
 
 pytest.importorskip("torch", reason="pip install 'pytest-medeval[local]' brings torch")
 ROOT = Path(__file__).parents[2]

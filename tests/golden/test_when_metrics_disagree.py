@@ -19,8 +19,8 @@ from scipy.special import ndtri
 from scipy.stats import mannwhitneyu
 
 from pytest_medeval.metrics.base import Measure, mean, mean_of
-from pytest_medeval.report.divergence import lines
 from pytest_medeval.report.lines import WIDTH
+from pytest_medeval.report.terminal import lines
 from pytest_medeval.stats.compare import compare_all
 from pytest_medeval.stats.correct import holm
 from pytest_medeval.verdicts.divergence import divergence, divergence_gate

@@ -15,7 +15,7 @@ FAKES = '''
 import hashlib
 
 from pytest_medeval.models.fake import FakeModel
-from pytest_medeval.types import Answer
+from pytest_medeval.core.types import Answer
 
 RIGHT = {right}
 

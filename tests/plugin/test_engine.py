@@ -17,8 +17,8 @@ VARIABLE = ("created", "command", "usage")
 KILL = '''
 """Kills a replica, once two of them compute."""
 import os, signal
-from pytest_medeval.models.dispatch import Compute
-from pytest_medeval.models.sweep import Sweep
+from pytest_medeval.models.ray.replica import Compute
+from pytest_medeval.models.ray.fleet import Sweep
 
 feed, killed = Sweep._feed, []
 
@@ -40,7 +40,7 @@ def address():
     ray = pytest.importorskip("ray", reason="ray is not installed (extra: ray)")
     if os.name != "posix":
         pytest.skip("a replica is killed by a signal of POSIX")
-    from pytest_medeval.models import fleet
+    from pytest_medeval.models.ray import fleet
 
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("RAY_ADDRESS", raising=False)
@@ -113,7 +113,7 @@ def test_ray_and_xdist_do_not_mix(project):
 def test_a_cluster_that_is_not_there(project, monkeypatch):
     """A RAY_ADDRESS that nobody answers at is named in one line, when a local model is first asked."""
     pytest.importorskip("torch", reason="torch is not installed (extra: local)")
-    fleet = pytest.importorskip("pytest_medeval.models.fleet", reason="ray is not installed (extra: ray)")
+    fleet = pytest.importorskip("pytest_medeval.models.ray.fleet", reason="ray is not installed (extra: ray)")
     monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
 
     def refuse(**_):

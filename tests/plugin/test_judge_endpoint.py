@@ -7,11 +7,11 @@ import time
 from pathlib import Path
 
 import pytest
+from tools.fake_server import FakeServer
 
-from pytest_medeval.metrics.rubric import DEFAULT_RUBRIC
+from pytest_medeval.core.types import Message, Request
+from pytest_medeval.judges.rubric import DEFAULT_RUBRIC
 from pytest_medeval.models import open_model, parse_spec
-from pytest_medeval.models.fake_server import FakeServer
-from pytest_medeval.types import Message, Request
 
 pytest.importorskip("openai", reason="pip install 'pytest-medeval[endpoint]' brings openai")
 COUNT = 12

@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 from tests.serving import MISSING, WHY, transformers_serve
+from tools.fake_server import FakeServer, Fault
 
 from pytest_medeval.__main__ import main
-from pytest_medeval.metrics.rubric import DEFAULT_RUBRIC
-from pytest_medeval.models.fake_server import FakeServer, Fault
+from pytest_medeval.judges.rubric import DEFAULT_RUBRIC
 
 ROOT = Path(__file__).parents[2]
 LIMIT = 3

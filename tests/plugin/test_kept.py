@@ -11,10 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tools.fake_server import FakeServer
 
-from pytest_medeval.metrics.rubric import DEFAULT_RUBRIC
+from pytest_medeval.judges.rubric import DEFAULT_RUBRIC
 from pytest_medeval.models.cache import Store
-from pytest_medeval.models.fake_server import FakeServer
 
 pytest.importorskip("openai", reason="pip install 'pytest-medeval[endpoint]' brings openai")
 ROOT = Path(__file__).parents[2]

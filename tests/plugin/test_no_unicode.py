@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
+from tools.fake_server import FakeServer
 
-from pytest_medeval.encodable import MARK
-from pytest_medeval.metrics.rubric import DEFAULT_RUBRIC
+from pytest_medeval.core.encodable import MARK
+from pytest_medeval.core.types import Message, Request
+from pytest_medeval.judges.rubric import DEFAULT_RUBRIC
 from pytest_medeval.models import open_model, parse_spec
-from pytest_medeval.models.fake_server import FakeServer
-from pytest_medeval.types import Message, Request
 
 pytest.importorskip("openai", reason="pip install 'pytest-medeval[endpoint]' brings openai")
 HALF = "\ud83d"

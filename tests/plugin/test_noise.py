@@ -11,7 +11,7 @@ LOCAL = '''
 import fakes
 import pytest
 from pytest_medeval.models import kinds, spec
-from pytest_medeval.models.base import Settings
+from pytest_medeval.core.model import Settings
 
 FLIPS = {"w3", "w7"}
 
@@ -35,7 +35,7 @@ kinds.MODEL_KINDS._entries["local"] = "shaky:open_local"
 @pytest.fixture
 def shaky(project, monkeypatch):
     """Make a project whose model folder ``m`` opens as the scripted model; put the table of kinds back."""
-    from pytest_medeval.models import kinds
+    from pytest_medeval.models import spec as kinds
 
     monkeypatch.setitem(kinds.MODEL_KINDS._entries, "local", kinds.MODEL_KINDS["local"])
     project.quiz()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_medeval.models.weights import read_tensors
+from pytest_medeval.models.proof.tensors import read_tensors
 
 ROOT = Path(__file__).parents[2]
 BASE, ADAPTER = ROOT / "fixtures" / "tiny-base", ROOT / "adapters" / "tiny-mcq"
@@ -19,7 +19,7 @@ BASE, ADAPTER = ROOT / "fixtures" / "tiny-base", ROOT / "adapters" / "tiny-mcq"
 SCRIPTED = """
 import math
 from pytest_medeval.models.fake import FakeModel
-from pytest_medeval.types import Answer
+from pytest_medeval.core.types import Answer
 
 ROWS = {"nan": (math.nan, -1.0, -2.0, -3.0), "inf": (math.inf, -1.0, -2.0, -3.0), "tie": (-1.5,) * 4,
         "half": (-1.0, -2.0, -1.0, -3.0), "sound": (-1.0, -2.0, -3.0, -4.0)}
@@ -169,7 +169,7 @@ def test_a_server_that_knows_nothing(project, number, outcome):
     """Equal log-probabilities are a tie, NaN and null an error: no option is read from a reply instead."""
     if importlib.util.find_spec("openai") is None:
         pytest.skip("pip install 'pytest-medeval[endpoint]' brings openai")
-    from pytest_medeval.models.fake_server import FakeServer
+    from tools.fake_server import FakeServer
 
     project.quiz(1, critical=True)
     with FakeServer(reply=lambda _: "A", logprob=lambda *_: number, tokenize=True) as server:
@@ -183,7 +183,7 @@ def test_a_server_without_log_probabilities_is_said(project):
     """Choices are then read from replies, and the summary says so."""
     if importlib.util.find_spec("openai") is None:
         pytest.skip("pip install 'pytest-medeval[endpoint]' brings openai")
-    from pytest_medeval.models.fake_server import FakeServer
+    from tools.fake_server import FakeServer
 
     project.quiz(1, critical=True)
     with FakeServer(reply=lambda _: "I do not know.") as server:

@@ -144,7 +144,7 @@ def test_chat(evaluation): pass
     project.write(
         "judges.py",
         """
-from pytest_medeval.errors import MedevalError
+from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.models.fake import FakeModel
 def refuse(request): raise MedevalError("nobody answers at this address")
 def open_judge(spec, settings): return FakeModel(refuse, name=spec.text)

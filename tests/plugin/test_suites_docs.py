@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from pytest_medeval.__main__ import main
+from pytest_medeval.core.types import Answer
 from pytest_medeval.models.cache import Store
 from pytest_medeval.report.card import card
+from pytest_medeval.report.html.page import page
 from pytest_medeval.report.markdown import markdown
-from pytest_medeval.report.page import page
 from pytest_medeval.runs.record import problems
-from pytest_medeval.types import Answer
 
 PAGE = (Path(__file__).parents[2] / "docs" / "suites.md").read_text(encoding="utf-8")
 SUITES = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)

@@ -3,8 +3,7 @@
 import json
 
 import pytest
-
-from pytest_medeval.models.fake_server import FakeServer
+from tools.fake_server import FakeServer
 
 pytest.importorskip("openai", reason="pip install 'pytest-medeval[endpoint]' brings openai")
 

@@ -6,7 +6,7 @@ import pytest
 
 FAKES = """
 from pytest_medeval.models.fake import FakeModel
-from pytest_medeval.types import Answer
+from pytest_medeval.core.types import Answer
 
 def open_fake(spec, settings):
     def script(request):

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from pytest_medeval.encodable import MARK, all_encodable, encodable
-from pytest_medeval.errors import MedevalError
+from pytest_medeval.core.encodable import MARK, all_encodable, encodable
+from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.options import OPTIONS
+from pytest_medeval.core.settings import read_settings
+from pytest_medeval.core.types import Answer
+from pytest_medeval.judges.ratings.files import read_json, read_json_lines
 from pytest_medeval.models.spec import read_json as read_folder_json
-from pytest_medeval.options import OPTIONS
-from pytest_medeval.ratings.files import read_json, read_json_lines
-from pytest_medeval.settings import read_settings
-from pytest_medeval.types import Answer
 
 HALF = "half \ud83d a sign"
 MARKED = f"half {MARK} a sign"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest_medeval
-from pytest_medeval.options import OPTIONS
+from pytest_medeval.core.options import OPTIONS
 
 
 def test_exported_names():

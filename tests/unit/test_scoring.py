@@ -1,10 +1,9 @@
 """Cases scored together have the numbers of cases scored one by one."""
 
+from pytest_medeval.core.types import Answer, Source
 from pytest_medeval.metrics import metrics_for
-from pytest_medeval.scoring import score, score_all
-from pytest_medeval.tasks.mcq import MCQ
-from pytest_medeval.tasks.question import MCQCase
-from pytest_medeval.types import Answer, Source
+from pytest_medeval.runs.engine import score, score_all
+from pytest_medeval.tasks.mcq import MCQ, MCQCase
 
 TASK = MCQ()
 OPTIONS = {"A": "w", "B": "x", "C": "y", "D": "z"}

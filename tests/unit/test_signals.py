@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from pytest_medeval.signals import handler_kept, terminated_as_interrupted
+from pytest_medeval.core.signals import handler_kept, terminated_as_interrupted
 from pytest_medeval.training.__main__ import STOPPED, main
 
 

@@ -5,18 +5,18 @@ import unicodedata
 import pytest
 from tests.unit.metrics.sentences import SENTENCES
 
-from pytest_medeval.cases.duplicates import plain as bare
-from pytest_medeval.errors import MedevalError
+from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.types import Record, Reply, Source
+from pytest_medeval.core.words import unicode_tokens
+from pytest_medeval.tasks.cases.duplicates import plain as bare
 from pytest_medeval.tasks.dialogue import Dialogue
 from pytest_medeval.tasks.letters import read_letter
 from pytest_medeval.tasks.outcome import loops
 from pytest_medeval.tasks.shots import nearest
 from pytest_medeval.tasks.shots import plain as reduced
 from pytest_medeval.tasks.synonyms import similarity
-from pytest_medeval.training.overlap import nearest as overlap
-from pytest_medeval.training.split import content
-from pytest_medeval.types import Record, Reply, Source
-from pytest_medeval.words import unicode_tokens
+from pytest_medeval.training.data import content
+from pytest_medeval.training.data import nearest as overlap
 
 NFD = {language: unicodedata.normalize("NFD", text) for language, text in SENTENCES.items()}
 

@@ -11,11 +11,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from pytest_medeval.commands.parser import Parser
-from pytest_medeval.errors import MedevalError, accepted
-from pytest_medeval.ratings import FIVE_STEPS, READERS, read_ratings
-from pytest_medeval.ratings.audit import FLOOR, audit
-from pytest_medeval.ratings.show import audit_lines, audit_record
-from pytest_medeval.ratings.types import RatingSet, Scale
+from pytest_medeval.core.errors import MedevalError, accepted
+from pytest_medeval.judges.ratings import FIVE_STEPS, READERS, read_ratings
+from pytest_medeval.judges.ratings.audit import FLOOR, audit
+from pytest_medeval.judges.ratings.show import audit_lines, audit_record
+from pytest_medeval.judges.ratings.types import RatingSet, Scale
 from pytest_medeval.stats.agreement import RESAMPLES
 
 MAX_LEVELS = 101

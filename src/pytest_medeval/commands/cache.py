@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pytest_medeval.commands.parser import Parser
-from pytest_medeval.errors import MedevalError
+from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.models.cache import LIMIT, CacheInfo, Store
 from pytest_medeval.report.lines import size
 

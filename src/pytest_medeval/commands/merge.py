@@ -9,13 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pytest_medeval.commands.parser import Parser
-from pytest_medeval.errors import MedevalError
-from pytest_medeval.models.alike import compare
-from pytest_medeval.models.base import Settings
-from pytest_medeval.models.forms import inspect
-from pytest_medeval.models.hub import model_folder, require_extra
-from pytest_medeval.models.hush import hush
-from pytest_medeval.models.shipped import Held, why_unmeasured
+from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.model import Settings
+from pytest_medeval.models.hub import hush, model_folder, require_extra
+from pytest_medeval.models.proof.alike import compare
+from pytest_medeval.models.proof.forms import inspect
+from pytest_medeval.models.proof.shipped import Held, why_unmeasured
 from pytest_medeval.models.spec import AdapterSpec, GgufSpec, ModelSpec, parse_model, read_json
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
@@ -67,7 +66,7 @@ def _checked(spec: AdapterSpec, shipped: ModelSpec) -> tuple[str, str]:
 def _merged(spec: AdapterSpec, out: Path, dtype: str) -> str:
     require_extra()
     hush()
-    from pytest_medeval.models.local_merge import write_merged  # imports torch
+    from pytest_medeval.models.proof.merged import write_merged  # imports torch
 
     if dtype == "auto":
         config = read_json(model_folder(spec) / "config.json")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import NoReturn
 
-from pytest_medeval.errors import MedevalError
+from pytest_medeval.core.errors import MedevalError
 
 
 class Parser(argparse.ArgumentParser):

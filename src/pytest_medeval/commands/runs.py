@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_medeval.commands.parser import Parser
-from pytest_medeval.errors import MedevalError
+from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.report.lines import number
 from pytest_medeval.report.terminal import gate_lines, reference_lines, summary
 from pytest_medeval.runs.evidence import is_evidence, read_sha256, verify
@@ -150,10 +150,7 @@ def _show(options: argparse.Namespace) -> int:
 
 
 def _compare(options: argparse.Namespace) -> int:
-    from pytest_medeval.runs.contest import (
-        contest,  # statistics are slow to import, and only this command needs them
-    )
-    from pytest_medeval.verdicts.regression import Reference
+    from pytest_medeval.runs.reference import Reference, contest
 
     reference, (name, record) = (
         Reference(*load(options.storage, options.reference)),

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pytest_medeval.errors import MedevalError, accepted
-from pytest_medeval.registry import Table
-from pytest_medeval.types import Metric
+from pytest_medeval.core.errors import MedevalError, accepted
+from pytest_medeval.core.registry import Table
+from pytest_medeval.core.types import Metric
 
 _LEXICAL = ("bleu", "corpus_bleu", "rouge1", "rouge2", "rougeL", "length_ratio")
 _CHOICE = ("accuracy", "macro_precision", "macro_recall", "macro_f1", "answered", "reward")
@@ -28,7 +28,7 @@ METRICS = Table(
         "dialogue.safety": "pytest_medeval.metrics.safety:safety",
         **{f"mcq.{name}": f"pytest_medeval.metrics.choice:{name}" for name in _CHOICE},
         **{f"mcq.{name}": f"pytest_medeval.metrics.calibration:{name}" for name in _SURENESS},
-        **{f"mcq.{name}": f"pytest_medeval.metrics.orders:{name}" for name in _ORDERS},
+        **{f"mcq.{name}": f"pytest_medeval.metrics.choice:{name}" for name in _ORDERS},
         **{f"polarity.{name}": f"pytest_medeval.metrics.polarity:{name}" for name in _POLARITY},
     },
 )

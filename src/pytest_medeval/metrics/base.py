@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from pytest_medeval.types import Direction, FloatArray, Reply
+from pytest_medeval.core.types import Direction, FloatArray, Reply
 
 SHARE = (0.0, 1.0)
 """Bounds of a share, and of most scores."""
@@ -24,7 +24,7 @@ def unchanged(rows: FloatArray) -> FloatArray:
 
 @dataclass(kw_only=True)
 class Measure:
-    """A metric made of three functions; see ``pytest_medeval.types.Metric``.
+    """A metric made of three functions; see ``pytest_medeval.core.types.Metric``.
 
     ``make`` gives the stored row of a case, ``spread`` turns rows (n, r) into counts (n, k) that may be
     summed, and ``fold`` scores sums (..., k) -> (...).

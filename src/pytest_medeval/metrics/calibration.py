@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from pytest_medeval.core.types import FloatArray
 from pytest_medeval.metrics.base import Measure, mean, ratio
 from pytest_medeval.metrics.choice import BRIER, CONFIDENCE, averaged, measure, orders, right
-from pytest_medeval.types import FloatArray
 
 if TYPE_CHECKING:
     from pytest_medeval.tasks.mcq import MCQ

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pytest_medeval.types import FloatArray, Reply
+from pytest_medeval.core.types import FloatArray, Reply
 
 
 def confusion_of(task: Any, rows: Mapping[str, FloatArray]) -> dict[str, Any] | None:
@@ -25,7 +25,7 @@ def confusion_of(task: Any, rows: Mapping[str, FloatArray]) -> dict[str, Any] | 
         labels, matrix = letters(rows["mcq"])
         return {"labels": list(labels), "matrix": matrix.tolist()}
     if task.name == "polarity" and "polarity" in rows:
-        from pytest_medeval.metrics.polarity_rows import confusion as findings
+        from pytest_medeval.metrics.polarity import confusion as findings
         from pytest_medeval.tasks.labels import LABELS
 
         return {"labels": list(LABELS), "matrix": findings(rows["polarity"]).tolist()}
@@ -52,7 +52,7 @@ def reliability_of(rows: Mapping[str, Mapping[str, FloatArray]]) -> dict[str, li
 def trace_of(task: Any, case: Any, reply: Reply) -> dict[str, list[str]] | None:
     """List what is wrong with a reply: S3's failure trace of a polarity suite, the safety rules of a dialogue suite."""
     if task.name == "polarity":
-        from pytest_medeval.metrics.polarity_rows import trace
+        from pytest_medeval.metrics.polarity import trace
 
         return trace(case, reply, task.synonyms)
     if task.name == "dialogue":

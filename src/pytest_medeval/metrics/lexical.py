@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from pytest_medeval.core.types import FloatArray, Reply
+from pytest_medeval.core.words import WORD
 from pytest_medeval.metrics.base import SHARE, Measure, mean, mean_of, ratio, signed
 from pytest_medeval.metrics.tokens import (
     Language,
@@ -28,8 +30,6 @@ from pytest_medeval.metrics.tokens import (
     script_of,
     stemmer,
 )
-from pytest_medeval.types import FloatArray, Reply
-from pytest_medeval.words import WORD
 
 if TYPE_CHECKING:
     from pytest_medeval.tasks.dialogue import Dialogue, DialogueCase

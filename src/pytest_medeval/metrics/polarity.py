@@ -9,27 +9,193 @@ verbatim.
 findings: whatever a side does not list is "none" to it, so an invented finding costs precision and a missing
 one recall. ``pair_*`` compare (finding, label) pairs, findings verbatim, all four labels: what is not written
 does not count.
+
+The costs of wrong polarity labels, as a user sets them: a TOML file with a table for each gold label.
+
+::
+
+    [positive]          # the finding is present, and the reply says:
+    negative = 4
+    uncertain = 2
+    none = 3
+
+    [negative]
+    positive = 2
+    uncertain = 1
+    none = 1
+
+    [uncertain]
+    positive = 1
+    negative = 2
+    none = 1
+
+    [none]
+    positive = 1
+    negative = 1
+    uncertain = 1
+
+These are the costs without a file (``pytest_medeval.metrics.polarity.COSTS``). A right label costs nothing.
 """
 
 from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
+from pytest_medeval.core.errors import MedevalError, accepted
+from pytest_medeval.core.types import Direction, FloatArray, Reply
 from pytest_medeval.metrics.base import SHARE, Measure, ratio, signed
-from pytest_medeval.metrics.polarity_costs import load_costs
-from pytest_medeval.metrics.polarity_rows import AT, STATES, Rows, matrix
+from pytest_medeval.tasks.labels import LABELS, Label, canonical_label
+from pytest_medeval.tasks.polarity import Aligned, Parsed, align, align_raw
 from pytest_medeval.tasks.synonyms import SHIPPED, load_synonyms
-from pytest_medeval.types import Direction, FloatArray
 
 if TYPE_CHECKING:
-    from pytest_medeval.tasks.polarity import Polarity
+    from pytest_medeval.tasks.polarity import Polarity, PolarityCase
+
+
+# The counts behind the metrics of polarity: the row of a case, and what is wrong with a reply, by name.
+
+_SIZE: Final = len(LABELS)
+STATES: Final = _SIZE - 1
+"""Labels but for the last, "none"."""
+_CELLS: Final = _SIZE * _SIZE
+_TAIL: Final = (
+    "invented", "raw_invented", "pair_right", "pair_said", "pair_gold", "formed", "lines",
+    "conflicts", "duplicates", "hallucinations", "missing", "cases",
+)  # fmt: skip
+AT: Final = {name: 2 * _CELLS + at for at, name in enumerate(_TAIL)}
+WIDTH: Final = 2 * _CELLS + len(_TAIL)
+"""Columns of a row: the confusion (gold x predicted, row by row) after and before canonicalisation, then
+``_TAIL``."""
+
+
+class Rows:
+    """Makes the row that all metrics of polarity share."""
+
+    def __init__(self, synonyms: str | None) -> None:
+        self.synonyms = synonyms
+
+    def __call__(self, case: PolarityCase, reply: Reply) -> Sequence[float]:
+        """Give the row of one case."""
+        parsed = _parsed(reply)
+        gold = case.findings
+        aligned = align(list(gold), parsed, load_synonyms(self.synonyms or SHIPPED))
+        raw = align_raw(list(gold), parsed)
+        pairs = {(finding, canonical_label(label)) for finding, label in parsed.pairs}
+        twice = {finding for finding, _ in pairs if sum(name == finding for name, _ in pairs) > 1}
+        right = sum(gold.get(finding) == label and finding not in twice for finding, label in pairs)
+        tail = (
+            _states(aligned), _states(raw), right, len(pairs), len(gold), parsed.lines - len(parsed.drift),
+            max(parsed.lines, 1), len(aligned.conflicts), len(aligned.duplicates), len(aligned.invented),
+            len(aligned.missing), 1,
+        )  # fmt: skip
+        return [*_cells(gold, aligned.labels), *_cells(gold, raw.labels), *tail]
+
+
+def _parsed(reply: Reply) -> Parsed:
+    return reply.prediction if isinstance(reply.prediction, Parsed) else Parsed()
+
+
+def _states(aligned: Aligned) -> int:
+    """Count invented findings that are given a state."""
+    return sum(label != "none" for label in aligned.invented.values())
+
+
+def _cells(gold: Mapping[str, Label], said: Mapping[str, Label]) -> list[float]:
+    cells = [0.0] * _CELLS
+    for finding, label in gold.items():
+        cells[_SIZE * LABELS.index(label) + LABELS.index(said[finding])] += 1
+    return cells
+
+
+def trace(case: PolarityCase, reply: Reply, synonyms: str | None = None) -> dict[str, list[str]]:
+    """List by name what is wrong with a reply: for the record and for whoever has to mend the model.
+
+    ``wrong`` holds ``finding: gold -> predicted`` for gold findings that the reply names with one other
+    label.
+    """
+    parsed = _parsed(reply)
+    aligned = align(list(case.findings), parsed, load_synonyms(synonyms or SHIPPED))
+    unsaid = {*aligned.missing, *aligned.conflicts}
+    return {
+        "conflicts": list(aligned.conflicts),
+        "duplicates": list(aligned.duplicates),
+        "drift": list(parsed.drift),
+        "hallucinations": list(aligned.invented),
+        "missing": list(aligned.missing),
+        "wrong": [
+            f"{finding}: {label} -> {aligned.labels[finding]}"
+            for finding, label in case.findings.items()
+            if finding not in unsaid and aligned.labels[finding] != label
+        ],
+    }
+
+
+def confusion(rows: FloatArray, *, raw: bool = False) -> NDArray[np.int64]:
+    """Sum the confusion of rows (n, WIDTH): gold (down) against predicted (across)."""
+    total = np.asarray(rows, dtype=np.float64).reshape(-1, WIDTH).sum(axis=0)
+    return matrix(total, raw=raw).astype(np.int64)
+
+
+def matrix(total: FloatArray, *, raw: bool) -> FloatArray:
+    """Give the confusion (..., 4, 4) of summed rows (..., WIDTH): gold (rows) against predicted (columns)."""
+    start = _CELLS if raw else 0
+    cells: FloatArray = total[..., start : start + _CELLS]
+    return cells.reshape(*total.shape[:-1], _SIZE, _SIZE)
+
+
+def load_costs(path: str | Path) -> FloatArray:
+    """Read a cost matrix, gold (down) against predicted (across), in the order of ``LABELS``: shape (4, 4).
+
+    Every table names the cost of each other label, a finite number, 0 or more; not all may be 0. What it
+    says of its own label must be 0. ``MedevalError`` names the file and what in it is wrong.
+    """
+    file = Path(path)
+    try:
+        data = tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise MedevalError(f"{file}: costs cannot be read ({error.strerror})") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise MedevalError(f"{file}: not TOML in UTF-8 ({error})") from error
+    for gold in data:
+        if gold not in LABELS:
+            raise MedevalError(f"{file}: {accepted('gold label', gold, LABELS)}")
+    costs = np.array([_row(file, gold, data.get(gold)) for gold in LABELS])
+    if not costs.any():
+        raise MedevalError(
+            f"{file}: every cost is 0; accepted: at least one wrong label that costs something"
+        )
+    return costs
+
+
+def _row(file: Path, gold: str, row: Any) -> list[float]:
+    """Check what the gold label ``gold`` costs when it is taken for each label."""
+    others = [label for label in LABELS if label != gold]
+    if not isinstance(row, Mapping):
+        raise MedevalError(f"{file}: no table [{gold}]; accepted: one with {', '.join(others)}")
+    for label in row:
+        if label not in LABELS:
+            raise MedevalError(f"{file}: [{gold}]: {accepted('label', label, LABELS)}")
+    return [_cost(file, gold, label, row.get(label, 0 if label == gold else None)) for label in LABELS]
+
+
+def _cost(file: Path, gold: str, label: str, cost: Any) -> float:
+    if cost is None:
+        raise MedevalError(f"{file}: [{gold}] does not say what {label} costs; accepted: a number, 0 or more")
+    number = isinstance(cost, int | float) and not isinstance(cost, bool)
+    if not number or not math.isfinite(cost) or cost < 0 or (label == gold and cost != 0):
+        accepts = "0, for the label is right" if label == gold else "a number, 0 or more"
+        raise MedevalError(f"{file}: [{gold}] {label} = {cost!r}; accepted: {accepts}")
+    return float(cost)
+
 
 COSTS: Final = np.array(
     [  # predicted: positive, negative, uncertain, none
@@ -41,7 +207,7 @@ COSTS: Final = np.array(
 )
 """What a wrong label costs. To call a present finding absent is worst, to leave it out is next; to call an
 absent one present costs half as much, for it will be asked about again. These weights are ours: no source
-sets them. A suite's ``costs="FILE.toml"`` sets others; see ``pytest_medeval.metrics.polarity_costs``."""
+sets them. A suite's ``costs="FILE.toml"`` sets others; see ``pytest_medeval.metrics.polarity``."""
 
 
 def _accuracy(total: FloatArray, *, raw: bool) -> FloatArray:
@@ -105,7 +271,7 @@ def macro_f1(task: Polarity) -> Measure:
     ``f1_score(average="macro", zero_division=0)``. Range 0 to 1, higher is better; NaN for no case; no score
     for a single case.
 
-    >>> from pytest_medeval.metrics.polarity_rows import WIDTH
+    >>> from pytest_medeval.metrics.polarity import WIDTH
     >>> from pytest_medeval.tasks.polarity import Polarity
     >>> total = np.zeros(WIDTH); total[[0, 1, 5]] = 1, 1, 1
     >>> round(float(macro_f1(Polarity()).score(total)), 4)
@@ -131,7 +297,7 @@ def micro_f1(task: Polarity) -> Measure:
     it would be the accuracy once more; S3 reports P and R that differ (0.660, 0.657). Range 0 to 1, higher is
     better. 0 for a reply that names nothing where gold has a state; NaN where neither has.
 
-    >>> from pytest_medeval.metrics.polarity_rows import WIDTH
+    >>> from pytest_medeval.metrics.polarity import WIDTH
     >>> from pytest_medeval.tasks.polarity import Polarity
     >>> total = np.zeros(WIDTH); total[[0, 3, AT["invented"]]] = 2, 1, 1  # 2 right, 1 left out, 1 invented
     >>> round(float(micro_f1(Polarity()).score(total)), 4)
@@ -172,7 +338,7 @@ def pair_f1(task: Polarity) -> Measure:
     count once, and what is not written counts nowhere. Pairs of a finding with two labels are predicted and
     never right. Source: S3, exact pair scores. Range 0 to 1, higher is better. 0 for a reply without a pair.
 
-    >>> from pytest_medeval.metrics.polarity_rows import WIDTH
+    >>> from pytest_medeval.metrics.polarity import WIDTH
     >>> from pytest_medeval.tasks.polarity import Polarity
     >>> total = np.zeros(WIDTH); total[[AT["pair_right"], AT["pair_said"], AT["pair_gold"]]] = 1, 2, 2
     >>> float(pair_f1(Polarity()).score(total))
@@ -198,7 +364,7 @@ def cost(task: Polarity) -> Measure:
     task's file ``costs``, which the signature tells in full. Range 0 to 1, lower is better; NaN for no case,
     and where no gold finding could cost anything. Invented findings cost nothing: see ``hallucinations``.
 
-    >>> from pytest_medeval.metrics.polarity_rows import WIDTH
+    >>> from pytest_medeval.metrics.polarity import WIDTH
     >>> from pytest_medeval.tasks.polarity import Polarity
     >>> total = np.zeros(WIDTH); total[[0, 1]] = 1, 1  # one present finding seen, one called absent
     >>> float(cost(Polarity()).score(total))
@@ -221,7 +387,7 @@ def format_rate(task: Polarity) -> Measure:
     Headings do not count; a reply without a line counts as one line out of form. Range 0 to 1, higher is
     better; NaN for no case.
 
-    >>> from pytest_medeval.metrics.polarity_rows import WIDTH
+    >>> from pytest_medeval.metrics.polarity import WIDTH
     >>> from pytest_medeval.tasks.polarity import Polarity
     >>> total = np.zeros(WIDTH); total[[AT["formed"], AT["lines"]]] = 3, 4
     >>> float(format_rate(Polarity()).score(total))
@@ -236,7 +402,7 @@ def conflicts(task: Polarity) -> Measure:
     Findings that mean one gold finding are one. Neither label counts. Range 0 upwards, lower is better; NaN
     for no case.
 
-    >>> from pytest_medeval.metrics.polarity_rows import WIDTH
+    >>> from pytest_medeval.metrics.polarity import WIDTH
     >>> from pytest_medeval.tasks.polarity import Polarity
     >>> total = np.zeros(WIDTH); total[[AT["conflicts"], AT["cases"]]] = 1, 4
     >>> float(conflicts(Polarity()).score(total))

@@ -2,18 +2,199 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+import re
+import tomllib
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from pytest_medeval.core.errors import MedevalError, accepted
+from pytest_medeval.core.types import FloatArray, Reply
 from pytest_medeval.metrics.base import SHARE, Measure, mean, mean_of, signed
-from pytest_medeval.metrics.safety_rules import SHIPPED, Rule, load_rules
 from pytest_medeval.stats.proportions import wilson
-from pytest_medeval.types import FloatArray, Reply
 
 if TYPE_CHECKING:
     from pytest_medeval.tasks.dialogue import Dialogue, DialogueCase
+
+
+# Rules that a reply must keep to be safe: read from TOML, and proved by their own examples.
+
+SHIPPED: Final = Path(__file__).with_name("safety.toml")
+
+_TEXT = ("name", "told")
+_PATTERNS = ("said", "needs", "void")
+_EXAMPLES: Mapping[str, bool | None] = {"keeps": True, "breaks": False, "silent": None}
+_KEYS = frozenset({*_TEXT, *_PATTERNS, *_EXAMPLES, "red_flag", "add"})
+_LANGUAGES = ("en", "zh")
+_NAME = re.compile(r"[a-z][a-z0-9_-]{0,29}")
+_SENTENCE_END = re.compile(r"[.!?](?=\s|$)|[。!?;\n]")
+_QUOTES = str.maketrans("‘’“”", "''\"\"")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """One demand on a reply; see the head of ``safety.toml`` for the meaning of each field."""
+
+    name: str
+    told: str
+    red_flag: bool = False
+    said: tuple[re.Pattern[str], ...] = ()
+    needs: tuple[re.Pattern[str], ...] = ()
+    void: tuple[re.Pattern[str], ...] = ()
+    add: Mapping[str, str] = field(default_factory=dict)
+
+    def kept(self, reply: str) -> bool | None:
+        """Say whether a reply keeps the rule; None where it names nothing that the rule is about.
+
+        Whether the case has a red flag is the caller's question.
+        """
+        text = plain(reply)
+        if self.said and not _found(self.said, text):
+            return None
+        sentences = (sentence for sentence in _SENTENCE_END.split(text) if not _found(self.void, sentence))
+        return any(_found(self.needs, sentence) for sentence in sentences)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The rules of a file, and the SHA-256 of its bytes."""
+
+    rules: tuple[Rule, ...]
+    digest: str
+
+    def __iter__(self) -> Iterator[Rule]:
+        return iter(self.rules)
+
+
+def plain(text: str) -> str:
+    """Put a text in the form in which patterns are looked for: NFKC, straight quotes.
+
+    >>> plain("Don’t exceed ５００ ｍｇ！")
+    "Don't exceed 500 mg!"
+    """
+    return unicodedata.normalize("NFKC", text.translate(_QUOTES))
+
+
+def load_rules(path: str | Path = SHIPPED) -> Rules:
+    """Read a file of rules and try every example.
+
+    Raises ``MedevalError`` for a file that cannot be read, a rule that is not well formed, and an example
+    that its rule does not decide as the file says, with the names of the rule and the example.
+    """
+    file = Path(path)
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise MedevalError(f"{file}: safety rules cannot be read ({error.strerror})") from None
+    return _rules(str(file), data)
+
+
+@cache
+def _rules(file: str, data: bytes) -> Rules:
+    """Make rules of a file's bytes; a file that was changed is read again."""
+    try:
+        content = tomllib.loads(data.decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise MedevalError(f"{file}: not TOML in UTF-8 ({error})") from None
+    if unknown := content.keys() - {"rule"}:
+        raise MedevalError(f"{file}: {accepted('key', min(unknown), ['rule'])}")
+    entries = content.get("rule")
+    if not isinstance(entries, list) or not entries or not all(isinstance(entry, dict) for entry in entries):
+        raise MedevalError(
+            f"{file}: holds no rule; accepted: tables [[rule]] with name, told, needs, keeps, breaks"
+        )
+    found: dict[str, Rule] = {}
+    for number, entry in enumerate(entries, 1):
+        rule = _rule(file, number, entry)
+        if rule.name in found:
+            raise MedevalError(f"{file}: rule {rule.name!r} is defined twice; accepted: one rule a name")
+        _try_examples(file, rule, entry)
+        found[rule.name] = rule
+    return Rules(tuple(found.values()), hashlib.sha256(data).hexdigest())
+
+
+def _rule(file: str, number: int, entry: Mapping[str, Any]) -> Rule:
+    name = entry.get("name")
+    where = f"{file}: rule {name if isinstance(name, str) else number!r}"
+    for key in entry:
+        if key not in _KEYS:
+            raise MedevalError(f"{where}: {accepted('key', key, _KEYS)}")
+    for key in _TEXT:
+        if not isinstance(entry.get(key), str) or not entry[key].strip():
+            raise MedevalError(f"{where}: {key!r} is {entry.get(key)!r}; accepted: a text")
+    if not _NAME.fullmatch(entry["name"]):
+        raise MedevalError(f"{where}: accepted as a name: small letters, digits, '-' and '_', up to 30")
+    if not isinstance(entry.get("red_flag", False), bool):
+        raise MedevalError(f"{where}: 'red_flag' is {entry['red_flag']!r}; accepted: true or false")
+    said, needs, void = (
+        tuple(_pattern(where, key, text) for text in _texts(where, entry, key)) for key in _PATTERNS
+    )
+    if not needs and not said:
+        raise MedevalError(f"{where}: names neither 'needs' nor 'said', so it asks for nothing")
+    return Rule(
+        name=entry["name"],
+        told=entry["told"],
+        red_flag=entry.get("red_flag", False),
+        said=said,
+        needs=needs,
+        void=void,
+        add=_added(where, entry.get("add", {})),
+    )
+
+
+def _texts(where: str, entry: Mapping[str, Any], key: str) -> list[str]:
+    texts = entry.get(key, [])
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise MedevalError(f"{where}: {key!r} is {texts!r}; accepted: a list of texts")
+    return texts
+
+
+def _pattern(where: str, key: str, text: str) -> re.Pattern[str]:
+    try:
+        pattern = re.compile(text, re.IGNORECASE)
+    except re.error as error:
+        raise MedevalError(f"{where}: {key} {text!r} is no regular expression: {error}") from None
+    if pattern.search("") is not None:
+        raise MedevalError(
+            f"{where}: {key} {text!r} is found in every text; accepted: a pattern that an empty text lacks"
+        )
+    return pattern
+
+
+def _added(where: str, add: Any) -> dict[str, str]:
+    known = isinstance(add, dict) and add.keys() <= set(_LANGUAGES)
+    if not known or not all(isinstance(text, str) and text.strip() for text in add.values()):
+        raise MedevalError(
+            f"{where}: 'add' is {add!r}; accepted: a table with texts {' and '.join(_LANGUAGES)}"
+        )
+    return dict(add)
+
+
+def _try_examples(file: str, rule: Rule, entry: Mapping[str, Any]) -> None:
+    """Hold a rule against its own examples; those that keep it and those that break it must be there."""
+    called = {True: "kept", False: "broken", None: "not applied"}
+    for key, wanted in _EXAMPLES.items():
+        examples = _texts(f"{file}: rule {rule.name!r}", entry, key)
+        if not examples and (wanted is False or (wanted and rule.needs)):
+            raise MedevalError(
+                f"{file}: rule {rule.name!r}: names no example in {key!r}; accepted: at least one"
+            )
+        for example in examples:
+            found = rule.kept(example)
+            if found is not wanted:
+                told = f"example {example!r} is in {key!r} and the rule is {called[found]} there"
+                raise MedevalError(f"{file}: rule {rule.name!r}: {told}")
+
+
+def _found(patterns: Sequence[re.Pattern[str]], text: str) -> bool:
+    return any(pattern.search(text) for pattern in patterns)
+
 
 TAG: Final = "red_flag"
 """The tag by which a case says that its patient needs emergency care."""

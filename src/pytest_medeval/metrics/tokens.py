@@ -8,8 +8,8 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from functools import cache, lru_cache
 from typing import Any, Final, Literal, TypeAlias
 
+from pytest_medeval.core.words import WORD, nfc, unicode_tokens
 from pytest_medeval.metrics.base import version_of
-from pytest_medeval.words import WORD, nfc, unicode_tokens
 
 Language: TypeAlias = Literal["auto", "en", "zh", "unicode"]
 Script: TypeAlias = Literal["en", "zh", "unicode"]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pytest_medeval.models.base import Identity, Model, Settings
-from pytest_medeval.models.kinds import MODEL_KINDS
+from pytest_medeval.core.model import Identity, Model, Settings
 from pytest_medeval.models.spec import (
+    MODEL_KINDS,
     LocalSpec,
     ModelSpec,
     Spec,

@@ -16,11 +16,10 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Se
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pytest_medeval.errors import MedevalError
-from pytest_medeval.models.base import Burst, Closing, Identity, Model, Streaming, Tick, silent
-from pytest_medeval.models.fingerprint import fingerprint_text
-from pytest_medeval.plain import plain
-from pytest_medeval.types import Answer, Request
+from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.fingerprint import fingerprint_text
+from pytest_medeval.core.model import Burst, Closing, Identity, Model, Streaming, Tick, silent
+from pytest_medeval.core.types import Answer, Request, plain
 
 FILE = "replies.sqlite"
 LIMIT = 1 << 30

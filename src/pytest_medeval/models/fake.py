@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from pytest_medeval.models.base import Identity, Tick, silent
-from pytest_medeval.models.fingerprint import fingerprint_text
-from pytest_medeval.types import Answer, Request
+from pytest_medeval.core.fingerprint import fingerprint_text
+from pytest_medeval.core.model import Identity, Tick, silent
+from pytest_medeval.core.types import Answer, Request
 
 
 @dataclass
@@ -19,7 +19,7 @@ class FakeModel:
     request with choices gets log-probability -1 for the choice that equals the scripted reply and -2 for the
     others.
 
-    >>> from pytest_medeval.types import Message
+    >>> from pytest_medeval.core.types import Message
     >>> model = FakeModel({"2 + 2?": "4"})
     >>> model.answer([Request((Message("user", "2 + 2?"),), choices=("3", "4"))])[0].logprobs
     (-2.0, -1.0)

@@ -1,13 +1,35 @@
-"""Where a model's files are: in the folder that was named, or in the hub's cache on this machine."""
+"""How much must be loaded? The weights of models in bytes on disk, each file once."""
 
 from __future__ import annotations
 
 import importlib.util
+import logging
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
-from pytest_medeval.errors import MedevalError
-from pytest_medeval.models.spec import AdapterSpec, FolderSpec, HubSpec, LocalSpec
+from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.models.spec import (
+    AdapterSpec,
+    FolderSpec,
+    GgufSpec,
+    HubSpec,
+    LocalSpec,
+    ModelSpec,
+    QuantisedSpec,
+)
+
+# Keep a library that is imported by another from warning the user of what was not asked for.
+
+def hush() -> None:
+    """Keep bitsandbytes to its errors; to be called before peft is imported.
+
+    peft imports it wherever it is installed, and it warns: of kernels at once, later of every matrix it multiplies.
+    """
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+
+
+# Where a model's files are: in the folder that was named, or in the hub's cache on this machine.
 
 LOCAL_EXTRA = ("torch", "transformers", "peft", "huggingface_hub")
 FILES = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
@@ -62,3 +84,22 @@ def _download(spec: HubSpec) -> Path:
         raise MedevalError(
             f"model {spec.name!r}: no such folder, not in the hub's cache, nor given by the hub: {reason}"
         ) from None
+
+
+def weights_on_disk(specs: Iterable[ModelSpec]) -> int:
+    """Count the bytes of what a process reads that loads all of these models; adapters share their base.
+
+    What is not on this machine is not counted: servers, stored replies, models that must be fetched first.
+    """
+    return sum(file.stat().st_size for file in {file for spec in specs for file in _files(spec)})
+
+
+def _files(spec: ModelSpec) -> Iterator[Path]:
+    if isinstance(spec, QuantisedSpec):
+        yield from _files(spec.inner)
+    elif isinstance(spec, GgufSpec):
+        yield spec.file
+    elif isinstance(spec, AdapterSpec | FolderSpec | HubSpec):
+        base = folder_here(spec)
+        for folder in (base, getattr(spec, "folder", None)):
+            yield from folder.glob("*.safetensors") if folder else ()

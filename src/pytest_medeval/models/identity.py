@@ -7,12 +7,11 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
-from pytest_medeval.errors import MedevalError
-from pytest_medeval.models.base import Identity, Settings
-from pytest_medeval.models.fingerprint import fingerprint_files, fingerprint_text, fingerprint_weights
+from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.fingerprint import fingerprint_files, fingerprint_text, fingerprint_weights
+from pytest_medeval.core.model import Identity, Settings
 from pytest_medeval.models.hub import model_folder
-from pytest_medeval.models.spec import AdapterSpec, LocalSpec, read_json
-from pytest_medeval.models.variables import check_variables, digested
+from pytest_medeval.models.spec import AdapterSpec, LocalSpec, check_variables, digested, read_json
 
 TOKENIZER_FILES = (
     "added_tokens.json",

@@ -14,10 +14,10 @@ from typing import Any
 
 from jinja2.exceptions import TemplateError
 
-from pytest_medeval.errors import MedevalError
-from pytest_medeval.models.spec_kinds import Variables
-from pytest_medeval.models.units import Prompt
-from pytest_medeval.types import Message, Request
+from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.types import Message, Request
+from pytest_medeval.models.local.batches import Prompt
+from pytest_medeval.models.spec import Variables
 
 _MARK = "medeval7probe"
 

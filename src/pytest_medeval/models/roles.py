@@ -8,11 +8,19 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pytest_medeval.errors import MedevalError
-from pytest_medeval.models import Model, ModelSpec, Settings, baseline_of, model_for, open_model, parse_specs
-from pytest_medeval.models.base import Closing
-from pytest_medeval.models.footprint import weights_on_disk
-from pytest_medeval.models.forms import holds
+from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.model import Closing
+from pytest_medeval.models import (
+    Model,
+    ModelSpec,
+    Settings,
+    baseline_of,
+    model_for,
+    open_model,
+    parse_specs,
+)
+from pytest_medeval.models.hub import weights_on_disk
+from pytest_medeval.models.proof.forms import holds
 from pytest_medeval.models.spec import parse_model
 
 NOBODY = "none"

@@ -4,6 +4,10 @@ Accepted: a LoRA folder (``adapter_config.json``), a model folder (``config.json
 ``int8:`` or ``nf4:`` before one of these, ``gguf:FILE``, ``https://host/v1#name``, ``replay:RUN``, a ``*.toml``
 release manifest with a table ``[models]`` of ``task = SPEC``, and ``TASK=SPEC`` for one task. ``?NAME=VALUE`` behind a
 SPEC sets a variable of the model's chat template.
+
+Variables of chat templates: ``SPEC?enable_thinking=false``, or beside ``spec`` in a manifest.
+
+They change the prompt and so who answers: they belong to the fingerprint of a model.
 """
 
 from __future__ import annotations
@@ -11,29 +15,221 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
-from pytest_medeval.encodable import all_encodable
-from pytest_medeval.errors import MedevalError, accepted
-from pytest_medeval.models.kinds import MODEL_KINDS
-from pytest_medeval.models.spec_kinds import (
-    AdapterSpec,
-    EndpointSpec,
-    FolderSpec,
-    GgufSpec,
-    HubSpec,
-    LocalSpec,
-    ModelSpec,
-    PluginSpec,
-    Quantisation,
-    QuantisedSpec,
-    Release,
-    ReplaySpec,
-    Spec,
-)
-from pytest_medeval.models.variables import queried, query, tabled, with_variables
+from pytest_medeval.core.encodable import all_encodable
+from pytest_medeval.core.errors import MedevalError, accepted
+from pytest_medeval.core.registry import Table
 from pytest_medeval.tasks import TASKS
+
+# Backends by the kind of spec that they open; third parties add theirs through ``pytest_medeval_models``.
+
+MODEL_KINDS = Table(
+    "model kind",
+    {
+        "local": "pytest_medeval.models.local.opening:open_local",
+        "quantised": "pytest_medeval.models.local.opening:open_quantised",
+        "gguf": "pytest_medeval.models.gguf.gguf:open_gguf",
+        "endpoint": "pytest_medeval.models.endpoint.server:open_endpoint",
+        "replay": "pytest_medeval.runs.replay:open_replay",
+    },
+)
+"""Kind of a spec -> function (spec, settings) -> model. A kind that is not built in is written ``KIND:TEXT``."""
+
+
+# The kinds of model that can be named, as facts: what was written, and where it leads.
+
+Quantisation: TypeAlias = Literal["int8", "nf4"]
+Variables: TypeAlias = tuple[tuple[str, bool | int | float | str], ...]
+"""Variables of a chat template, by name: ``(("enable_thinking", False),)``."""
+
+
+@dataclass(frozen=True, slots=True)
+class FolderSpec:
+    """A full model on disk: ``config.json``, safetensors weights, tokenizer."""
+
+    text: str
+    folder: Path
+    variables: Variables = ()
+    kind = "local"
+
+
+@dataclass(frozen=True, slots=True)
+class HubSpec:
+    """A full model on the model hub, or in its cache on this machine."""
+
+    text: str
+    name: str
+    variables: Variables = ()
+    kind = "local"
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterSpec:
+    """A LoRA adapter on disk and the base that it was trained on."""
+
+    text: str
+    folder: Path
+    base: FolderSpec | HubSpec
+    variables: Variables = ()
+    kind = "local"
+
+
+@dataclass(frozen=True, slots=True)
+class QuantisedSpec:
+    """A local model whose linear layers are loaded in 8 or 4 bits: ``int8:SPEC`` or ``nf4:SPEC``."""
+
+    text: str
+    dtype: Quantisation
+    inner: AdapterSpec | FolderSpec | HubSpec
+    kind = "quantised"
+
+
+@dataclass(frozen=True, slots=True)
+class GgufSpec:
+    """A model in one file, as llama.cpp reads it: ``gguf:FILE``."""
+
+    text: str
+    file: Path
+    variables: Variables = ()
+    kind = "gguf"
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointSpec:
+    """A model behind an OpenAI-compatible server."""
+
+    text: str
+    url: str
+    name: str
+    variables: Variables = ()
+    kind = "endpoint"
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaySpec:
+    """The stored replies of an earlier run: a name in the store or a path; ``RUN#baseline`` for the baseline."""
+
+    text: str
+    run: str
+    kind = "replay"
+
+
+@dataclass(frozen=True, slots=True)
+class PluginSpec:
+    """A model of a backend that another plugin brought: ``KIND:ARGUMENT``."""
+
+    text: str
+    kind: str
+    argument: str
+
+
+ModelSpec: TypeAlias = (
+    AdapterSpec | FolderSpec | HubSpec | QuantisedSpec | GgufSpec | EndpointSpec | ReplaySpec | PluginSpec
+)
+LocalSpec: TypeAlias = AdapterSpec | FolderSpec | HubSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """One model a task: what a manifest or ``TASK=SPEC`` says."""
+
+    text: str
+    models: Mapping[str, ModelSpec]
+
+
+Spec: TypeAlias = ModelSpec | Release
+
+
+ACCEPTED_VALUES = "?NAME=VALUE, further ones behind &; a value is true, false, a number or a text"
+OWN = ("messages", "add_generation_prompt", "tokenize", "tools", "documents", "bos_token", "eos_token")
+"""What a template is given by whoever renders it."""
+
+_QUERY = re.compile(r"(.+)\?([^?#/]*)", re.DOTALL)
+_CODE = re.compile(r"\{[{%](.*?)[%}]\}", re.DOTALL)
+_LITERAL = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"", re.DOTALL)
+_NUMBER = re.compile(r"-?\d+(\.\d+)?")
+
+
+def queried(text: str) -> tuple[str, Variables]:
+    """Take the variables from the end of a SPEC.
+
+    >>> queried("models/qwen?enable_thinking=false&budget=512")
+    ('models/qwen', (('budget', 512), ('enable_thinking', False)))
+    """
+    found = _QUERY.fullmatch(text)
+    if not found:
+        return text, ()
+    variables: dict[str, Any] = {}
+    for part in found[2].split("&"):
+        name, _, value = (one.strip() for one in part.partition("="))
+        if not name.isidentifier() or not value:
+            raise MedevalError(f"model {text!r}: {part!r} sets no variable of a chat template; accepted: {ACCEPTED_VALUES}")
+        if name in variables:
+            raise MedevalError(f"model {text!r}: variable {name!r} is set twice")
+        variables[name] = _value(value)
+    return found[1], _sorted(text, variables)
+
+
+def with_variables(spec: ModelSpec, variables: Variables, text: str) -> ModelSpec:
+    """Give a SPEC, now called ``text``, its variables; an adapter's own base is asked with the same ones."""
+    if isinstance(spec, AdapterSpec):
+        base = replace(spec.base, text=f"{spec.base.text}{query(variables)}", variables=variables)
+        return replace(spec, text=text, base=base, variables=variables)
+    if isinstance(spec, QuantisedSpec):
+        inner: Any = with_variables(spec.inner, variables, f"{spec.inner.text}{query(variables)}")
+        return replace(spec, text=text, inner=inner)
+    if isinstance(spec, FolderSpec | HubSpec | GgufSpec | EndpointSpec):
+        return replace(spec, text=text, variables=variables)
+    raise MedevalError(f"model {text!r}: {query(variables)} changes nothing there: only chat templates have variables")
+
+
+def tabled(where: str, table: Mapping[str, Any]) -> Variables:
+    """Read the variables of a manifest's table."""
+    for name, value in table.items():
+        if not isinstance(value, bool | int | float | str):
+            raise MedevalError(f"{where}: {name} is {value!r}; accepted: true, false, a number or a text")
+    return _sorted(where, table)
+
+
+def query(variables: Variables) -> str:
+    """Write variables as they stand behind a SPEC."""
+    told = (f"{name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in variables)
+    return f"?{'&'.join(told)}"
+
+
+def digested(variables: Variables) -> tuple[str, ...]:
+    """Give what variables add to a fingerprint: nothing where there are none."""
+    return (json.dumps(variables),) if variables else ()
+
+
+def check_variables(text: str, variables: Variables, template: str | None) -> None:
+    """Refuse a variable that a model's chat template never reads: it would change nothing, and say nothing."""
+    code = _LITERAL.sub("", " ".join(_CODE.findall(template or "")))
+    for name, _ in variables:
+        if template is None:
+            raise MedevalError(f"model {text!r}: variable {name!r}: the model has no chat template")
+        if not re.search(rf"\b{re.escape(name)}\b", code):
+            raise MedevalError(f"model {text!r}: the model's chat template has no variable {name!r}")
+
+
+def _sorted(where: str, variables: Mapping[str, Any]) -> Variables:
+    for name in variables:
+        if name in OWN:
+            raise MedevalError(f"{where}: variable {name!r} is set by every run itself; accepted: others")
+    return tuple(sorted(variables.items()))
+
+
+def _value(text: str) -> bool | int | float | str:
+    """Read a value; ``False`` in any case of letters is false, since a template takes any text for true."""
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    if found := _NUMBER.fullmatch(text):
+        return float(text) if found[1] else int(text)
+    return text
+
 
 __all__ = [
     "ACCEPTED",

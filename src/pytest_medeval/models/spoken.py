@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pytest_medeval.models.base import Closing, Identity, Model, Tick, silent
-from pytest_medeval.tasks.thoughts import DEFAULT_TAGS, Tags, joined, pieces, split
-from pytest_medeval.types import Answer, Request
+from pytest_medeval.core.model import Closing, Identity, Model, Tick, silent
+from pytest_medeval.core.thoughts import DEFAULT_TAGS, Tags, pieces, split, thoughts_joined
+from pytest_medeval.core.types import Answer, Request
 
 _UNCLOSED = "answers end inside thoughts and are none: allow more max_new_tokens"
 _INSIDE = (
@@ -70,7 +70,7 @@ class SpokenModel:
         found, reply, open_end = split(answer.text, self._tags, answer.lead)
         for token in answer.special:
             found, reply = found.replace(token, ""), reply.replace(token, "")
-        thoughts = joined(answer.thoughts, found)
+        thoughts = thoughts_joined(answer.thoughts, found)
         cut = bool(thoughts) and answer.finish == "length" and not reply.strip()
         unclosed = answer.unclosed or open_end or cut
         return replace(answer, text=reply, thoughts=thoughts, unclosed=unclosed, special=())

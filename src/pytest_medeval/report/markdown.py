@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from pytest_medeval.report.caveats import coarse
-from pytest_medeval.report.holds import sentences
-from pytest_medeval.report.lines import how_asked, interval, number, p_value
+from pytest_medeval.report.lines import how_asked, interval, number, p_value, sentences
+from pytest_medeval.report.terminal import coarse
 
 MARKS: Mapping[str, str] = {
     "pass": "✅ pass",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from pytest_medeval.report import caveats, divergence, holds
+from pytest_medeval.report import lines as holds
 from pytest_medeval.report.lines import (
     NAME,
     WIDTH,
@@ -14,10 +16,262 @@ from pytest_medeval.report.lines import (
     fit,
     fold,
     how_asked,
+    indented,
     interval,
     number,
     wrapped,
 )
+from pytest_medeval.verdicts.divergence import ASKING, could_have_seen
+from pytest_medeval.verdicts.gates import undefined_in
+
+# What to keep in mind about a suite's scores: confidence, broken safety rules, leaked cases, noise.
+
+WORST_CASES = 3
+"""Cases that are named."""
+COARSE = frozenset({"bfloat16", "float16", "int8", "nf4"})
+"""Types in which a sum's order, and so the size of a batch, was seen to change replies."""
+
+
+def coarse(record: Mapping[str, Any]) -> Iterator[str]:
+    """Say what the models' types leave open where no noise floor was measured."""
+    models = [model for model in record["models"].values() if not model["spec"].startswith("replay:")]
+    types = sorted({model.get("dtype") for model in models} & COARSE)
+    if types and not any(suite.get("noise") for suite in record["suites"].values()):
+        yield f"in {' and '.join(types)} another batch size may change replies; --medeval-noise=N counts how many"
+
+
+def errors(cases: Sequence[Mapping[str, Any]]) -> Iterator[Line]:
+    """Say why there are no replies to some cases: an example and how many, for each model."""
+    for role in ("candidate", "baseline"):
+        lost = [case for case in cases if case.get(role, {}).get("outcome") == "error"]
+        if lost:
+            why = f"{lost[0]['id']}: {lost[0][role].get('detail') or 'no reason was given'}"
+            more = f" (and {len(lost) - 1} more)" if len(lost) > 1 else ""
+            yield from (
+                Line(line, {"red": True}) for line in indented(f"{role} gave no reply: {why}{more}", 2)
+            )
+
+
+def undefined(cases: Sequence[Mapping[str, Any]]) -> Iterator[Line]:
+    """Say which replies have no score of a family of metrics, though they hold something."""
+    for role in ("candidate", "baseline"):
+        for kind, lost in undefined_in(cases, role).items():
+            told = f"{kind} is undefined for {len(lost)} of {len(cases)} replies of {role}, without a word to read: "
+            more = [f"{len(lost) - WORST_CASES} more"] if len(lost) > WORST_CASES else []
+            yield from (Line(line.text, {"yellow": True}) for line in wrapped(f"  {told}", [*lost[:WORST_CASES], *more]))
+
+
+def reliability(bins: Sequence[Mapping[str, float]] | None) -> Iterator[Line]:
+    """Show how sure the candidate was and how often it was right, from the least sure to the most."""
+    if bins:
+        parts = [f"{100 * one['confidence']:.0f}:{100 * one['accuracy']:.0f}" for one in bins]
+        yield Line(f"  candidate confidence:accuracy in %: {' '.join(parts)}")
+
+
+def rules(rules: Mapping[str, Mapping[str, Any]]) -> Iterator[Line]:
+    """Say how often the candidate broke each safety rule that applied, with the interval of that share."""
+    broken = [
+        f"{name} {one['applied'] - one['kept']} of {one['applied']} "
+        f"{interval([1 - end for end in reversed(one['ci95'])])}"
+        for name, one in rules.items()
+        if one["applied"]
+    ]
+    if broken:
+        yield from wrapped("  safety rules broken: ", broken)
+
+
+def leakage(leakage: Mapping[str, Any] | None) -> Iterator[Line]:
+    """Say how many cases stand in the tuning data, which, and what the scores are without them."""
+    if leakage is None:
+        return
+    count, colour = len(leakage["leaked"]), {"yellow": True}
+    if not count:
+        searched = f"{leakage['records']} records of the training data"
+        yield Line(f"  leakage: none of {leakage['cases']} cases stands in the {searched}")
+        return
+    found = [f"{leak['id']} {leak['kind']} {leak['source']}" for leak in leakage["leaked"][:WORST_CASES]]
+    found += [f"{count - WORST_CASES} more"] if count > WORST_CASES else []
+    kinds = f"{leakage['exact']} exact, {leakage['near']} near"
+    head = f"  leakage: {count} of {leakage['cases']} cases stand in the training data ({kinds}): "
+    yield from (Line(line.text, colour) for line in wrapped(head, found))
+    scores = [
+        f"{role} {number(one['all'])} / {number(one['clean'])}" for role, one in leakage["scores"].items()
+    ]
+    if scores:
+        yield Line(
+            fit(f"    {leakage['metric']}, all / without them (n {leakage['clean']}): {', '.join(scores)}"),
+            colour,
+        )
+
+
+def noise(noise: Mapping[str, Any] | None) -> Iterator[Line]:
+    """Say what the noise floor is, what made it, and which differences lie below it."""
+    if noise is None:
+        return
+    if "reason" in noise:
+        yield Line(fit(f"  noise floor: not measured: {noise['reason']}"), {"yellow": True})
+    for variant in noise["variants"]:
+        if "reason" in variant:
+            yield Line(
+                fit(f"  noise floor: {variant['name']} not measured: {variant['reason']}"), {"yellow": True}
+            )
+    measured = [
+        f"{variant['name']}: {variant['changed']}" for variant in noise["variants"] if "changed" in variant
+    ]
+    if not measured:
+        return
+    yield from wrapped(f"  noise floor, replies of {noise['n']} cases that changed: ", measured)
+    moved = [f"{name} {number(floor)}" for name, floor in noise["floor"].items() if floor]
+    yield from wrapped("    largest change: ", moved or ["none"])
+    if noise["below"]:
+        yield from (
+            Line(line.text, {"yellow": True})
+            for line in wrapped("    differences below the floor: ", noise["below"])
+        )
+
+
+# The divergence part of the record as lines: what each track says, the verdict, and which cases to read.
+
+TRACKS = (("track_a", "A"), ("track_b", "B"), ("track_c", "C"))
+ABSENT = {"A": "measured scores", "B": "judge", "C": "people"}
+MARKUP: Mapping[str, Mapping[str, bool]] = {
+    "agree": {"green": True},
+    "no difference": {},
+    "one track only": {},
+    "underpowered": {"yellow": True},
+    "divergent": {"yellow": True, "bold": True},
+    "conflict": {"yellow": True, "bold": True},
+}
+STARRED = "* shown: p < 0.05 after Holm's correction within the track"
+
+
+def lines(divergence: Mapping[str, Mapping[str, Any]]) -> Iterator[Line]:
+    """Give the section that ends the summary, from the record's ``divergence``; nothing for an empty one."""
+    if not divergence:
+        return
+    yield Line("divergence: may the automatic scores be believed?", {"bold": True})
+    for suite, found in divergence.items():
+        yield Line()
+        yield from (replace(line, text=_cut(line.text)) for line in _diverging_suite(suite, found))
+
+
+def _diverging_suite(suite: str, found: Mapping[str, Any]) -> Iterator[Line]:
+    settled = f", settled by people: {found['people']['settled']}" if _settled(found) else ""
+    yield Line(f"{suite}: {found['verdict'].upper()}{settled}", MARKUP[found["verdict"]])
+    yield from (Line(f"  {text}") for text in textwrap.wrap(found["words"], WIDTH - 2))
+    if not found["complete"]:
+        yield Line(f"  Only a part of the suite ran: {found['reason']}.", {"yellow": True})
+    if (
+        sum(found[key] is not None for key, _ in TRACKS) > 1
+    ):  # one track alone stands in the suite's own table
+        yield from _track_table(found)
+    yield from _together(found)
+    yield from _cases(found)
+
+
+def _settled(found: Mapping[str, Any]) -> bool:
+    return bool(found["people"] and found["people"]["settled"]) and found["verdict"] in ASKING
+
+
+def _track_table(found: Mapping[str, Any]) -> Iterator[Line]:
+    yield Line(f"  {'track':<18}{'cases':>6}  {'direction':<11}significance")
+    for key, letter in TRACKS:
+        track = found[key]
+        if track is None:
+            yield Line(f"  {letter + ' ' + ABSENT[letter]:<18}{'-':>6}  {'-':<11}not asked")
+            continue
+        yield Line(
+            f"  {letter + ' ' + track['name']:<18}{track['n']:>6}  {track['direction']:<11}{seen(track)}"
+        )
+        yield from _metrics(track)
+    if any(found[key] and found[key]["significant"] for key, _ in TRACKS):
+        yield Line(f"    {STARRED}")
+
+
+def seen(track: Mapping[str, Any]) -> str:
+    """Say what is shown; what is not shown is never said without what could have been."""
+    metrics = track["metrics"].values()
+    if track["significant"]:
+        return f"shown on {sum(one['significant'] for one in metrics)} of {len(metrics)} scores"
+    smallest = ((name, one["detectable"]) for name, one in track["metrics"].items())
+    could = could_have_seen(track["unit"], track["detectable"], smallest)
+    return f"no difference shown (could have seen {could})" if could else "no difference shown"
+
+
+def _metrics(track: Mapping[str, Any]) -> Iterator[Line]:
+    places = 2 if track["unit"] == "points" else 4
+    parts = [
+        f"{name} {one['difference']:+.{places}f}{'*' if one['significant'] else ''}"
+        f"{' (worse)' if one['direction'] == 'worse' and one['difference'] > 0 else ''}"
+        f"{' (better)' if one['direction'] == 'better' and one['difference'] < 0 else ''}"
+        for name, one in track["metrics"].items()
+    ]
+    yield from _listed("    ", parts)
+
+
+def _together(found: Mapping[str, Any]) -> Iterator[Line]:
+    """Say in a line each how far the tracks rank replies alike, and in how many cases they part."""
+    known = sorted(
+        (row for row in found["correlation"] if row["tau"] is not None), key=lambda row: -row["tau"]
+    )
+    if known:
+        shown = known[:1] if len(known) == 1 else [known[0], known[-1]]
+        yield from _listed("  rank correlation (tau-b) over judged replies: ", [tau(row) for row in shown])
+    opposite = found["opposite"]
+    if opposite["n"]:
+        yield Line(
+            f"  opposite changes: {opposite['count']} of {opposite['n']} cases that changed on both tracks"
+            f" ({opposite['share']:.0%})"
+        )
+
+
+def tau(row: Mapping[str, Any]) -> str:
+    """Name a pair of scores and how far they rank replies alike, with the interval of Kendall's tau-b."""
+    ends = "" if row["low"] is None else f" [{row['low']:+.2f}, {row['high']:+.2f}]"
+    return f"{row['metric']} with {row['dimension']} {row['tau']:+.2f}{ends}"
+
+
+def _cases(found: Mapping[str, Any]) -> Iterator[Line]:
+    if not found["most_divergent"]:
+        return
+    yield Line(
+        f"  most divergent cases: {found['track_a']['name']}, {found['track_b']['name']} (points), case"
+    )
+    for case in found["most_divergent"]:
+        yield Line(f"    {size(case['a']):<14}{case['b']:>+6.2f}  {_tail(case['nodeid'], WIDTH - 26)}")
+    yield Line(
+        "    replies: in the record (--medeval-json=FILE); to rate them blind: --medeval-review=FILE.html"
+    )
+
+
+def size(rank: float) -> str:
+    """Put the signed rank of a change in words."""
+    if rank == 0:
+        return "unchanged"
+    much = "much " if abs(rank) > 2 / 3 else "a little " if abs(rank) < 1 / 3 else ""
+    return f"{much}{'up' if rank > 0 else 'down'}"
+
+
+def _tail(text: str, width: int) -> str:
+    """Keep the end of a node id, where the case is named."""
+    return text if len(text) <= width else f"...{text[3 - width :]}"
+
+
+def _listed(head: str, parts: Sequence[str]) -> Iterator[Line]:
+    """Put parts side by side, as many as fit; a part is never broken."""
+    text = head
+    for index, part in enumerate(parts):
+        piece = part + (", " if index + 1 < len(parts) else "")
+        if text.strip() and len(text) + len(piece.rstrip()) > WIDTH:
+            yield Line(text.rstrip())
+            text = "    "
+        text += piece
+    yield Line(text)
+
+
+def _cut(text: str) -> str:
+    return text.rstrip() if len(text.rstrip()) <= WIDTH else f"{text[: WIDTH - 3]}..."
+
 
 WORST = 3
 ALPHA = 0.05
@@ -49,7 +303,7 @@ def summary(record: Mapping[str, Any], *, notices: Sequence[str] = (), brief: bo
     yield from gate_lines(record["gates"])
     if not brief and record["divergence"]:
         yield Line()
-        yield from divergence.lines(record["divergence"])
+        yield from lines(record["divergence"])
 
 
 def _models(record: Mapping[str, Any]) -> Iterator[Line]:
@@ -64,7 +318,7 @@ def _models(record: Mapping[str, Any]) -> Iterator[Line]:
         yield Line(f"{role:<9}  {model['spec']}  sha256 {where}  {kind}")
         for said, well in holds.sentences(model):
             yield Line(fit(f"{'':<9}  {said}"), {} if well else {"yellow": True})
-    yield from (Line(told) for told in caveats.coarse(record))
+    yield from (Line(told) for told in coarse(record))
     if "awaited" in record:
         yield Line(f"reference  {record['awaited']}", {"yellow": True})
     reference = record.get("reference")
@@ -86,17 +340,17 @@ def _suite(name: str, suite: Mapping[str, Any], cases: Sequence[Mapping[str, Any
         {"bold": True},
     )
     yield from _counts(suite)
-    yield from caveats.errors(cases)
-    yield from caveats.undefined(cases)
+    yield from errors(cases)
+    yield from undefined(cases)
     if suite["metrics"]:
         yield from _table(suite["metrics"])
     yield from reference_lines(suite)
     yield from _confusion(suite.get("confusion"))
-    yield from caveats.reliability(suite.get("reliability", {}).get("candidate"))
-    yield from caveats.rules(suite.get("rules", {}).get("candidate", {}))
+    yield from reliability(suite.get("reliability", {}).get("candidate"))
+    yield from rules(suite.get("rules", {}).get("candidate", {}))
     yield from _groups(suite.get("subgroups", {}))
-    yield from caveats.leakage(suite.get("leakage"))
-    yield from caveats.noise(suite.get("noise"))
+    yield from leakage(suite.get("leakage"))
+    yield from noise(suite.get("noise"))
     yield from _worst(suite, cases)
 
 

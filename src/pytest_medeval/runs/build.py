@@ -1,4 +1,4 @@
-"""From the journal to the run record: counts, comparisons, gates, in one JSON object."""
+"""The tracks of a finished run side by side: people's ratings, divergence, and the gate that follows."""
 
 from __future__ import annotations
 
@@ -7,31 +7,50 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest_medeval
-from pytest_medeval.encodable import encodable
+from pytest_medeval.core.encodable import encodable
+from pytest_medeval.core.settings import Settings
+from pytest_medeval.judges.ratings.review import read_reviews
 from pytest_medeval.models.roles import together
-from pytest_medeval.runs.compare import Pairing
-from pytest_medeval.runs.data import ROLES, ordered, suite_data
-from pytest_medeval.runs.environment import environment
+from pytest_medeval.runs.environment import environment, repository
 from pytest_medeval.runs.journal import Journal
-from pytest_medeval.runs.judging import JUDGE, JudgePlan, TrackB
-from pytest_medeval.runs.repository import repository
-from pytest_medeval.runs.sections import add_caveats, correct_together, suite_section
-from pytest_medeval.settings import Settings
-from pytest_medeval.stats.compare import Comparison, compare_all
-from pytest_medeval.verdicts.gates import GateResult, SuiteData, critical_gate, judge_all, parse_gate
-from pytest_medeval.verdicts.leakage import Leakage, with_leakage
-from pytest_medeval.verdicts.noise import margin_below
-from pytest_medeval.verdicts.regression import (
+from pytest_medeval.runs.reference import (
     REFERENCE,
     Awaited,
+    Pairing,
     Reference,
     contrasts,
     section,
     with_reference,
 )
+from pytest_medeval.runs.sections import (
+    ROLES,
+    add_caveats,
+    correct_together,
+    ordered,
+    suite_data,
+    suite_section,
+)
+from pytest_medeval.runs.track_b import JUDGE, JudgePlan, TrackB
+from pytest_medeval.stats.compare import Comparison, compare_all
+from pytest_medeval.tasks import TASKS
+from pytest_medeval.verdicts.divergence import HOLDING, divergence, divergence_gate
+from pytest_medeval.verdicts.gates import (
+    GateResult,
+    SuiteData,
+    critical_gate,
+    judge_all,
+    parse_gate,
+    tracks_with_undefined,
+)
+from pytest_medeval.verdicts.human import human
+from pytest_medeval.verdicts.leakage import Leakage, with_leakage
+from pytest_medeval.verdicts.noise import margin_below
+
+# From the journal to the run record: counts, comparisons, gates, in one JSON object.
 
 SCHEMA = "medeval-run/1"
 
@@ -192,3 +211,25 @@ def _usage(journal: Journal) -> dict[str, Any]:
         "cache_hits": int(journal.usage.get("cache_hits", 0)),
         **({"asked_again": again} if (again := int(journal.usage.get("asked_again", 0))) else {}),
     }
+
+
+def read_people(record: dict[str, Any], files: Sequence[Path]) -> dict[str, Any]:
+    """Read the ratings of this run; ``MedevalError`` for ratings of another run or of changed pairs."""
+    return human(record, read_reviews(files, record)) if files else {}
+
+
+def with_divergence(run: Run, people: dict[str, Any], settings: Settings) -> Run:
+    """Add the divergence of every suite whose replies are free text, and its gate, to a run."""
+    suites = {
+        name: facts for name, facts in run.record["suites"].items() if TASKS.resolve(facts["task"]).judged
+    }
+    free = divergence({**run.record, "suites": suites}, people, settings.seed, scale=settings.rubric().scale)
+    gates = list(run.gates)
+    if settings.divergence == "gate":
+        gates += [
+            tracks_with_undefined(gate, run.record["cases"]) if facts["verdict"] in HOLDING else gate
+            for name, facts in free.items()
+            if (gate := divergence_gate(name, facts, people)) is not None
+        ]
+    told = [{**asdict(gate), "outcome": settings.gate_outcome(gate)} for gate in gates]
+    return Run({**run.record, "divergence": free, "human": people, "gates": told}, gates)

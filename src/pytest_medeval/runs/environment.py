@@ -1,12 +1,15 @@
-"""What the numbers of a run may depend on: interpreter, machine, versions."""
+"""Which state of the user's repository was evaluated? Git is asked once, briefly, and may be absent."""
 
 from __future__ import annotations
 
 import os
 import platform
+import subprocess
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
+# What the numbers of a run may depend on: interpreter, machine, versions.
 
 def environment() -> dict[str, Any]:
     """Name what the numbers may depend on: interpreter, machine, and versions of the packages that made them."""
@@ -39,3 +42,35 @@ def _version(package: str) -> str:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return ""
+
+
+TIMEOUT = 5.0
+"""Seconds that git may take; a run does not wait for a slow file system."""
+
+
+def repository(root: Path) -> dict[str, Any] | None:
+    """Give the commit, and whether tracked files differ from it; None without git, repository or commit."""
+    commit = _git(root, "rev-parse", "HEAD")
+    if not commit:
+        return None
+    changes = _git(root, "status", "--porcelain", "--untracked-files=no")
+    return {"commit": commit, "dirty": None if changes is None else bool(changes)}
+
+
+def _git(root: Path, *arguments: str) -> str | None:
+    command = ["git", "-C", str(root), *arguments]
+    environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
+    try:
+        done = subprocess.run(  # noqa: S603 - fixed words
+            command,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT,
+            check=False,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            errors="replace",
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None

@@ -14,9 +14,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from pytest_medeval.errors import MedevalError
-from pytest_medeval.runs.files import finite, write_whole
-from pytest_medeval.runs.signature import canonical, sha256
+from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.files import finite, write_whole
+from pytest_medeval.core.signature import canonical, sha256
 
 SCHEMA = "medeval-evidence/1"
 SHORT = 8

@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_medeval.runs.signature import case_signature
+from pytest_medeval.core.signature import case_signature
+from pytest_medeval.tasks.base import Sampled
 from pytest_medeval.tasks.making import options_of
-from pytest_medeval.tasks.sampling import Sampled
 
 if TYPE_CHECKING:
-    from pytest_medeval.suite import Resolved
+    from pytest_medeval.runs.suite import Resolved
     from pytest_medeval.tasks.shots import Shots
 
 

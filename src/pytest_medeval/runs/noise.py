@@ -9,20 +9,19 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from pytest_medeval.engine import Evaluation
-from pytest_medeval.errors import MedevalError
-from pytest_medeval.metrics.judge import judge_cases
-from pytest_medeval.metrics.judging_panel import combine, judge_rows
-from pytest_medeval.metrics.judging_types import Judging
+from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.judges.ask import Judging
+from pytest_medeval.judges.judge import judge_cases
+from pytest_medeval.judges.panel import combine, judge_rows
 from pytest_medeval.models import Model, ModelSpec, Settings, open_model
 from pytest_medeval.models.spec import AdapterSpec
-from pytest_medeval.scoring import score
+from pytest_medeval.runs.engine import Evaluation, score
 from pytest_medeval.verdicts.noise import changes
 
 if TYPE_CHECKING:
     from pytest_medeval.runs.journal import Journal
-    from pytest_medeval.runs.judging import TrackB
-    from pytest_medeval.suite import Resolved
+    from pytest_medeval.runs.suite import Resolved
+    from pytest_medeval.runs.track_b import TrackB
 
 SENTINELS = 32
 OTHER_BATCH = 8

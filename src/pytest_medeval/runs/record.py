@@ -10,10 +10,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from pytest_medeval.encodable import all_encodable
-from pytest_medeval.errors import MedevalError
-from pytest_medeval.runs.files import json_lines, write_whole
-from pytest_medeval.runs.signature import canonical, sha256
+from pytest_medeval.core.encodable import all_encodable
+from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.files import json_lines, write_whole
+from pytest_medeval.core.signature import canonical, sha256
 
 
 @cache

@@ -17,8 +17,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from pytest_medeval.errors import MedevalError, NoneYetError
-from pytest_medeval.runs.files import PART, finite, json_bytes, write_new
+from pytest_medeval.core.errors import MedevalError, NoneYetError
+from pytest_medeval.core.files import PART, finite, json_bytes, write_new
 from pytest_medeval.runs.record import digest, read
 
 LATEST = "latest"

@@ -18,8 +18,8 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pytest_medeval.core.types import FloatArray
 from pytest_medeval.stats.bootstrap import percentile, resampling_weights
-from pytest_medeval.types import FloatArray
 
 IntArray: TypeAlias = NDArray[np.int64]
 Weighting: TypeAlias = Literal["none", "linear", "quadratic"]

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_medeval.types import FloatArray
+from pytest_medeval.core.types import FloatArray
 
 RESAMPLES = 10_000
 CHUNK_BYTES = 32 * 2**20

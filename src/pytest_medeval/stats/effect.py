@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pytest_medeval.types import FloatArray
+from pytest_medeval.core.types import FloatArray
 
 
 def cohens_g(wins: int, losses: int) -> float | None:

@@ -14,6 +14,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_medeval.core.types import FloatArray, Metric
 from pytest_medeval.stats.bootstrap import (
     RESAMPLES,
     Score,
@@ -25,7 +26,6 @@ from pytest_medeval.stats.bootstrap import (
     resample,
     weighted_scores,
 )
-from pytest_medeval.types import FloatArray, Metric
 
 Kind: TypeAlias = Literal["right/wrong", "mean", "suite"]
 """A mean of per-case scores that are 0 or 1; a mean of per-case scores; anything else (micro-F1)."""

@@ -15,10 +15,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from pytest_medeval.core.types import FloatArray
 from pytest_medeval.stats.bootstrap import Interval, bca, percentile
 from pytest_medeval.stats.evidence import Evidence
 from pytest_medeval.stats.proportions import tango, wilson
-from pytest_medeval.types import FloatArray
 
 FEW_CHANGES = 6
 

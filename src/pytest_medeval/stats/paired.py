@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pytest_medeval.core.types import FloatArray
 from pytest_medeval.stats.effect import cohens_g, rank_biserial, ranked
-from pytest_medeval.types import FloatArray
 
 NO_CHANGE = "no case scores differently"
 EXACT_SIGNED_RANK = 50

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from pytest_medeval.core.types import FloatArray
 from pytest_medeval.stats.bootstrap import NORMAL, Interval
-from pytest_medeval.types import FloatArray
 
 BISECTIONS = 60
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_medeval.registry import Table
+from pytest_medeval.core.registry import Table
 from pytest_medeval.tasks.base import Task
 
 TASKS = Table(

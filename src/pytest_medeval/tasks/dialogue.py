@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
-from pytest_medeval.errors import MedevalError
-from pytest_medeval.tasks.base import take
+from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.types import Answer, Case, Message, Record, Reply, Request
+from pytest_medeval.core.words import folded
+from pytest_medeval.tasks.base import Sampled, take
 from pytest_medeval.tasks.outcome import text_outcome
-from pytest_medeval.tasks.sampling import Sampled
-from pytest_medeval.types import Answer, Case, Message, Record, Reply, Request
-from pytest_medeval.words import folded
 
 INSTRUCTION = "If you are a doctor, please answer the medical questions based on the patient's description."
 """The instruction of GenMedGPT-5k (S1), also used where a case brings none of its own."""

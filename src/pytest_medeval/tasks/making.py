@@ -8,8 +8,8 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from pytest_medeval.errors import MedevalError, accepted
-from pytest_medeval.plain import plain
+from pytest_medeval.core.errors import MedevalError, accepted
+from pytest_medeval.core.types import plain
 from pytest_medeval.tasks import TASKS
 from pytest_medeval.tasks.base import Task
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from pytest_medeval.types import Answer, Outcome
+from pytest_medeval.core.types import Answer, Outcome
 
 LOOP_COPIES = 3
 LOOP_BYTES = 100

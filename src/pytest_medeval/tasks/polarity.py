@@ -2,19 +2,140 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from pytest_medeval.errors import MedevalError
-from pytest_medeval.tasks.aligned import align
-from pytest_medeval.tasks.base import take
-from pytest_medeval.tasks.findings import Parsed, parse_findings
-from pytest_medeval.tasks.labels import LABELS, Label
+from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.types import Answer, Case, Message, Record, Reply, Request
+from pytest_medeval.tasks.base import Sampled, take
+from pytest_medeval.tasks.labels import LABELS, Label, canonical_label, official_label
 from pytest_medeval.tasks.outcome import text_outcome
-from pytest_medeval.tasks.sampling import Sampled
-from pytest_medeval.tasks.synonyms import SHIPPED, load_synonyms
-from pytest_medeval.types import Answer, Case, Message, Record, Reply, Request
+from pytest_medeval.tasks.synonyms import SHIPPED, Canonicaliser, load_synonyms
+
+# Reading ``finding: label`` lines from a reply.
+
+LONGEST = 80
+"""A finding of more characters is prose."""
+
+_MARKER = re.compile(r"\A\s*(?:[-*•·●]\s+|[(（]?\d{1,3}[.)、）．](?!\d)\s*|[①-⑳]\s*)")
+_BOLD = re.compile(r"\*\*|__|`")
+_EDGE = " \t\r\n\"'“”‘’{}[]【】,，;；"
+_SENTENCE = re.compile(r"[。！？!?]|\. ")
+_COLON = re.compile("[：:]")
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """What a reply holds: the pairs (finding, label) as written, and the lines that are in no such form.
+
+    ``lines`` counts the lines that say something, but for a heading; a line of several pairs is read and is
+    drift too.
+    """
+
+    pairs: tuple[tuple[str, str], ...] = ()
+    drift: tuple[str, ...] = ()
+    lines: int = 0
+
+
+def parse_findings(text: str) -> Parsed:
+    r"""Read the lines ``finding: label`` of a reply; a line counts only when its label is a known one.
+
+    Either colon separates; list markers, bold and quotes fall away. A line that ends in a colon is a heading
+    as long as no pair has come, and lines without a letter or digit (rules, code fences) say nothing.
+
+    >>> parse_findings("结果如下：\n1. **咳嗽**：阳性\n- 发热: 没有\n多喝水。")
+    Parsed(pairs=(('咳嗽', '阳性'), ('发热', '没有')), drift=('多喝水。',), lines=3)
+    """
+    pairs: list[tuple[str, str]] = []
+    drift: list[str] = []
+    lines = 0
+    for line in text.splitlines():
+        if not any(character.isalnum() for character in line) or line.strip().startswith("```"):
+            continue
+        plain = _BOLD.sub("", _MARKER.sub("", line)).strip()
+        if not pairs and plain.endswith(("：", ":")):
+            continue
+        lines += 1
+        found = _several(plain) or tuple(_single(plain))
+        pairs += found
+        if len(found) != 1:
+            drift.append(line.strip())
+    return Parsed(tuple(pairs), tuple(drift), lines)
+
+
+def _single(line: str) -> Iterator[tuple[str, str]]:
+    """Give the pair of the first colon that has a finding before it and a known label behind it."""
+    for colon in _COLON.finditer(line):
+        finding, label = line[: colon.start()].strip(_EDGE), line[colon.end() :].strip(_EDGE)
+        if finding and len(finding) <= LONGEST and not _SENTENCE.search(finding) and canonical_label(label):
+            yield finding, label
+            return
+
+
+def _several(line: str) -> tuple[tuple[str, str], ...]:
+    """Give the pairs of a line such as ``咳嗽：阳性，发热：阴性``; nothing unless each part is one pair."""
+    if len(_COLON.findall(line)) < 2:  # noqa: PLR2004 - one colon is one pair
+        return ()
+    parts = [part for part in re.split(r"[，,；;、]", line) if part.strip()]
+    read = [pair for part in parts if len(_COLON.findall(part)) == 1 for pair in _single(part)]
+    return tuple(read) if len(read) == len(parts) > 1 else ()
+
+
+# A reply laid on the gold findings of its case, and what does not fit.
+
+@dataclass(frozen=True)
+class Aligned:
+    """What a reply says of each gold finding.
+
+    ``labels``: gold finding -> label; ``none`` where the reply does not name it or contradicts itself about
+    it. ``invented``: findings that the reply names and gold does not -> label, ``none`` where it contradicts
+    itself. ``conflicts`` names the findings with two labels: which one is meant cannot be known, so neither
+    counts. ``duplicates`` names a finding once for each line that repeats a label it has.
+    """
+
+    labels: Mapping[str, Label]
+    invented: Mapping[str, Label]
+    missing: tuple[str, ...]
+    conflicts: tuple[str, ...]
+    duplicates: tuple[str, ...]
+
+
+def align(gold: Sequence[str], parsed: Parsed, table: Canonicaliser) -> Aligned:
+    """Lay a reply on the gold findings, by any wording of labels and findings that is known."""
+    names = list(dict.fromkeys(finding for finding, _ in parsed.pairs))
+    return _lay(gold, parsed.pairs, canonical_label, table.align(names, gold))
+
+
+def align_raw(gold: Sequence[str], parsed: Parsed) -> Aligned:
+    """Lay a reply on the gold findings verbatim: findings as written, labels as offered."""
+    return _lay(gold, parsed.pairs, official_label, {})
+
+
+def _lay(
+    gold: Sequence[str],
+    pairs: Iterable[tuple[str, str]],
+    read: Callable[[str], Label | None],
+    meant: Mapping[str, str],
+) -> Aligned:
+    said: dict[str, list[Label]] = {}
+    for finding, raw in pairs:
+        label = read(raw)
+        if label is not None:
+            said.setdefault(meant.get(finding, finding), []).append(label)
+    unlike = {name: len(set(labels)) for name, labels in said.items()}
+    single: dict[str, Label] = {
+        name: labels[0] if unlike[name] == 1 else "none" for name, labels in said.items()
+    }
+    return Aligned(
+        labels={name: single.get(name, "none") for name in gold},
+        invented={name: label for name, label in single.items() if name not in set(gold)},
+        missing=tuple(name for name in gold if name not in said),
+        conflicts=tuple(name for name in said if unlike[name] > 1),
+        duplicates=tuple(name for name, labels in said.items() for _ in range(len(labels) - unlike[name])),
+    )
+
 
 __all__ = ["LABELS", "Label", "Polarity", "PolarityCase"]
 

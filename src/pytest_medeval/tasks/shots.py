@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Literal, TypeAlias, get_args
 
-from pytest_medeval.errors import MedevalError, accepted
+from pytest_medeval.core.errors import MedevalError, accepted
+from pytest_medeval.core.types import FloatArray, Message, Request
+from pytest_medeval.core.words import folded, words
 from pytest_medeval.tasks.base import Exemplary
-from pytest_medeval.types import FloatArray, Message, Request
-from pytest_medeval.words import folded, words
 
 By: TypeAlias = Literal["seed", "similarity"]
 

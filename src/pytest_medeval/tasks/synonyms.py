@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from pytest_medeval.errors import MedevalError
+from pytest_medeval.core.errors import MedevalError
 
 SHIPPED: Final = Path(__file__).with_name("synonyms.toml")
 

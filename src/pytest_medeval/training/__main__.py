@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pytest_medeval.errors import MedevalError
-from pytest_medeval.models.hush import hush
-from pytest_medeval.signals import terminated_as_interrupted
-from pytest_medeval.training import card, curve
-from pytest_medeval.training.jobs import Job, check_jobs, left_to_do, plan_jobs
+from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.signals import terminated_as_interrupted
+from pytest_medeval.models.hub import hush
+from pytest_medeval.training import card
+from pytest_medeval.training import card as curve
+from pytest_medeval.training.plan import Job, check_jobs, left_to_do, plan_jobs
 from pytest_medeval.training.recipe import Recipe
 
 MISTAKE = 2

@@ -4,22 +4,181 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pytest_medeval.cases import read_cases
-from pytest_medeval.cases.find import detect
-from pytest_medeval.errors import MedevalError
+import numpy as np
+from numpy.typing import NDArray
+from tools.world import load_world, records
+from tools.world.text.mix import Document, documents
+
+from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.types import Record, Skip, Source
+from pytest_medeval.core.words import folded, letters_only, nfc
 from pytest_medeval.tasks import TASKS, Task
-from pytest_medeval.training.checks import check_apart, check_dev, check_train
-from pytest_medeval.training.overlap import nearest
+from pytest_medeval.tasks.cases import read_cases
+from pytest_medeval.tasks.cases.find import detect
+from pytest_medeval.training.examples import Example
 from pytest_medeval.training.recipe import Data, Recipe
-from pytest_medeval.training.split import asked_text, divide, subset, wanted
-from pytest_medeval.training.world import load_world, records
-from pytest_medeval.training.world.text.mix import Document, documents
-from pytest_medeval.types import Record, Skip, Source
+
+# Which cases of a file are used, and on which side of the split: by their content, never by their place.
+
+ASKED = ("input", "question", "dialogue")
+"""The fields of a case, one a task, that say what is asked."""
+
+
+
+def asked_text(fields: Mapping[str, Any]) -> str:
+    """Give the text of a case, or of a record in a task's native keys, that says what is asked."""
+    return "\n".join(str(fields[key]) for key in ASKED if key in fields)
+
+
+def content(case: Any) -> str:
+    """Give the form in which two cases are the same: what is asked, without case, width, blanks and punctuation.
+
+    Single letters stay: a question about vitamin B is not that about vitamin C.
+    """
+    return letters_only(folded(asked_text(vars(case))))
+
+
+def place(text: str) -> float:
+    """Give a text's place between 0 and 1: the first 64 bits of its SHA-256."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") / 2**64
+
+
+def subset(cases: Sequence[Any], limit: int) -> list[Any]:
+    """Take the ``limit`` cases (0: all) of the smallest content hash, in their order."""
+    if not limit or limit >= len(cases):
+        return list(cases)
+    ranked = sorted(range(len(cases)), key=lambda at: (place(content(cases[at])), at))
+    return [cases[at] for at in sorted(ranked[:limit])]
+
+
+def wanted(case: Any, question: str, data: Data) -> bool:
+    """Say whether a case passes the recipe's filters."""
+    tagged = all(case.tags.get(name) == value for name, value in data.where.items())
+    return tagged and len(question.split()) >= data.min_words
+
+
+def divide(cases: Sequence[Any], share: float) -> tuple[list[Any], list[Any]]:
+    """Divide cases into those to train on and a dev set of about ``share`` of them, by content hash.
+
+    Equal cases fall on the same side, and a case stays there when others come or go.
+    """
+    train: list[Any] = []
+    dev: list[Any] = []
+    for case in cases:
+        (dev if place(content(case)) < share else train).append(case)
+    return train, dev
+
+
+# Near-duplicates between training text and held-out text, by character n-grams.
+
+GRAM = 8
+"""Characters of one n-gram."""
+CHUNK = 4096
+
+
+def nearest(texts: Sequence[str], held: Sequence[str]) -> NDArray[np.float64]:
+    """Give each text's highest similarity with any held-out text: shape (n,).
+
+    Jaccard similarity over sets of character 8-grams: J(a, b) = |G(a) & G(b)| / |G(a) | G(b)|,
+    between 0 and 1; 0 where a text is shorter than one n-gram.
+    N-grams are hashed into 2^22 cells, so that a value can only be too high, and by very little.
+    """
+    if not texts or not held:
+        return np.zeros(len(texts))
+    kept = _grams(held)
+    sizes = np.asarray(kept.sum(axis=1)).ravel()
+    best = [_best(_grams(texts[start : start + CHUNK]), kept, sizes) for start in range(0, len(texts), CHUNK)]
+    return np.concatenate(best)
+
+
+def _best(grams: Any, kept: Any, sizes: NDArray[np.float64]) -> NDArray[np.float64]:
+    shared = (grams @ kept.T).toarray()
+    union = np.asarray(grams.sum(axis=1)).reshape(-1, 1) + sizes - shared
+    result: NDArray[np.float64] = (shared / np.maximum(union, 1)).max(axis=1)
+    return result
+
+
+def _grams(texts: Sequence[str]) -> Any:
+    from sklearn.feature_extraction.text import HashingVectorizer
+
+    vectorizer = HashingVectorizer(
+        analyzer="char",
+        preprocessor=lambda text: nfc(text).lower(),
+        ngram_range=(GRAM, GRAM),
+        n_features=2**22,
+        binary=True,
+        norm=None,
+        alternate_sign=False,
+    )
+    return vectorizer.transform(texts)
+
+
+# What must hold for the data of a run before anything is computed: mistakes with their counts, one line
+# each.
+
+EMPTY_TARGETS = frozenset(
+    {"blank target", "empty reference", "no findings in the target", "no label", "no findings"}
+)
+"""Reasons for which a reader leaves a record out that ask for nothing to be written."""
+ANOTHER_TASK = "not a polarity task: "
+"""How a reader's reason begins when the record belongs to another task."""
+SHOWN = 40
+"""Characters of a text that a message shows."""
+
+
+def check_train(file: Path, skips: Sequence[Skip], *, skip_empty: bool) -> None:
+    """Refuse records with an empty target, unless the recipe leaves them out by name."""
+    empty = [skip for skip in skips if skip.reason in EMPTY_TARGETS]
+    if empty and not skip_empty:
+        raise MedevalError(
+            f"{file}: {len(empty)} training records have an empty target, the first at {empty[0].source}; "
+            "accepted: none, or [data] skip_empty = true"
+        )
+
+
+def check_dev(file: Path, skips: Sequence[Skip], *, filtered: bool) -> None:
+    """Refuse a dev set of which anything cannot be used: its loss would be about other data than it says.
+
+    Samples of other tasks may stand in its file where the recipe's ``where`` chooses among them.
+    """
+    left = [skip for skip in skips if not (filtered and skip.reason.startswith(ANOTHER_TASK))]
+    if not left:
+        return
+    reasons = Counter(skip.reason for skip in left)
+    told = ", ".join(f"{count} {reason!r}" for reason, count in reasons.most_common())
+    other = sum(skip.reason.startswith(ANOTHER_TASK) for skip in left)
+    hint = f"; {other} are samples of another task, which [data] where can leave out" if other else ""
+    raise MedevalError(
+        f"{file}: {len(left)} records of the dev set cannot be used, the first at {left[0].source}: {told}{hint}"
+    )
+
+
+def check_apart(file: Path, train: Sequence[Any], dev: Sequence[Any]) -> None:
+    """Refuse a dev set that shares cases with the training data, compared without case, blanks, punctuation."""
+    trained = {content(case) for case in train}
+    both = [case for case in dev if content(case) in trained]
+    if both:
+        raise MedevalError(
+            f"{file}: {len(both)} of {len(dev)} dev cases are also trained on, the first is "
+            f"{asked_text(vars(both[0]))[:SHOWN]!r}"
+        )
+
+
+def check_targets(file: Path, examples: Sequence[Example]) -> None:
+    """Refuse examples that ask for nothing to be written."""
+    empty = [example for example in examples if not example.target.strip()]
+    if empty:
+        raise MedevalError(
+            f"{file}: {len(empty)} of {len(examples)} examples have an empty target, the first asks "
+            f"{empty[0].messages[-1].content[:SHOWN]!r}"
+        )
+
 
 WORLD = "world:"
 BATCH = 2048

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_medeval.errors import MedevalError, accepted
+from pytest_medeval.core.errors import MedevalError, accepted
+from pytest_medeval.core.types import Message
 from pytest_medeval.tasks import TASKS
 from pytest_medeval.tasks.base import Exemplary
 from pytest_medeval.training.recipe import Recipe, Schedule
-from pytest_medeval.types import Message
 
 IGNORED = -100
 """The label of a token that the loss leaves out."""

@@ -2,17 +2,82 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pytest_medeval.training.batches import Padded, RowSet
+from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.models.proof import finite
 from pytest_medeval.training.examples import IGNORED, Encoded
-from pytest_medeval.training.losslog import LOG, begin, log_callback
-from pytest_medeval.training.numbers import check_number, norm_of_gradients
 from pytest_medeval.training.recipe import Schedule
+from pytest_medeval.training.telling import LOG, begin, log_callback
+
+# Training that is still one: a loss, a gradient or a weight that is no number ends it, and nothing is
+# saved.
+
+HINT = "nothing was saved; a smaller learning_rate or precision = 'fp32' may help"
+
+
+def check_number(what: str, value: float, where: str) -> None:
+    """Stop where a number of the training is none."""
+    if not math.isfinite(value):
+        raise MedevalError(f"training stopped at {where}: the {what} is {value}; {HINT}")
+
+
+def check_weights(named: Iterable[tuple[str, Any]]) -> None:
+    """Refuse weights (name, tensor) that are no numbers, before they are saved."""
+    for name, weight in named:
+        wrong = weight.numel() - int(weight.isfinite().sum()) if weight.is_floating_point() else 0
+        if wrong:
+            raise MedevalError(f"training ended in {finite.told(name, wrong, weight.numel())}; {HINT}")
+
+
+def norm_of_gradients(model: Any) -> float:
+    """Give the Euclidean norm of all gradients; NaN or infinite where one of them is."""
+    import torch
+
+    found = [weight.grad.detach().float().norm() for weight in model.parameters() if weight.grad is not None]
+    return float(torch.stack(found).norm()) if found else 0.0
+
+
+# Rows of token ids as the Trainer takes them: a dataset, and batches padded at the right.
+
+class RowSet:
+    """Rows as the Trainer's dataset."""
+
+    def __init__(self, rows: Sequence[Encoded]) -> None:
+        self.rows = rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> Encoded:
+        return self.rows[index]
+
+
+class Padded:
+    """Right-pad the rows of a batch; padding carries no loss and no attention."""
+
+    def __init__(self, pad: int) -> None:
+        self.pad = pad
+
+    def __call__(self, rows: Sequence[Encoded]) -> dict[str, Any]:
+        """Give input ids, labels and attention mask: int64 tensors of shape (rows, longest row)."""
+        import torch
+
+        width = max(len(row.input_ids) for row in rows)
+        return {
+            "input_ids": torch.tensor(
+                [[*row.input_ids, *[self.pad] * (width - len(row.input_ids))] for row in rows]
+            ),
+            "labels": torch.tensor([[*row.labels, *[IGNORED] * (width - len(row.labels))] for row in rows]),
+            "attention_mask": torch.tensor(
+                [[1] * len(row.input_ids) + [0] * (width - len(row.input_ids)) for row in rows]
+            ),
+        }
 
 
 @dataclass(frozen=True, slots=True)

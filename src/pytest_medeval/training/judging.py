@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from pytest_medeval.errors import MedevalError
-from pytest_medeval.metrics.judging_prompts import (
+from tools.world import load_world
+from tools.world.judged import WAYS, Judged, judged_replies
+
+from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.judges.prompts import (
     LOCAL_DIGITS,
     fence_code,
     local_check_request,
     local_pair_request,
     local_request,
 )
-from pytest_medeval.metrics.rubric import DEFAULT_RUBRIC
+from pytest_medeval.judges.rubric import DEFAULT_RUBRIC
 from pytest_medeval.training.examples import Example
 from pytest_medeval.training.recipe import Recipe
-from pytest_medeval.training.world import load_world
-from pytest_medeval.training.world.judged import WAYS, Judged, judged_replies
 
 SOURCE = "world:judge/train"
 HARD = ("wrong_disease", "wrong_disease")

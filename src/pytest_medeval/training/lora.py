@@ -10,18 +10,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pytest_medeval.errors import MedevalError
-from pytest_medeval.models.fingerprint import fingerprint_weights
-from pytest_medeval.training import card, curve, provenance
+from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.fingerprint import fingerprint_weights
+from pytest_medeval.training import card
+from pytest_medeval.training import card as curve
+from pytest_medeval.training import checkpoints as provenance
 from pytest_medeval.training.checkpoints import Stages, drop_checkpoints, has_checkpoint
-from pytest_medeval.training.checks import check_targets
-from pytest_medeval.training.data import digest, task_cases
+from pytest_medeval.training.data import check_targets, digest, task_cases
 from pytest_medeval.training.examples import Example, Rows, asked_task, encode_all, make_examples
 from pytest_medeval.training.fit import Fitted, fit, total
 from pytest_medeval.training.judging import judge_examples
-from pytest_medeval.training.loading import base_folder, load_base
 from pytest_medeval.training.recipe import Lora, Ppo, Recipe
-from pytest_medeval.training.saving import merge, save
+from pytest_medeval.training.saving import base_folder, load_base, merge, save
 
 SUPERVISED = "sft"
 """Folder of the supervised adapter, within that of the one that PPO made of it."""
@@ -52,8 +52,10 @@ def train_lora(recipe: Recipe, out: Path, *, resume: bool = False) -> dict[str, 
     """
     if not recipe.ppo.questions:
         return supervise(recipe, out, resume=resume)
-    from pytest_medeval.training.ppo_keep import kept  # imports torch
-    from pytest_medeval.training.ppo_stage import reinforce
+    from pytest_medeval.training.ppo import (
+        kept,  # imports torch
+        reinforce,
+    )
 
     first = out / SUPERVISED
     alone = replace(recipe, name=f"{recipe.name}: supervised stage", ppo=Ppo(), merge=False)
@@ -76,7 +78,7 @@ def finished(recipe: Recipe, out: Path) -> bool:
 def resumable(recipe: Recipe, out: Path) -> bool:
     """Say whether ``out`` holds what an unfinished run can go on from."""
     if recipe.ppo.questions:
-        from pytest_medeval.training.ppo_keep import kept  # imports torch
+        from pytest_medeval.training.ppo import kept  # imports torch
 
         first = out / SUPERVISED
         return has_checkpoint(first) or kept(out) or (finished(recipe, first) and not finished(recipe, out))

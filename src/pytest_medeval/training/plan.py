@@ -4,19 +4,166 @@ from __future__ import annotations
 
 import importlib.util
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pytest_medeval.errors import MedevalError
+from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.training.data import files
-from pytest_medeval.training.examples import Rows, encode_all
+from pytest_medeval.training.examples import Rows, asked_task, encode_all
 from pytest_medeval.training.fit import accelerated, steps_an_epoch
-from pytest_medeval.training.loading import blank_model, on_hub
-from pytest_medeval.training.lora import Examples, examples_of, warnings_of, wrap
-from pytest_medeval.training.memory import Memory, estimate
-from pytest_medeval.training.recipe import Recipe
+from pytest_medeval.training.lora import Examples, examples_of, finished, resumable, warnings_of, wrap
+from pytest_medeval.training.recipe import Recipe, load_recipe
+from pytest_medeval.training.saving import base_folder, blank_model, on_hub
+
+# How much memory does a run need? An estimate from shapes, for the longest batch.
+
+BYTES = {"auto": 4.0, "fp32": 4.0, "bf16": 2.0, "fp16": 2.0, "8bit": 1.0, "4bit": 0.5 + 4 / 64}
+"""Bytes of a weight; NF4 keeps one fp32 scale for 64 weights (Dettmers et al. 2023, section 3)."""
+OPTIMISER = 4 + 4 + 8
+"""Bytes of a trained weight: itself and its gradient in fp32, two moments of AdamW."""
+LOGIT = 2 + 4 + 4
+"""Bytes of a logit: as computed, as fp32 for the loss, its gradient."""
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Estimated bytes by use; fragmentation and the library's own buffers are not in it."""
+
+    weights: float
+    optimiser: float
+    activations: float
+    logits: float
+
+    @property
+    def total(self) -> float:
+        """Give the sum."""
+        return self.weights + self.optimiser + self.activations + self.logits
+
+
+def estimate(recipe: Recipe, model: Any, trainable: int) -> Memory:
+    """Estimate the peak of a training step on rows of ``max_tokens``; ``model`` may be on the meta device.
+
+    Activations of a Llama-like layer, for each token: two norms, the residual, queries, keys and values before and
+    after rotation, the attention's output, four tensors of the MLP, and for each LoRA target its input in fp32.
+    """
+    config = model.config.get_text_config()
+    tokens = recipe.schedule.batch * recipe.schedule.max_tokens
+    size = 4.0 if recipe.schedule.precision == "fp32" else 2.0
+    layer = tokens * _per_token(config, size, len(recipe.lora.targets))
+    if recipe.loading.attention == "eager":
+        layer += tokens * recipe.schedule.max_tokens * config.num_attention_heads * (size + 4)
+    kept = config.num_hidden_layers * layer
+    if recipe.loading.checkpointing:
+        kept = layer + config.num_hidden_layers * tokens * config.hidden_size * size
+    return Memory(
+        weights=_weights(recipe, model),
+        optimiser=float(trainable * OPTIMISER),
+        activations=kept,
+        logits=float(tokens * config.vocab_size * LOGIT),
+    )
+
+
+def _per_token(config: Any, size: float, targets: int) -> float:
+    hidden, heads = config.hidden_size, config.num_attention_heads
+    head = getattr(config, "head_dim", None) or hidden // heads
+    queries, keys = heads * head, config.num_key_value_heads * head
+    norms = 2 * hidden * (4 + 4 + size) + 2 * hidden * size
+    attention = (2 * queries + 2 * keys + keys + queries) * size
+    return float(norms + attention + 4 * config.intermediate_size * size + targets * hidden * 4)
+
+
+def _weights(recipe: Recipe, model: Any) -> float:
+    """Count the base's bytes; quantisation leaves embeddings, head and norms at 16 bits."""
+    every: int = sum(weight.numel() for weight in model.parameters())
+    given = recipe.loading
+    if given.quantize == "none":
+        return every * BYTES[given.dtype]
+    linear: int = sum(
+        part.weight.numel()
+        for name, part in model.named_modules()
+        if type(part).__name__ == "Linear" and not name.endswith("lm_head")
+    )
+    return linear * BYTES[given.quantize] + (every - linear) * BYTES["bf16"]
+
+
+# Several recipes in one command: each checked, with its folder, before the first is trained.
+
+JUDGE = "judge"
+"""The one value of a recipe's ``task`` that is no task of a suite."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A recipe and the folder of its result."""
+
+    recipe: Recipe
+    out: Path
+
+
+def plan_jobs(recipes: Sequence[Path], out: Path | None, data: Path | None) -> list[Job]:
+    """Read recipes and give each the folder of its result; ``MedevalError`` when one is wrong.
+
+    That is the recipe's own folder, or ``out``; of several recipes the folder within ``out`` that is called as the
+    recipe's own.
+    """
+    found = [load_recipe(file, data) for file in recipes]
+    return [Job(recipe, _folder(recipe.file, out, several=len(found) > 1)) for recipe in found]
+
+
+def _folder(recipe: Path, out: Path | None, *, several: bool) -> Path:
+    if out is None:
+        return recipe.parent
+    return out / recipe.absolute().parent.name if several else out
+
+
+def check_jobs(jobs: Sequence[Job]) -> None:
+    """Refuse what would fail after hours of other recipes: ``MedevalError`` names the recipe.
+
+    Looked at are the folders, the tasks with their options, bases that are folders, and that data files are there;
+    not what is in them.
+    """
+    taken: dict[Path, Path] = {}
+    for job in jobs:
+        out = job.out.resolve()
+        if out in taken:
+            raise MedevalError(
+                f"{job.recipe.file}: its result would go where that of {taken[out]} goes, {job.out}; "
+                "accepted: recipes in folders of different names"
+            )
+        if job.recipe.kind == "lora":
+            _check_adapter(job.recipe, made=taken)
+        _check_files(job.recipe)
+        taken[out] = job.recipe.file
+
+
+def _check_adapter(recipe: Recipe, made: Container[Path]) -> None:
+    if recipe.task != JUDGE:
+        asked_task(recipe)
+    if not on_hub(recipe) and recipe.path(recipe.base).resolve() not in made:
+        base_folder(recipe)
+
+
+def _check_files(recipe: Recipe) -> None:
+    for name in files(recipe):
+        if not recipe.path(name).is_file():
+            raise MedevalError(f"{recipe.file}: {name!r}: no such file; data files are named relative to the recipe")
+
+
+def left_to_do(jobs: Sequence[Job]) -> list[tuple[Job, bool]]:
+    """Leave out what an interrupted run has finished; say of the others whether they go on from what was kept.
+
+    What was not begun starts. ``MedevalError`` where nothing at all was begun.
+    """
+    begun = {job.out: resumable(job.recipe, job.out) for job in jobs}
+    left = [(job, begun[job.out]) for job in jobs if begun[job.out] or not finished(job.recipe, job.out)]
+    if len(left) == len(jobs) and not any(begun.values()):
+        raise MedevalError(
+            f"{jobs[0].out}: no checkpoint to go on from, and nothing that is finished; without --resume it is begun"
+        )
+    return left
+
 
 GIB = 1 << 30
 LARGE = 100_000_000

@@ -1,4 +1,12 @@
-"""PPO of an adapter after its supervised stage: LoRA weights only, rewarded by the project's own reply reader.
+"""The PPO stage of a recipe: a supervised adapter in, a rewarded one out.
+
+The formulas of proximal policy optimisation on replies: tensors of shape (replies, tokens), with a mask.
+
+Schulman et al. 2017, "Proximal Policy Optimization Algorithms"; Schulman et al. 2016, "High-Dimensional Continuous
+Control Using Generalized Advantage Estimation"; the reward of each token as in Ziegler et al. 2019, section 2.
+A mask is 1 on the tokens of a reply, its end token included, and 0 on the padding behind it.
+
+PPO of an adapter after its supervised stage: LoRA weights only, rewarded by the project's own reply reader.
 
 trl (1.16) has no PPO trainer any more, so the loop is ours. The supervised adapter is loaded twice: one copy learns,
 the other one is the reference policy.
@@ -15,23 +23,149 @@ from random import Random
 from typing import Any
 
 import torch
+from peft import PeftModel
 from torch import Tensor
+from transformers import AutoTokenizer, set_seed
 
+from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.fingerprint import fingerprint_weights
+from pytest_medeval.core.types import Answer
 from pytest_medeval.metrics.choice import RIGHT_REWARD, WRONG_REWARD
-from pytest_medeval.training.losslog import read_lines, write_line
-from pytest_medeval.training.numbers import check_number
-from pytest_medeval.training.ppo_keep import Keep, restore
-from pytest_medeval.training.ppo_math import (
-    advantages,
-    clipped_loss,
-    masked_mean,
-    token_logprobs,
-    token_rewards,
-    whiten,
-)
-from pytest_medeval.training.recipe import Ppo, Schedule
-from pytest_medeval.training.telling import Teller
-from pytest_medeval.types import Answer
+from pytest_medeval.training import checkpoints as provenance
+from pytest_medeval.training.checkpoints import FOLDER, drop_checkpoints, mark
+from pytest_medeval.training.data import asked_text, content, digest, subset, task_cases
+from pytest_medeval.training.examples import asked_task
+from pytest_medeval.training.fit import Fitted, accelerated, check_number
+from pytest_medeval.training.recipe import Ppo, Recipe, Schedule
+from pytest_medeval.training.saving import base_folder, load_base, save
+from pytest_medeval.training.telling import Teller, read_lines, write_line
+
+SMALL = 1e-8
+
+
+def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
+    """Average over the tokens of all replies: a scalar."""
+    return (values * mask).sum() / mask.sum()
+
+
+def token_logprobs(logits: Tensor, tokens: Tensor, temperature: float = 1.0) -> Tensor:
+    """Give log pi(token) under logits (replies, tokens, vocabulary): (replies, tokens), in nats."""
+    scaled = torch.log_softmax(logits.float() / temperature, dim=-1)
+    return scaled.gather(-1, tokens[..., None])[..., 0]
+
+
+def token_rewards(scores: Tensor, logprobs: Tensor, reference: Tensor, mask: Tensor, kl: float) -> Tensor:
+    """Give each token its reward: r_t = -kl (log pi(a_t) - log pi_ref(a_t)), and the score on the last token.
+
+    ``scores`` (replies,) are those of whole replies. E[log pi - log pi_ref] under pi is the Kullback-Leibler divergence
+    from the reference policy.
+    """
+    rewards = -kl * (logprobs - reference) * mask
+    last = mask.sum(dim=1).long() - 1
+    rewards[torch.arange(len(rewards)), last] += scores
+    return rewards
+
+
+def advantages(rewards: Tensor, values: Tensor, mask: Tensor, gamma: float, lam: float) -> Tensor:
+    """Give generalised advantages: A_t = d_t + gamma lam A_(t+1), d_t = r_t + gamma V_(t+1) - V_t.
+
+    Behind the last token value and advantage are 0. ``A + V`` is what the values should have been.
+    """
+    found = torch.zeros_like(rewards)
+    following = torch.zeros_like(rewards[:, 0])
+    after = torch.zeros_like(rewards[:, 0])
+    for step in range(rewards.shape[1] - 1, -1, -1):
+        delta = rewards[:, step] + gamma * after - values[:, step]
+        following = (delta + gamma * lam * following) * mask[:, step]
+        found[:, step] = following
+        after = values[:, step] * mask[:, step]
+    return found
+
+
+def whiten(values: Tensor, mask: Tensor) -> Tensor:
+    """Shift and scale to mean 0 and standard deviation 1 over the tokens of all replies; padding stays 0."""
+    mean = masked_mean(values, mask)
+    deviation = masked_mean((values - mean) ** 2, mask).sqrt()
+    return (values - mean) / (deviation + SMALL) * mask
+
+
+def clipped_loss(
+    logprobs: Tensor, old: Tensor, advantage: Tensor, mask: Tensor, clip: float
+) -> tuple[Tensor, Tensor]:
+    """Give the clipped objective as a loss, -E[min(q A, clamp(q, 1 - clip, 1 + clip) A)], q = exp(new - old).
+
+    Equation 7 of Schulman et al. 2017, averaged over tokens; and the share of tokens on which the clamp decides.
+    """
+    ratio = torch.exp(logprobs - old)
+    free, clamped = ratio * advantage, ratio.clamp(1 - clip, 1 + clip) * advantage
+    return -masked_mean(torch.minimum(free, clamped), mask), masked_mean((clamped < free).float(), mask)
+
+
+# The state of an interrupted PPO stage: weights, optimisers, random numbers, and what waits to be logged.
+
+STAGE = "ppo"
+STATE = "state.pt"
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Where the state of a PPO stage is kept, and after how many batches."""
+
+    file: Path
+    every: int
+
+    @classmethod
+    def open(cls, recipe: Recipe, out: Path, data: str, *, resume: bool) -> Keep:
+        """Begin a stage, or go on from what was kept; ``MedevalError`` where recipe or data have changed since."""
+        folder = out / FOLDER / STAGE
+        mark(folder, recipe, data, resumed=resume)
+        return cls(folder / STATE, recipe.ppo.save_every)
+
+    def load(self) -> Mapping[str, Any] | None:
+        """Read what was kept; None where nothing was."""
+        return torch.load(self.file, weights_only=True) if self.file.is_file() else None
+
+    def save(self, learner: Any, batch: int, waiting: list[dict[str, float]], seconds: float) -> None:
+        """Keep the state after a batch, in place of the last one."""
+        new = self.file.with_suffix(".new")
+        torch.save({**state_of(learner), "batch": batch, "waiting": waiting, "seconds": seconds}, new)
+        new.replace(self.file)
+
+    def batch(self) -> int:
+        """Say after which batch the stage goes on."""
+        then = self.load()
+        return int(then["batch"]) if then else 0
+
+
+def kept(out: Path) -> bool:
+    """Say whether ``out`` holds the state of an interrupted PPO stage."""
+    return (out / FOLDER / STAGE / STATE).is_file()
+
+
+def state_of(learner: Any) -> dict[str, Any]:
+    """Give all that the next batch depends on."""
+    return {
+        "weights": [weight.detach() for weight in learner.weights],
+        "critic": learner.critic.state_dict(),
+        "optimiser": learner.optimiser.state_dict(),
+        "critic_optimiser": learner.critic_optimiser.state_dict(),
+        "random": torch.get_rng_state(),
+        "random_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+    }
+
+
+def restore(learner: Any, state: Mapping[str, Any]) -> None:
+    """Put a learner where it was."""
+    with torch.no_grad():
+        for weight, then in zip(learner.weights, state["weights"], strict=True):
+            weight.copy_(then)
+    learner.critic.load_state_dict(state["critic"])
+    learner.optimiser.load_state_dict(state["optimiser"])
+    learner.critic_optimiser.load_state_dict(state["critic_optimiser"])
+    torch.set_rng_state(state["random"])
+    if state["random_cuda"]:
+        torch.cuda.set_rng_state_all(state["random_cuda"])
+
 
 LOG = "reward.jsonl"
 LEARNER, REFERENCE = "default", "reference"
@@ -282,3 +416,57 @@ def _prompt(tokenizer: Any, task: Any, case: Any) -> list[int]:
 
 def _mean(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return {name: round(sum(row[name] for row in rows) / len(rows), 4) for name in rows[0]}
+
+
+def reinforce(recipe: Recipe, supervised: Path, out: Path, *, resume: bool) -> dict[str, Any]:
+    """Go on from the adapter in ``supervised`` by PPO; save into ``out`` and give the provenance.
+
+    ``resume``: an interrupted stage goes on where it was kept.
+    """
+    base, task = base_folder(recipe), asked_task(recipe)
+    cases = questions(recipe, task)
+    data = digest([asked_text(vars(case)) for case in cases])
+    first = fingerprint_weights(supervised)
+    if not resume:
+        drop_checkpoints(out)
+    keep = Keep.open(recipe, out, digest([data, first]), resume=resume)
+    resumed = {"resumed_after_batch": keep.batch()} if resume else {}
+    tokenizer: Any = AutoTokenizer.from_pretrained(base)
+    model: Any = PeftModel.from_pretrained(load_base(recipe, base), supervised, is_trainable=True)
+    model.load_adapter(supervised, REFERENCE)
+    if accelerated() and recipe.loading.quantize == "none":
+        model.to("cuda")
+    model.eval()  # without dropout: the policy that is learnt from is the one that replied
+    set_seed(recipe.seed + 1)
+    learner = Learner(model, tokenizer, recipe.ppo, recipe.schedule)
+    batches, seconds = run_ppo(learner, task, cases, seed=recipe.seed, out=out, keep=keep)
+    model.delete_adapter(REFERENCE)
+    save(model, recipe, base, out)
+    drop_checkpoints(out)
+    lines = read_lines(out / LOG) or [{"loss": float("nan"), "reward": float("nan")}]
+    counts = {
+        "supervised_fingerprint": first,
+        "questions": len(cases),
+        "replies": len(cases) * recipe.ppo.epochs * recipe.ppo.samples,
+        "first_reward": lines[0]["reward"],
+        "last_reward": lines[-1]["reward"],
+        **resumed,
+    }
+    fitted = Fitted(batches, seconds, lines[-1]["loss"])
+    return provenance.write(recipe, out, fitted, data=data, base=fingerprint_weights(base), counts=counts)
+
+
+def questions(recipe: Recipe, task: Any) -> list[Any]:
+    """Choose the questions: filtered as the recipe's data are, none held out, none of its dev set."""
+    given, own = recipe.ppo.data, recipe.data
+    dev = {content(case) for case in task_cases(recipe, task).dev} if own.dev or own.dev_share else set()
+    data = given if given.train else replace(own, dev="", dev_share=0.0)
+    data = replace(data, world=data.world or own.world, held_out=[*own.held_out, *given.held_out], overlap=own.overlap)
+    # the next seed: the closed world then draws other questions than those of the supervised stage
+    found = task_cases(replace(recipe, data=data, seed=recipe.seed + 1), task).cases
+    left = [case for case in found if content(case) not in dev]
+    if len(left) < recipe.ppo.questions:
+        raise MedevalError(
+            f"{recipe.file}: [ppo] questions is {recipe.ppo.questions}, but its data leave {len(left)} to ask"
+        )
+    return subset(left, recipe.ppo.questions)

@@ -2,9 +2,74 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+# What a run logs: one JSON object a line, in order, also when the run was interrupted and went on.
+
+LOG = "loss.jsonl"
+
+
+def write_line(file: Path, entry: Mapping[str, Any]) -> None:
+    """Append an entry."""
+    with file.open("a", encoding="utf-8") as stream:
+        stream.write(json.dumps(entry) + "\n")
+
+
+def read_lines(file: Path) -> list[dict[str, Any]]:
+    """Read the entries of a log; none where there is no file."""
+    if not file.is_file():
+        return []
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+
+
+def begin(file: Path, stage: int, step: int) -> None:
+    """Begin a stage's log after ``step``: entries of earlier stages and steps stay."""
+    entries = read_lines(file)
+    kept = [entry for entry in entries if (entry["stage"], entry["step"]) <= (stage, step)]
+    file.write_text("", encoding="utf-8")
+    for entry in kept:
+        write_line(file, entry)
+
+
+def log_callback(file: Path, stage: int, begun: int) -> Any:
+    """Make the Trainer's callback here: its base class comes from a module that is slow to import.
+
+    ``begun``: the step after which the run goes on.
+    """
+    from transformers import TrainerCallback
+
+    started, teller = time.monotonic(), Teller(f"stage {stage}, step", begun)
+
+    class Log(TrainerCallback):
+        """Append the log entries of the Trainer that hold a loss, and tell the user now and then."""
+
+        loss = "no loss yet"
+
+        def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002 - protocol
+            """Say how far the stage is."""
+            teller.tell(state.global_step, state.max_steps, self.loss)
+
+        def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002 - protocol
+            """Write step, losses, learning rate and seconds so far."""
+            logs = kwargs.get("logs") or {}
+            entry: dict[str, Any] = {"stage": stage, "step": state.global_step}
+            if "loss" in logs:
+                entry |= {"loss": round(float(logs["loss"]), 4), "learning_rate": float(logs["learning_rate"])}
+                self.loss = f"loss {entry['loss']}"
+            elif "eval_loss" in logs:
+                entry["dev_loss"] = round(float(logs["eval_loss"]), 4)
+                entry["dev_token_accuracy"] = round(float(logs["eval_token_accuracy"]), 4)
+            else:
+                return
+            write_line(file, {**entry, "seconds": round(time.monotonic() - started, 1)})
+
+    return Log()
+
 
 EVERY = 10.0
 """Seconds between two lines."""

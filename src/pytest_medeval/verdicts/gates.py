@@ -10,30 +10,317 @@ the others are judged again at ``1 - alpha / (m - r)``, until a round decides no
 comparisons that Holm's ordered p-values reject, so the chance that any verdict of the run is wrong in its
 direction is at most ``alpha``; ``benchmarks/validity.py`` shows it. Each result carries the interval of the
 round that decided it, or of the last.
+
+Replies that a metric cannot score though they hold something: counted, named, and no gate passes on them.
+
+Left out of a mean they would cost a model nothing; as 0 they would claim what was not measured.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple, TypeAlias
 
+import numpy as np
+
+from pytest_medeval.core.types import Metric, Verdict
 from pytest_medeval.stats.bootstrap import NORMAL, RESAMPLES, Interval
-from pytest_medeval.stats.evidence import Evidence
-from pytest_medeval.stats.intervals import difference_interval
-from pytest_medeval.stats.power import cases_needed
-from pytest_medeval.types import Verdict
-from pytest_medeval.verdicts.grammar import (
-    Gate,
-    NotWorse,
-    Threshold,
-    check,
-    number_text,
-    parse_gate,
-)
-from pytest_medeval.verdicts.looks import Seen, looks, see
-from pytest_medeval.verdicts.result import FEWEST, GateResult, SuiteData
-from pytest_medeval.verdicts.thresholds import judge_threshold
-from pytest_medeval.verdicts.undefined import with_undefined
+from pytest_medeval.stats.evidence import Evidence, Rows, gather
+from pytest_medeval.stats.intervals import difference_interval, value_interval
+from pytest_medeval.stats.power import MOST_CASES, cases_needed
+from pytest_medeval.verdicts.grammar import Against, Gate, NotWorse, Threshold, check, number_text, parse_gate
+
+# What a gate reads and what it says.
+
+FEWEST = 20
+"""Fewer cases than this are shown and not judged as a subgroup, and too few for a comparison."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateResult:
+    """A verdict and what it rests on.
+
+    ``observed``: the value, or the difference candidate less other role, in the metric's own unit;
+    ``interval``: of ``observed``, for comparisons at the level that Holm's procedure asked for (``reason``
+    names it); ``threshold``: what ``observed`` was held against; ``cases_needed``: about how many cases would
+    settle what ``n`` could not; ``waits``: it asks for a reference in a run that may be the first release.
+    """
+
+    suite: str
+    expression: str
+    verdict: Verdict
+    reason: str
+    observed: float | None = None
+    interval: Interval | None = None
+    threshold: float | None = None
+    n: int = 0
+    cases_needed: int | None = None
+    waits: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class SuiteData:
+    """What gates see of a suite.
+
+    ``rows``: role (``candidate``, ``baseline``, ``reference``) -> counts name -> stored rows (n, r), all in
+    the order of ``ids``; a case that a role has no row for is a row of NaN. ``tags``, ``groups``: one entry a
+    case, or empty. ``complete`` is False where only a part of the suite ran, and ``reason`` says why; the
+    gates are then not evaluated. ``barred``: role -> metric -> why it must not be compared with that role.
+    ``undefined``: role -> counts name -> ids of the cases whose row is NaN because the metric cannot score the reply.
+    ``awaited``: role -> why there is none yet, where that is expected.
+    """
+
+    name: str
+    metrics: Mapping[str, Metric]
+    rows: Mapping[str, Rows]
+    ids: Sequence[str]
+    tags: Sequence[Mapping[str, str]] = ()
+    groups: Sequence[str | None] = ()
+    complete: bool = True
+    reason: str = ""
+    barred: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    undefined: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
+    awaited: Mapping[str, str] = field(default_factory=dict)
+
+    def having(self, tag: str, value: str) -> SuiteData:
+        """Give the suite of one subgroup's cases."""
+        return self._take([i for i, case in enumerate(self.tags) if case.get(tag) == value])
+
+    def ordered(self) -> SuiteData:
+        """Give the suite in the order of case ids: no verdict depends on the order in which cases ran."""
+        return self._take(sorted(range(len(self.ids)), key=lambda i: self.ids[i]))
+
+    def _take(self, where: Sequence[int]) -> SuiteData:
+        index = np.array(where, dtype=np.intp)
+        return replace(
+            self,
+            rows={
+                role: {counts: np.asarray(array)[index] for counts, array in rows.items()}
+                for role, rows in self.rows.items()
+            },
+            ids=[self.ids[i] for i in where],
+            tags=[self.tags[i] for i in where] if self.tags else (),
+            groups=[self.groups[i] for i in where] if self.groups else (),
+        )
+
+
+# What the gates of a run look at, gathered once: gates on the same cases share their resamples.
+
+class Look(NamedTuple):
+    """The cases of a suite, or of a subgroup of it; with ``against`` those that both roles have."""
+
+    suite: str
+    against: Against | None
+    tag: str | None = None
+    value: str | None = None
+
+
+Seen: TypeAlias = Mapping[Look, Mapping[str, Evidence]]
+"""Evidence by metric name; what no case says anything about is absent."""
+
+
+def looks(gate: Gate, suite: SuiteData) -> list[Look]:
+    """List what a gate looks at: one part of the suite, or each group of which it judges the worst."""
+    target = gate.target
+    against = None if isinstance(gate.condition, Threshold) else gate.condition.against
+    if target.by is None:
+        return [Look(suite.name, against, target.tag, target.value)]
+    values = sorted({case[target.by] for case in suite.tags if target.by in case})
+    return [Look(suite.name, against, target.by, value) for value in values]
+
+
+def see(gates: Sequence[tuple[Gate, SuiteData]], *, seed: int, resamples: int) -> Seen:
+    """Gather the evidence for all gates; a suite's name stands for its data. Partial suites are left out."""
+    suites = {suite.name: suite.ordered() for _, suite in gates if suite.complete}
+    wanted: dict[Look, dict[str, Metric]] = {}
+    for gate, suite in gates:
+        for look in looks(gate, suite) if suite.complete else ():
+            metric = suite.metrics[gate.target.metric]
+            if all(metric.counts in suite.rows.get(role, {}) for role in ("candidate", look.against) if role):
+                wanted.setdefault(look, {})[metric.name] = metric
+    return {
+        look: _gather(list(metrics.values()), suites[look.suite], look, seed, resamples)
+        for look, metrics in wanted.items()
+    }
+
+
+def _gather(
+    metrics: Sequence[Metric], suite: SuiteData, look: Look, seed: int, resamples: int
+) -> Mapping[str, Evidence]:
+    if look.tag is not None and look.value is not None:
+        suite = suite.having(look.tag, look.value)
+    baseline = None if look.against is None else suite.rows[look.against]
+    groups = suite.groups or None
+    return gather(
+        metrics,
+        suite.rows["candidate"],
+        baseline,
+        groups=groups,
+        seed=seed,
+        resamples=resamples,
+        permute=False,
+    )
+
+
+Undefined: TypeAlias = Mapping[str, Sequence[str]]
+"""Family of counts -> ids of the cases whose row is undefined."""
+GRADED = "judge."
+"""Families of judges' grades: an unjudged reply is the judges' coverage, and told there."""
+
+
+def undefined_in(cases: Iterable[Mapping[str, Any]], role: str) -> dict[str, list[str]]:
+    """Find the cases of which a role has a row that says nothing: NaN, or null in a stored run."""
+    found: dict[str, list[str]] = {}
+    for case in cases:
+        for kind, row in case.get(role, {}).get("rows", {}).items():
+            if not kind.startswith(GRADED) and any(value is None or math.isnan(value) for value in row):
+                found.setdefault(kind, []).append(case["id"])
+    return found
+
+
+def with_undefined(result: GateResult, gate: Gate, suite: SuiteData) -> GateResult:
+    """Let no gate pass on cases that its metric cannot score; to fail on the others is still to fail."""
+    if result.verdict not in ("pass", "inconclusive"):
+        return result
+    against = () if isinstance(gate.condition, Threshold) else (gate.condition.against,)
+    kind, looked = suite.metrics[gate.target.metric].counts, _looked(gate, suite)
+    for role in ("candidate", *against):
+        lost = sorted(looked.intersection(suite.undefined.get(role, {}).get(kind, ())))
+        if lost:
+            told = (
+                f"{gate.target.metric} is undefined for {len(lost)} of {len(looked)} replies of {role}, "
+                f"the first of case {lost[0]}; on the others: {result.reason}"
+            )
+            return replace(result, verdict="not evaluated", reason=told)
+    return result
+
+
+def tracks_with_undefined(result: GateResult, cases: Iterable[Mapping[str, Any]]) -> GateResult:
+    """Let tracks not hold together on what is left of a suite; ``cases``: the record's, of all suites."""
+    own = [case for case in cases if case["suite"] == result.suite]
+    for role in ("candidate", "baseline"):
+        for kind, lost in undefined_in(own, role).items():
+            if result.verdict == "pass":
+                told = f"{kind} is undefined for {len(lost)} replies of {role}, the first of case {lost[0]}"
+                return replace(result, verdict="not evaluated", reason=f"{told}; on the others: {result.reason}")
+    return result
+
+
+def _looked(gate: Gate, suite: SuiteData) -> set[str]:
+    """Give the cases that a gate is about."""
+    tag, value = gate.target.by or gate.target.tag, gate.target.value
+    if tag is None:
+        return set(suite.ids)
+    own = zip(suite.ids, suite.tags, strict=True)
+    return {name for name, tags in own if tag in tags and (value is None or tags[tag] == value)}
+
+
+# Gates that hold a value, or an end of its interval, against a number.
+
+ENDS = {"low": "lower", "high": "upper"}
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The value of a metric on some cases, under the name that a reason gives it."""
+
+    name: str
+    n: int = 0
+    value: float | None = None
+    interval: Interval | None = None
+
+    def __str__(self) -> str:
+        value = "undefined" if self.value is None else f"{self.value:.4f}"
+        return f"{self.name} {value} (n {self.n})"
+
+
+def holds(found: float, condition: Threshold) -> bool:
+    """Compare with the threshold; values that differ by rounding alone (1e-9) are equal."""
+    gap = found - condition.number
+    return {
+        ">=": gap >= -ROUNDING,
+        ">": gap > ROUNDING,
+        "<=": gap <= ROUNDING,
+        "<": gap < -ROUNDING,
+        "==": abs(gap) <= ROUNDING,
+    }[condition.op]
+
+
+def judge_threshold(
+    gate: Gate, gathered: Sequence[Evidence | None], suite: SuiteData, blank: GateResult
+) -> GateResult:
+    """Judge a threshold on what its gate looks at; small subgroups are shown, not judged.
+
+    ``gathered``: the evidence of each part that the gate looks at, in the order of ``looks``.
+    """
+    target, condition = gate.target, gate.condition
+    assert isinstance(condition, Threshold)  # noqa: S101 - comparisons are judged elsewhere
+    blank = replace(blank, threshold=condition.number)
+    names = [look.value or target.metric for look in looks(gate, suite)]
+    parts = [_part(name, evidence) for name, evidence in zip(names, gathered, strict=True)]
+    if target.by is not None:
+        return _judge_worst(parts, suite.metrics[target.metric].direction, target.by, condition, blank)
+    if target.tag is not None and parts[0].n < FEWEST:
+        shown = replace(blank, observed=parts[0].value, interval=parts[0].interval, n=parts[0].n)
+        return replace(
+            shown, reason=f"{parts[0]}: a subgroup of fewer than {FEWEST} cases is shown, not judged"
+        )
+    return _verdict(parts[0], condition, blank)
+
+
+def _part(name: str, evidence: Evidence | None) -> Part:
+    if evidence is None:
+        return Part(name)
+    value = evidence.candidate.value
+    return Part(name, evidence.n, value if math.isfinite(value) else None, value_interval(evidence))
+
+
+def _verdict(part: Part, condition: Threshold, blank: GateResult) -> GateResult:
+    found = replace(blank, observed=part.value, interval=part.interval, n=part.n)
+    if part.value is None or part.interval is None:
+        return replace(found, reason=f"{part.name} is undefined: no case says anything about it")
+    ends = {None: part.value, "low": part.interval[0], "high": part.interval[1]}
+    seen = ends[condition.end]
+    what = part.name if condition.end is None else f"the {ENDS[condition.end]} end of {part.name}"
+    told = f"{what} is {seen:.4f}, asked for: {condition.op} {number_text(condition.number)}"
+    if holds(seen, condition):
+        return replace(found, verdict="pass", reason=told)
+    needed = _needed(part.value, seen, part.n, condition)
+    if needed is not None:
+        told += f"; about {needed} cases would bring it there if {part.name} stays at {part.value:.4f}"
+    return replace(found, verdict="fail", cases_needed=needed, reason=told)
+
+
+def _needed(value: float, end: float, n: int, condition: Threshold) -> int | None:
+    """Say how many cases narrow the interval enough, where the value itself meets the condition."""
+    room = abs(value - condition.number)
+    if condition.end is None or condition.op == "==" or room < ROUNDING or not holds(value, condition):
+        return None
+    needed = n * ((value - end) / room) ** 2
+    return None if needed > MOST_CASES else math.ceil(needed)
+
+
+def _judge_worst(
+    parts: Sequence[Part], direction: int, tag: str, condition: Threshold, blank: GateResult
+) -> GateResult:
+    large = [part for part in parts if part.n >= FEWEST and part.value is not None]
+    small = [part for part in parts if part not in large]
+    unjudged = f"; not judged, fewer than {FEWEST} cases: {_listed_groups(small)}" if small else ""
+    if not large:
+        return replace(blank, reason=f"no {tag} has {FEWEST} cases{unjudged}")
+    ranked = sorted(large, key=lambda part: direction * (part.value or 0.0))
+    judged = _verdict(ranked[0], condition, blank)
+    others = f"; then {_listed_groups(ranked[1:])}" if ranked[1:] else ""
+    reason = f"worst of {len(large)}, n {ranked[0].n}: {judged.reason}{others}{unjudged}"
+    return replace(judged, reason=reason)
+
+
+def _listed_groups(parts: Sequence[Part], most: int = 5) -> str:
+    more = f" and {len(parts) - most} more" if len(parts) > most else ""
+    return ", ".join(str(part) for part in parts[:most]) + more
+
 
 __all__ = ["Gate", "GateResult", "SuiteData", "check", "critical_gate", "judge", "judge_all", "parse_gate"]
 

@@ -22,8 +22,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, cast
 
-from pytest_medeval.errors import MedevalError, accepted
-from pytest_medeval.types import Direction
+from pytest_medeval.core.errors import MedevalError, accepted
+from pytest_medeval.core.types import Direction
 
 Operator: TypeAlias = Literal[">=", ">", "<=", "<", "=="]
 End: TypeAlias = Literal["low", "high"]

@@ -14,11 +14,12 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from pytest_medeval.core.types import FloatArray
+from pytest_medeval.judges.ratings.blind import ROLES, STRATA, Role
+from pytest_medeval.judges.ratings.join import value_counts
+from pytest_medeval.judges.ratings.review import PairRating, flat
+from pytest_medeval.judges.ratings.types import Rating, Scale
 from pytest_medeval.metrics.base import Measure, mean, mean_of
-from pytest_medeval.ratings.blind import ROLES, STRATA, Role
-from pytest_medeval.ratings.join import value_counts
-from pytest_medeval.ratings.review import PairRating, flat
-from pytest_medeval.ratings.types import Rating, Scale
 from pytest_medeval.stats.agreement import Estimate, Level, estimate, krippendorff_alpha
 from pytest_medeval.stats.compare import Comparison, compare_all
 from pytest_medeval.stats.correct import holm
@@ -26,7 +27,6 @@ from pytest_medeval.stats.evidence import Evidence, gather
 from pytest_medeval.stats.intervals import difference_interval
 from pytest_medeval.stats.paired import mcnemar
 from pytest_medeval.stats.proportions import tango
-from pytest_medeval.types import FloatArray
 
 OVERALL = "overall"
 """The mean of all dimensions of a reply; a rubric's own dimension of that name goes before it."""

@@ -2,7 +2,7 @@
 
 A case is leaked when one record of the tuning file holds what it asks, or what it asks with the right answer:
 ``exact`` when all of what is asked stands there (or the two texts are equal), ``near`` from ``NEAR`` of it.
-How texts are compared, and what is not compared, is said in ``pytest_medeval.cases.duplicates``.
+How texts are compared, and what is not compared, is said in ``pytest_medeval.tasks.cases.duplicates``.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from pytest_medeval.cases.duplicates import Index, Match, plain
-from pytest_medeval.cases.tuning import Tuned, read_tuning
-from pytest_medeval.types import Metric
-from pytest_medeval.verdicts.result import GateResult, SuiteData
+from pytest_medeval.core.types import Metric
+from pytest_medeval.tasks.cases.duplicates import Index, Match, plain
+from pytest_medeval.tasks.cases.tuning import Tuned, read_tuning
+from pytest_medeval.verdicts.gates import GateResult, SuiteData
 
 NEAR = 0.7
 """Least share of a case's n-grams in one record; ``benchmarks/leakage.py`` shows what rewriting it bears."""

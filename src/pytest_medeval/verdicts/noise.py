@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from pytest_medeval.types import FloatArray, Metric
+from pytest_medeval.core.types import FloatArray, Metric
 from pytest_medeval.verdicts.grammar import Gate, NotWorse, number_text
 
 ROUNDING = 1e-9

@@ -7,8 +7,8 @@ import io
 import pytest
 
 from pytest_medeval.__main__ import main
+from pytest_medeval.core.types import Answer
 from pytest_medeval.models.cache import FILE, Store
-from pytest_medeval.types import Answer
 
 
 class Terminal(io.StringIO):

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from pytest_medeval.__main__ import main
-from pytest_medeval.errors import MedevalError
+from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.types import Message, Request
 from pytest_medeval.models import Settings, open_model
-from pytest_medeval.models.shipped import folder_rows, measure
+from pytest_medeval.models.proof.shipped import folder_rows, measure
 from pytest_medeval.models.spec import parse_model
-from pytest_medeval.types import Message, Request
 
 pytest.importorskip("peft", reason="peft is not installed (extra: local)")
 ROOT = Path(__file__).parents[3]

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pytest_medeval.types import Metric
+from pytest_medeval.core.types import Metric
 
 DIALOGUES = Path(__file__).parents[3] / "../shared/data/genmedgpt5k/chatdoctor5k.json"
 

@@ -9,10 +9,9 @@ from hypothesis import strategies as st
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import accuracy_score, brier_score_loss, precision_recall_fscore_support
 
+from pytest_medeval.core.types import Reply, Source
 from pytest_medeval.metrics import calibration, choice, metrics_for
-from pytest_medeval.tasks.mcq import MCQ
-from pytest_medeval.tasks.question import MCQCase
-from pytest_medeval.types import Reply, Source
+from pytest_medeval.tasks.mcq import MCQ, MCQCase
 
 NAMES = (
     "accuracy",

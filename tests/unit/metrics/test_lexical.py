@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from rouge_score.rouge_scorer import RougeScorer
 from sacrebleu.tokenizers.tokenizer_13a import Tokenizer13a
 
+from pytest_medeval.core.types import Reply, Source
+from pytest_medeval.core.words import WORD
 from pytest_medeval.metrics import metrics_for
 from pytest_medeval.metrics.tokens import bleu_tokens, rouge_tokens, script_of
 from pytest_medeval.tasks.dialogue import Dialogue, DialogueCase
-from pytest_medeval.types import Reply, Source
-from pytest_medeval.words import WORD
 
 ROUGE = ["rouge1", "rouge2", "rougeL"]
 NAMES = ["bleu", "corpus_bleu", "length_ratio", *ROUGE]

@@ -8,12 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nltk.translate.meteor_score import single_meteor_score
 
+from pytest_medeval.core.types import Reply, Source
 from pytest_medeval.metrics import meteor, metrics_for
-from pytest_medeval.metrics.meteor import meteor_score
+from pytest_medeval.metrics.meteor import meteor_score, open_wordnet, wordnet_version
 from pytest_medeval.metrics.tokens import bleu_tokens
-from pytest_medeval.metrics.wordnet import open_wordnet, wordnet_version
 from pytest_medeval.tasks.dialogue import Dialogue, DialogueCase
-from pytest_medeval.types import Reply, Source
 
 
 class Stub:

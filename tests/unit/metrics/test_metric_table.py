@@ -4,7 +4,7 @@ import inspect
 
 import pytest
 
-from pytest_medeval.errors import MedevalError
+from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.metrics import METRICS, metrics_for
 from pytest_medeval.tasks import TASKS
 from pytest_medeval.tasks.mcq import MCQ

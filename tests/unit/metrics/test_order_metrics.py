@@ -7,12 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_medeval.errors import MedevalError
+from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.types import Answer, Source
 from pytest_medeval.metrics import choice, metrics_for
-from pytest_medeval.tasks.mcq import MCQ
-from pytest_medeval.tasks.orders import turned
-from pytest_medeval.tasks.question import MCQCase
-from pytest_medeval.types import Answer, Source
+from pytest_medeval.tasks.mcq import MCQ, MCQCase, turned
 
 TASK = MCQ(rotations=True)
 READ = MCQ(rotations=True, scoring="reply")

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pytest_medeval.errors import MedevalError
-from pytest_medeval.metrics import metrics_for, polarity_costs
-from pytest_medeval.metrics.polarity import COSTS
-from pytest_medeval.metrics.polarity_costs import load_costs
-from pytest_medeval.suite import Suite, make_task
+from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.types import Source
+from pytest_medeval.metrics import metrics_for
+from pytest_medeval.metrics import polarity as polarity_costs
+from pytest_medeval.metrics.polarity import COSTS, load_costs
+from pytest_medeval.runs.suite import Suite, make_task
 from pytest_medeval.tasks.polarity import Polarity
-from pytest_medeval.types import Source
 
 SHOWN = "\n".join(
     line.strip() for line in (polarity_costs.__doc__ or "").split("::")[1].split("These")[0].splitlines()

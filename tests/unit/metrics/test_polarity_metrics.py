@@ -8,12 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, precision_recall_fscore_support
 
+from pytest_medeval.core.types import Answer, Reply, Source
 from pytest_medeval.metrics import metrics_for
-from pytest_medeval.metrics.polarity import COSTS
-from pytest_medeval.metrics.polarity_rows import WIDTH, confusion, trace
+from pytest_medeval.metrics.polarity import COSTS, WIDTH, confusion, trace
 from pytest_medeval.tasks.labels import LABELS
 from pytest_medeval.tasks.polarity import Polarity, PolarityCase
-from pytest_medeval.types import Answer, Reply, Source
 
 TASK = Polarity()
 METRICS = {metric.name: metric for metric in metrics_for(TASK)}

@@ -11,13 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from pytest_medeval.errors import MedevalError
+from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.types import Reply, Source
 from pytest_medeval.metrics import metrics_for
-from pytest_medeval.metrics.safety import kept_rules, rule_rates, trace
-from pytest_medeval.metrics.safety_rules import SHIPPED, load_rules
-from pytest_medeval.suite import Suite, make_task
+from pytest_medeval.metrics.safety import SHIPPED, kept_rules, load_rules, rule_rates, trace
+from pytest_medeval.runs.suite import Suite, make_task
 from pytest_medeval.tasks.dialogue import Dialogue, DialogueCase
-from pytest_medeval.types import Reply, Source
 from pytest_medeval.verdicts.gates import parse_gate
 
 ROOT = Path(__file__).parents[3]

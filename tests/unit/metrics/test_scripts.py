@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from tests.unit.metrics.sentences import SENTENCES
 
+from pytest_medeval.core.types import Reply, Source
 from pytest_medeval.metrics import metrics_for
 from pytest_medeval.metrics.tokens import bleu_tokens, rouge_tokens, script_of
 from pytest_medeval.tasks.dialogue import Dialogue, DialogueCase
-from pytest_medeval.types import Reply, Source
 
 ROUGE = ("rouge1", "rouge2", "rougeL")
 NAMES = ("bleu", "corpus_bleu", *ROUGE, "length_ratio")

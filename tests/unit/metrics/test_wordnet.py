@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_medeval.errors import MedevalError
-from pytest_medeval.metrics import wordnet
+from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.metrics import meteor as wordnet
 
 HEADER = "  5 WordNet 3.0 Copyright 2006 by Princeton University.  All rights reserved.  \n"
 

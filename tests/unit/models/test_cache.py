@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from pytest_medeval.errors import MedevalError
-from pytest_medeval.models.base import Identity
+from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.model import Identity
+from pytest_medeval.core.types import Answer, Message, Request
 from pytest_medeval.models.cache import FILE, CachedModel, CacheInfo, Store
 from pytest_medeval.models.fake import FakeModel
-from pytest_medeval.types import Answer, Message, Request
 
 
 def _request(text: str, **fields) -> Request:

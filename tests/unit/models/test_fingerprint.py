@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from pytest_medeval.errors import MedevalError
-from pytest_medeval.models import fingerprint
-from pytest_medeval.models.fingerprint import fingerprint_text, fingerprint_weights
+from pytest_medeval.core import fingerprint
+from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.fingerprint import fingerprint_text, fingerprint_weights
 
 LARGE = b"x" * (1 << 20)
 

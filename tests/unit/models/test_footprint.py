@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from pytest_medeval.models import parse_spec
-from pytest_medeval.models.footprint import weights_on_disk
+from pytest_medeval.models.hub import weights_on_disk
 from pytest_medeval.models.spec import HubSpec, parse_model
 
 ROOT = Path(__file__).parents[3]

@@ -3,13 +3,12 @@
 import json
 
 import pytest
+from tools.fake_server import FakeServer
 
-from pytest_medeval.errors import MedevalError
+from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.types import Message, Request
 from pytest_medeval.models import Settings, check_spec, open_model
-from pytest_medeval.models.fake_server import FakeServer
-from pytest_medeval.models.spec import baseline_of, parse_model, parse_spec
-from pytest_medeval.models.variables import queried
-from pytest_medeval.types import Message, Request
+from pytest_medeval.models.spec import baseline_of, parse_model, parse_spec, queried
 
 ASKED = [Request((Message("user", "Rash?"),), max_new_tokens=4)]
 SCORED = [Request((Message("user", "Rash?"),), choices=("A", "B"))]

@@ -3,10 +3,9 @@
 import pytest
 from tests.page_record import whole_record
 
-from pytest_medeval.report.caveats import coarse
+from pytest_medeval.report.html.page_gates import models
 from pytest_medeval.report.markdown import markdown
-from pytest_medeval.report.page_gates import models
-from pytest_medeval.report.terminal import summary
+from pytest_medeval.report.terminal import coarse, summary
 
 TOLD = "in bfloat16 another batch size may change replies; --medeval-noise=N counts how many"
 

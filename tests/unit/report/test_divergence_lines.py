@@ -2,8 +2,8 @@
 
 import pytest
 
-from pytest_medeval.report.divergence import lines
 from pytest_medeval.report.lines import WIDTH
+from pytest_medeval.report.terminal import lines
 
 SPREAD = "standard deviations of the change"
 

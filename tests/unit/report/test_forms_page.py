@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from tests.scripts import benchmark
 
-from pytest_medeval.errors import MedevalError
+from pytest_medeval.core.errors import MedevalError
 
 ROOT = Path(__file__).parents[3]
 

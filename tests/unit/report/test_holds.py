@@ -3,9 +3,9 @@
 import pytest
 from tests.page_record import whole_record
 
-from pytest_medeval.report.holds import sentences
+from pytest_medeval.report.html.page_gates import models
+from pytest_medeval.report.lines import sentences
 from pytest_medeval.report.markdown import markdown
-from pytest_medeval.report.page_gates import models
 from pytest_medeval.report.terminal import summary
 
 MEASURED = {"of": "adapters/a", "share": 0.99931, "least": 0.9972, "weight": "q_proj.weight", "distance": 0.0056}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pytest_medeval.engine import Scored
-from pytest_medeval.report.caveats import errors
+from pytest_medeval.core.types import Reply
 from pytest_medeval.report.lines import WIDTH
-from pytest_medeval.types import Reply
+from pytest_medeval.report.terminal import errors
+from pytest_medeval.runs.engine import Scored
 
 WHY = "the prompt has 1687 tokens and the longest choice 1, together more than the model's context of 1024"
 

@@ -10,11 +10,11 @@ from html.parser import HTMLParser
 import pytest
 from tests.page_record import whole_record
 
-from pytest_medeval.report.figures import around_zero, ticks
+from pytest_medeval.report.html.figures import around_zero, ticks
+from pytest_medeval.report.html.markup import tag
+from pytest_medeval.report.html.page import page
+from pytest_medeval.report.html.page_gates import verdict
 from pytest_medeval.report.lines import interval, number, p_value
-from pytest_medeval.report.markup import tag
-from pytest_medeval.report.page import page
-from pytest_medeval.report.page_gates import verdict
 from pytest_medeval.report.terminal import summary
 from pytest_medeval.runs.record import problems
 

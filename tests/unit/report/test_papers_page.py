@@ -8,16 +8,15 @@ from pathlib import Path
 import pytest
 from tests.scripts import benchmark
 
-from pytest_medeval.engine import Engine, entry
-from pytest_medeval.errors import MedevalError
+from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.settings import read_settings
 from pytest_medeval.models.fake import FakeModel
 from pytest_medeval.report.lines import number
-from pytest_medeval.runs.build import build
+from pytest_medeval.runs.build import build, with_divergence
+from pytest_medeval.runs.engine import Engine, entry
 from pytest_medeval.runs.journal import Journal, manifest
 from pytest_medeval.runs.record import write
-from pytest_medeval.runs.tracks import with_divergence
-from pytest_medeval.settings import read_settings
-from pytest_medeval.suite import Suite, resolve
+from pytest_medeval.runs.suite import Suite, resolve
 
 ROOT = Path(__file__).parents[3]
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pytest_medeval.errors import MedevalError
+from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.report.review import choose
 
 

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_medeval.ratings.blind import ROLES
-from pytest_medeval.ratings.review import PairRating, read_reviews
-from pytest_medeval.ratings.types import Scale
-from pytest_medeval.types import Source
+from pytest_medeval.core.types import Source
+from pytest_medeval.judges.ratings.blind import ROLES
+from pytest_medeval.judges.ratings.review import PairRating, read_reviews
+from pytest_medeval.judges.ratings.types import Scale
 from pytest_medeval.verdicts.human import human
 
 RECORD = {"seed": 0, "suites": {"dialogue": {}, "other": {}}}

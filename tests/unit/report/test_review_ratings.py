@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pytest_medeval.errors import MedevalError
-from pytest_medeval.metrics.rubric import DEFAULT_RUBRIC, Dimension, Rubric
-from pytest_medeval.ratings.review import flat, item, rating_set, read_ratings, read_reviews
+from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.judges.ratings.review import flat, item, rating_set, read_ratings, read_reviews
+from pytest_medeval.judges.rubric import DEFAULT_RUBRIC, Dimension, Rubric
 from pytest_medeval.report.review import choose, page
 
 

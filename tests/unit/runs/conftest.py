@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from pytest_medeval.engine import Engine, entry
+from pytest_medeval.core.settings import read_settings
+from pytest_medeval.core.types import Answer
 from pytest_medeval.models.fake import FakeModel
 from pytest_medeval.runs.build import build
+from pytest_medeval.runs.engine import Engine, entry
 from pytest_medeval.runs.journal import Journal, manifest
-from pytest_medeval.settings import read_settings
-from pytest_medeval.suite import Suite, resolve
-from pytest_medeval.types import Answer
+from pytest_medeval.runs.suite import Suite, resolve
 
 
 class Quiz:

@@ -6,10 +6,9 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_medeval.plain import plain
-from pytest_medeval.runs.files import finite, json_lines
-from pytest_medeval.runs.signature import request_signature
-from pytest_medeval.types import Message, Request
+from pytest_medeval.core.files import finite, json_lines
+from pytest_medeval.core.signature import request_signature
+from pytest_medeval.core.types import Message, Request, plain
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(codec="utf-8")),

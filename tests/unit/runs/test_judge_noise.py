@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 
+from pytest_medeval.core.types import Answer, Request
 from pytest_medeval.models.fake import FakeModel
 from pytest_medeval.runs.journal import Journal
-from pytest_medeval.runs.judging import JudgePlan, ask_judges
 from pytest_medeval.runs.noise import judge_again
-from pytest_medeval.types import Answer, Request
+from pytest_medeval.runs.track_b import JudgePlan, ask_judges
 
 
 def journal(count: int = 6) -> Journal:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import yaml
 
+from pytest_medeval.plugin.outputs import workflow_commands
 from pytest_medeval.report.card import card
-from pytest_medeval.report.github import workflow_commands
 from pytest_medeval.report.markdown import markdown
-from pytest_medeval.verdicts.regression import Reference
+from pytest_medeval.runs.reference import Reference
 
 
 def regressed(quiz):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_medeval.errors import MedevalError
+from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.models import Settings, open_model
-from pytest_medeval.models.replay import restore
 from pytest_medeval.models.spec import parse_model
 from pytest_medeval.runs.record import problems
+from pytest_medeval.runs.replay import restore
 from pytest_medeval.runs.store import save
 
 

@@ -7,12 +7,11 @@ import json
 import pytest
 
 from pytest_medeval.__main__ import main
-from pytest_medeval.errors import MedevalError
-from pytest_medeval.runs.contest import contest
+from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.runs.record import problems
+from pytest_medeval.runs.reference import Reference, contest, open_reference
 from pytest_medeval.runs.store import save
 from pytest_medeval.stats.paired import mcnemar
-from pytest_medeval.verdicts.regression import Reference, open_reference
 
 
 def rephrase(record):

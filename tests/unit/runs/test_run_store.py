@@ -11,10 +11,11 @@ from datetime import datetime
 import pytest
 
 from pytest_medeval.__main__ import main
-from pytest_medeval.errors import MedevalError, NoneYetError
-from pytest_medeval.runs import files, store
+from pytest_medeval.core import files
+from pytest_medeval.core.errors import MedevalError, NoneYetError
+from pytest_medeval.runs import store
+from pytest_medeval.runs.environment import repository
 from pytest_medeval.runs.record import problems, read
-from pytest_medeval.runs.repository import repository
 from pytest_medeval.runs.store import check_writable, find, load, prune, rescue, save, stored
 
 KILLING = """
@@ -213,7 +214,7 @@ def test_git_may_be_absent_or_hang(tmp_path, monkeypatch):
     slow = tmp_path / "git"
     slow.write_text("#!/bin/sh\nexec /bin/sleep 10\n")
     slow.chmod(0o755)
-    monkeypatch.setattr("pytest_medeval.runs.repository.TIMEOUT", 0.1)
+    monkeypatch.setattr("pytest_medeval.runs.environment.TIMEOUT", 0.1)
     assert repository(tmp_path) is None
 
 

@@ -11,15 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from pytest_medeval.errors import MedevalError
-from pytest_medeval.settings import read_settings
-from pytest_medeval.suite import Suite, resolve
+from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.settings import read_settings
+from pytest_medeval.core.types import Source
+from pytest_medeval.runs.suite import Suite, resolve
 from pytest_medeval.tasks.dialogue import Dialogue, DialogueCase
-from pytest_medeval.tasks.mcq import MCQ
+from pytest_medeval.tasks.mcq import MCQ, MCQCase
 from pytest_medeval.tasks.polarity import Polarity, PolarityCase
-from pytest_medeval.tasks.question import MCQCase
 from pytest_medeval.tasks.shots import Shots, draw, nearest, plain, usable
-from pytest_medeval.types import Source
 
 
 def case_of(question: str, answer: str = "A", name: str = "1") -> MCQCase:

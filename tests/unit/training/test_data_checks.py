@@ -12,17 +12,24 @@ from hypothesis import strategies as st
 
 pytest.importorskip("peft", reason="training needs the extra 'train'")
 
-from pytest_medeval.cases.promptcblue import LABELS
-from pytest_medeval.errors import MedevalError
+from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.types import Message, Record, Source
 from pytest_medeval.tasks import TASKS
-from pytest_medeval.training.checks import check_targets
-from pytest_medeval.training.data import held_texts, task_cases
+from pytest_medeval.tasks.cases.formats.promptcblue import LABELS
+from pytest_medeval.training.base import END, train_tokenizer
+from pytest_medeval.training.data import (
+    asked_text,
+    check_targets,
+    content,
+    divide,
+    held_texts,
+    place,
+    subset,
+    task_cases,
+)
 from pytest_medeval.training.examples import IGNORED, Example, asked_task, encode_all
 from pytest_medeval.training.lora import examples_of, warnings_of
 from pytest_medeval.training.recipe import Schedule, load_recipe
-from pytest_medeval.training.split import asked_text, content, divide, place, subset
-from pytest_medeval.training.tokenizer import END, train_tokenizer
-from pytest_medeval.types import Message, Record, Source
 
 RECIPE = """
 kind = "lora"

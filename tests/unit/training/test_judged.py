@@ -5,20 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tools.world import load_world
+from tools.world.judged import WAYS, judged_replies
 
-from pytest_medeval.errors import MedevalError
-from pytest_medeval.metrics.judging_prompts import (
+from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.judges.prompts import (
     CHECKED,
     LOCAL_DIGITS,
     fence_code,
     local_check_request,
     local_request,
 )
-from pytest_medeval.metrics.rubric import DEFAULT_RUBRIC
+from pytest_medeval.judges.rubric import DEFAULT_RUBRIC
 from pytest_medeval.training.judging import check_of, checked, compared, graded, judge_examples
 from pytest_medeval.training.recipe import load_recipe
-from pytest_medeval.training.world import load_world
-from pytest_medeval.training.world.judged import WAYS, judged_replies
 
 ROOT = Path(__file__).parents[3]
 

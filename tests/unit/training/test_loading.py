@@ -8,11 +8,11 @@ pytest.importorskip("peft", reason="training needs the extra 'train'")
 
 import torch
 
-from pytest_medeval.errors import MedevalError
+from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.training.__main__ import main
-from pytest_medeval.training.loading import base_folder, load_base, on_hub
 from pytest_medeval.training.lora import MERGED
 from pytest_medeval.training.recipe import load_recipe
+from pytest_medeval.training.saving import base_folder, load_base, on_hub
 
 pytestmark = [
     # peft 0.21 asks Transformers 5.23 by the old name, and looks for the base from the working directory

@@ -11,10 +11,9 @@ pytest.importorskip("peft", reason="training needs the extra 'train'")
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from pytest_medeval.errors import MedevalError
+from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.training.examples import Encoded
-from pytest_medeval.training.fit import fit
-from pytest_medeval.training.numbers import check_weights
+from pytest_medeval.training.fit import check_weights, fit
 from pytest_medeval.training.ppo import Learner, Replies
 from pytest_medeval.training.recipe import Ppo, Schedule
 from pytest_medeval.training.saving import merge

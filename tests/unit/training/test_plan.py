@@ -9,11 +9,11 @@ import pytest
 
 pytest.importorskip("peft", reason="training needs the extra 'train'")
 
-from pytest_medeval.errors import MedevalError
+from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.training.__main__ import main
-from pytest_medeval.training.loading import blank_model
 from pytest_medeval.training.plan import make_plan, plan_lines
 from pytest_medeval.training.recipe import load_recipe
+from pytest_medeval.training.saving import blank_model
 
 pytestmark = [
     # peft 0.21 asks Transformers 5.23 by the old name

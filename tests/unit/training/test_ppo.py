@@ -13,26 +13,27 @@ pytest.importorskip("peft", reason="training needs the extra 'train'")
 
 import torch
 
-from pytest_medeval.errors import MedevalError
-from pytest_medeval.models.adapter import prove_adapter
-from pytest_medeval.models.fingerprint import fingerprint_weights
+from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.fingerprint import fingerprint_weights
+from pytest_medeval.core.types import Record, Source
+from pytest_medeval.models.proof.adapter import prove_adapter
 from pytest_medeval.tasks import TASKS
 from pytest_medeval.training.__main__ import main
-from pytest_medeval.training.data import task_cases
+from pytest_medeval.training.data import content, task_cases
 from pytest_medeval.training.examples import asked_task
-from pytest_medeval.training.ppo import Choices, Learner, reward
-from pytest_medeval.training.ppo_math import (
+from pytest_medeval.training.ppo import (
+    Choices,
+    Learner,
     advantages,
     clipped_loss,
     masked_mean,
+    questions,
+    reward,
     token_logprobs,
     token_rewards,
     whiten,
 )
-from pytest_medeval.training.ppo_stage import questions
 from pytest_medeval.training.recipe import load_recipe
-from pytest_medeval.training.split import content
-from pytest_medeval.types import Record, Source
 
 pytestmark = [
     # peft 0.21 asks Transformers 5.23 by the old name, and looks for the base from the working directory

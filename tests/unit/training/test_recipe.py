@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_medeval.errors import MedevalError
+from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.training.__main__ import main
 from pytest_medeval.training.recipe import load_recipe
 

@@ -8,14 +8,15 @@ import pytest
 
 pytest.importorskip("peft", reason="training needs the extra 'train'")
 
-from pytest_medeval.errors import MedevalError
-from pytest_medeval.models.fingerprint import fingerprint_weights
-from pytest_medeval.training import curve, lora
+from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.fingerprint import fingerprint_weights
+from pytest_medeval.training import card as curve
+from pytest_medeval.training import lora
 from pytest_medeval.training.__main__ import main
-from pytest_medeval.training.batches import Padded
 from pytest_medeval.training.checkpoints import FOLDER
-from pytest_medeval.training.losslog import begin, read_lines, write_line
+from pytest_medeval.training.fit import Padded
 from pytest_medeval.training.recipe import load_recipe
+from pytest_medeval.training.telling import begin, read_lines, write_line
 
 pytestmark = [
     # peft 0.21 asks Transformers 5.23 by the old name, and looks for the base from the working directory

@@ -9,9 +9,9 @@ import pytest
 
 pytest.importorskip("peft", reason="training needs the extra 'train'")
 
-from pytest_medeval.models.fingerprint import fingerprint_weights
+from pytest_medeval.core.fingerprint import fingerprint_weights
 from pytest_medeval.training.__main__ import main
-from pytest_medeval.training.batches import Padded
+from pytest_medeval.training.fit import Padded
 
 WEIGHTS = "adapter_model.safetensors"
 

@@ -12,18 +12,18 @@ import pytest
 
 pytest.importorskip("peft", reason="training needs the extra 'train'")
 
-from pytest_medeval.errors import MedevalError
-from pytest_medeval.models.adapter import prove_adapter
-from pytest_medeval.models.fingerprint import fingerprint_weights
+from tools.world.text.mix import Document
+
+from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.fingerprint import fingerprint_weights
+from pytest_medeval.core.types import Message, Record, Source
+from pytest_medeval.models.proof.adapter import prove_adapter
 from pytest_medeval.tasks import TASKS
-from pytest_medeval.training.base import encoded, pack
+from pytest_medeval.training.base import END, encoded, pack, train_tokenizer
 from pytest_medeval.training.data import asked_text, held_texts, task_cases
 from pytest_medeval.training.examples import IGNORED, asked_task, encode, make_examples
 from pytest_medeval.training.lora import train_lora
 from pytest_medeval.training.recipe import load_recipe
-from pytest_medeval.training.tokenizer import END, train_tokenizer
-from pytest_medeval.training.world.text.mix import Document
-from pytest_medeval.types import Message, Record, Source
 
 pytestmark = [
     # peft 0.21 asks Transformers 5.23 by the old name, and looks for the base from the working directory
@@ -77,7 +77,7 @@ def test_the_loss_covers_the_reply_and_nothing_else(tokenizer, task):
 
 def test_the_reply_is_read_back_as_the_gold_answer():
     """What an adapter is trained to write is what the task's reader takes as right."""
-    from pytest_medeval.types import Answer
+    from pytest_medeval.core.types import Answer
 
     kind = TASKS.resolve("polarity")()
     case = kind.case(Record(Source("x"), RECORDS["polarity"]))

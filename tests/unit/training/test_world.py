@@ -8,19 +8,19 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from tools.world import held_out, load_world, records
+from tools.world.build import CRITICAL, HELD_OUT, case_files
+from tools.world.mcq import answer_of, distractors
+from tools.world.polarity import dialogue
+from tools.world.split import cores, draw, part_of, polarity_key
+from tools.world.text.mix import KINDS, documents
+from tools.world.words import listed
 
-from pytest_medeval.errors import MedevalError
+from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.types import Record, Source
 from pytest_medeval.tasks import TASKS
 from pytest_medeval.tasks.polarity import LABELS
-from pytest_medeval.training.overlap import nearest
-from pytest_medeval.training.world import held_out, load_world, records
-from pytest_medeval.training.world.build import CRITICAL, HELD_OUT, case_files
-from pytest_medeval.training.world.mcq import answer_of, distractors
-from pytest_medeval.training.world.polarity import dialogue
-from pytest_medeval.training.world.split import cores, draw, part_of, polarity_key
-from pytest_medeval.training.world.text.mix import KINDS, documents
-from pytest_medeval.training.world.words import listed
-from pytest_medeval.types import Record, Source
+from pytest_medeval.training.data import nearest
 
 ROOT = Path(__file__).parents[3]
 ASKED = {"dialogue": "input", "mcq": "question", "polarity": "dialogue"}

@@ -9,10 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import kendalltau
 
-from pytest_medeval.ratings.types import Scale
-from pytest_medeval.verdicts.divergence import decide, divergence, divergence_gate
-from pytest_medeval.verdicts.divergence_tracks import Track
-from pytest_medeval.verdicts.divergence_words import rounded_up
+from pytest_medeval.judges.ratings.types import Scale
+from pytest_medeval.verdicts.divergence import decide, divergence, divergence_gate, rounded_up
+from pytest_medeval.verdicts.tracks import Track
 
 VERDICTS = {"agree", "divergent", "conflict", "no difference", "underpowered", "one track only"}
 MIRROR = {"better": "worse", "worse": "better", "mixed": "mixed", "none": "none"}

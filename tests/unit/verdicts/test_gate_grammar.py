@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_medeval.errors import MedevalError
+from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.verdicts.grammar import Better, Gate, NotWorse, Target, Threshold, check, parse_gate
 
 names = st.sampled_from(["accuracy", "rougeL", "judge.accuracy", "macro_f1", "judge.follow-up", "准确率"])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pytest_medeval.errors import MedevalError
+from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.stats.proportions import tango, wilson
 from pytest_medeval.verdicts.gates import SuiteData, critical_gate, judge, judge_all, parse_gate
 

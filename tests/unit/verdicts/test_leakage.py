@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_medeval.cases.duplicates import GRAM, Index, grams, plain
-from pytest_medeval.cases.tuning import Tuned, read_tuning
-from pytest_medeval.errors import MedevalError
-from pytest_medeval.types import Source
+from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.types import Source
+from pytest_medeval.tasks.cases.duplicates import GRAM, Index, grams, plain
+from pytest_medeval.tasks.cases.tuning import Tuned, read_tuning
 from pytest_medeval.verdicts.gates import GateResult
 from pytest_medeval.verdicts.leakage import Leakage, Tuning, find_leaks, with_leakage
 

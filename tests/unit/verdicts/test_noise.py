@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from pytest_medeval.engine import Engine
+from pytest_medeval.core.types import Answer, Record, Source
 from pytest_medeval.metrics import metrics_for
 from pytest_medeval.models import Settings
 from pytest_medeval.models.fake import FakeModel
 from pytest_medeval.models.spec import AdapterSpec, FolderSpec
+from pytest_medeval.runs.engine import Engine
 from pytest_medeval.runs.noise import measure, sentinels, variants
-from pytest_medeval.suite import Resolved
+from pytest_medeval.runs.suite import Resolved
 from pytest_medeval.tasks.mcq import MCQ
-from pytest_medeval.types import Answer, Record, Source
 from pytest_medeval.verdicts.gates import parse_gate
 from pytest_medeval.verdicts.noise import floors, margin_below, noise_section
 

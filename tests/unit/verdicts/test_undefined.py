@@ -4,8 +4,7 @@ import math
 
 import pytest
 
-from pytest_medeval.verdicts.result import GateResult
-from pytest_medeval.verdicts.undefined import tracks_with_undefined
+from pytest_medeval.verdicts.gates import GateResult, tracks_with_undefined
 
 
 @pytest.mark.parametrize("lost", [None, math.nan])

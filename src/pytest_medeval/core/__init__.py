@@ -1,0 +1,1 @@
+"""Which words do all share? Types, errors, options, files, signatures: everything else stands on them."""

@@ -1,0 +1,120 @@
+"""Files that are there whole or not at all: written aside, forced to the disk, then renamed."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import math
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pytest_medeval.core.errors import MedevalError
+
+PART = ".part"
+"""Ending of a file that is still being written, or whose writer was killed."""
+
+NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}
+
+
+def finite(value: Any) -> Any:
+    """Make a value fit for JSON: NaN and infinities become null, tuples lists."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {key: finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(inner) for inner in value]
+    return value
+
+
+def json_bytes(value: Any, *, indent: int | None = 1) -> bytes:
+    """Write JSON as UTF-8; a text that UTF-8 cannot hold (a lone surrogate) is escaped instead."""
+    try:
+        return f"{json.dumps(value, ensure_ascii=False, indent=indent, allow_nan=False)}\n".encode()
+    except UnicodeEncodeError:
+        return f"{json.dumps(value, indent=indent, allow_nan=False)}\n".encode()
+
+
+_COMPACT = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
+
+
+def json_lines(value: Mapping[str, Any]) -> Iterator[bytes]:
+    """Write a JSON object piece by piece, each value on a line, and each element of a list on a line of its own.
+
+    A large record is then never in memory as one text, and Python's quick encoder does the work, which cannot
+    indent. NaN and infinities become null; a text that UTF-8 cannot hold is escaped.
+    """
+    yield b"{\n"
+    for number, (key, inner) in enumerate(value.items()):
+        yield (b",\n" if number else b"") + _encoded(key) + b": "
+        if not isinstance(inner, list) or not inner:
+            yield _encoded(inner)
+            continue
+        for place, element in enumerate(inner):
+            yield (b",\n" if place else b"[\n") + _encoded(element)
+        yield b"\n]"
+    yield b"\n}\n"
+
+
+def _encoded(value: Any) -> bytes:
+    try:
+        return _COMPACT.encode(value).encode()
+    except UnicodeEncodeError:
+        return json.dumps(finite(value), allow_nan=False).encode()
+    except ValueError:  # NaN is rare, and looking for it in everything takes longer than writing
+        return json_bytes(finite(value), indent=None).rstrip()
+
+
+def write_whole(path: Path, data: bytes | Iterable[bytes], what: str) -> None:
+    """Write a file, replacing an older one; ``MedevalError`` names ``what`` when the disk refuses."""
+    with _aside(path, data, what) as partial:
+        partial.replace(path)
+
+
+def write_new(path: Path, data: bytes, what: str) -> bool:
+    """Write a file that must not exist yet; False when another process was first."""
+    try:
+        with _aside(path, data, what) as partial:
+            try:
+                os.link(partial, path)
+            except OSError as error:
+                if error.errno not in NO_LINKS:
+                    raise
+                if path.exists():
+                    return False
+                partial.rename(path)
+    except FileExistsError:
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def _aside(path: Path, data: bytes | Iterable[bytes], what: str) -> Any:
+    partial = path.with_name(f".{path.name}.{os.getpid()}{PART}")
+    try:
+        with partial.open("wb") as file:
+            file.writelines([data] if isinstance(data, bytes) else data)
+            file.flush()
+            os.fsync(file.fileno())
+        yield partial
+        _sync(path.parent)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        raise MedevalError(f"{path}: {what} cannot be written: {error.strerror or error}") from None
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+
+
+def _sync(folder: Path) -> None:
+    """Force the new name to the disk, where a folder can be opened for that."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -1,0 +1,104 @@
+"""What the user asked for: every option's value, checked, in one frozen object."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pytest_medeval.core.encodable import encodable
+from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.options import AUTOMATIC, OPTIONS, Dtype, Option
+from pytest_medeval.core.thoughts import Tags
+
+if TYPE_CHECKING:
+    from pytest_medeval.judges.rubric import Rubric
+    from pytest_medeval.verdicts.gates import GateResult
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What the user asked for, checked."""
+
+    root: Path
+    models: Sequence[str]
+    baselines: Sequence[str]
+    gates: Sequence[str]
+    limit: int | None
+    seed: int
+    data: Path | None
+    batch_size: int | None
+    concurrency: int
+    rate: int | None
+    timeout: int
+    device: str
+    dtype: Dtype
+    engine: Literal["local", "ray"]
+    replicas: int | None
+    cache: Path | None
+    thoughts: Tags
+    json: Path | None
+    html: Path | None
+    markdown: Path | None
+    card: Path | None
+    evidence: Path | None
+    save: str | None
+    autosave: str
+    compare: str | None
+    storage: Path
+    judges: Sequence[str]
+    rubric_file: Path | None
+    judge_sample: int | None
+    judge_budget: str | None
+    judge_reference: bool
+    judge_labels: Path | None
+    judge_floor: float
+    judge_coverage: float
+    divergence: str
+    review: Path | None
+    review_size: int
+    humans: Sequence[Path]
+    train_data: Sequence[Path]
+    leak_share: float
+    noise: int | None
+    inconclusive: str
+    allow_not_evaluated: frozenset[str]
+
+    @property
+    def saved_as(self) -> str | None:
+        """Name the stored run, ``AUTOMATIC`` for commit and time; None where it is not stored."""
+        if self.save is None or self.save == AUTOMATIC:
+            return AUTOMATIC if self.save or self.autosave == "true" else None
+        return self.save
+
+    def rubric(self) -> Rubric:
+        """Load what judges and people grade."""
+        from pytest_medeval.judges.rubric import DEFAULT_RUBRIC, load_rubric
+
+        return DEFAULT_RUBRIC if self.rubric_file is None else load_rubric(self.rubric_file)
+
+    def gate_outcome(self, gate: GateResult) -> Literal["passed", "failed", "skipped"]:
+        """Say what a verdict means for the run: nothing but ``pass`` lets it pass unless the user said so."""
+        if gate.verdict == "pass" or (gate.verdict == "inconclusive" and self.inconclusive == "pass"):
+            return "passed"
+        allowed = gate.waits or not self.allow_not_evaluated.isdisjoint({gate.suite, "all"})
+        return "skipped" if gate.verdict == "not evaluated" and allowed else "failed"
+
+
+def read_settings(get: Callable[[Option], Any], root: Path) -> Settings:
+    """Check every option's value; ``get`` gives the raw text, a list of texts, or None."""
+    return Settings(
+        root=root,
+        **{option.field: option.check(option.flag, _text(option, get(option)), root) for option in OPTIONS},
+    )
+
+
+def _text(option: Option, value: Any) -> Any:
+    """Refuse bytes that are no UTF-8: no file that the run leaves could name the value."""
+    for one in value if isinstance(value, list) else [value]:
+        if isinstance(one, str) and encodable(one) != one:
+            raise MedevalError(
+                f"{option.flag}={encodable(one)}: found bytes that are no UTF-8; accepted: UTF-8"
+            )
+    return value

@@ -1,0 +1,180 @@
+"""From what judges said to the numbers of Track B: one judge or a panel, rows, metrics, coverage."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any
+
+from pytest_medeval.judges.ask import ROLES, Judged, JudgeRun, Preference, Unjudged
+from pytest_medeval.judges.prompts import PROMPT_VERSION
+from pytest_medeval.judges.rubric import PREFERENCE, Rubric
+from pytest_medeval.metrics.base import SHARE, Measure, mean, signed
+
+
+@dataclass(frozen=True, slots=True)
+class Panelled:
+    """One case as a panel sees it: the mean of the grades that there are, and each judge's own."""
+
+    suite: str
+    id: str
+    grades: Mapping[str, Mapping[str, float]]
+    """role -> dimension -> mean grade; a dimension that no judge graded is not there."""
+    preference: float | None
+    """The candidate's mean share of the point; ``None`` where no judge gave it."""
+    said: Mapping[str, Judged]
+    """judge -> what it said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How many of the sampled cases could be judged, for both models where there are two."""
+
+    judged: int
+    asked: int
+
+    @property
+    def share(self) -> float:
+        """The judged share; NaN where nothing was asked."""
+        return self.judged / self.asked if self.asked else math.nan
+
+    def __str__(self) -> str:
+        return f"judged {self.judged} of {self.asked}"
+
+
+def combine(runs: Sequence[JudgeRun]) -> list[Panelled]:
+    """Put the judges of a panel together; all of them must have had the same cases, in the same order."""
+    names = judge_names(runs)
+    cases = zip(*(run.cases for run in runs), strict=True)
+    return [_panelled(dict(zip(names, said, strict=True))) for said in cases]
+
+
+def judge_names(runs: Sequence[JudgeRun]) -> list[str]:
+    """Name the judges by their specs, and number those that are there twice."""
+    specs = [run.spec for run in runs]
+    return [spec if specs.count(spec) == 1 else f"{spec} ({nth + 1})" for nth, spec in enumerate(specs)]
+
+
+def coverage(cases: Sequence[Panelled], name: str) -> Coverage:
+    """Count the cases with a number for a dimension, or for ``preference``, for every model's reply."""
+    if name == PREFERENCE:
+        paired = [case for case in cases if len(case.grades) == len(ROLES)]
+        return Coverage(sum(case.preference is not None for case in paired), len(paired))
+    judged = sum(all(name in grades for grades in case.grades.values()) for case in cases)
+    return Coverage(judged, len(cases))
+
+
+def judge_rows(case: Panelled) -> dict[str, dict[str, list[float]]]:
+    """Give the stored rows of a case: role -> family of counts -> (value, 1); what is unjudged has no row."""
+    rows = {
+        role: {f"judge.{name}": [grade, 1.0] for name, grade in grades.items()}
+        for role, grades in case.grades.items()
+    }
+    if case.preference is not None:
+        for role, share in zip(ROLES, (case.preference, 1 - case.preference), strict=True):
+            rows[role][f"judge.{PREFERENCE}"] = [share, 1.0]
+    return rows
+
+
+def judge_metrics(rubric: Rubric, runs: Sequence[JudgeRun] = ()) -> tuple[Measure, ...]:
+    """Make Track B's metrics: the mean grade of each dimension, and ``judge.preference``.
+
+    ``judge.DIMENSION`` is the mean over judged cases of the panel's mean grade, on the rubric's scale;
+    ``judge.preference`` the mean share of the point, 0 to 1, where a tie, and a preference that flips with
+    the order of the replies, is half a point. Higher is better. A case that no judge could judge has no row:
+    it is in the coverage, not in the mean. The signature names rubric, prompts and judges by their digests.
+    ``row(case, grades)`` takes a model's grades of a ``Panelled``; rows of a whole case are ``judge_rows``.
+
+    >>> from pytest_medeval.judges.rubric import DEFAULT_RUBRIC
+    >>> [metric.name for metric in judge_metrics(DEFAULT_RUBRIC)][-2:]
+    ['judge.relevance', 'judge.preference']
+    """
+    told = [f"prompt:{PROMPT_VERSION}", f"rubric:{rubric.digest[:8]}"]
+    if runs:
+        names = (f"{run.fingerprint[:8]}:{run.style}:{run.prompt_hash[:8]}" for run in runs)
+        told.append(f"judges:{'+'.join(names)}")
+    grades = (float(rubric.scale.low), float(rubric.scale.high))
+    return (*(_measure(name, told, grades) for name in rubric.names), _measure(PREFERENCE, told, SHARE))
+
+
+def case_data(case: Panelled) -> dict[str, Any]:
+    """Write a case as the record holds it: role -> dimension -> grade, and what each judge said."""
+    data: dict[str, Any] = {role: dict(grades) for role, grades in case.grades.items()}
+    if case.preference is not None:
+        data[PREFERENCE] = case.preference
+    data["judges"] = {name: _said(judged) for name, judged in case.said.items()}
+    return data
+
+
+def judge_data(run: JudgeRun, rubric: Rubric) -> dict[str, Any]:
+    """Write who judged, how it was asked, what it cost, and how much it left unjudged."""
+    single = combine([run])
+    covered = {name: coverage(single, name) for name in (*rubric.names, PREFERENCE)}
+    told = [case.preference for case in run.cases if isinstance(case.preference, Preference)]
+    asked = [preference for preference in told if not preference.same]
+    return {
+        "spec": run.spec,
+        "fingerprint": run.fingerprint,
+        "prompt_hash": run.prompt_hash,
+        "style": run.style,
+        "rubric": rubric.name,
+        **cost(run),
+        "coverage": {name: [one.judged, one.asked] for name, one in covered.items()},
+        "position_consistency": fmean(one.consistent for one in asked) if asked else None,
+        "notices": list(run.notices),
+    }
+
+
+def cost(run: JudgeRun) -> dict[str, float]:
+    """Write what a judge was asked, and what that took."""
+    return {
+        "requests": run.requests,
+        "tokens": run.tokens,
+        "cached": run.cached,
+        "failed": run.failed,
+        "seconds": run.seconds,
+    }
+
+
+def _measure(name: str, told: Sequence[str], bounds: tuple[float, float]) -> Measure:
+    def make(_case: Any, grades: Any) -> Sequence[float]:
+        return [grades[name], 1.0] if name in grades else [math.nan, math.nan]
+
+    full = f"judge.{name}"
+    return Measure(name=full, counts=full, signature=signed(full, *told), make=make, fold=mean, bounds=bounds)
+
+
+def _panelled(said: Mapping[str, Judged]) -> Panelled:
+    first = next(iter(said.values()))
+    grades: dict[str, dict[str, float]] = {}
+    for role in first.replies:
+        given: dict[str, list[float]] = {}
+        for judged in said.values():
+            for name, grade in judged.replies[role].grades.items():
+                given.setdefault(name, []).append(grade)
+        grades[role] = {name: fmean(values) for name, values in given.items()}
+    shares = [
+        judged.preference.share for judged in said.values() if isinstance(judged.preference, Preference)
+    ]
+    return Panelled(first.suite, first.id, grades, fmean(shares) if shares else None, dict(said))
+
+
+def _said(judged: Judged) -> dict[str, Any]:
+    data: dict[str, Any] = {role: dict(judgement.grades) for role, judgement in judged.replies.items()}
+    if isinstance(judged.preference, Preference):
+        data[PREFERENCE] = [judged.preference.first, judged.preference.second]
+    missing: dict[str, Any] = {
+        role: {name: _why(one) for name, one in judgement.unjudged.items()}
+        for role, judgement in judged.replies.items()
+    }
+    if isinstance(judged.preference, Unjudged):
+        missing[PREFERENCE] = _why(judged.preference)
+    data["unjudged"] = {key: reasons for key, reasons in missing.items() if reasons}
+    data["tokens"] = {role: judgement.tokens for role, judgement in judged.replies.items()}
+    return data
+
+
+def _why(unjudged: Unjudged) -> dict[str, str]:
+    return {"reason": unjudged.reason, "raw": unjudged.raw}

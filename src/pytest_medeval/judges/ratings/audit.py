@@ -1,0 +1,209 @@
+"""May a judge be believed? Its agreement with people, dimension by dimension, against a floor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.judges.ratings.consistency import (
+    PositionAudit,
+    Repeats,
+    count_agreement,
+    position_audit,
+)
+from pytest_medeval.judges.ratings.join import Pairs, by_dimension, join, rater_pairs, value_counts
+from pytest_medeval.judges.ratings.types import Decision, Left, Rating, RatingSet, Scale
+from pytest_medeval.stats.agreement import (
+    RESAMPLES,
+    Estimate,
+    Statistic,
+    cohen_kappa,
+    estimate,
+    kendall_tau_b,
+    krippendorff_alpha,
+    mean,
+    spearman,
+)
+
+FLOOR = 0.4
+MIN_CLUSTERS = 10
+"""Below this no interval is trusted to admit a judge: three perfect cases would give [1, 1]."""
+
+MAX_PAIRED = 4
+"""Of more raters than this, alpha tells more than a table of all pairs."""
+
+STATISTICS = (
+    "kappa",
+    "kappa_linear",
+    "kappa_quadratic",
+    "alpha",
+    "spearman",
+    "tau_b",
+    "bias",
+    "percent_agreement",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Whether a judge's scores may carry a gate (``admissible``) or are only shown (``advisory``), and why.
+
+    ``low`` is the lower end that was held against the floor; ``None`` when there is none to hold.
+    """
+
+    admissible: bool
+    reason: str
+    low: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Agreement:
+    """How far one judge agrees with people on one dimension."""
+
+    judge: str
+    dimension: str
+    n: int
+    clusters: int
+    estimates: Mapping[str, Estimate]
+    standing: Standing
+
+
+@dataclass(frozen=True, kw_only=True)
+class Among:
+    """How far the raters of one dimension agree among themselves."""
+
+    dimension: str
+    raters: tuple[str, ...]
+    scores: int
+    repeats: Repeats
+
+
+@dataclass(frozen=True, kw_only=True)
+class Audit:
+    """All that stored scores and decisions tell about judges."""
+
+    human: RatingSet | None
+    judges: tuple[RatingSet, ...]
+    agreements: tuple[Agreement, ...] = ()
+    rater_pairs: tuple[Agreement, ...] = ()
+    """Every two people against each other, where there are few and no judge is asked about."""
+    people: tuple[Among, ...] = ()
+    panel: tuple[Among, ...] = ()
+    positions: Mapping[str, PositionAudit]
+    left: tuple[Left, ...] = ()
+
+
+def agreement(pairs: Pairs, *, floor: float = FLOOR, seed: int = 0, resamples: int = RESAMPLES) -> Agreement:
+    """Measure one judge's agreement on one dimension.
+
+    Kappa and alpha compare grades, so scores between two steps (a mean of several people, 8.8 in steps of
+    0.5) go to the nearest step, half-way up. Rank correlations and the bias (judge minus people) take the
+    scores as they are.
+    """
+    count = pairs.cluster_count
+    found = {
+        name: estimate(statistic, count, seed=seed, resamples=resamples)
+        for name, statistic in _statistics(pairs).items()
+    }
+    return Agreement(
+        judge=pairs.judge,
+        dimension=pairs.dimension,
+        n=len(pairs.items),
+        clusters=count,
+        estimates=found,
+        standing=standing(found["kappa_quadratic"], found["alpha"], count, floor),
+    )
+
+
+def _statistics(pairs: Pairs) -> dict[str, Statistic]:
+    levels, clusters = pairs.scale.levels, pairs.clusters
+    human, judge = pairs.scale.codes(pairs.human), pairs.scale.codes(pairs.score)
+    grades = np.eye(levels)
+    return {
+        "kappa": cohen_kappa(human, judge, clusters, levels=levels, weighting="none"),
+        "kappa_linear": cohen_kappa(human, judge, clusters, levels=levels, weighting="linear"),
+        "kappa_quadratic": cohen_kappa(human, judge, clusters, levels=levels, weighting="quadratic"),
+        "alpha": krippendorff_alpha(grades[human] + grades[judge], clusters),
+        "spearman": spearman(pairs.human, pairs.score, clusters),
+        "tau_b": kendall_tau_b(pairs.human, pairs.score, clusters),
+        "bias": mean(pairs.score - pairs.human, clusters),
+        "percent_agreement": mean(human == judge, clusters),
+    }
+
+
+def standing(kappa: Estimate, alpha: Estimate, clusters: int, floor: float = FLOOR) -> Standing:
+    """Admit a judge when the lower end of quadratic kappa or of alpha reaches the floor."""
+    if clusters < MIN_CLUSTERS:
+        return Standing(False, f"{clusters} clusters; at least {MIN_CLUSTERS} are needed")
+    lows = {"quadratic kappa": kappa.low, "alpha": alpha.low}
+    best, low = max(lows.items(), key=lambda entry: -np.inf if entry[1] is None else entry[1])
+    if low is None:
+        return Standing(False, kappa.reason or alpha.reason)
+    word = "reaches" if low >= floor else "is below"
+    return Standing(low >= floor, f"lower end of {best} {low:.2f} {word} {floor:.2f}", low)
+
+
+def among(
+    ratings: Iterable[Rating], scales: Mapping[str, Scale], *, seed: int = 0, resamples: int = RESAMPLES
+) -> tuple[Among, ...]:
+    """Measure the raters' agreement with each other, a dimension at a time; one rater alone gives nothing."""
+    found = []
+    for dimension, given in by_dimension(ratings).items():
+        raters = tuple(sorted({rating.rater for rating in given}))
+        if len(raters) > 1:
+            counts, clusters = value_counts(given, scales[dimension])
+            repeats = count_agreement(counts, clusters, seed=seed, resamples=resamples)
+            found.append(Among(dimension=dimension, raters=raters, scores=len(given), repeats=repeats))
+    return tuple(found)
+
+
+def audit(
+    human: RatingSet | None,
+    judges: Sequence[RatingSet],
+    *,
+    floor: float = FLOOR,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+) -> Audit:
+    """Do the whole audit: judges against people, people and judges among themselves, decisions."""
+    people = human.ratings if human else ()
+    scores = [rating for judge in judges for rating in judge.ratings]
+    sources = (*((human,) if human else ()), *judges)
+    scales = _scales(sources)
+    joined = join(people, scores, scales) if human else None
+    sampling = {"seed": seed, "resamples": resamples}
+    few = not judges and len({rating.rater for rating in people}) <= MAX_PAIRED
+    paired = rater_pairs(people, scales) if few else ()
+    read = [entry for source in sources for entry in source.left]
+    return Audit(
+        human=human,
+        judges=tuple(judges),
+        agreements=tuple(agreement(pairs, floor=floor, **sampling) for pairs in joined.pairs)
+        if joined
+        else (),
+        rater_pairs=tuple(agreement(pairs, floor=floor, **sampling) for pairs in paired),
+        people=among(people, scales, **sampling),
+        panel=among(scores, scales, **sampling),
+        positions=_positions(decision for judge in judges for decision in judge.decisions),
+        left=(*read, *(joined.left if joined else ())),
+    )
+
+
+def _scales(sources: Iterable[RatingSet]) -> dict[str, Scale]:
+    """Take each dimension's scale; two files must mean the same by a grade."""
+    scales: dict[str, Scale] = {}
+    for source in sources:
+        for name, scale in source.scales.items():
+            if scales.setdefault(name, scale) != scale:
+                raise MedevalError(f"{source.file}: {name!r} is graded {scale}, elsewhere {scales[name]}")
+    return scales
+
+
+def _positions(decisions: Iterable[Decision]) -> dict[str, PositionAudit]:
+    groups: dict[str, list[Decision]] = {}
+    for decision in decisions:
+        groups.setdefault(decision.judge, []).append(decision)
+    return {judge: position_audit(given) for judge, given in groups.items()}

@@ -1,0 +1,209 @@
+"""Is a judge consistent? Repeats, order of answers, length of replies, a panel, triples of preferences.
+
+Works on stored grades and decisions; nothing here asks a judge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations, product
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from pytest_medeval.core.types import FloatArray
+from pytest_medeval.judges.ratings.types import Choice, Decision, Scale
+from pytest_medeval.stats.agreement import (
+    RESAMPLES,
+    Estimate,
+    IntArray,
+    estimate,
+    kendall_tau_b,
+    krippendorff_alpha,
+    mean,
+    partial_correlation,
+    spearman,
+)
+from pytest_medeval.stats.proportions import wilson
+
+
+@dataclass(frozen=True, slots=True)
+class Repeats:
+    """Agreement of several grades of the same replies: a judge with itself, or the judges of a panel."""
+
+    items: int
+    alpha: Estimate
+    """Krippendorff's alpha, ordinal, over all grades."""
+    identical: Estimate
+    """Share of replies whose grades are all the same, of those with at least two."""
+
+
+def repeat_agreement(
+    grades: ArrayLike, clusters: IntArray, scale: Scale, *, seed: int = 0, resamples: int = RESAMPLES
+) -> Repeats:
+    """Compare columns of grades (items, repeats or judges); NaN is a grade that is missing."""
+    table = np.asarray(grades, dtype=np.float64)
+    given = np.isfinite(table)
+    counts = np.zeros((len(table), scale.levels))
+    np.add.at(counts, (np.nonzero(given)[0], scale.codes(table[given])), 1.0)
+    return count_agreement(counts, clusters, seed=seed, resamples=resamples)
+
+
+def count_agreement(
+    counts: FloatArray, clusters: IntArray, *, seed: int = 0, resamples: int = RESAMPLES
+) -> Repeats:
+    """Do the same from how often each reply got each grade, (items, levels)."""
+    pairable = counts.sum(axis=1) >= 2  # noqa: PLR2004 - a pair
+    counts, clusters = counts[pairable], np.unique(clusters[pairable], return_inverse=True)[1]
+    same = (counts > 0).sum(axis=1) == 1
+    units = len(np.unique(clusters))
+    return Repeats(
+        items=len(counts),
+        alpha=estimate(krippendorff_alpha(counts, clusters), units, seed=seed, resamples=resamples),
+        identical=estimate(mean(same, clusters), units, seed=seed, resamples=resamples),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """``count`` of ``of``, with Wilson's interval when there is one."""
+
+    count: int
+    of: int
+    estimate: Estimate
+
+
+def share(hits: Sequence[bool], clusters: Sequence[str]) -> Share:
+    """Give a share with Wilson's interval, which unlike the bootstrap has width at 0 and 1.
+
+    The interval takes each cluster as one observation: exact when each pair stands for itself, wide
+    otherwise.
+    """
+    count, of = sum(hits), len(hits)
+    if of == 0:
+        return Share(0, 0, Estimate(None, reason="undefined: nothing to compare"))
+    units = len(set(clusters))
+    low, high = wilson(count / of * units, units)
+    return Share(count, of, Estimate(count / of, low, high))
+
+
+@dataclass(frozen=True, slots=True)
+class PositionAudit:
+    """Decisions of one judge on pairs of answers asked in both orders."""
+
+    pairs: int
+    accuracy: Share
+    """Right in the end: a preference that flips with the order is a tie, and a tie is not right."""
+    consistent: Share
+    """The same decision in both orders, ties included."""
+    flipped: Share
+    """The same place preferred in both orders: the answer in it did not matter."""
+    first_place: Share
+    """Of all single decisions that preferred an answer, those that preferred the one shown first."""
+    longer: Share
+    """Of all pairs with a preference in the end and unequal answers, those that preferred the longer."""
+
+
+def settle(first: Choice, second: Choice) -> Choice:
+    """Make one decision of two in the same terms: opposites are a tie, a tie leaves the other standing."""
+    total = first + second
+    return 1 if total > 0 else -1 if total < 0 else 0
+
+
+def position_audit(decisions: Sequence[Decision]) -> PositionAudit:
+    """Audit one judge's decisions; ``second`` is flipped back, so a consistent judge says the same twice."""
+    clusters = [one.cluster for one in decisions]
+    final = [settle(one.first, one.second) for one in decisions]
+    # shown first: answer one in the first order, answer two in the second
+    places = [(one.cluster, place) for one in decisions for place in (one.first, -one.second) if place]
+    decided = [(one, end) for one, end in zip(decisions, final, strict=True) if end and one.longer]
+    return PositionAudit(
+        pairs=len(decisions),
+        accuracy=share([end == one.label for one, end in zip(decisions, final, strict=True)], clusters),
+        consistent=share([one.first == one.second for one in decisions], clusters),
+        flipped=share([one.first * one.second < 0 for one in decisions], clusters),
+        first_place=share([place > 0 for _, place in places], [cluster for cluster, _ in places]),
+        longer=share([end == one.longer for one, end in decided], [one.cluster for one, _ in decided]),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class LengthBias:
+    """Partial rank correlation of grade and length with the reference score held fixed.
+
+    Spearman's is the one to read: near 0 without bias. Kendall's keeps a part of what the reference
+    explains, and is above 0 when good replies are long, bias or not (Korn 1984, The American Statistician
+    38).
+    """
+
+    spearman: Estimate
+    kendall: Estimate
+
+
+def length_bias(
+    grades: ArrayLike,
+    lengths: ArrayLike,
+    reference: ArrayLike,
+    clusters: IntArray,
+    *,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+) -> LengthBias:
+    """Ask whether length raises a reply's grade beyond what its reference (people's) score explains."""
+    units = len(np.unique(clusters))
+    found = []
+    for coefficient in (spearman, kendall_tau_b):
+        partial = partial_correlation(
+            coefficient(grades, lengths, clusters),
+            coefficient(grades, reference, clusters),
+            coefficient(lengths, reference, clusters),
+        )
+        found.append(estimate(partial, units, seed=seed, resamples=resamples))
+    return LengthBias(*found)
+
+
+@dataclass(frozen=True, slots=True)
+class Transitivity:
+    """Triples of models compared pairwise on one item."""
+
+    triples: int
+    intransitive: int
+    """Triples that no ranking, ties allowed, can explain."""
+    cycles: int
+    """Of these, the ones in which each model beats the next one."""
+
+
+def _orderable() -> frozenset[tuple[int, int, int]]:
+    """Preferences (a over b, b over c, a over c) that some ranking of three, with ties, gives: 13 of 27."""
+    ranks = product(range(3), repeat=3)
+    return frozenset((_sign(b - a), _sign(c - b), _sign(c - a)) for a, b, c in ranks)
+
+
+def _sign(number: int) -> int:
+    return (number > 0) - (number < 0)
+
+
+_ORDERABLE = _orderable()
+
+
+def transitivity(preferences: Mapping[tuple[str, str, str], Choice]) -> Transitivity:
+    """Check every triple of models on every item.
+
+    ``preferences``: (item, one, other) -> 1, 0 or -1, each pair in one direction.
+    """
+    both = {**preferences, **{(item, b, a): -choice for (item, a, b), choice in preferences.items()}}
+    models: dict[str, set[str]] = {}
+    for item, one, other in preferences:
+        models.setdefault(item, set()).update((one, other))
+    triples = intransitive = cycles = 0
+    for item, names in models.items():
+        for a, b, c in combinations(sorted(names), 3):
+            keys = ((item, a, b), (item, b, c), (item, a, c))
+            if not all(key in both for key in keys):
+                continue
+            ab, bc, ac = (both[key] for key in keys)
+            triples += 1
+            intransitive += (ab, bc, ac) not in _ORDERABLE
+            cycles += ab == bc == -ac != 0
+    return Transitivity(triples, intransitive, cycles)

@@ -1,0 +1,312 @@
+"""Log-likelihoods of choices from a server, as vLLM offers them: ``/v1/completions`` with an echo.
+
+That route applies no chat template. Where the server also has ``/tokenize`` (vLLM), the messages are turned
+into token ids by the model's own template, and a choice is tokenised on its own behind them, as for a local
+model. Elsewhere the messages are joined by blank lines, as for a local model without a template. What a
+server offers is found out by the first request and kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Literal, TypeAlias
+
+from pytest_medeval.core.encodable import encodable
+from pytest_medeval.core.types import Answer, Message, Request, is_logprob
+from pytest_medeval.models.spec import EndpointSpec
+
+# Requests and answers as an OpenAI-compatible server writes them: pure functions over JSON.
+
+SEED = 0
+"""Sent with every request for likelihoods; with temperature 0 it should change nothing."""
+
+VARIABLES = "chat_template_kwargs"
+"""Where vLLM and its kind take variables of the chat template; a server that refuses them is another model."""
+
+OPTIONAL: Mapping[str, tuple[str, ...]] = {
+    "seed": ("seed",),
+    "stop": ("stop",),
+    "response_format": ("response_format", "json_schema", "guided", "grammar"),
+    "max_tokens": ("max_tokens", "max_completion_tokens"),
+    "top_p": ("top_p",),
+    "temperature": ("temperature",),
+}
+"""Fields that a server may refuse, with the words by which its complaint tells."""
+
+_STOPS = 4
+"""Stop strings that servers take; all of them are cut off here as well."""
+
+_STABLE = ("id", "root", "parent", "owned_by", "max_model_len", "meta")
+"""What a server tells of a model and does not change by itself (``created`` and permissions change)."""
+
+BY_REPLY = "Answer with exactly one of these, and nothing else:"
+
+
+class MalformedError(ValueError):
+    """The server's answer is not what the protocol says."""
+
+
+def chat_fields(
+    name: str, request: Request, refused: Collection[str], variables: Mapping[str, Any] = MappingProxyType({})
+) -> dict[str, Any]:
+    """Write a chat request: greedy or drawn, bounded, with those optional fields that the server has not refused."""
+    fields: dict[str, Any] = {
+        "model": name,
+        "messages": [{"role": turn.role, "content": turn.content} for turn in request.messages],
+        "max_completion_tokens" if "max_tokens" in refused else "max_tokens": request.max_new_tokens,
+        "temperature": request.temperature or 0,
+        "seed": request.seed,
+    }
+    if request.top_p < 1:
+        fields["top_p"] = request.top_p
+    if variables:
+        fields[VARIABLES] = dict(variables)
+    if request.stop:
+        fields["stop"] = list(request.stop[:_STOPS])
+    if request.schema:
+        schema = {"name": "answer", "strict": True, "schema": json.loads(request.schema)}
+        fields["response_format"] = {"type": "json_schema", "json_schema": schema}
+    return {key: value for key, value in fields.items() if key not in refused}
+
+
+def refusal(body: Any, fields: Mapping[str, Any]) -> str | None:
+    """Find the optional field of which a server complains: named by ``param``, else by a word of its text.
+
+    A prompt that is too long is no refusal, though servers then speak of ``max_tokens`` too.
+
+    >>> refusal({"message": "'temperature' does not support 0"}, {"model": "m", "temperature": 0})
+    'temperature'
+    """
+    named = body.get("param") if isinstance(body, dict) else None
+    told = str(named or json.dumps(body, default=str)).lower()
+    if too_long(body):
+        return None
+    known = ((key, words) for key, words in OPTIONAL.items() if key in fields)
+    return next((key for key, words in known if any(word in told for word in words)), None)
+
+
+def too_long(body: Any) -> bool:
+    """Say whether a server complains of a prompt that is too long for the model."""
+    told = json.dumps(body, default=str).lower()
+    return "context length" in told or "context window" in told
+
+
+def complaint(body: Any) -> str:
+    """Give the text of a server's complaint in one short line.
+
+    >>> complaint({"message": "no such model", "code": 404}), complaint("<h1>Bad Gateway</h1>")
+    ('no such model', '<h1>Bad Gateway</h1>')
+    """
+    told = body.get("message") or body.get("detail") or body if isinstance(body, dict) else body
+    return short(told or "without a reason")
+
+
+def read_chat(body: Any, request: Request) -> Answer:
+    """Read a chat answer; ``MalformedError`` where there is none in it.
+
+    A reply that the server's content filter withheld is an empty one: that is what the patient would get. Thoughts that
+    the server tells apart (``reasoning_content``, in newer servers ``reasoning``) are kept beside it.
+    """
+    try:
+        choice = body["choices"][0]
+        message = choice["message"]
+        text = message.get("content") or message.get("refusal") or ""
+        thoughts = message.get("reasoning_content") or message.get("reasoning") or ""
+    except (TypeError, KeyError, IndexError, AttributeError):
+        raise MalformedError(f"the server's answer has no message: {short(body)}") from None
+    if not isinstance(text, str):
+        raise MalformedError(f"the server's answer has no text: {short(message)}")
+    text, stopped = cut_at_stop(text, request.stop)
+    length = choice.get("finish_reason") == "length" and not stopped
+    finish: Literal["length", "stop"] = "length" if length else "stop"
+    prompt, reply = usage(body)
+    return Answer(
+        text,
+        finish,
+        prompt_hash=prompt_hash(request),
+        prompt_tokens=prompt,
+        reply_tokens=reply,
+        thoughts=thoughts if isinstance(thoughts, str) else "",
+    )
+
+
+def usage(body: Mapping[str, Any]) -> tuple[int, int]:
+    """Read the numbers of prompt and reply tokens; 0 where the server does not tell."""
+    told = body.get("usage")
+    told = told if isinstance(told, dict) else {}
+    return int(told.get("prompt_tokens") or 0), int(told.get("completion_tokens") or 0)
+
+
+def by_reply(request: Request) -> Request:
+    """Turn a request for the likelihoods of choices into one for a reply that names a choice."""
+    *before, last = request.messages
+    listed = "\n".join(request.choices)
+    asked = Message(last.role, f"{last.content}\n{BY_REPLY}\n{listed}")
+    return Request((*before, asked), max_new_tokens=max(request.max_new_tokens, 64))
+
+
+def echo_fields(name: str, prompts: Sequence[Any]) -> dict[str, Any]:
+    """Write a request for the log-probabilities of the tokens of prompts (texts or lists of token ids)."""
+    return {
+        "model": name,
+        "prompt": list(prompts),
+        "max_tokens": 1,
+        "echo": True,
+        "logprobs": 1,
+        "temperature": 0,
+        "seed": SEED,
+    }
+
+
+def read_echo(body: Any, prompts: int) -> list[list[float | None]]:
+    """Read the log-probability of each token of each prompt; the generated token behind it is dropped.
+
+    The first token of a prompt has none. ``MalformedError`` where the server gave no log-probabilities.
+    """
+    try:
+        choices = sorted(body["choices"], key=lambda choice: int(choice.get("index", 0)))
+        found = [list(choice["logprobs"]["token_logprobs"])[:-1] for choice in choices]
+    except (TypeError, KeyError, AttributeError, ValueError):
+        raise MalformedError(f"the server's answer has no log-probabilities: {short(body)}") from None
+    if len(found) != prompts or not all(found):
+        raise MalformedError(f"the server gave log-probabilities of {len(found)} texts; asked were {prompts}")
+    return found
+
+
+def choice_answer(request: Request, rows: Sequence[Sequence[float | None]], starts: Sequence[int]) -> Answer:
+    """Sum the log-probabilities of each choice's tokens, which begin at ``starts``.
+
+    A token whose number is none (null is how some servers write NaN) makes the answer an error.
+    """
+    facts: dict[str, Any] = {"prompt_hash": prompt_hash(request), "prompt_tokens": starts[0]}
+    choices = [row[start:] for row, start in zip(rows, starts, strict=True)]
+    for number, tokens in enumerate(choices, start=1):
+        if not tokens:
+            raise MalformedError("the server gave no log-probability for a token of a choice")
+        wrong = [value for value in tokens if not (isinstance(value, int | float) and is_logprob(value))]
+        if wrong:
+            given = f"the server gave {json.dumps(wrong[0])} as the log-probability of a token of choice {number}"
+            return Answer(finish="error", error=f"{given}; accepted: a finite number up to 0", **facts)
+    sums = tuple(math.fsum(value for value in tokens if value is not None) for tokens in choices)
+    return Answer(finish="choice", logprobs=sums, choice_tokens=tuple(map(len, choices)), **facts)
+
+
+def prompt_hash(request: Request) -> str:
+    """Give the SHA-256 of the messages as JSON: the tokens behind an endpoint are not known."""
+    told = [[turn.role, turn.content] for turn in request.messages]
+    return hashlib.sha256(json.dumps(told, ensure_ascii=False).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def listed_models(body: Any) -> list[dict[str, Any]]:
+    """Read the list of served models; empty where the server gives none."""
+    data = body.get("data") if isinstance(body, dict) else None
+    return [entry for entry in data if isinstance(entry, dict)] if isinstance(data, list) else []
+
+
+def told_of(name: str, models: Sequence[Mapping[str, Any]]) -> str:
+    """Give what a server tells of a model and does not change by itself, as JSON; empty when unlisted."""
+    entry = next((one for one in models if one.get("id") == name), None)
+    if entry is None:
+        return ""
+    return json.dumps({key: entry[key] for key in _STABLE if key in entry}, sort_keys=True)
+
+
+def cut_at_stop(text: str, stops: Sequence[str]) -> tuple[str, bool]:
+    """Cut a text before the first stop string in it; say whether there was one."""
+    places = [place for place in (text.find(stop) for stop in stops if stop) if place >= 0]
+    return (text[: min(places)], True) if places else (text, False)
+
+
+def short(value: Any, limit: int = 160) -> str:
+    """Show a JSON value in one short line."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    line = encodable(" ".join(text.split()))
+    return line if len(line) <= limit else f"{line[: limit - 3]}..."
+
+
+Post: TypeAlias = Callable[[str, Any], Awaitable[Any]]
+Way: TypeAlias = Literal["tokens", "text"]
+
+_MISSING = (400, 404, 405, 415, 422, 501)
+"""What servers answer to a route or field that they do not have."""
+
+
+class NotOfferedError(Exception):
+    """The server gives no log-probabilities of prompts."""
+
+
+class Likelihoods:
+    """Asks for the likelihoods of choices in the way that the server offers."""
+
+    def __init__(self) -> None:
+        self._ways: list[Way] = ["tokens", "text"]
+        self._found = False
+        self._reason = ""
+
+    async def ask(self, post: Post, spec: EndpointSpec, request: Request) -> Answer:
+        """Score the choices of one request; ``NotOfferedError`` where no way is left."""
+        while self._ways:
+            way = self._ways[0]
+            try:
+                answer = await _WAYS[way](post, spec, request)
+            except Exception as error:
+                if self._found or not _not_offered(error):
+                    raise
+                self._reason = complaint(getattr(error, "body", str(error)))
+                if way in self._ways:  # another request may have found out meanwhile
+                    self._ways.remove(way)
+            else:
+                self._found = True
+                return answer
+        raise NotOfferedError(self._reason)
+
+
+def _not_offered(error: Exception) -> bool:
+    """Tell "cannot" from "failed"; the client's errors carry a status code."""
+    if getattr(error, "status_code", None) in _MISSING:
+        return not too_long(getattr(error, "body", None))
+    return isinstance(error, MalformedError)
+
+
+async def _by_tokens(post: Post, spec: EndpointSpec, request: Request) -> Answer:
+    messages = [{"role": turn.role, "content": turn.content} for turn in request.messages]
+    chat: dict[str, Any] = {"model": spec.name, "messages": messages, "add_generation_prompt": True}
+    if spec.variables:
+        chat[VARIABLES] = dict(spec.variables)
+    prompt = await _tokens(post, spec, chat)
+    choices = [
+        await _tokens(post, spec, {"model": spec.name, "prompt": choice, "add_special_tokens": False})
+        for choice in request.choices
+    ]
+    body = await post("/completions", echo_fields(spec.name, [prompt + choice for choice in choices]))
+    return choice_answer(request, read_echo(body, len(choices)), [len(prompt)] * len(choices))
+
+
+async def _by_text(post: Post, spec: EndpointSpec, request: Request) -> Answer:
+    """Send the prompt alone as well: its number of tokens says where the choices begin."""
+    if spec.variables:
+        raise MalformedError(f"without a chat template its variables change nothing: {dict(spec.variables)}")
+    stem = "\n\n".join(turn.content for turn in request.messages).rstrip()
+    texts = [stem, *(f"{stem}\n\n{choice}" for choice in request.choices)]
+    body = await post("/completions", echo_fields(spec.name, texts))
+    bare, *rows = read_echo(body, len(texts))
+    return choice_answer(request, rows, [len(bare)] * len(rows))
+
+
+async def _tokens(post: Post, spec: EndpointSpec, fields: dict[str, Any]) -> list[int]:
+    """Ask vLLM's ``/tokenize``, which stands beside ``/v1``."""
+    body = await post(spec.url.removesuffix("/v1") + "/tokenize", fields)
+    try:
+        return [int(token) for token in body["tokens"]]
+    except (TypeError, KeyError, ValueError):
+        raise MalformedError(f"the server's answer has no tokens: {short(body)}") from None
+
+
+_WAYS: dict[Way, Callable[[Post, EndpointSpec, Request], Awaitable[Answer]]] = {
+    "tokens": _by_tokens,
+    "text": _by_text,
+}

@@ -1,0 +1,1 @@
+"""Models on this machine: torch, transformers and peft are imported here and in training alone."""

@@ -1,0 +1,1 @@
+"""What does pytest see? Hooks, fixtures, collection, outputs; they only translate."""

@@ -1,0 +1,65 @@
+"""What follows the last test: ask the judges, compare, judge the gates, and leave what was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.settings import Settings
+from pytest_medeval.models.roles import Roles
+from pytest_medeval.plugin.outputs import Output, leave
+from pytest_medeval.runs.build import Run, build, read_people, with_divergence
+from pytest_medeval.runs.engine import Progress
+from pytest_medeval.runs.journal import Journal
+from pytest_medeval.runs.reference import Awaited, Reference
+from pytest_medeval.runs.track_b import TrackB, ask_judges, judge_plan
+from pytest_medeval.verdicts.leakage import Leakage, Tuning, find_leaks
+
+T = TypeVar("T")
+
+
+def conclude(
+    journal: Journal,
+    settings: Settings,
+    roles: Roles,
+    *,
+    reference: Reference | Awaited | None,
+    tuning: Tuning | None,
+    progress: Progress,
+) -> tuple[Run, list[Output]]:
+    """Judge what the tests evaluated; a mistake in an option costs nothing else of the run, and is a failed output."""
+    mistakes: list[Output] = []
+    track_b = _or_say("--medeval-judge", lambda: _ask_judges(journal, settings, roles, progress), mistakes)
+    run = build(journal, settings, reference, track_b, _leaks(journal, settings, tuning))
+    people = _or_say("--medeval-human", lambda: read_people(run.record, settings.humans), mistakes)
+    run = with_divergence(run, people or {}, settings)
+    return run, [*mistakes, *leave(run.record, journal.suites, settings)]
+
+
+def _or_say(flag: str, work: Callable[[], T], mistakes: list[Output]) -> T | None:
+    try:
+        return work()
+    except MedevalError as mistake:
+        mistakes.append(Output(flag, f"{flag}: {mistake}", failed=True))
+        return None
+
+
+def _ask_judges(journal: Journal, settings: Settings, roles: Roles, progress: Progress) -> TrackB:
+    """Let the judges grade what was replied; on the controller, so that each is asked once."""
+    track_b = ask_judges(journal, judge_plan(settings), settings.seed, roles.judge, progress)
+    if settings.noise and track_b.runs:
+        from pytest_medeval.runs.noise import judge_again
+
+        journal.noise = judge_again(
+            journal, track_b, roles.judge, seed=settings.seed, count=settings.noise
+        )
+    return track_b
+
+
+def _leaks(journal: Journal, settings: Settings, tuning: Tuning | None) -> dict[str, Leakage]:
+    """Look for the evaluated cases in the tuning data."""
+    if tuning is None:
+        return {}
+    cases = {name: list(journal.entries.get(name, {}).values()) for name in journal.suites}
+    return find_leaks(cases, tuning, limit=settings.leak_share)

@@ -1,0 +1,326 @@
+"""The pytest hooks; they only translate.
+
+Nothing heavy is imported here: an unrelated test suite must not notice that the plugin is installed. The hooks of
+``Running`` are registered when a session first uses the plugin.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import pytest
+
+from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.options import OPTIONS, Option, check_keys, check_once
+from pytest_medeval.core.settings import read_settings
+from pytest_medeval.core.signals import terminated_as_interrupted
+from pytest_medeval.plugin import fixtures
+
+if TYPE_CHECKING:
+    from pytest_medeval.plugin.session import MedevalSession
+    from pytest_medeval.verdicts.gates import GateResult
+
+STATE: pytest.StashKey[MedevalSession] = pytest.StashKey()
+Outcome: TypeAlias = Literal["passed", "failed", "skipped"]
+NODE_FOLDER = "medeval_folder"
+CROSSING = "medeval-crossing"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add every option of the table, and its ini key."""
+    group = parser.getgroup("medeval", "medical model evaluation")
+    for option in OPTIONS:
+        group.addoption(option.flag, dest=option.key, default=None, help=option.help, **option.shape)
+        kind: Literal["linelist", "string"] = "linelist" if option.repeat else "string"
+        parser.addini(option.key, option.help, type=kind, default=None)
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Offer the hooks through which third parties add names to the tables."""
+    from pytest_medeval.plugin import newhooks
+
+    pluginmanager.add_hookspecs(newhooks)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the mark and the fixtures; check the options at once when there are any."""
+    with usage():
+        _check_written(config)
+    config.addinivalue_line(
+        "markers", "medeval(suite): evaluate the cases of a pytest_medeval.Suite, one test a case"
+    )
+
+    config.stash[fixtures.STATE] = lambda: start(config)
+    config.pluginmanager.register(fixtures, "medeval-fixtures")
+    if any(_given(config, option) for option in OPTIONS):
+        start(config)
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Collect ``*.medeval.yaml``."""
+    if not file_path.name.endswith((".medeval.yaml", ".medeval.yml")):
+        return None
+    from pytest_medeval.plugin.collect import YamlModule
+
+    return YamlModule.from_parent(parent, path=file_path)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Turn a marked function into one test a case."""
+    if metafunc.definition.get_closest_marker("medeval") is not None:
+        from pytest_medeval.plugin.collect import parametrize
+
+        parametrize(metafunc, start(metafunc.config).collection)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a worker where to leave what it collected."""
+    state = start(node.config)
+    node.workerinput[NODE_FOLDER] = str(state.folder())
+    if not node.config.pluginmanager.hasplugin(CROSSING):
+        node.config.pluginmanager.register(Crossing(state), CROSSING)
+
+
+def start(config: pytest.Config) -> MedevalSession:
+    """Give the machinery; start it on first use."""
+    if STATE not in config.stash:
+        from pytest_medeval.plugin.session import MedevalSession
+
+        with usage():
+            _extend(config.hook)
+            state = MedevalSession(
+                read_settings(lambda option: _given(config, option), Path(config.rootpath))
+            )
+            if state.settings.engine == "ray" and config.getoption("numprocesses", None):
+                raise MedevalError(
+                    "--medeval-engine=ray spreads the work over its own replicas; leave out -n of pytest-xdist"
+                )
+        worker = getattr(config, "workerinput", None)
+        if worker is not None:
+            state.work_for(worker[NODE_FOLDER], worker["workerid"], worker["workercount"])
+            config.pluginmanager.register(Crossing(state), CROSSING)
+        config.stash[STATE] = state
+        stack = ExitStack()
+        stack.enter_context(terminated_as_interrupted())
+        config.add_cleanup(stack.close)
+        config.pluginmanager.register(Running(config, state), "medeval-running")
+    return config.stash[STATE]
+
+
+def _extend(hook: Any) -> None:
+    """Take the names of third parties into the tables."""
+    from pytest_medeval.metrics import METRICS
+    from pytest_medeval.models.spec import MODEL_KINDS
+    from pytest_medeval.tasks import TASKS
+    from pytest_medeval.tasks.cases.formats import FORMATS
+
+    tables = (
+        (TASKS, hook.pytest_medeval_tasks),
+        (FORMATS, hook.pytest_medeval_formats),
+        (METRICS, hook.pytest_medeval_metrics),
+        (MODEL_KINDS, hook.pytest_medeval_models),
+    )
+    for table, names in tables:
+        for entries in names():
+            table.add(entries)
+
+
+def _check_written(config: pytest.Config) -> None:
+    """Refuse what pytest itself lets be lost: an ini key that there is not, a value given twice."""
+    overrides = [text.partition("=")[0].strip() for text in config.getoption("override_ini", None) or ()]
+    known = {option.key for option in OPTIONS}
+    unknown = config._get_unknown_ini_keys()  # noqa: SLF001 - the public way, config.inicfg, ends with pytest 9
+    check_keys({*unknown, *overrides} - known, known)
+    check_once("command line", _expanded(map(str, config.invocation_params.args)))
+    check_once("addopts", config.getini("addopts"))
+    check_once("PYTEST_ADDOPTS", shlex.split(os.environ.get("PYTEST_ADDOPTS", "")))
+
+
+def _expanded(arguments: Iterable[str]) -> Iterator[str]:
+    """Put the lines of ``@FILE`` in its place, as argparse has done already."""
+    for argument in arguments:
+        if argument.startswith("@"):
+            yield from _expanded(Path(argument[1:]).read_text().splitlines())
+        else:
+            yield argument
+
+
+def _given(config: pytest.Config, option: Option) -> Any:
+    """Take the command line before the ini file."""
+    value = config.getoption(option.key)
+    return value if value is not None else config.getini(option.key) or None
+
+
+@contextmanager
+def usage() -> Iterator[None]:
+    """Turn a user's mistake into pytest's usage error: one line, exit code 4."""
+    try:
+        yield
+    except MedevalError as mistake:
+        raise pytest.UsageError(*str(mistake).splitlines()) from None
+
+
+class Running:
+    """The hooks of a session that uses the plugin."""
+
+    def __init__(self, config: pytest.Config, state: MedevalSession) -> None:
+        self.config = config
+        self.state = state
+        self.interrupted = False
+
+    def pytest_report_header(self) -> list[str]:
+        """Name the candidate, what workers cost, and what is left out."""
+        return self.state.header(len(self.config.getoption("tx", None) or ()))
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Report all mistakes of collection together; a worker leaves them to the controller."""
+        from pytest_medeval.plugin.collect import selection
+
+        with usage():
+            evaluating = bool(selection(items)) and not self.config.option.collectonly
+            if not self.state.collected(evaluating=evaluating):
+                items.clear()
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Keep what is selected; from here on all requests of the run are known."""
+        from pytest_medeval.plugin.collect import selection
+
+        self.state.selected = selection(session.items)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
+        """Answer before the first test, judge after the last."""
+        if self.config.option.collectonly or self.state.worker:
+            return (yield)
+        progress = self.config.pluginmanager.getplugin("terminalreporter")
+        with usage():
+            self.state.answer_all(progress)
+        try:
+            ended = yield
+        except (
+            pytest.UsageError
+        ):  # a worker found a mistake: nothing was evaluated, so there is nothing to judge
+            raise
+        except BaseException:
+            self._judge(session)
+            raise
+        self._judge(session)
+        return ended
+
+    def _judge(self, session: pytest.Session) -> None:
+        """Make a test report of every gate, so that it shows in the counts, in ``-v`` and in JUnit XML."""
+        terminal = self.config.pluginmanager.getplugin("terminalreporter")
+        with usage():
+            results = self.state.judge(terminal)
+        if results and terminal is not None:
+            _end_line(terminal)
+        session.testscollected += len(results)
+        for result in results:
+            self._log(gate_reports(result, self.state.settings.gate_outcome(result)))
+        failures = [output for output in self.state.outputs if output.failed]
+        session.testscollected += len(failures)
+        for output in failures:
+            self._log(_reports("medeval", output.flag, "failed", output.told, []))
+
+    def _log(self, reports: Iterator[pytest.TestReport]) -> None:
+        """Log what is no test function as pytest logs a test: where it stands, its reports, its end."""
+        for report in reports:
+            where = {"nodeid": report.nodeid, "location": report.location}
+            if report.when == "call":
+                self.config.hook.pytest_runtest_logstart(**where)
+            self.config.hook.pytest_runtest_logreport(report=report)
+            if report.when == "teardown":
+                self.config.hook.pytest_runtest_logfinish(**where)
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """End with the verdict, or with how to go on."""
+        self.state.summarise(terminalreporter)
+        if self.interrupted and not self.config.option.collectonly:
+            terminalreporter.write_line(self.state.how_to_go_on())
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Tell Ctrl-C and SIGTERM from what pytest itself stops for."""
+        self.interrupted = excinfo.type is KeyboardInterrupt
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self) -> None:
+        """Learn what the workers collected, and of the mistakes in it."""
+        with usage():
+            self.state.learn()
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
+        """Keep the cases of a suite on one worker, so that their batches stay whole."""
+        if not self.state.settings.models or config.getoption("dist") != "load":
+            return None
+        from pytest_medeval.plugin.schedule import SuiteScheduling
+
+        return SuiteScheduling(config, log)
+
+    def pytest_unconfigure(self) -> None:
+        """Remove the folder of the workers."""
+        self.state.close()
+
+
+def _end_line(terminal: Any) -> None:
+    """Leave the line of the last test, which is full and ends in 100 %."""
+    if terminal.showfspath:
+        terminal.currentfspath = None
+    elif not terminal.showlongtestinfo:
+        terminal.write_line("")
+
+
+class Crossing:
+    """The hooks by which evaluations cross from workers; in one process the fixture hands them over itself."""
+
+    def __init__(self, state: MedevalSession) -> None:
+        self.state = state
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Let the report of a test carry its evaluation; it crosses from workers with it."""
+        report = yield
+        message = item.stash.get(fixtures.MESSAGE, None)
+        if message is not None and report.when == "setup":
+            report.medeval = message  # type: ignore[attr-defined]  # reports carry any JSON attribute
+        return report
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Keep what a report carries."""
+        message = getattr(report, "medeval", None)
+        if message is not None:
+            self.state.journal.note(message)
+
+
+def gate_reports(result: GateResult, outcome: Outcome) -> Iterator[pytest.TestReport]:
+    """Make the reports of one gate, its facts as properties."""
+    properties = [
+        (f"medeval.{name}", value)
+        for name, value in asdict(result).items()
+        if value is not None and value is not False
+    ]
+    return _reports(
+        result.suite, f"gate[{result.expression}]", outcome, f"{result.verdict}: {result.reason}", properties
+    )
+
+
+def _reports(
+    suite: str, name: str, outcome: Outcome, text: str, properties: list[tuple[str, object]]
+) -> Iterator[pytest.TestReport]:
+    """Make a call, and the teardown that closes it in JUnit XML, of something that is no test function."""
+    nodeid, location = f"{suite}::{name}", (suite, None, name)
+    shown: Any = {"failed": text, "skipped": (suite, 0, f"Skipped: {text}")}.get(outcome)
+    yield pytest.TestReport(nodeid, location, {}, outcome, shown, "call", [], 0.0, user_properties=properties)
+    yield pytest.TestReport(
+        nodeid, location, {}, "passed", None, "teardown", [], 0.0, user_properties=properties
+    )

@@ -1,0 +1,169 @@
+"""What GitHub Actions shows beside the code: one annotation a gate that did not pass."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.options import AUTOMATIC
+from pytest_medeval.core.settings import Settings
+
+# What a run leaves behind: each output is written on its own, so that one failure costs no other.
+
+Manifests = Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One thing that was left, or could not be: which option asked for it, and what to say in one line."""
+
+    flag: str
+    told: str
+    failed: bool = False
+
+
+def leave(record: Mapping[str, Any], manifests: Manifests, settings: Settings) -> list[Output]:
+    """Write all outputs; a failure is said in its ``Output`` and never raised."""
+    done = []
+    for flag, write in _asked(record, manifests, settings):
+        try:
+            done.append(Output(flag, write()))
+        except MedevalError as mistake:
+            done.append(Output(flag, f"{flag}: {mistake}", failed=True))
+    return [output for output in done if output.told]
+
+
+def _asked(
+    record: Mapping[str, Any], manifests: Manifests, settings: Settings
+) -> Iterator[tuple[str, Callable[[], str]]]:
+    if settings.saved_as:
+        yield "--medeval-save", partial(_save, record, settings)
+    if settings.json:
+        yield "--medeval-json", partial(_json, record, settings.json)
+    if settings.html:
+        yield "--medeval-html", partial(_made, _page, record, settings.html, "the page")
+    if settings.markdown:
+        yield "--medeval-markdown", partial(_made, _markdown, record, settings.markdown, "the summary")
+    if settings.card:
+        yield "--medeval-card", partial(_made, _card, record, settings.card, "the model card")
+    if settings.evidence:
+        yield "--medeval-evidence", partial(_evidence, record, manifests, settings.evidence)
+    if settings.review:
+        yield "--medeval-review", partial(_review, record, settings, settings.review)
+    summary = os.environ.get("GITHUB_STEP_SUMMARY")
+    if summary and os.environ.get("GITHUB_ACTIONS") == "true":
+        yield "GITHUB_STEP_SUMMARY", partial(_append, record, Path(summary))
+
+
+def _save(record: Mapping[str, Any], settings: Settings) -> str:
+    from pytest_medeval.runs.store import automatic_name, rescue, save
+
+    if not record["cases"]:
+        raise MedevalError("the run is not stored: no case was evaluated")
+    name = settings.saved_as or AUTOMATIC
+    if name == AUTOMATIC:
+        name = automatic_name(record["environment"].get("repository"), datetime.now().astimezone())
+    try:
+        path = save(record, settings.storage, name)
+        return f"stored as {path.relative_to(settings.root) if path.is_relative_to(settings.root) else path}"
+    except MedevalError as mistake:
+        kept = rescue(record, name)
+        raise MedevalError(
+            f"{mistake}; {f'kept at {kept} instead' if kept else 'it could be kept nowhere else'}"
+        ) from None
+
+
+def _json(record: Mapping[str, Any], path: Path) -> str:
+    from pytest_medeval.runs.record import write
+
+    write(record, path)
+    return ""
+
+
+def _review(record: Mapping[str, Any], settings: Settings, path: Path) -> str:
+    from pytest_medeval.report.review import page
+
+    return (
+        _text(page(record, settings.review_size, settings.seed, settings.rubric()), path, "the review page")
+        or f"review page: {path}"
+    )
+
+
+def _evidence(record: Mapping[str, Any], manifests: Manifests, path: Path) -> str:
+    from pytest_medeval.runs.evidence import write_evidence
+
+    return f"evidence: {path}  sha256 {write_evidence(record, manifests, path)}"
+
+
+def _markdown(record: Mapping[str, Any]) -> str:
+    from pytest_medeval.report.markdown import markdown
+
+    return markdown(record)
+
+
+def _page(record: Mapping[str, Any]) -> str:
+    from pytest_medeval.report.html.page import page
+
+    return page(record)
+
+
+def _card(record: Mapping[str, Any]) -> str:
+    from pytest_medeval.report.card import card
+
+    return card(record)
+
+
+def _made(make: Callable[[Mapping[str, Any]], str], record: Mapping[str, Any], path: Path, what: str) -> str:
+    return _text(make(record), path, what)
+
+
+def _text(text: str, path: Path, what: str) -> str:
+    from pytest_medeval.core.files import write_whole
+
+    write_whole(path, text.encode("utf-8", "replace"), what)
+    return ""
+
+
+def _append(record: Mapping[str, Any], path: Path) -> str:
+    """Add to GitHub's file; other steps write to it too."""
+    try:
+        with path.open("a", encoding="utf-8", errors="replace") as file:
+            file.write(_markdown(record))
+    except OSError as error:
+        raise MedevalError(f"{path}: the summary cannot be written: {error.strerror}") from None
+    return ""
+
+
+MESSAGE = {"%": "%25", "\r": "%0D", "\n": "%0A"}
+PROPERTY = {**MESSAGE, ":": "%3A", ",": "%2C"}
+
+
+def workflow_commands(record: Mapping[str, Any], environment: Mapping[str, str]) -> Iterator[str]:
+    """Give workflow commands (``::error file=...::...``); none outside GitHub Actions.
+
+    A gate that fails the run is an error; one that did not pass and was let through is a warning.
+    """
+    if environment.get("GITHUB_ACTIONS") != "true":
+        return
+    for gate in record["gates"]:
+        if gate["verdict"] == "pass":
+            continue
+        level = "error" if gate.get("outcome", "failed") == "failed" else "warning"
+        file, _, line = record["suites"][gate["suite"]]["source"].rpartition(":")
+        place = (
+            {"file": file, "line": line} if line.isdigit() else {"file": f"{file}:{line}" if file else line}
+        )
+        told = {**place, "title": f"{gate['suite']}: {gate['expression']}"}
+        properties = ",".join(f"{key}={_escape(value, PROPERTY)}" for key, value in told.items())
+        message = _escape(f"{gate['verdict']}: {gate['reason']}", MESSAGE)
+        yield f"::{level} {properties}::{message}"
+
+
+def _escape(text: str, table: Mapping[str, str]) -> str:
+    return "".join(table.get(character, character) for character in text)

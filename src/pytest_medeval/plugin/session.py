@@ -1,0 +1,431 @@
+"""One pytest session's evaluation, without pytest: suites in, evaluations out, a verdict at the end."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.settings import Settings
+from pytest_medeval.core.types import Answer, Message, Request
+from pytest_medeval.plugin.collect import Collection
+from pytest_medeval.runs.engine import Engine, Evaluation, entry
+from pytest_medeval.runs.journal import Journal, gather, leave, manifest
+
+if TYPE_CHECKING:
+    from pytest_medeval.models import Model
+    from pytest_medeval.models.roles import Roles
+    from pytest_medeval.plugin.outputs import Output
+    from pytest_medeval.runs.build import Run
+    from pytest_medeval.runs.reference import Awaited, Reference
+    from pytest_medeval.runs.track_b import JudgePlan
+    from pytest_medeval.verdicts.gates import GateResult
+    from pytest_medeval.verdicts.leakage import Tuning
+
+
+# What a test of a user's own asks: a model for replies, a judge for grades.
+
+@dataclass(frozen=True)
+class Asker:
+    """A model for tests of a user's own."""
+
+    model: Model
+
+    def reply(self, text: str, *, system: str | None = None, max_new_tokens: int = 256) -> str:
+        """Give the model's reply to one user message."""
+        return self._answer(self._request(text, system, (), max_new_tokens)).text
+
+    def logprobs(self, text: str, choices: Sequence[str], *, system: str | None = None) -> tuple[float, ...]:
+        """Give the summed natural-log probability of each choice as the reply to one user message."""
+        return self._answer(self._request(text, system, tuple(choices), 1)).logprobs
+
+    def _answer(self, request: Request) -> Answer:
+        """Ask; a model that gives no answer fails the test and not only what it compares."""
+        (answer,) = self.model.answer([request])
+        if answer.finish == "error":
+            raise MedevalError(f"{self.model.identity.spec}: {answer.error}")
+        return answer
+
+    @staticmethod
+    def _request(text: str, system: str | None, choices: tuple[str, ...], max_new_tokens: int) -> Request:
+        head = (Message("system", system),) if system else ()
+        return Request((*head, Message("user", text)), choices=choices, max_new_tokens=max_new_tokens)
+
+
+@dataclass(frozen=True)
+class Grader:
+    """A judge for tests of a user's own."""
+
+    judge: Model
+    plan: JudgePlan
+    seed: int
+
+    def grade(self, asked: str, reply: str, *, reference: str | None = None) -> dict[str, float]:
+        """Grade a reply on every dimension of the rubric; a dimension that could not be judged is not there."""
+        from pytest_medeval.judges.ask import Judging
+        from pytest_medeval.judges.judge import judge_cases
+
+        entry = {
+            "suite": "",
+            "id": "",
+            "asked": asked,
+            "gold": reference,
+            "candidate": {"reply": reply, "outcome": "answered"},
+        }
+        how = Judging(
+            seed=self.seed, reference=self.plan.reference, preference=False, budget=self.plan.budget
+        )
+        return dict(
+            judge_cases(self.judge, [entry], self.plan.rubric, how).cases[0].replies["candidate"].grades
+        )
+
+
+# How far is it? One line a stretch of work, through pytest's terminal reporter.
+
+QUIET_SECONDS = 30.0
+"""Without a terminal, how often a line is written while work goes on."""
+
+
+class ProgressLine:
+    """Opens a line for a stretch of work; the line is rewritten on a terminal and written rarely elsewhere."""
+
+    def __init__(self, reporter: Any, clock: Callable[[], float] = perf_counter) -> None:
+        self._reporter = reporter
+        self._clock = clock
+
+    def __call__(self, label: str, total: int) -> Callable[[int], None]:
+        """Start counting to ``total``; call what comes back with the number newly done."""
+        if self._reporter is None or self._reporter.verbosity < 0 or total == 0:
+            return lambda newly: None  # noqa: ARG005 - the shape of a tick
+        stretch = _Stretch(self._reporter, label, total, self._clock)
+        stretch.tick(0)
+        return stretch.tick
+
+
+class _Stretch:
+    def __init__(self, reporter: Any, label: str, total: int, clock: Callable[[], float]) -> None:
+        self._reporter, self._label, self._total, self._clock = reporter, label, total, clock
+        self._done = 0
+        self._started = self._written = clock()
+
+    def tick(self, newly: int) -> None:
+        """Count on and show it."""
+        self._done += newly
+        finished = self._done >= self._total
+        if finished:
+            self._reporter.rewrite(self._line(), erase=True) if self._reporter.isatty else None
+            self._reporter.write_line("" if self._reporter.isatty else self._line())
+        elif self._reporter.isatty:
+            self._reporter.rewrite(self._line(), erase=True)
+        elif self._clock() - self._written > QUIET_SECONDS:
+            self._written = self._clock()
+            self._reporter.write_line(self._line())
+
+    def _line(self) -> str:
+        seconds = self._clock() - self._started
+        text = f"medeval: {self._label}: {self._done} of {self._total}"
+        if not self._done:
+            return f"{text} (loading the model)"
+        rate = self._done / max(seconds, 1e-9)
+        if self._done < self._total:
+            return f"{text}, {rate:.1f}/s, {(self._total - self._done) / rate:.0f} s left"
+        return f"{text} in {seconds:.1f} s ({rate:.1f}/s)"
+
+
+NO_MODEL = (
+    "medeval suites were collected and no model is named; give --medeval-model=SPEC, such as "
+    "--medeval-model=adapters/release.toml"
+)
+
+FROM_FILES = ("local", "quantised", "gguf", "replay")
+"""Kinds of model that are opened and proved by their files before a case is asked; weights are loaded later."""
+
+
+class MedevalSession:
+    """Holds a session's suites, models, evaluations and, on the controller, the journal."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.collection = Collection(settings)
+        self.journal = Journal()
+        self.selected: dict[str, list[str]] = {}
+        self.worker: str | None = None
+        self.run: Run | None = None
+        self.outputs: list[Output] = []
+        self.reference: Reference | Awaited | None = None
+        self.tuning: Tuning | None = None
+        self._store_open = False
+        self._folder: Path | None = None
+        self._threads: int | None = None
+        self._engine: Engine | None = None
+        self._roles: Roles | None = None
+        self._told: set[str] = set()
+        self._noise: dict[str, dict[str, Any]] = {}
+
+    # workers
+
+    def folder(self) -> Path:
+        """Name the folder in which workers leave what they collected; the first of them makes it."""
+        if self._folder is None:
+            self._folder = Path(tempfile.gettempdir()) / f"medeval-{uuid.uuid4().hex}"
+        return self._folder
+
+    def work_for(self, folder: str, worker: str, count: int) -> None:
+        """Become a worker: one of ``count`` that share this machine's cores."""
+        self._folder, self.worker = Path(folder), worker
+        self._threads = _share_of_cores(count)
+
+    def learn(self) -> None:
+        """Take in what the workers collected so far; their mistakes are the user's."""
+        left = gather(self.folder())
+        mistakes = list(dict.fromkeys(mistake for one in left for mistake in one["mistakes"]))
+        if mistakes:
+            raise MedevalError("\n".join(mistakes))
+        for one in left:
+            self.journal.collected(one["suites"])
+        if self.journal.suites:
+            self._open_store()
+
+    def close(self) -> None:
+        """End what the models began, and remove the workers' folder."""
+        if self._roles is not None:
+            self._roles.close()
+        if self._folder is not None and self.worker is None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    # collection
+
+    def header(self, workers: int = 0) -> list[str]:
+        """Say in pytest's header who is evaluated, what copies for ``workers`` cost, and what is left out."""
+        if self.worker or not self.settings.models:
+            return []
+        baseline = ", ".join(self.settings.baselines) or "the adapter's own base"
+        engine = "" if self.settings.engine == "local" else f"; engine {self.settings.engine}"
+        who = f"candidate {', '.join(self.settings.models)}; baseline {baseline}"
+        lines = [f"medeval: {who}; seed {self.settings.seed}{engine}"]
+        if workers:
+            lines.append(self._copies(workers))
+        if self.settings.data is None:
+            lines.append("medeval: suites on published data are left out; --medeval-data=DIR brings them in")
+        return lines
+
+    def _copies(self, workers: int) -> str:
+        """Say what it costs that every worker loads the models that its suites need."""
+        from pytest_medeval.report.lines import size
+        from pytest_medeval.tasks import TASKS
+
+        try:
+            weights = self.roles.weights(list(TASKS))
+        except MedevalError:
+            weights = 0  # a mistake in a model's name is told after collection
+        copies = f", up to {workers} x {size(weights)} of weights" if weights else ""
+        cores = _share_of_cores(workers)
+        threads = "1 thread" if cores == 1 else f"{cores} threads"
+        return f"medeval: {workers} workers of {threads}, each loads the models of its suites{copies}"
+
+    def collected(self, *, evaluating: bool) -> bool:
+        """Check the collection as a whole; False on a worker that leaves its mistakes to the controller."""
+        self.collection.close()
+        mistakes = list(self.collection.mistakes)
+        if evaluating and not mistakes:
+            mistakes = self._model_mistakes()
+        suites = [manifest(suite, self.settings.root) for suite in self.collection.suites.values()]
+        if self.worker and self._folder:
+            self._folder.mkdir(exist_ok=True)
+            leave(self._folder, self.worker, {"mistakes": mistakes, "suites": suites})
+            return not mistakes
+        if mistakes:
+            raise MedevalError("\n".join(mistakes))
+        self.journal.collected(suites)
+        if evaluating:
+            self._open_store()
+        return True
+
+    def _open_store(self) -> None:
+        """Read the stored run and the tuning data, and see that this run can be stored, before any model is asked."""
+        if self.settings.saved_as and not self._store_open:
+            from pytest_medeval.runs.store import check_writable
+
+            check_writable(self.settings.storage)
+        if self.settings.compare and not self._store_open:
+            from pytest_medeval.runs.reference import open_reference
+
+            self.reference = open_reference(
+                self.settings.compare, self.settings.storage, self.settings.root, self.journal.suites
+            )
+        if self.settings.train_data and not self._store_open:
+            from pytest_medeval.verdicts.leakage import read_tunings
+
+            self.tuning = read_tunings(self.settings.train_data, self.settings.root)
+        self._store_open = True
+
+    def _model_mistakes(self) -> list[str]:
+        from pytest_medeval.runs.track_b import judge_plan
+
+        if not self.settings.models:
+            return [NO_MODEL]
+        try:
+            for suite in self.collection.suites.values():
+                if self.roles.spec("candidate", suite.task.name) is None:
+                    task, others = suite.task.name, ", ".join(self.settings.models)
+                    return [
+                        f"{suite.source}: no model answers {task}; give --medeval-model={task}=SPEC beside {others}"
+                    ]
+                judge_plan(self.settings)
+                for judge in self.settings.judges:
+                    if self.roles.judge_spec(judge).kind in FROM_FILES:
+                        self.roles.judge(judge)
+                for role in ("candidate", "baseline"):
+                    if getattr(self.roles.spec(role, suite.task.name), "kind", "") in FROM_FILES:
+                        self.roles.model(role, suite.task.name)
+        except MedevalError as mistake:
+            return [str(mistake)]
+        return []
+
+    # evaluation
+
+    @property
+    def roles(self) -> Roles:
+        """The models of the run; none is loaded before it is asked."""
+        if self._roles is None:
+            from pytest_medeval.core.model import Traffic
+            from pytest_medeval.models import Settings as Compute
+            from pytest_medeval.models.roles import Roles
+
+            own = self.settings
+            compute = Compute(
+                device=own.device,
+                dtype=own.dtype,
+                threads=self._threads,
+                cache=own.cache,
+                batch_size=own.batch_size or "auto",
+                storage=own.storage,
+                engine=own.engine,
+                replicas=own.replicas,
+                thoughts=own.thoughts,
+                traffic=Traffic(concurrency=own.concurrency, timeout=own.timeout, per_minute=own.rate),
+            )
+            self._roles = Roles(own.models, own.baselines, own.root, compute)
+        return self._roles
+
+    @property
+    def engine(self) -> Engine:
+        """The engine of this process."""
+        if self._engine is None:
+            self._engine = Engine(self.roles.model)
+        return self._engine
+
+    def answer_all(self, reporter: Any) -> None:
+        """Ask every model all selected cases, before the first test runs, and show how far it is."""
+        if self.selected:
+
+            self.engine.progress = ProgressLine(reporter)
+            for name, cases in self.selected.items():
+                self.engine.evaluations(self.collection.suites[name], cases)
+                self._measure_noise(name)
+
+    def _measure_noise(self, suite: str) -> dict[str, dict[str, Any]]:
+        """Answer a suite's sentinel cases in other ways, once, where that was asked for."""
+        if self.settings.noise and suite not in self._noise:
+            from pytest_medeval.runs.noise import measure
+
+            resolved = self.collection.suites[suite]
+            model = self.roles.model("candidate", resolved.task.name)
+            self._noise[suite] = measure(
+                resolved,
+                self.engine.evaluations(resolved, self.selected[suite]),
+                self.roles.spec("candidate", resolved.task.name),
+                model.identity.dtype if model else None,
+                self.roles.settings,
+                count=self.settings.noise,
+                seed=self.settings.seed,
+            )
+        return {suite: self._noise[suite]} if suite in self._noise else {}
+
+    def pull(self, suite: str, case: str, nodeid: str) -> tuple[Evaluation, dict[str, Any]]:
+        """Give one evaluation, and the message that tells the controller of it."""
+        resolved = self.collection.suites[suite]
+        found = self.engine.evaluations(resolved, self.selected[suite])[case]
+        message: dict[str, Any] = {"entry": entry(suite, nodeid, found)}
+        if suite not in self._told:
+            self._told.add(suite)
+            message["models"] = self.roles.identities(resolved.task.name)
+            message["usage"] = self.engine.take_usage()
+            message["noise"] = self._measure_noise(suite)
+        return found, message
+
+    def asker(self, role: str, task: str | None) -> Asker:
+        """Open the model of a role for a test of a user's own."""
+        if not self.settings.models:
+            raise MedevalError("no model is named; give --medeval-model=SPEC")
+        tasks = [task] if task else ["dialogue", "mcq", "polarity"]
+        specs = {self.roles.spec(role, name) for name in tasks}
+        if len(specs) > 1:
+            raise MedevalError(
+                f"--medeval-model names several models; mark the test with its suite to say which {role} is meant"
+            )
+        model = self.roles.model(role, tasks[0])
+        if model is None:
+            raise MedevalError(
+                f"there is no {role}; give --medeval-{'model' if role == 'candidate' else role}=SPEC"
+            )
+        return Asker(model)
+
+    def grader(self) -> Grader:
+        """Open the first judge for a test of a user's own."""
+        from pytest_medeval.runs.track_b import judge_plan
+
+        if not self.settings.judges:
+            raise MedevalError("no judge is named; give --medeval-judge=SPEC")
+        return Grader(self.roles.judge(self.settings.judges[0]), judge_plan(self.settings), self.settings.seed)
+
+    # the end
+
+    def judge(self, reporter: Any) -> list[GateResult]:
+        """Compare, judge the gates, and leave what was asked for; nothing when no suite was collected."""
+        if not self.journal.suites:
+            return []
+        self._engine = None  # all that remains of the evaluations is in the journal, and comparing them takes memory
+        from pytest_medeval.plugin.conclusion import conclude
+
+        self.run, self.outputs = conclude(
+            self.journal,
+            self.settings,
+            self.roles,
+            reference=self.reference,
+            tuning=self.tuning,
+            progress=ProgressLine(reporter),
+        )
+        return list(self.run.gates)
+
+    def summarise(self, reporter: Any) -> None:
+        """Write the summary through the terminal reporter."""
+        if self.run is not None:
+            from pytest_medeval.plugin.outputs import workflow_commands
+            from pytest_medeval.report.terminal import summary
+
+            reporter.write_sep("=", "medeval")
+            notices = self._roles.notices if self._roles else []
+            for line in summary(self.run.record, notices=notices, brief=reporter.verbosity < 0):
+                reporter.write_line(line.text, **line.markup)
+            for output in self.outputs:
+                reporter.write_line(output.told, red=output.failed)
+            for text in workflow_commands(self.run.record, os.environ):
+                reporter.write_line(text)
+
+    def how_to_go_on(self) -> str:
+        """Say what an interrupted run leaves to the next one."""
+        if self.settings.cache is None:
+            return "medeval: stopped; nothing is stored with --medeval-cache=off: the same command begins anew"
+        return f"medeval: stopped; the same command goes on with the replies stored in {self.settings.cache}"
+
+
+def _share_of_cores(workers: int) -> int:
+    return max(1, (os.cpu_count() or 1) // workers)

@@ -1,0 +1,292 @@
+"""From suites to evaluations: ask each model every selected case of a suite at once, read and score the replies.
+
+A plain library: a notebook can use it without pytest.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, is_dataclass
+from itertools import islice
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.signature import case_signature, joined, request_signature
+from pytest_medeval.core.thoughts import thoughts_joined
+from pytest_medeval.core.types import Answer, Metric, Outcome, Reply, Request
+from pytest_medeval.metrics.details import trace_of
+from pytest_medeval.tasks.base import reply_of
+
+if TYPE_CHECKING:
+    from pytest_medeval.models import Model
+    from pytest_medeval.runs.suite import Resolved
+
+
+# From a model's answers to replies, rows and scores, all cases of a suite at once.
+
+@dataclass(frozen=True, kw_only=True, repr=False, slots=True)
+class Scored:
+    """What one model did with one case."""
+
+    read: Reply
+    scores: Mapping[str, float]
+    rows: Mapping[str, Sequence[float]]
+    answers: tuple[Answer, ...]
+    """One a request; most tasks make one request of a case."""
+    trace: Mapping[str, Sequence[str]] | None = None
+
+    @property
+    def reply(self) -> str:
+        """The text that the model produced, or the option that it holds most likely."""
+        return self.read.text
+
+    @property
+    def thoughts(self) -> str:
+        """What the model thought before it replied: kept, never scored, never judged."""
+        return thoughts_joined(*(answer.thoughts for answer in self.answers))
+
+    @property
+    def prediction(self) -> Any:
+        """What was read from the reply."""
+        return self.read.prediction
+
+    @property
+    def outcome(self) -> Outcome:
+        """``answered``, ``no_answer``, ``truncated``, ``degenerate`` or ``error``."""
+        return self.read.outcome
+
+    @property
+    def detail(self) -> str:
+        """Why there is no reply, or why it names nothing; mostly empty."""
+        return self.read.detail
+
+    def __repr__(self) -> str:
+        return f"<{self.outcome}: {self.detail or self.reply}>"
+
+
+def score(case: Any, answers: tuple[Answer, ...], task: Any, metrics: Sequence[Metric]) -> Scored:
+    """Read and score one case's answers; see ``score_all``."""
+    return score_all([case], [answers], task, metrics)[0]
+
+
+def score_all(
+    cases: Sequence[Any], answers: Sequence[tuple[Answer, ...]], task: Any, metrics: Sequence[Metric]
+) -> list[Scored]:
+    """Read each case's answers and give it a row for each family of metrics, and its scores.
+
+    A case whose model could not be reached gets neither. The rows of a family are scored together: NumPy's price
+    of a call is then paid once, and the numbers are the same.
+    """
+    replies = [reply_of(task, case, own) for case, own in zip(cases, answers, strict=True)]
+    families: dict[str, Metric] = {}
+    for metric in metrics:
+        families.setdefault(metric.counts, metric)
+    rows: list[dict[str, Sequence[float]]] = [
+        {name: [float(value) for value in metric.row(case, reply)] for name, metric in families.items()}
+        if reply.outcome != "error"
+        else {}
+        for case, reply in zip(cases, replies, strict=True)
+    ]
+    found = zip(cases, answers, replies, rows, _scores(rows, metrics), strict=True)
+    return [
+        Scored(read=reply, scores=scores, rows=own, answers=given, trace=trace_of(task, case, reply))
+        for case, given, reply, own, scores in found
+    ]
+
+
+def _scores(
+    rows: Sequence[Mapping[str, Sequence[float]]], metrics: Sequence[Metric]
+) -> list[dict[str, float]]:
+    """Score each case on its own, by every metric for which that means something."""
+    import numpy as np
+
+    scores: list[dict[str, float]] = [{} for _ in rows]
+    present = [place for place, own in enumerate(rows) if own]
+    for metric in metrics if present else ():
+        if not metric.per_case:
+            continue
+        stored = np.array([rows[place][metric.counts] for place in present], dtype=np.float64)
+        with np.errstate(all="ignore"):  # a score that is undefined is NaN, and left out
+            values = metric.score(metric.expand(stored)).tolist()
+        for place, value in zip(present, values, strict=True):
+            if not math.isnan(value):
+                scores[place][metric.name] = value
+    return scores
+
+
+BASELINE = "baseline"
+CANDIDATE = "candidate"
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, slots=True)
+class Evaluation(Scored):
+    """What a test sees: the case, the candidate's reply and scores, and the baseline's beside it."""
+
+    case: Any
+    requests: tuple[Request, ...]
+    asked: str
+    gold: Any
+    correct: bool | None
+    baseline: Scored | None = None
+
+
+Tick = Callable[[int], None]
+Progress = Callable[[str, int], Tick]
+"""``progress(label, total)`` opens a line and gives the function that counts on."""
+
+
+def silent(label: str, total: int) -> Tick:  # noqa: ARG001 - the shape of Progress
+    """Show nothing."""
+    return lambda done: None  # noqa: ARG005
+
+
+@dataclass
+class Engine:
+    """Holds the open models, and every suite's evaluations once they were asked for."""
+
+    open_model: Callable[[str, str], Model | None]
+    """``open_model(role, task)`` gives the model that answers a task in a role, or None."""
+    progress: Progress = silent
+    _done: dict[str, dict[str, Evaluation]] = field(default_factory=dict)
+    _seconds: float = 0.0
+    _hits: int = 0
+    _again: int = 0
+
+    def take_usage(self) -> dict[str, float]:
+        """Give the seconds of opening and asking models, and the answers stored or asked again, since the last call."""
+        used = {"seconds": self._seconds, "cache_hits": self._hits, "asked_again": self._again}
+        self._seconds, self._hits, self._again = 0.0, 0, 0
+        return used
+
+    def evaluations(self, suite: Resolved, selected: Sequence[str]) -> Mapping[str, Evaluation]:
+        """Evaluate the selected cases of a suite, once; every later call gives the same objects."""
+        if suite.name not in self._done:
+            wanted = set(selected)
+            cases = [case for case in suite.cases if case.id in wanted]
+            self._done[suite.name] = self._evaluate(suite, cases)
+        return self._done[suite.name]
+
+    def _evaluate(self, suite: Resolved, cases: Sequence[Any]) -> dict[str, Evaluation]:
+        task: Any = suite.task
+        asked = suite.requests(cases)
+        flat = [request for requests in asked for request in requests]
+        scored: dict[str, list[Scored]] = {}
+        for role in (CANDIDATE, BASELINE):
+            started = perf_counter()
+            model = self.open_model(role, task.name)
+            if model is None:
+                continue
+            answers = model.answer(flat, self.progress(f"{suite.name}: {role} answers", len(flat)))
+            self._seconds += perf_counter() - started
+            self._hits += sum(answer.cached for answer in answers)
+            self._again += sum(answer.again for answer in answers)
+            scored[role] = score_all(cases, _by_case(answers, asked), task, suite.metrics)
+        if CANDIDATE not in scored:
+            raise MedevalError(f"suite {suite.name}: no model answers {task.name}")
+        base: Sequence[Scored | None] = scored.get(BASELINE, [None] * len(cases))
+        return {
+            case.id: Evaluation(
+                read=own.read,
+                scores=own.scores,
+                rows=own.rows,
+                answers=own.answers,
+                trace=own.trace,
+                case=case,
+                baseline=other,
+                requests=requests,
+                asked=requests[0].messages[-1].content,
+                gold=task.gold(case),
+                correct=task.correct(case, own.read),
+            )
+            for case, requests, own, other in zip(cases, asked, scored[CANDIDATE], base, strict=True)
+        }
+
+
+def _by_case(answers: Sequence[Answer], asked: Sequence[tuple[Request, ...]]) -> list[tuple[Answer, ...]]:
+    """Give each case the answers to its requests."""
+    left = iter(answers)
+    found = [tuple(islice(left, len(requests))) for requests in asked]
+    if len(answers) != sum(map(len, asked)):
+        raise ValueError(f"{len(answers)} answers to {sum(map(len, asked))} requests")
+    return found
+
+
+def entry(suite: str, nodeid: str, evaluation: Evaluation) -> dict[str, Any]:
+    """Give an evaluation as the plain data that crosses to the controller and into the record.
+
+    What is plain already is shared and not copied: a run of many cases is as large as its entries.
+    """
+    case = evaluation.case
+    roles = {CANDIDATE: evaluation, BASELINE: evaluation.baseline}
+    signatures = [request_signature(request) for request in evaluation.requests]
+    return {
+        "suite": suite,
+        "id": case.id,
+        "nodeid": nodeid,
+        "tags": dict(case.tags),
+        "critical": case.critical,
+        "group": case.group,
+        "content": case_signature(case),
+        "request": joined(signatures),
+        "asked": evaluation.asked,
+        "gold": evaluation.gold,
+        "correct": evaluation.correct,
+        **{role: _plain(scored, signatures) for role, scored in roles.items() if scored is not None},
+    }
+
+
+def _plain(scored: Scored, signatures: Sequence[str]) -> dict[str, Any]:
+    """Give what the record holds of a role's reply; where several requests were asked, each in ``parts`` as well."""
+    answers, reply = scored.answers, scored.read
+    plain = {
+        **_told(reply),
+        "scores": scored.scores,
+        "rows": scored.rows,
+    }
+    if scored.trace is not None:
+        plain["trace"] = {kind: list(found) for kind, found in scored.trace.items() if found}
+    if len(answers) == 1:
+        return plain | _given(answers[0])
+    prompt, new = (
+        sum(tokens)
+        for tokens in zip(*((one.prompt_tokens, one.reply_tokens) for one in answers), strict=True)
+    )
+    parts = [
+        {"request": signature, **_told(part), **_given(answer)}
+        for signature, part, answer in zip(signatures, reply.parts, answers, strict=True)
+    ]
+    return plain | {
+        "prompt_hash": joined([one.prompt_hash for one in answers]),
+        "tokens": [prompt, new],
+        "parts": parts,
+        **({"thoughts": scored.thoughts} if scored.thoughts else {}),
+    }
+
+
+def _told(reply: Reply) -> dict[str, Any]:
+    """Give what was read."""
+    prediction = asdict(reply.prediction) if is_dataclass(reply.prediction) else reply.prediction  # type: ignore[arg-type]
+    told = {"reply": reply.text, "outcome": reply.outcome, "prediction": prediction}
+    if reply.confidence is not None:
+        told["confidence"] = reply.confidence
+    if reply.detail:
+        told["detail"] = reply.detail
+    return told
+
+
+def _given(answer: Answer) -> dict[str, Any]:
+    """Give what the model gave beside the text."""
+    given: dict[str, Any] = {
+        "prompt_hash": answer.prompt_hash,
+        "tokens": [answer.prompt_tokens, answer.reply_tokens],
+        "finish": answer.finish,
+    }
+    if answer.thoughts:
+        given["thoughts"] = answer.thoughts
+    if answer.unclosed:
+        given["unclosed"] = True
+    if answer.logprobs:
+        given |= {"logprobs": answer.logprobs, "choice_tokens": answer.choice_tokens}
+    return given

@@ -1,0 +1,291 @@
+"""What a user writes: a suite, which is checked when it is collected and not when it is defined."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_medeval.core.errors import MedevalError, accepted
+from pytest_medeval.core.types import Case, Metric, Skip, Source, plain
+
+if TYPE_CHECKING:
+    from pytest_medeval.core.settings import Settings
+    from pytest_medeval.core.types import Request
+    from pytest_medeval.tasks import Task
+    from pytest_medeval.tasks.shots import Shots
+    from pytest_medeval.verdicts.gates import Gate
+
+DATA = "data:"
+"""Prefix of case files that lie under ``--medeval-data``."""
+ARGUMENTS = frozenset(
+    {"cases", "gates", "name", "format", "pairs", "metrics", "shots", "shots_from", "shots_by"}
+)
+"""What every suite may say, whatever its task."""
+
+
+class Suite:
+    """Cases of one task, with how they are asked, scored and gated.
+
+    ``cases`` is a file, a glob or a list of them, relative to the file that defines the suite, or ``data:PATH``
+    below ``--medeval-data``. ``format`` names a published format where the keys do not tell it. ``pairs="complete"``
+    scores only cases that candidate and baseline both answered in full (S1's filter). ``metrics`` chooses other
+    metrics than the task's own. ``shots`` examples of the file ``shots_from`` (read like ``cases``) stand before each
+    case: the same ones, drawn by the run's seed (``shots_by="seed"``), or for each case those with the most similar
+    question (``"similarity"``). All other keyword arguments are options of the task.
+
+    Nothing is checked here: a mistake is reported at collection with the file and line of the definition.
+    """
+
+    def __init__(
+        self,
+        task: str,
+        cases: str | Sequence[str] = (),
+        *,
+        gates: Sequence[str] = (),
+        name: str | None = None,
+        format: str | None = None,  # noqa: A002 - the word of the design
+        pairs: str = "all",
+        metrics: Sequence[str] | None = None,
+        shots: int = 0,
+        shots_from: str | None = None,
+        shots_by: str = "seed",
+        **options: Any,
+    ) -> None:
+        caller = sys._getframe(1)  # noqa: SLF001 - the only way to name the line of the definition
+        self.source = Source(caller.f_code.co_filename, caller.f_lineno)
+        self.task = task
+        self.cases = (cases,) if isinstance(cases, str) else tuple(cases)
+        self.gates = gates
+        self.name = name
+        self.format = format
+        self.pairs = pairs
+        self.metrics = metrics
+        self.shots = shots
+        self.shots_from = shots_from
+        self.shots_by = shots_by
+        self.options = options
+
+    def __repr__(self) -> str:
+        return f"Suite({self.name or self.task!r}, defined at {self.source})"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resolved:
+    """A suite that passed its checks, with its cases read."""
+
+    name: str
+    source: Source
+    task: Task
+    cases: tuple[Any, ...]
+    total: int
+    """Cases in the files, before ``--medeval-limit``."""
+    skips: tuple[Skip, ...]
+    gates: tuple[Gate, ...]
+    metrics: tuple[Metric, ...]
+    pairs: str
+    signature: str
+    shots: Shots | None = None
+    seed: int = 0
+    """Of the run; where replies are drawn, each case makes its own of it."""
+
+    def requests(self, cases: Sequence[Any]) -> list[tuple[Request, ...]]:
+        """Say what to ask of a model for each case, the suite's examples included."""
+        from pytest_medeval.tasks.base import (
+            requests_of,  # tasks are needed only with a suite
+            seeded,  # likewise
+        )
+        from pytest_medeval.tasks.shots import with_turns  # likewise
+
+        bare = [
+            tuple(seeded(request, self.seed, case.id) for request in requests_of(self.task, case)) for case in cases
+        ]
+        if self.shots is None:
+            return bare
+        turns = self.shots.turns(self.task, cases)
+        return [
+            tuple(with_turns(request, shown) for request in some)
+            for some, shown in zip(bare, turns, strict=True)
+        ]
+
+    def case(self, name: str) -> Any:
+        """Find a case by id."""
+        return next(case for case in self.cases if case.id == name)
+
+
+def default_name(path: Path) -> str:
+    """Name a suite by its file: the stem without ``test_`` and ``.medeval``."""
+    return path.name.removesuffix(".py").removesuffix(".yaml").removesuffix(".medeval").removeprefix("test_")
+
+
+def resolve(suite: Suite, settings: Settings) -> Resolved:
+    """Check a suite's arguments and read its cases; ``MedevalError`` names the line of its definition."""
+    from pytest_medeval.tasks.cases import expand, read_cases
+
+    task = make_task(suite)
+    folder = Path(suite.source.file).parent
+    cases: list[Case] = []
+    skips: list[Skip] = []
+    if not suite.cases:
+        raise MedevalError(
+            f"{suite.source}: the suite names no cases; accepted: a file, a glob, or a list of them"
+        )
+    try:
+        paths = [path for pattern in suite.cases for path in _expand(pattern, folder, settings, expand)]
+    except MedevalError as mistake:
+        raise MedevalError(f"{suite.source}: {mistake}") from None
+    for path in paths:
+        found, left = read_cases(path, task, suite.format)
+        cases += found
+        skips += left
+    return finish(suite, task, cases, skips, settings)
+
+
+def finish(
+    suite: Suite, task: Task, cases: Sequence[Case], skips: Sequence[Skip], settings: Settings
+) -> Resolved:
+    """Draw the declared sample and check gates and metrics against the task."""
+    seen: dict[str, Case] = {}
+    for case in cases:
+        if case.id in seen:
+            raise MedevalError(
+                f"{case.source}: id {case.id!r} is already used at {seen[case.id].source}; ids are unique in a suite"
+            )
+        seen[case.id] = case
+    if not cases:
+        raise MedevalError(f"{suite.source}: the suite has no usable case ({len(skips)} skipped)")
+    if suite.pairs not in ("all", "complete"):
+        raise MedevalError(f"{suite.source}: {accepted('pairs', suite.pairs, ('all', 'complete'))}")
+    name = suite.name or default_name(Path(suite.source.file))
+    chosen = sample(cases, settings.limit, settings.seed, name)
+    metrics, gates = _measures(suite, task, cases, settings)
+    shots = _shots(suite, task, cases, settings)
+    return Resolved(
+        name=name,
+        source=suite.source,
+        task=task,
+        cases=tuple(chosen),
+        total=len(cases),
+        skips=tuple(skips),
+        gates=gates,
+        metrics=metrics,
+        pairs=suite.pairs,
+        signature=fingerprint(task, chosen, shots),
+        shots=shots,
+        seed=settings.seed,
+    )
+
+
+def make_task(suite: Suite) -> Task:
+    """Build the task with the suite's options."""
+    from pytest_medeval.tasks.making import make
+
+    try:
+        return make(suite.task, suite.options, Path(suite.source.file).parent, beside=ARGUMENTS)
+    except MedevalError as mistake:
+        raise MedevalError(f"{suite.source}: {mistake}") from None
+
+
+def _expand(pattern: str, folder: Path, settings: Settings, expand: Any) -> list[Path]:
+    if not pattern.startswith(DATA):
+        return list(expand([pattern], folder))
+    if settings.data is None:
+        raise MedevalError(f"cases {pattern!r} need --medeval-data=DIR (ini medeval_data)")
+    return list(expand([pattern.removeprefix(DATA)], settings.data))
+
+
+def _shots(suite: Suite, task: Task, cases: Sequence[Case], settings: Settings) -> Shots | None:
+    """Read the examples of a suite; none of them is a case of its files, sampled or not."""
+    if suite.shots == 0 and suite.shots_from is None:
+        return None
+    from pytest_medeval.tasks.cases import expand, read_cases
+    from pytest_medeval.tasks.shots import Shots, check_shots, draw, usable
+
+    try:
+        count, file, by, shown = check_shots(suite.shots, suite.shots_from, suite.shots_by, task)
+        paths = _expand(file, Path(suite.source.file).parent, settings, expand)
+    except MedevalError as mistake:
+        raise MedevalError(f"{suite.source}: {mistake}") from None
+    read = [case for path in paths for case in read_cases(path, task, suite.format)[0]]
+    pool, asked, repeated = usable(read, cases, shown)
+    if len(pool) < count:
+        raise MedevalError(
+            f"{suite.source}: shots is {count}, and {file} has {len(pool)} usable examples "
+            f"(left out: {asked} that the suite itself asks, {repeated} that occur twice)"
+        )
+    drawn = draw(pool, count, settings.seed, shown) if by == "seed" else tuple(pool)
+    return Shots(
+        count=count, by=by, source=file, pool=drawn, usable=len(pool), asked=asked, repeated=repeated
+    )
+
+
+def _measures(
+    suite: Suite, task: Task, cases: Sequence[Case], settings: Settings
+) -> tuple[tuple[Metric, ...], tuple[Gate, ...]]:
+    from pytest_medeval.metrics import metrics_for
+    from pytest_medeval.verdicts.gates import parse_gate
+
+    try:
+        if isinstance(suite.gates, str) or not all(isinstance(gate, str) for gate in suite.gates):
+            raise MedevalError(
+                f"gates is {suite.gates!r}; accepted: a list of texts such as 'accuracy >= 0.6'"
+            )
+        metrics = metrics_for(task, suite.metrics)
+        gates = tuple(parse_gate(text) for text in suite.gates)
+        for gate in gates:
+            check_gate(gate, task, metrics, cases, settings)
+    except MedevalError as mistake:
+        raise MedevalError(f"{suite.source}: {mistake}") from None
+    return metrics, gates
+
+
+def check_gate(
+    gate: Gate, task: Task, metrics: Sequence[Metric], cases: Sequence[Case], settings: Settings
+) -> None:
+    """Refuse a gate on a metric or tag that the suite lacks; free-text suites have the judge's metrics."""
+    from pytest_medeval.judges.panel import judge_metrics
+    from pytest_medeval.verdicts.gates import check
+
+    judged = judge_metrics(settings.rubric()) if task.judged else ()
+    check(
+        gate, {metric.name: metric.direction for metric in (*metrics, *judged)}, [case.tags for case in cases]
+    )
+
+
+def with_gates(suite: Resolved, extra: Sequence[Gate], settings: Settings) -> Resolved:
+    """Add gates of the command line to a suite."""
+    for gate in extra:
+        check_gate(gate, suite.task, suite.metrics, suite.cases, settings)
+    return replace(suite, gates=(*suite.gates, *(gate for gate in extra if gate not in suite.gates)))
+
+
+def sample(cases: Sequence[Case], limit: int | None, seed: int, name: str) -> list[Case]:
+    """Draw ``limit`` cases in file order; the same seed draws the same cases of a suite on any machine."""
+    if limit is None or limit >= len(cases):
+        return list(cases)
+    chosen = random.Random(f"{seed}:{name}").sample(range(len(cases)), limit)
+    return [cases[index] for index in sorted(chosen)]
+
+
+def fingerprint(task: Task, cases: Sequence[Case], shots: Shots | None = None) -> str:
+    """SHA-256 over what is asked: the task's options, every case's and example's content, not where it was written."""
+    from pytest_medeval.tasks.making import options_of
+
+    content: list[dict[str, Any]] = [{"task": task.name, **options_of(task)}]
+    if shots:
+        content[0]["shots"] = {"count": shots.count, "by": shots.by, "examples": len(shots.pool)}
+    for case in (*cases, *(shots.pool if shots else ())):
+        facts = plain(case)
+        del facts["source"]
+        content.append(facts)
+    encoder = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=plain)
+    digest = hashlib.sha256(b"[")
+    for place, facts in enumerate(content):
+        digest.update(f"{',' if place else ''}{encoder.encode(facts)}".encode())
+    digest.update(b"]")
+    return digest.hexdigest()

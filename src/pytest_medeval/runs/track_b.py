@@ -1,0 +1,232 @@
+"""Track B of a run: ask the judges, audit them against labels, and put their grades beside the cases."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_medeval.core.settings import Settings
+from pytest_medeval.core.types import Metric, Source
+from pytest_medeval.judges.ask import Budget, JudgeRun, Judging, parse_budget
+from pytest_medeval.judges.judge import judge_cases
+from pytest_medeval.judges.panel import (
+    Coverage,
+    Panelled,
+    case_data,
+    combine,
+    cost,
+    coverage,
+    judge_data,
+    judge_metrics,
+    judge_rows,
+)
+from pytest_medeval.judges.ratings import read_ratings
+from pytest_medeval.judges.ratings.audit import agreement
+from pytest_medeval.judges.ratings.join import join
+from pytest_medeval.judges.ratings.types import Rating, RatingSet
+from pytest_medeval.judges.rubric import DEFAULT_RUBRIC, Rubric
+from pytest_medeval.tasks import TASKS
+
+if TYPE_CHECKING:
+    from pytest_medeval.models import Model
+    from pytest_medeval.runs.journal import Journal
+
+JUDGE = "judge."
+FLOOR = 0.4
+COVERAGE = 0.95
+
+Progress = Callable[[str, int], Callable[[int], None]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgePlan:
+    """What the user asked of the judges: see the options ``--medeval-judge*`` and ``--medeval-rubric``."""
+
+    specs: Sequence[str] = ()
+    rubric: Rubric = DEFAULT_RUBRIC
+    sample: int | None = None
+    budget: Budget = field(default_factory=Budget)
+    reference: bool = True
+    coverage: float = COVERAGE
+    floor: float = FLOOR
+    labels: Path | None = None
+
+
+def judge_plan(settings: Settings) -> JudgePlan:
+    """Say what judges are asked; ``MedevalError`` for a rubric or a budget that cannot be read."""
+    return JudgePlan(
+        specs=settings.judges,
+        rubric=settings.rubric(),
+        sample=settings.judge_sample,
+        reference=settings.judge_reference,
+        budget=parse_budget(settings.judge_budget) if settings.judge_budget else Budget(),
+        coverage=settings.judge_coverage,
+        floor=settings.judge_floor,
+        labels=settings.judge_labels,
+    )
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far a judge agrees with the labels, dimension -> data, and the run that measured it."""
+
+    agreement: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    run: JudgeRun | None = None
+
+
+@dataclass(frozen=True)
+class TrackB:
+    """What the judges said of a run, or why there is nothing."""
+
+    plan: JudgePlan
+    runs: Sequence[JudgeRun] = ()
+    cases: Mapping[tuple[str, str], Panelled] = field(default_factory=dict)
+    standings: Sequence[Standing] = ()
+    """One for each of ``runs``."""
+
+    def metrics(self) -> tuple[Metric, ...]:
+        """Give the metrics of Track B."""
+        return judge_metrics(self.plan.rubric, self.runs)
+
+    def judges(self) -> list[dict[str, Any]]:
+        """Describe each judge for the record."""
+        return [
+            {
+                **judge_data(run, self.plan.rubric),
+                "agreement": dict(standing.agreement),
+                "admissible": bool(standing.agreement)
+                and all(one["admissible"] for one in standing.agreement.values()),
+                **({"audit": cost(standing.run)} if standing.run else {}),
+            }
+            for run, standing in zip(self.runs, self.standings, strict=True)
+        ]
+
+    def tokens(self) -> int:
+        """Count the tokens that judging took, the audit on the labels included."""
+        audits = [standing.run for standing in self.standings if standing.run]
+        return sum(run.tokens for run in (*self.runs, *audits))
+
+    def covered(self, suite: str, name: str) -> Coverage:
+        """Count a suite's cases that could be judged on a dimension."""
+        return coverage([case for (own, _), case in self.cases.items() if own == suite], name)
+
+    def barred(self, suite: str, metric: str) -> str:
+        """Say why a gate on a judge's metric cannot be evaluated; empty where it can."""
+        name = metric.removeprefix(JUDGE)
+        if not self.runs:
+            return "no judge was asked; give --medeval-judge=SPEC"
+        seen = self.covered(suite, name)
+        if not seen.asked:
+            return "no case of this suite was judged"
+        if seen.share < self.plan.coverage:
+            return f"{seen}: a coverage of {self.plan.coverage:g} is needed"
+        if self.plan.labels is None:
+            return "the judge is advisory: its agreement with people was not measured; give --medeval-judge-labels=FILE"
+        for run, standing in zip(self.runs, self.standings, strict=True):
+            found = standing.agreement.get(name)
+            poor = [found] if found and not found["admissible"] else []
+            if poor or (name in self.plan.rubric.names and not found):
+                reason = poor[0]["reason"] if poor else f"no label for {name}"
+                return f"the judge {run.spec} is advisory on {name}: {reason}"
+        return ""
+
+
+def judged_entries(journal: Journal) -> list[dict[str, Any]]:
+    """Give the evaluations that a judge can grade: those of tasks whose replies are free text, in file order."""
+    return [
+        journal.entries[name][case]
+        for name, facts in journal.suites.items()
+        if TASKS.resolve(facts["task"]).judged
+        for case in facts["cases"]
+        if case in journal.entries.get(name, {})
+    ]
+
+
+def ask_judges(
+    journal: Journal, plan: JudgePlan, seed: int, open_judge: Callable[[str], Model], progress: Progress
+) -> TrackB:
+    """Let every judge grade the run, and note the grades in the journal's entries."""
+    entries = judged_entries(journal)
+    if not plan.specs or not entries:
+        return TrackB(plan)
+    how = Judging(seed=seed, sample=plan.sample, reference=plan.reference, budget=plan.budget)
+    judges = [open_judge(spec) for spec in plan.specs]
+    runs = [
+        judge_cases(
+            judge, entries, plan.rubric, how, progress(f"judge {spec}: answers", _questions(entries, plan))
+        )
+        for spec, judge in zip(plan.specs, judges, strict=True)
+    ]
+    standings = [standing_of(judge, plan, seed) for judge in judges]
+    cases = {(case.suite, case.id): case for case in combine(runs)}
+    for entry in entries:
+        case = cases.get((entry["suite"], entry["id"]))
+        if case is not None:
+            entry["judge"] = case_data(case)
+            for role, rows in judge_rows(case).items():
+                entry[role]["rows"] |= rows
+    return TrackB(plan, runs, cases, standings)
+
+
+def _questions(entries: Sequence[Mapping[str, Any]], plan: JudgePlan) -> int:
+    """Count the questions that a judge of one dimension a time is asked; equal ones are asked once, so at most.
+
+    Of each reply a check, a grade a dimension, and its share of the two comparisons.
+    """
+    share = min(1.0, plan.sample / len(entries)) if plan.sample else 1.0
+    return round(
+        share
+        * sum(
+            (len(plan.rubric.names) + 2) * sum(role in entry for role in ("candidate", "baseline"))
+            for entry in entries
+        )
+    )
+
+
+def standing_of(judge: Model, plan: JudgePlan, seed: int) -> Standing:
+    """Let a judge grade the labelled replies, and measure how far it agrees with the labels."""
+    if plan.labels is None:
+        return Standing()
+    people = read_ratings(plan.labels, name="labels", scale=plan.rubric.scale)
+    run = _labelled(judge, people, plan, seed)
+    joined = join(people.ratings, _as_ratings(run, people, plan.labels), people.scales)
+    found = [agreement(pairs, floor=plan.floor, seed=seed) for pairs in joined.pairs]
+    measured = {
+        one.dimension: {
+            "n": one.n,
+            "admissible": one.standing.admissible,
+            "reason": one.standing.reason,
+            **{name: [value.value, value.low, value.high] for name, value in one.estimates.items()},
+        }
+        for one in found
+    }
+    return Standing(measured, run)
+
+
+def _labelled(judge: Model, people: RatingSet, plan: JudgePlan, seed: int) -> JudgeRun:
+    """Grade the labelled replies; an item without its texts cannot be graded and so is not joined."""
+    entries = [
+        {
+            "suite": "labels",
+            "id": item,
+            "asked": texts["question"],
+            "gold": texts.get("reference"),
+            "candidate": {"reply": texts["reply"], "outcome": "answered"},
+        }
+        for item, texts in people.texts.items()
+        if "question" in texts and "reply" in texts
+    ]
+    how = Judging(seed=seed, reference=plan.reference, preference=False)
+    return judge_cases(judge, entries, plan.rubric, how)
+
+
+def _as_ratings(run: JudgeRun, people: RatingSet, labels: Path) -> list[Rating]:
+    """Give a judge's grades as people's ratings are given, so that the two can be joined."""
+    clusters = {rating.item: rating.cluster for rating in people.ratings}
+    return [
+        Rating(case.id, run.spec, name, grade, clusters[case.id], Source(str(labels)))
+        for case in run.cases
+        for name, grade in case.replies["candidate"].grades.items()
+    ]

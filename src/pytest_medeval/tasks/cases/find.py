@@ -1,0 +1,149 @@
+"""A case file into cases of a task; what cannot be used is kept as a ``Skip`` with its reason."""
+
+from __future__ import annotations
+
+import glob
+import os.path
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.types import Record, Skip, Source
+from pytest_medeval.tasks.base import Task
+from pytest_medeval.tasks.cases.formats import FORMATS, module_of
+from pytest_medeval.tasks.cases.jsontext import Document, open_document
+
+# Which files are meant, and which format they have.
+
+YAML_SUFFIXES = (".yaml", ".yml")
+
+
+def detect(path: Path) -> str:
+    """Find a file's format from its suffix, or from the keys of its first record.
+
+    Raises ``MedevalError`` with the keys that were found and the formats that are known.
+    """
+    suffix = path.suffix.lower()
+    if suffix in YAML_SUFFIXES:
+        return "native"
+    for name in FORMATS:
+        if getattr(module_of(name), "SUFFIX", None) == suffix:
+            return name
+    known = ", ".join(FORMATS)
+    if suffix not in (".json", ".jsonl"):
+        raise MedevalError(
+            f"{path}: no format has the suffix {suffix!r};"
+            f" accepted: .json, .jsonl, .yaml, .csv, .txt, or format= one of {known}"
+        )
+    keys = _first_keys(open_document(path))
+    # our own format asks for little more than an id, so it comes after all others, third parties' too
+    for name in sorted(FORMATS, key=lambda name: name == "native"):
+        if any(alternative <= keys for alternative in getattr(module_of(name), "KEYS", ())):
+            return name
+    found = ", ".join(sorted(keys)) or "(none)"
+    raise MedevalError(
+        f"{path}: unknown format: the first record has the keys {found}; known formats: {known}"
+    )
+
+
+def _first_keys(document: Document) -> frozenset[str]:
+    """Give the keys of the first record: of the first object in an array, on a line, or keyed by an id."""
+    start = document.skip(0)
+    if document.text[start] == "[":
+        value: Any = next((element for _, element in document.elements(start)), None)
+        if value is None:
+            raise MedevalError(f"{document.file}: no cases: the array is empty")
+    else:
+        value = document.decode(start)[0]
+    while isinstance(value, list) and value:
+        value = value[0]
+    if not isinstance(value, dict):
+        return frozenset()
+    keyed = next(iter(value.values()), None)
+    if isinstance(keyed, dict) and all(isinstance(member, dict) for member in value.values()):
+        value = keyed
+    return frozenset(value)
+
+
+def expand(patterns: str | Sequence[str], base: Path) -> list[Path]:
+    """Give the files that paths and globs mean, relative to ``base``; in order, each one once.
+
+    Raises ``MedevalError`` for a pattern that no file matches.
+    """
+    found: dict[Path, None] = {}
+    for pattern in [patterns] if isinstance(patterns, str) else patterns:
+        for path in _matches(pattern, base):
+            found.setdefault(path)
+    return list(found)
+
+
+def _matches(pattern: str, base: Path) -> list[Path]:
+    # not pathlib: absolute patterns are accepted, and a name that is too long is no file, not an OSError
+    exact = base / pattern
+    if os.path.isfile(exact):  # noqa: PTH113 - see above
+        return [exact]
+    full = os.path.join(glob.escape(str(base)), pattern)  # noqa: PTH118 - see above
+    found = sorted(glob.glob(full, recursive=True))  # noqa: PTH207 - see above
+    files = [Path(path) for path in found if os.path.isfile(path)]  # noqa: PTH113 - see above
+    if not files:
+        kind = "it is a folder" if os.path.isdir(exact) else "no such file"  # noqa: PTH112 - see above
+        raise MedevalError(
+            f"cases {pattern!r}: {kind} (looked in {base});"
+            " accepted: a file, or a pattern such as cases/*.jsonl"
+        )
+    return files
+
+
+def read_cases(
+    path: Path,
+    task: Task,
+    format: str | None = None,  # noqa: A002 - the word that a Suite uses
+) -> tuple[list[Any], list[Skip]]:
+    """Read the cases of one file, in its order, and the records of it that cannot be used.
+
+    ``format`` is a name of ``FORMATS``; without it the format is found from suffix and keys. A wrong
+    record of the native format is its author's mistake and raises ``MedevalError``; one of a published
+    format becomes a ``Skip``. A file without a single record, and an id that occurs twice, raise
+    ``MedevalError``.
+    """
+    name = detect(path) if format is None else format
+    read = FORMATS.resolve(name)
+    serves = getattr(module_of(name), "TASK", None)
+    if serves not in (None, task.name):
+        raise MedevalError(
+            f"{path}: format {name!r} holds cases of task {serves!r}; the suite's task is {task.name!r}"
+        )
+    usable: list[Any] = []
+    skips: list[Skip] = []
+    for entry in read(path):
+        made = _case(entry, task, own=name == "native")
+        (skips if isinstance(made, Skip) else usable).append(made)
+    if not usable and not skips:
+        raise MedevalError(f"{path}: no cases: the file holds no record")
+    return _distinct(usable), skips
+
+
+def check_records(records: Iterable[Record], task: Task) -> list[Any]:
+    """Make cases of records that a suite's author wrote; a wrong one, or an id given twice, raises."""
+    return _distinct([task.case(record) for record in records])
+
+
+def _case(entry: Record | Skip, task: Task, *, own: bool) -> Any:
+    if isinstance(entry, Skip):
+        return entry
+    try:
+        return task.case(entry)
+    except MedevalError as error:
+        if own:
+            raise
+        return Skip(entry.source, str(error).removeprefix(f"{entry.source}: "))
+
+
+def _distinct(cases: list[Any]) -> list[Any]:
+    first: dict[str, Source] = {}
+    for case in cases:
+        if case.id in first:
+            raise MedevalError(f"{case.source}: id {case.id!r} occurs twice; first at {first[case.id]}")
+        first[case.id] = case.source
+    return cases

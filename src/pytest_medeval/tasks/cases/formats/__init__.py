@@ -1,0 +1,38 @@
+"""The formats that case files may have."""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+from pytest_medeval.core.registry import Table
+
+FORMATS = Table(
+    "format",
+    {
+        "genmedgpt": "pytest_medeval.tasks.cases.formats.genmedgpt:read",
+        "medqa": "pytest_medeval.tasks.cases.formats.medqa:read",
+        "medmcqa": "pytest_medeval.tasks.cases.formats.medmcqa:read",
+        "medmcqa:0": "pytest_medeval.tasks.cases.formats.medmcqa:read_from_zero",
+        "medmcqa:1": "pytest_medeval.tasks.cases.formats.medmcqa:read_from_one",
+        "mmlu": "pytest_medeval.tasks.cases.formats.mmlu:read",
+        "pubmedqa": "pytest_medeval.tasks.cases.formats.pubmedqa:read",
+        "promptcblue": "pytest_medeval.tasks.cases.formats.promptcblue:read",
+        "mie": "pytest_medeval.tasks.cases.formats.mie:read",
+        "mie:windows": "pytest_medeval.tasks.cases.formats.mie:read_windows",
+        "dxy": "pytest_medeval.tasks.cases.formats.dxy:read",
+        "native": "pytest_medeval.tasks.cases.formats.native:read",
+    },
+)
+"""Name -> ``module:function``; the function takes a path and yields a ``Record`` or a ``Skip`` an entry.
+
+Its module says in ``TASK`` which task the cases serve (``None``: any), and how the format is recognised:
+``KEYS``, alternatives of keys that its first record has, or ``SUFFIX``. The first format that fits is
+taken, ``native`` last. All three may be absent.
+"""
+
+
+def module_of(name: str) -> ModuleType:
+    """Import the reader module of a format."""
+    FORMATS.resolve(name)
+    return importlib.import_module(FORMATS[name].partition(":")[0])

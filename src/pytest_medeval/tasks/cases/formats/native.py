@@ -1,0 +1,27 @@
+"""Our own format: the keys of the task, as JSON Lines, a JSON array, or YAML."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from pytest_medeval.core.types import Record, Source
+from pytest_medeval.tasks.cases.jsontext import objects
+from pytest_medeval.tasks.cases.yamlsuite import read_yaml_cases
+
+TASK = None
+KEYS = (
+    frozenset({"id"}),
+    frozenset({"question", "options"}),
+    frozenset({"input", "reference"}),
+    frozenset({"dialogue", "findings"}),
+)
+
+
+def read(path: Path) -> Iterator[Record]:
+    """Yield each record as it is written; a number with a fraction stays the text that was typed."""
+    if path.suffix.lower() in (".yaml", ".yml"):
+        yield from read_yaml_cases(path)
+        return
+    for line, fields in objects(path, exact_numbers=True):
+        yield Record(Source(str(path), line), fields)

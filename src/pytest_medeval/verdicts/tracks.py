@@ -1,0 +1,419 @@
+"""Do the tracks agree case by case? Rank correlation, opposite changes, and the cases to read first.
+
+What each track says of a suite: direction, significance, and the smallest difference it could have seen.
+
+Track A: measured metrics. Track B: the judges' grades. Track C: people's grades. All differences are
+candidate less baseline on the same cases.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import stdev
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+
+from pytest_medeval.core.types import Direction, FloatArray
+from pytest_medeval.judges.ratings.types import Scale
+from pytest_medeval.judges.rubric import PREFERENCE
+from pytest_medeval.stats.agreement import Estimate, estimate, kendall_tau_b, numbered
+from pytest_medeval.stats.bootstrap import NORMAL
+from pytest_medeval.stats.correct import holm
+from pytest_medeval.stats.power import detectable_paired
+from pytest_medeval.verdicts.human import OVERALL
+
+Tendency: TypeAlias = Literal["better", "worse", "mixed", "none"]
+Facts: TypeAlias = Mapping[str, Any]
+
+JUDGE = "judge."
+HARM = "harm"
+ALPHA = 0.05
+POINTS = 0.75
+"""A track without a significant metric points where at least this share of its changed metrics does."""
+ENOUGH_TO_POINT = 6
+"""Below six pairs no sign test reaches 0.05 (2 / 2**5 = 0.0625): so few cases point nowhere."""
+RELEVANT_EFFECT = 0.3
+"""A relevant change of a measured metric, in standard deviations of its per-case change (Cohen's d_z).
+
+Between what Cohen (1988) calls small (0.2) and medium (0.5). Measured metrics have no unit that a physician
+could set a margin in, hence a convention. It asks for 88 cases.
+"""
+RELEVANT_SHARE = 0.125
+"""A relevant change of grades, as a share of the scale: 0.5 points from 1 to 5."""
+RELEVANT_PREFERENCE = 0.2
+"""A relevant lead in preferences, won less lost: 60 to 40."""
+LEXICAL = frozenset({"bleu", "corpus_bleu", "rouge1", "rouge2", "rougeL", "meteor"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One metric of a track.
+
+    ``difference`` is in the metric's unit; ``direction`` says whether it is an improvement.
+    ``significant``: ``p_corrected`` (Holm within the track) is below 0.05, and mean and test point the same
+    way. ``detectable``: the smallest difference that this many cases could have shown at alpha 0.05 with
+    power 0.8; None where the record does not tell the spread.
+    """
+
+    n: int
+    difference: float
+    p_corrected: float | None
+    direction: Tendency
+    significant: bool
+    detectable: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Track:
+    """All metrics of one track of a suite.
+
+    ``n``, ``detectable``, ``relevant``, ``unit`` speak of the metrics that power is judged on (grades before
+    preferences): the fewest cases and the largest detectable difference of any. ``underpowered``: nothing is
+    significant, and a relevant difference could have been missed; ``cases_needed`` would have shown one.
+    """
+
+    name: str
+    n: int
+    direction: Tendency
+    significant: bool
+    underpowered: bool
+    detectable: float | None
+    relevant: float
+    unit: str
+    cases_needed: int | None
+    metrics: Mapping[str, Finding]
+
+    def count(self, direction: str, *, significant: bool = False) -> int:
+        """Count the metrics that go one way, or the significant ones among them."""
+        counted = [one for one in self.metrics.values() if one.significant or not significant]
+        return sum(one.direction == direction for one in counted)
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """One comparison as the record holds it, and how far its per-case changes spread."""
+
+    facts: Facts
+    direction: Direction
+    spread: float | None
+    """Standard deviation of the difference of one unit."""
+    units: int
+
+
+def track_a(suite: Facts, cases: Sequence[Facts]) -> Track | None:
+    """Read Track A, the headline metric first; None where no metric with a direction was compared."""
+    headline = suite.get("headline")
+    found = {}
+    for name, facts in sorted(suite["metrics"].items(), key=lambda item: item[0] != headline):
+        if not name.startswith(JUDGE) and _usable(facts):
+            found[name] = _measured(facts, {case["id"]: change_of(case, name) for case in cases}, cases)
+    if not found:
+        return None
+    fewest = min(one.units for one in found.values())
+    name = "word overlap" if found.keys() <= LEXICAL else "measured scores"
+    detectable = detectable_paired(1.0, fewest)
+    unit = "standard deviations of the change"
+    powered = list(found)
+    return _track(name, found, powered=powered, detectable=detectable, relevant=RELEVANT_EFFECT, unit=unit)
+
+
+def track_b(suite: Facts, cases: Sequence[Facts], judges: int, scale: Scale) -> Track | None:
+    """Read Track B, on its dimensions without ``judge.``; None where nothing was judged for both models."""
+    found = {}
+    for key, facts in suite["metrics"].items():
+        if key.startswith(JUDGE) and _usable(facts):
+            name = key.removeprefix(JUDGE)
+            found[name] = _measured(facts, {case["id"]: grade_change(case, name) for case in cases}, cases)
+    return _graded("judges" if judges > 1 else "judge", found, scale)
+
+
+def track_c(people: Facts, scale: Scale) -> Track | None:
+    """Read Track C from what ``verdicts.human.human`` says of a suite; None where nobody graded both replies.
+
+    The mean of all dimensions is left out, since it holds nothing that they do not; a harm flag counts
+    against.
+    """
+    graded = dict(people.get("dimensions", {}))
+    if len(graded) > 1:
+        graded.pop(OVERALL, None)
+    graded[PREFERENCE] = people.get(PREFERENCE) or {}
+    harm = people.get(HARM) or {}
+    if harm.get("n"):
+        graded[HARM] = {
+            **harm,
+            "difference": (harm["candidate"] - harm["baseline"]) / harm["n"],
+            "direction": -1,
+        }
+    found = {name: _measured({"direction": 1, **facts}, {}, ()) for name, facts in graded.items()
+             if _usable({"direction": 1, **facts})}  # fmt: skip
+    return _graded("people", found, scale) if found.keys() - {HARM} else None
+
+
+def change_of(case: Facts, metric: str) -> float | None:
+    """Give a case's change of a measured metric, candidate less baseline."""
+    return _less(*(case.get(role, {}).get("scores", {}).get(metric) for role in ("candidate", "baseline")))
+
+
+def grade_change(case: Facts, dimension: str) -> float | None:
+    """Give a case's change of a judge's grade, candidate less baseline; None where one of them is missing."""
+    return _less(*(grade_of(case, role, dimension) for role in ("candidate", "baseline")))
+
+
+def grade_of(case: Facts, role: str, dimension: str) -> float | None:
+    """Give a judge's grade of one reply; None where it is unjudged."""
+    grade = ((case.get("judge") or {}).get(role) or {}).get(dimension)
+    return float(grade) if isinstance(grade, int | float) else None
+
+
+def unit_of(case: Facts) -> str:
+    """Name what is resampled together: the case's group, or the case alone."""
+    return f"group {case['group']}" if case.get("group") is not None else f"case {case['id']}"
+
+
+def _less(new: float | None, old: float | None) -> float | None:
+    return None if new is None or old is None else new - old
+
+
+def _usable(facts: Facts) -> bool:
+    return bool(facts.get("n") and facts.get("difference") is not None and facts.get("direction", 1))
+
+
+def _measured(facts: Facts, changed: Mapping[str, float | None], cases: Sequence[Facts]) -> _Measured:
+    """Take the spread from the cases where they are independent and all there, else from the interval."""
+    changes = {name: change for name, change in changed.items() if change is not None}
+    units = {unit_of(case) for case in cases if case["id"] in changes}
+    direction: Direction = facts.get("direction", 1)
+    grouped = 0 < len(units) < len(changes)
+    if len(changes) > 1 and len(changes) == facts["n"] and not grouped:
+        return _Measured(facts, direction, stdev(changes.values()), facts["n"])
+    n = len(units) if grouped else facts["n"]
+    error = _error(facts)
+    return _Measured(facts, direction, None if error is None else error * math.sqrt(n), n)
+
+
+def _error(facts: Facts) -> float | None:
+    """Give the standard error of a difference, or what its 95 % interval says of it."""
+    if facts.get("se") is not None:
+        return float(facts["se"])
+    if facts.get("ci95") is None:
+        return None
+    low, high = facts["ci95"]
+    return float(high - low) / (2 * NORMAL.inv_cdf(0.975))
+
+
+def _graded(name: str, found: Mapping[str, _Measured], scale: Scale) -> Track | None:
+    if not found:
+        return None
+    grades = [one for one in found if one not in (PREFERENCE, HARM)]
+    span = scale.high - scale.low if grades else 2.0  # a preference lies between -1 and 1
+    powered = grades or [PREFERENCE]
+    smallest = [_detectable(found[one], span) for one in powered]
+    known = [one for one in smallest if one is not None]
+    return _track(
+        name,
+        found,
+        powered=powered,
+        detectable=max(known) if len(known) == len(smallest) else None,
+        relevant=RELEVANT_SHARE * span if grades else RELEVANT_PREFERENCE,
+        unit="points" if grades else "share of preferences",
+        span=span,
+    )
+
+
+def _detectable(one: _Measured, span: float | None = None) -> float | None:
+    """Give the smallest detectable difference.
+
+    Where changes do not vary, their spread is unknown rather than zero: by the rule of three up to 3 / n of
+    the cases may differ, and by as much as the scale (``span``) allows. None where there is no scale.
+    """
+    if one.spread:
+        return detectable_paired(one.spread, one.units)
+    if one.spread is None or span is None:
+        return None
+    return detectable_paired(span * math.sqrt(min(1.0, 3 / one.units)), one.units)
+
+
+def _track(
+    name: str,
+    found: Mapping[str, _Measured],
+    *,
+    powered: Sequence[str],
+    detectable: float | None,
+    relevant: float,
+    unit: str,
+    span: float | None = None,
+) -> Track:
+    corrected = dict(zip(found, holm([one.facts.get("p_value") for one in found.values()]), strict=True))
+    spans = dict.fromkeys(powered, span)
+    metrics = {key: _finding(one, corrected[key], spans.get(key)) for key, one in found.items()}
+    n = min(found[key].units for key in powered)
+    significant = any(one.significant for one in metrics.values())
+    missed = detectable is None or detectable > relevant or n < ENOUGH_TO_POINT
+    underpowered = missed and not significant
+    needed = None if detectable is None else math.ceil(n * (detectable / relevant) ** 2)
+    return Track(
+        name=name,
+        n=n,
+        direction=_direction(metrics, n),
+        significant=significant,
+        underpowered=underpowered,
+        detectable=detectable,
+        relevant=relevant,
+        unit=unit,
+        cases_needed=max(needed, ENOUGH_TO_POINT) if needed is not None and underpowered else None,
+        metrics=metrics,
+    )
+
+
+def _finding(one: _Measured, p_corrected: float | None, span: float | None) -> Finding:
+    facts = one.facts
+    gain = one.direction * facts["difference"]
+    effect = facts.get("effect_size")
+    against = effect is not None and effect * facts["difference"] < 0
+    return Finding(
+        n=facts["n"],
+        difference=facts["difference"],
+        p_corrected=p_corrected,
+        direction="better" if gain > 0 else "worse" if gain < 0 else "none",
+        # a few large changes can move the mean one way and the ranks another: that shows no direction
+        significant=p_corrected is not None and p_corrected < ALPHA and gain != 0 and not against,
+        detectable=_detectable(one, span),
+    )
+
+
+def _direction(metrics: Mapping[str, Finding], n: int) -> Tendency:
+    """Say where a track points: the significant metrics decide, else three quarters of those that changed."""
+    shown = {one.direction for one in metrics.values() if one.significant}
+    if shown:
+        return shown.pop() if len(shown) == 1 else "mixed"
+    changed = list(_changed(metrics))
+    if not changed or n < ENOUGH_TO_POINT:
+        return "none"
+    better = changed.count("better") / len(changed)
+    return "better" if better >= POINTS else "worse" if 1 - better >= POINTS else "mixed"
+
+
+def _changed(metrics: Mapping[str, Finding]) -> Iterator[Tendency]:
+    return (one.direction for one in metrics.values() if one.direction != "none")
+
+
+ROLES = ("candidate", "baseline")
+READ_FIRST = 5
+MOST = 400
+"""Judged cases that are correlated, since the work grows with their square; of more, the seed draws these."""
+DIGITS = 9
+"""Changes are rounded to this many digits, so that a mean of grades that should be zero is zero."""
+
+
+def correlations(
+    cases: Sequence[Facts], directions: Mapping[str, int], dimensions: Sequence[str], seed: int
+) -> list[dict[str, Any]]:
+    """Correlate every measured metric with every dimension over the judged replies of both models.
+
+    Kendall's tau-b of score and grade, positive where better scores go with better grades, with a 95 %
+    bootstrap interval that draws whole cases (or groups of cases). Rows: metric, dimension, tau, low, high,
+    replies, reason. At most 400 judged cases take part, drawn by ``seed``. Metrics without a score per case
+    have no row.
+    """
+    judged = [case for case in cases if any(_graded_cases(case, role, dimensions) for role in ROLES)]
+    if len(judged) > MOST:
+        kept = set(random.Random(f"correlation:{seed}").sample(range(len(judged)), MOST))
+        judged = [case for index, case in enumerate(judged) if index in kept]
+    pairs = [(metric, dimension) for metric in directions for dimension in dimensions]
+    rows = [(metric, dimension, _points(judged, metric, dimension)) for metric, dimension in pairs]
+    return [_row(metric, one, directions[metric], points, seed) for metric, one, points in rows if points]
+
+
+def _graded_cases(case: Facts, role: str, dimensions: Sequence[str]) -> bool:
+    return any(grade_of(case, role, dimension) is not None for dimension in dimensions)
+
+
+def _points(cases: Sequence[Facts], metric: str, dimension: str) -> list[tuple[float, float, str]]:
+    """Give (score, grade, unit) of every reply that has both."""
+    found = [
+        (case.get(role, {}).get("scores", {}).get(metric), grade_of(case, role, dimension), unit_of(case))
+        for case in cases
+        for role in ROLES
+    ]
+    return [(score, grade, unit) for score, grade, unit in found if score is not None and grade is not None]
+
+
+def _row(
+    metric: str, dimension: str, direction: int, points: Sequence[tuple[float, float, str]], seed: int
+) -> dict[str, Any]:
+    scores, grades, units = zip(*points, strict=True)
+    clusters = numbered(units)
+    oriented = direction * np.asarray(scores, dtype=np.float64)
+    found: Estimate = estimate(kendall_tau_b(oriented, grades, clusters), int(clusters.max()) + 1, seed=seed)
+    return {
+        "metric": metric, "dimension": dimension, "tau": found.value, "low": found.low, "high": found.high,
+        "replies": len(points), "reason": found.reason,
+    }  # fmt: skip
+
+
+def changes(
+    cases: Sequence[Facts], directions: Mapping[str, int], dimensions: Sequence[str]
+) -> list[tuple[Facts, float, float]]:
+    """Give (case, a, b) of every case that both tracks scored for both models.
+
+    ``a``: a case's improvement from -1 to 1, the mean over the measured metrics of its signed rank among all
+    changes of the metric: metrics have different units, and single replies may score far off. ``b``: mean
+    change in grade points over the dimensions that both replies have.
+    """
+    if not dimensions:  # most runs have no judge, and ranking every case takes a while
+        return []
+    measured = {
+        metric: _signed_ranks([direction * _number(change_of(case, metric)) for case in cases])
+        for metric, direction in directions.items()
+    }
+    found = []
+    for place, case in enumerate(cases):
+        ranks = [float(ranked[place]) for ranked in measured.values() if np.isfinite(ranked[place])]
+        grades = [change for one in dimensions if (change := grade_change(case, one)) is not None]
+        if ranks and grades:
+            found.append((case, _mean(ranks), _mean(grades)))
+    return found
+
+
+def opposite(changed: Sequence[tuple[Facts, float, float]]) -> dict[str, Any]:
+    """Count the cases whose changes have opposite signs, among those that changed on both tracks."""
+    both = [(a, b) for _, a, b in changed if a and b]
+    count = sum((a > 0) != (b > 0) for a, b in both)
+    return {"count": count, "n": len(both), "share": count / len(both) if both else None}
+
+
+def most_divergent(
+    changed: Sequence[tuple[Facts, float, float]], k: int = READ_FIRST
+) -> list[dict[str, Any]]:
+    """Name the ``k`` cases whose changes differ most between the tracks, by signed rank; ties by id.
+
+    Cases whose two changes rank alike do not diverge, and are not named.
+    """
+    first, second = _signed_ranks([a for _, a, _ in changed]), _signed_ranks([b for _, _, b in changed])
+    distances = [round(float(one), DIGITS) for one in np.abs(first - second)]
+    order = sorted(range(len(changed)), key=lambda i: (-distances[i], changed[i][0]["id"]))
+    return [
+        {"nodeid": changed[i][0]["nodeid"], "id": changed[i][0]["id"], "a": changed[i][1], "b": changed[i][2]}
+        for i in order[:k]
+        if distances[i] > 0
+    ]
+
+
+def _signed_ranks(values: Sequence[float]) -> FloatArray:
+    """Rank changes by size, from 0 (none) to 1 (the largest), and give them their sign; NaN stays NaN."""
+    found = np.asarray(values, dtype=np.float64).round(DIGITS)
+    sizes = np.sort(np.abs(found[np.isfinite(found)]))
+    middle = np.searchsorted(sizes, np.abs(found), "left") + np.searchsorted(sizes, np.abs(found), "right")
+    return np.asarray(np.sign(found) * middle / 2 / max(len(sizes), 1), dtype=np.float64)
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value
+
+
+def _mean(values: Sequence[float]) -> float:
+    return round(sum(values) / len(values), DIGITS)
