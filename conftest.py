@@ -3,4 +3,4 @@
 import importlib.util
 
 pytest_plugins = "pytester"
-collect_ignore_glob = [] if importlib.util.find_spec("llama_cpp") else ["src/pytest_medeval/models/gguf_*.py"]
+collect_ignore_glob = [] if importlib.util.find_spec("llama_cpp") else ["src/pytest_medeval/models/gguf/*.py"]

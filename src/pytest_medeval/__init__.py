@@ -18,7 +18,7 @@ __all__ = ["Evaluation", "MedevalError", "Suite", "__version__"]
 
 __version__ = "0.1.0"
 
-_HOMES = {"Evaluation": "engine", "MedevalError": "errors", "Suite": "suite"}
+_HOMES = {"Evaluation": "runs.engine", "MedevalError": "core.errors", "Suite": "runs.suite"}
 
 
 def __getattr__(name: str) -> Any:

@@ -11,16 +11,16 @@ SRC = Path(__file__).parents[2] / "src"
 FILES = sorted(SRC.rglob("*.py"))
 
 ONLY_IN = {
-    "torch": ("models/local", "training/"),
-    "peft": ("models/local", "training/"),
-    "transformers": ("models/local", "training/"),
-    "llama_cpp": ("models/gguf",),
-    "gguf": ("models/gguf",),
-    "openai": ("models/endpoint",),
-    "ray": ("models/fleet",),
-    "pytest": ("plugin.py", "collect.py", "fixtures.py", "newhooks.py"),
+    "torch": ("models/local/", "models/proof/merged.py", "training/"),
+    "peft": ("models/local/", "models/proof/merged.py", "training/"),
+    "transformers": ("models/local/", "models/proof/merged.py", "training/"),
+    "llama_cpp": ("models/gguf/",),
+    "gguf": ("models/gguf/",),
+    "openai": ("models/endpoint/",),
+    "ray": ("models/ray/",),
+    "pytest": ("plugin/",),
     "_pytest": (),
-    "xdist": ("schedule.py",),
+    "xdist": ("plugin/schedule.py",),
 }
 SLOW = {
     "nltk",
@@ -36,8 +36,51 @@ SLOW = {
     "yaml",
     "jsonschema",
 }
-START = ("__init__", "plugin", "fixtures", "settings", "options", "checks", "errors", "newhooks", "signals")
+START = (
+    "__init__",
+    "plugin/__init__",
+    "plugin/hooks",
+    "plugin/fixtures",
+    "plugin/newhooks",
+    "core/__init__",
+    "core/settings",
+    "core/options",
+    "core/errors",
+    "core/signals",
+)
 """Modules that pytest imports at every start."""
+
+
+ROOMS = {
+    "core": 1,
+    "stats": 2,
+    "tasks": 2,
+    "metrics": 3,
+    "models": 3,
+    "judges": 4,
+    "training": 5,
+    "verdicts": 5,
+    "report": 6,
+    "runs": 6,
+    "commands": 7,
+    "plugin": 7,
+}
+"""Room -> its floor."""
+ARROWS: dict[str, str] = {
+    "commands": "report runs judges metrics models stats tasks core",
+    "plugin": "report runs verdicts judges metrics models tasks core",
+    "report": "verdicts judges core",
+    "runs": "verdicts judges metrics models stats tasks core",
+    "training": "judges metrics models tasks core",
+    "verdicts": "judges metrics stats tasks core",
+    "judges": "metrics stats core",
+    "metrics": "stats tasks core",
+    "models": "tasks core",
+    "stats": "core",
+    "tasks": "core",
+}
+"""Room -> the rooms that it imports."""
+MOST = 14
 
 
 def module(path: Path) -> str:
@@ -83,25 +126,60 @@ def test_heavy_packages_stay_in_their_modules(path):
         )
 
 
-@pytest.mark.parametrize(
-    "folder", ["stats", "cases", "metrics", "tasks", "ratings", "verdicts", "runs", "report"]
-)
-def test_the_core_knows_no_pytest_plugin(folder):
-    """The engine is a plain library: nothing below knows the plugin, its session or its fixtures."""
-    upper = {
-        f"pytest_medeval.{name}"
-        for name in ("plugin", "session", "fixtures", "collect", "newhooks", "schedule")
+def room(name: str) -> str:
+    """Name the room of a module of ours: the folder below the package."""
+    return name.split(".")[1]
+
+
+def arrows() -> set[tuple[str, str]]:
+    """List which room imports which, imports inside functions included; what lies in the root is in no room."""
+    ours = {module(path) for path in FILES}
+    return {
+        (room(name), room(imported))
+        for path in FILES
+        if (name := module(path)).count(".") > 1 or name.split(".")[-1] in ROOMS
+        for imported in imports(path, top=False)
+        if imported in ours
+        and imported.count(".") >= 1
+        and room(imported) in ROOMS
+        and room(imported) != room(name)
     }
-    for path in (SRC / "pytest_medeval" / folder).rglob("*.py"):
-        assert not upper & imports(path, top=False), path
 
 
-def test_statistics_know_neither_cases_nor_models():
-    """stats/ sees arrays and types, nothing else of the house."""
-    allowed = ("pytest_medeval.stats", "pytest_medeval.core.types", "pytest_medeval.core.errors")
-    for path in (SRC / "pytest_medeval" / "stats").rglob("*.py"):
-        ours = {name for name in imports(path, top=False) if name.startswith("pytest_medeval.")}
-        assert all(name.startswith(allowed) for name in ours), (path, ours)
+def test_the_rooms_are_the_ones_that_the_house_has():
+    """Whoever adds a folder decides on which floor it stands; only the package itself lies outside a room."""
+    package = SRC / "pytest_medeval"
+    assert {path.name for path in package.iterdir() if path.is_dir() and path.name != "__pycache__"} == set(
+        ROOMS
+    )
+    assert {path.name for path in package.glob("*.py")} == {"__init__.py", "__main__.py"}
+
+
+def test_imports_run_down():
+    """A room imports rooms of lower floors only, also inside functions; rooms of one floor do not know each other."""
+    up = {f"{upper} -> {lower}" for upper, lower in arrows() if ROOMS[lower] >= ROOMS[upper]}
+    assert not up
+
+
+def test_no_new_arrow():
+    """A new arrow between rooms is a decision: it is added to the list, or the import goes."""
+    found: dict[str, set[str]] = {}
+    for upper, lower in arrows():
+        found.setdefault(upper, set()).add(lower)
+    assert found == {upper: set(lower.split()) for upper, lower in ARROWS.items()}
+
+
+@pytest.mark.parametrize(
+    "folder", [SRC / "pytest_medeval", *(path.parent for path in FILES if path.name == "__init__.py")]
+)
+def test_no_folder_is_a_maze(folder):
+    """Whoever opens a folder sees what it is made of: about twelve modules and sub-rooms."""
+    inside = [
+        path
+        for path in folder.iterdir()
+        if path.suffix == ".py" or (path.is_dir() and path.name != "__pycache__")
+    ]
+    assert len([path for path in inside if path.name != "__init__.py"]) <= MOST
 
 
 @pytest.mark.parametrize("name", START)

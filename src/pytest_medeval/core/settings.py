@@ -5,16 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal, Protocol
 
 from pytest_medeval.core.encodable import encodable
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.options import AUTOMATIC, OPTIONS, Dtype, Option
 from pytest_medeval.core.thoughts import Tags
+from pytest_medeval.core.types import Verdict
 
-if TYPE_CHECKING:
-    from pytest_medeval.judges.rubric import Rubric
-    from pytest_medeval.verdicts.gates import GateResult
+
+class Decided(Protocol):
+    """What a gate's outcome hangs on."""
+
+    @property
+    def suite(self) -> str:
+        """The suite of the gate."""
+
+    @property
+    def verdict(self) -> Verdict:
+        """What was found."""
+
+    @property
+    def waits(self) -> bool:
+        """Whether it waits for a first reference."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,13 +85,7 @@ class Settings:
             return AUTOMATIC if self.save or self.autosave == "true" else None
         return self.save
 
-    def rubric(self) -> Rubric:
-        """Load what judges and people grade."""
-        from pytest_medeval.judges.rubric import DEFAULT_RUBRIC, load_rubric
-
-        return DEFAULT_RUBRIC if self.rubric_file is None else load_rubric(self.rubric_file)
-
-    def gate_outcome(self, gate: GateResult) -> Literal["passed", "failed", "skipped"]:
+    def gate_outcome(self, gate: Decided) -> Literal["passed", "failed", "skipped"]:
         """Say what a verdict means for the run: nothing but ``pass`` lets it pass unless the user said so."""
         if gate.verdict == "pass" or (gate.verdict == "inconclusive" and self.inconclusive == "pass"):
             return "passed"

@@ -190,3 +190,8 @@ def _anchors(where: str, name: str, table: Any, low: int, high: int) -> dict[int
     if not {low, high} <= anchors.keys():
         raise MedevalError(f"{where}: 'anchors' of {name!r} must say at least what {low} and {high} mean")
     return dict(sorted(anchors.items()))
+
+
+def chosen_rubric(file: Path | None) -> Rubric:
+    """Load what judges and people grade: what a file says, or the paper's four dimensions."""
+    return DEFAULT_RUBRIC if file is None else load_rubric(file)

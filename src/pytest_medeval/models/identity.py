@@ -102,8 +102,7 @@ def backend_version(*more: str) -> str:
     ``more``: further libraries that compute.
     """
     here = Path(__file__).parent
-    shared = (here / name for name in ("plan.py", "prompts.py", "tree.py", "units.py", "variables.py"))
-    ours = fingerprint_files(sorted([*here.glob("local*.py"), *shared]))
+    ours = fingerprint_files([*sorted((here / "local").glob("*.py")), here / "prompts.py", here / "spec.py"])
     below = ("torch", "transformers", "peft", "tokenizers", "jinja2")  # jinja2 renders the chat template
     return fingerprint_text(ours, *(_version(name) for name in (*below, *more)))
 

@@ -87,10 +87,12 @@ def _json(record: Mapping[str, Any], path: Path) -> str:
 
 
 def _review(record: Mapping[str, Any], settings: Settings, path: Path) -> str:
+    from pytest_medeval.judges.rubric import chosen_rubric
     from pytest_medeval.report.review import page
 
+    rubric = chosen_rubric(settings.rubric_file)
     return (
-        _text(page(record, settings.review_size, settings.seed, settings.rubric()), path, "the review page")
+        _text(page(record, settings.review_size, settings.seed, rubric), path, "the review page")
         or f"review page: {path}"
     )
 

@@ -14,6 +14,7 @@ import pytest_medeval
 from pytest_medeval.core.encodable import encodable
 from pytest_medeval.core.settings import Settings
 from pytest_medeval.judges.ratings.review import read_reviews
+from pytest_medeval.judges.rubric import chosen_rubric
 from pytest_medeval.models.roles import together
 from pytest_medeval.runs.environment import environment, repository
 from pytest_medeval.runs.journal import Journal
@@ -223,7 +224,7 @@ def with_divergence(run: Run, people: dict[str, Any], settings: Settings) -> Run
     suites = {
         name: facts for name, facts in run.record["suites"].items() if TASKS.resolve(facts["task"]).judged
     }
-    free = divergence({**run.record, "suites": suites}, people, settings.seed, scale=settings.rubric().scale)
+    free = divergence({**run.record, "suites": suites}, people, settings.seed, scale=chosen_rubric(settings.rubric_file).scale)
     gates = list(run.gates)
     if settings.divergence == "gate":
         gates += [

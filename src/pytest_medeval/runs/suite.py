@@ -249,9 +249,10 @@ def check_gate(
 ) -> None:
     """Refuse a gate on a metric or tag that the suite lacks; free-text suites have the judge's metrics."""
     from pytest_medeval.judges.panel import judge_metrics
+    from pytest_medeval.judges.rubric import chosen_rubric
     from pytest_medeval.verdicts.gates import check
 
-    judged = judge_metrics(settings.rubric()) if task.judged else ()
+    judged = judge_metrics(chosen_rubric(settings.rubric_file)) if task.judged else ()
     check(
         gate, {metric.name: metric.direction for metric in (*metrics, *judged)}, [case.tags for case in cases]
     )

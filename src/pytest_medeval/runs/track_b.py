@@ -26,7 +26,7 @@ from pytest_medeval.judges.ratings import read_ratings
 from pytest_medeval.judges.ratings.audit import agreement
 from pytest_medeval.judges.ratings.join import join
 from pytest_medeval.judges.ratings.types import Rating, RatingSet
-from pytest_medeval.judges.rubric import DEFAULT_RUBRIC, Rubric
+from pytest_medeval.judges.rubric import DEFAULT_RUBRIC, Rubric, chosen_rubric
 from pytest_medeval.tasks import TASKS
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def judge_plan(settings: Settings) -> JudgePlan:
     """Say what judges are asked; ``MedevalError`` for a rubric or a budget that cannot be read."""
     return JudgePlan(
         specs=settings.judges,
-        rubric=settings.rubric(),
+        rubric=chosen_rubric(settings.rubric_file),
         sample=settings.judge_sample,
         reference=settings.judge_reference,
         budget=parse_budget(settings.judge_budget) if settings.judge_budget else Budget(),

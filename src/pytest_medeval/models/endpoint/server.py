@@ -161,7 +161,7 @@ def open_endpoint(spec: EndpointSpec, settings: Settings) -> Model:
     store = None if settings.cache is None else Store(settings.cache)
     here = Path(__file__).parent
     return CachedModel(
-        identity, lambda: model, store, version=fingerprint_files(sorted(here.glob("endpoint*.py")))
+        identity, lambda: model, store, version=fingerprint_files(sorted(here.glob("*.py")))
     )
 
 

@@ -234,5 +234,5 @@ def _device(spec: GgufSpec, asked: str) -> str:
 def _version() -> str:
     """Hash the code that turns a prompt into a reply: ours, and the versions of the libraries below it."""
     here = Path(__file__).parent
-    ours = fingerprint_files([*sorted(here.glob("gguf*.py")), here / "prompts.py"])
+    ours = fingerprint_files([*sorted(here.glob("*.py")), here.parent / "prompts.py"])
     return fingerprint_text(ours, *(metadata.version(name) for name in ("llama-cpp-python", "jinja2")))

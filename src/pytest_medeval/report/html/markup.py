@@ -103,7 +103,7 @@ def filled(template: str, parts: Mapping[str, str]) -> str:
 
 def part(name: str) -> str:
     """Read a file that lies beside this one."""
-    file = resources.files("pytest_medeval.report").joinpath(name)
+    file = resources.files("pytest_medeval.report.html").joinpath(name)
     return file.read_text(encoding="utf-8").replace("\r\n", "\n")
 
 
