@@ -1,0 +1,488 @@
+"""The run record ``medeval-run/1``, key by key: what every part of the house writes into it and reads out of it.
+
+A misspelt key is a mistake that a type checker sees. ``runs/record.schema.json`` says the same to other programs; a test
+holds the two together.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NotRequired, TypedDict
+
+from pytest_medeval.core.types import Direction, Outcome, Verdict
+
+
+class HoldsProof(TypedDict):
+    """How near a merged, quantised or converted form comes to the adapter that it was made of."""
+
+    of: str
+    share: NotRequired[float]
+    least: NotRequired[float]
+    weight: NotRequired[str]
+    distance: NotRequired[float]
+    same: NotRequired[Literal[True]]
+    reason: NotRequired[str]
+
+
+class TaskModel(TypedDict):
+    """The model that answered one task, by what it is and not by its name."""
+
+    holds: NotRequired[HoldsProof]
+    spec: str
+    fingerprint: str
+    base: str | None
+    adapter: str | None
+    dtype: str | None
+    device: str | None
+    tokenizer: str | None
+    chat_template: str | None
+
+
+class ModelRecord(TypedDict):
+    """The model of a role; where tasks have different ones, ``tasks`` names each."""
+
+    holds: NotRequired[HoldsProof]
+    spec: str
+    fingerprint: str
+    base: str | None
+    adapter: str | None
+    dtype: str | None
+    device: str | None
+    tokenizer: str | None
+    chat_template: str | None
+    tasks: NotRequired[dict[str, TaskModel]]
+
+
+class OutcomeCounts(TypedDict):
+    """How the replies of a role ended, as counts."""
+
+    answered: int
+    no_answer: int
+    truncated: int
+    degenerate: int
+    error: int
+
+
+class SkippedRecord(TypedDict):
+    """A record of a case file that could not be used, and why."""
+
+    source: str
+    reason: str
+
+
+class SkippedRecords(TypedDict):
+    """All records that could not be used; ``records`` lists the first of them."""
+
+    count: int
+    of: int
+    reasons: dict[str, int]
+    records: list[SkippedRecord]
+
+
+class ExcludedCases(TypedDict):
+    """Cases that ``pairs="complete"`` leaves out, by reason."""
+
+    count: int
+    reasons: dict[str, int]
+
+
+class MetricRow(TypedDict):
+    """One metric of a suite: both roles on the same cases, and the paired test of their difference."""
+
+    candidate: float | None
+    candidate_ci95: list[float] | None
+    baseline: float | None
+    n: int
+    difference: float | None
+    relative: float | None
+    ci95: list[float] | None
+    p_value: float | None
+    test: str | None
+    p_corrected: float | None
+    mann_whitney_p: float | None
+    effect_size: float | None
+    effect: str | None
+    direction: Direction
+    signature: str
+    reason: str
+
+
+class GroupValue(TypedDict):
+    """The headline metric in one subgroup."""
+
+    n: int
+    candidate: float | None
+
+
+class Subgroup(TypedDict):
+    """The headline metric by the values of one tag."""
+
+    metric: str
+    values: dict[str, GroupValue]
+
+
+class ConfusionMatrix(TypedDict):
+    """Counts of the candidate: gold labels in rows, predictions in columns."""
+
+    labels: list[str]
+    matrix: list[list[float]]
+
+
+class RuleCount(TypedDict):
+    """How often a safety rule applied, and how often it was kept."""
+
+    applied: int
+    kept: int
+    rate: float | None
+    ci95: list[float] | None
+
+
+class ReferenceRow(TypedDict):
+    """One metric against the stored reference run, on the cases that both have."""
+
+    candidate: float | None
+    reference: float | None
+    n: int
+    difference: float | None
+    relative: float | None
+    ci95: list[float] | None
+    p_value: float | None
+    test: str | None
+    p_corrected: float | None
+    effect_size: float | None
+    effect: str | None
+    direction: Direction
+    signature: str
+    reason: str
+
+
+class LostCase(TypedDict):
+    """A case that the candidate does worse than the reference did."""
+
+    id: str
+    reference: float
+    candidate: float
+
+
+class LostCases(TypedDict):
+    """Cases lost against the reference, the worst first."""
+
+    metric: str
+    count: int
+    of: int
+    cases: list[LostCase]
+
+
+class SuiteReference(TypedDict):
+    """A suite against the stored reference run."""
+
+    run: str
+    cases: int
+    same: int
+    differences: list[str]
+    metrics: dict[str, ReferenceRow]
+    lost: NotRequired[LostCases]
+
+
+class LeakedCase(TypedDict):
+    """A case found in the data that the candidate was tuned on."""
+
+    id: str
+    kind: Literal["exact", "near"]
+    similarity: float
+    source: str
+    gold: bool | None
+
+
+class LeakScores(TypedDict):
+    """The headline metric over all cases, and over those not found in the tuning data."""
+
+    all: float | None
+    clean: float | None
+
+
+class LeakageRecord(TypedDict):
+    """Near-duplicates of the cases in the tuning data."""
+
+    files: list[str]
+    records: int
+    cases: int
+    exact: int
+    near: int
+    share: float
+    limit: float
+    leaked: list[LeakedCase]
+    metric: str
+    clean: int
+    scores: dict[str, LeakScores]
+
+
+class NoiseVariant(TypedDict):
+    """Another way of computing the same replies, and what it changed."""
+
+    name: str
+    reason: NotRequired[str]
+    changed: NotRequired[int]
+    changes: NotRequired[dict[str, float]]
+
+
+class NoiseRecord(TypedDict):
+    """What changes when the same cases are computed in other ways."""
+
+    n: int
+    cases: list[str]
+    variants: list[NoiseVariant]
+    reason: NotRequired[str]
+    floor: dict[str, float]
+    below: list[str]
+
+
+class SamplingRecord(TypedDict):
+    """How replies were drawn."""
+
+    temperature: float
+    top_p: float
+    seed: int
+
+
+class ShotsRecord(TypedDict):
+    """The examples before each question."""
+
+    count: int
+    by: Literal["seed", "similarity"]
+    source: str
+    usable: int
+    asked: int
+    repeated: int
+
+
+class ReliabilityBin(TypedDict):
+    """Confidence and accuracy of the answers of one bin of confidence."""
+
+    n: float
+    confidence: float
+    accuracy: float
+
+
+class SuiteRecord(TypedDict):
+    """One suite: what was asked, how replies ended, and what the metrics say."""
+
+    task: str
+    options: dict[str, Any]
+    source: str
+    cases: int
+    total: int
+    evaluated: int
+    complete: bool
+    outcomes: dict[str, OutcomeCounts]
+    skipped: SkippedRecords
+    excluded: NotRequired[ExcludedCases]
+    signature: str
+    headline: str
+    metrics: dict[str, MetricRow]
+    subgroups: dict[str, Subgroup]
+    confusion: NotRequired[ConfusionMatrix]
+    rules: NotRequired[dict[str, dict[str, RuleCount]]]
+    prompts: NotRequired[str]
+    reference: NotRequired[SuiteReference]
+    judged: bool
+    leakage: NotRequired[LeakageRecord]
+    noise: NotRequired[NoiseRecord]
+    sampling: NotRequired[SamplingRecord]
+    shots: NotRequired[ShotsRecord]
+    reliability: NotRequired[dict[str, list[ReliabilityBin]]]
+
+
+class ReplyPart(TypedDict):
+    """The reply to one of several requests of a case."""
+
+    request: str
+    prompt_hash: str
+    reply: str
+    outcome: Outcome
+    prediction: Any
+    tokens: list[int]
+    confidence: NotRequired[dict[str, float]]
+    detail: NotRequired[str]
+    finish: Literal["stop", "length", "choice", "error"]
+    logprobs: NotRequired[list[float | None]]
+    choice_tokens: NotRequired[list[int]]
+
+
+class RoleEntry(TypedDict):
+    """What one role did with one case."""
+
+    prompt_hash: str
+    reply: str
+    outcome: Outcome
+    prediction: Any
+    scores: dict[str, float]
+    rows: dict[str, list[float | None]]
+    tokens: list[int]
+    confidence: NotRequired[dict[str, float]]
+    detail: NotRequired[str]
+    trace: NotRequired[dict[str, Any]]
+    finish: NotRequired[Literal["stop", "length", "choice", "error"]]
+    logprobs: NotRequired[list[float | None]]
+    choice_tokens: NotRequired[list[int]]
+    parts: NotRequired[list[ReplyPart]]
+
+
+class CaseEntry(TypedDict):
+    """One case with the replies and scores of all roles."""
+
+    suite: str
+    id: str
+    nodeid: str
+    tags: dict[str, str]
+    critical: bool
+    group: str | None
+    asked: str
+    gold: Any
+    correct: bool | None
+    candidate: RoleEntry
+    baseline: NotRequired[RoleEntry]
+    judge: NotRequired[dict[str, Any]]
+    content: NotRequired[str]
+    request: NotRequired[str]
+
+
+class TrackMetric(TypedDict):
+    """One metric or dimension as a track sees it."""
+
+    n: int
+    difference: float
+    p_corrected: NotRequired[float | None]
+    direction: Literal["better", "worse", "mixed", "none"]
+    significant: bool
+    detectable: NotRequired[float | None]
+
+
+class TrackRecord(TypedDict):
+    """One track of evidence on a suite."""
+
+    name: str
+    n: int
+    direction: Literal["better", "worse", "mixed", "none"]
+    significant: bool
+    underpowered: bool
+    detectable: NotRequired[float | None]
+    relevant: NotRequired[float]
+    unit: NotRequired[str]
+    cases_needed: NotRequired[int | None]
+    metrics: dict[str, TrackMetric]
+
+
+class PeopleVerdict(TypedDict):
+    """What the ratings of people add to two tracks."""
+
+    sides_with: NotRequired[list[Literal["track_a", "track_b"]]]
+    settled: NotRequired[Literal["better", "worse", None]]
+    harm: NotRequired[dict[str, int]]
+
+
+class MetricCorrelation(TypedDict):
+    """Kendall's tau between a metric and a judged dimension over replies."""
+
+    metric: str
+    dimension: str
+    tau: float | None
+    low: NotRequired[float | None]
+    high: NotRequired[float | None]
+    replies: NotRequired[int]
+    reason: NotRequired[str]
+
+
+class OppositeCases(TypedDict):
+    """Cases on which the tracks point in opposite directions."""
+
+    count: NotRequired[int]
+    n: NotRequired[int]
+    share: NotRequired[float | None]
+
+
+class DivergentCase(TypedDict):
+    """A case on which the tracks differ most."""
+
+    nodeid: str
+    id: str
+    a: NotRequired[float | None]
+    b: NotRequired[float | None]
+
+
+class DivergenceRecord(TypedDict):
+    """One suite: what its tracks say, together and case by case. What was not measured is null or absent."""
+
+    verdict: Literal["agree", "divergent", "conflict", "no difference", "underpowered", "one track only"]
+    words: NotRequired[str]
+    review: NotRequired[bool]
+    advisory: NotRequired[bool]
+    complete: NotRequired[bool]
+    reason: NotRequired[str]
+    track_a: NotRequired[TrackRecord | None]
+    track_b: NotRequired[TrackRecord | None]
+    track_c: NotRequired[TrackRecord | None]
+    people: NotRequired[PeopleVerdict | None]
+    correlation: NotRequired[list[MetricCorrelation]]
+    opposite: NotRequired[OppositeCases]
+    most_divergent: NotRequired[list[DivergentCase]]
+
+
+class GateRecord(TypedDict):
+    """One gate: its verdict, and what it rests on."""
+
+    suite: str
+    expression: str
+    verdict: Verdict
+    observed: float | None
+    interval: list[float] | None
+    threshold: float | None
+    n: int
+    cases_needed: int | None
+    reason: str
+    outcome: NotRequired[Literal["passed", "failed", "skipped"]]
+
+
+class UsageRecord(TypedDict):
+    """What the run cost."""
+
+    prompt_tokens: int
+    reply_tokens: int
+    judge_tokens: int
+    seconds: float
+    cache_hits: int
+    asked_again: NotRequired[int]
+    """Requests that were asked once more because a replica died over them."""
+
+
+class ReferenceRun(TypedDict):
+    """The stored run that this one was compared with."""
+
+    run: str
+    created: str
+    version: str
+    sha256: str | None
+    repository: dict[str, Any] | None
+    model: ModelRecord
+    absent: list[str]
+
+
+class RunRecord(TypedDict):
+    """One evaluation: models, suites, cases, gates. Written by --medeval-json."""
+
+    schema: Literal["medeval-run/1"]
+    created: str
+    version: str
+    command: list[str]
+    environment: dict[str, Any]
+    seed: int
+    models: dict[str, ModelRecord]
+    judges: list[dict[str, Any]]
+    suites: dict[str, SuiteRecord]
+    cases: list[CaseEntry]
+    divergence: dict[str, DivergenceRecord]
+    gates: list[GateRecord]
+    usage: UsageRecord
+    reference: NotRequired[ReferenceRun]
+    sha256: NotRequired[str]
+    """Of the stored run: over the canonical JSON of all other keys."""
+    human: NotRequired[dict[str, Any]]
