@@ -1,7 +1,7 @@
 """The run record ``medeval-run/1``, key by key: what every part of the house writes into it and reads out of it.
 
-A misspelt key is a mistake that a type checker sees. ``runs/record.schema.json`` says the same to other programs; a test
-holds the two together.
+A misspelt key is a mistake that a type checker sees. ``runs/record.schema.json`` says the same to other programs;
+a test holds the two together.
 """
 
 from __future__ import annotations
@@ -376,7 +376,7 @@ class PeopleVerdict(TypedDict):
     """What the ratings of people add to two tracks."""
 
     sides_with: NotRequired[list[Literal["track_a", "track_b"]]]
-    settled: NotRequired[Literal["better", "worse", None]]
+    settled: NotRequired[Literal["better", "worse"] | None]
     harm: NotRequired[dict[str, int]]
 
 
