@@ -224,7 +224,8 @@ def with_divergence(run: Run, people: dict[str, Any], settings: Settings) -> Run
     suites = {
         name: facts for name, facts in run.record["suites"].items() if TASKS.resolve(facts["task"]).judged
     }
-    free = divergence({**run.record, "suites": suites}, people, settings.seed, scale=chosen_rubric(settings.rubric_file).scale)
+    scale = chosen_rubric(settings.rubric_file).scale
+    free = divergence({**run.record, "suites": suites}, people, settings.seed, scale=scale)
     gates = list(run.gates)
     if settings.divergence == "gate":
         gates += [

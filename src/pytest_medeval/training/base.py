@@ -9,13 +9,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tools.world import load_world
-from tools.world.text.mix import Document
-
 from pytest_medeval.core.fingerprint import fingerprint_weights
 from pytest_medeval.training import checkpoints as provenance
 from pytest_medeval.training.checkpoints import Stages, drop_checkpoints
-from pytest_medeval.training.data import digest, general_text
+from pytest_medeval.training.data import Document, digest, function_of, general_text
 from pytest_medeval.training.examples import IGNORED, Encoded
 from pytest_medeval.training.fit import check_weights, fit, readable, total
 from pytest_medeval.training.recipe import Architecture, Recipe
@@ -117,8 +114,9 @@ def _tokenizer(recipe: Recipe) -> Any:
     """Train the tokenizer on the first documents of the corpus."""
     sizes = recipe.architecture
     sample = (item.words for item in itertools.islice(general_text(recipe, 0), TOKENIZER_SAMPLE))
-    names = [finding.zh for finding in load_world(recipe.path(recipe.data.world)).findings.values()]
-    return train_tokenizer(sample, vocabulary=sizes.vocabulary, context=sizes.context, names=names)
+    data = recipe.data
+    words = function_of(recipe, data.words)(recipe.path(data.source)) if data.words else ()
+    return train_tokenizer(sample, vocabulary=sizes.vocabulary, context=sizes.context, names=words)
 
 
 def new_model(sizes: Architecture, tokenizer: Any) -> Any:

@@ -1,28 +1,28 @@
-"""Data of a recipe: cases of the closed world or of case files, filtered, divided, less near-duplicates."""
+"""Data of a recipe: cases of case files or of a function, filtered, divided, less near-duplicates."""
 
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
+import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from tools.world import load_world, records
-from tools.world.text.mix import Document, documents
 
 from pytest_medeval.core.errors import MedevalError
-from pytest_medeval.core.types import Record, Skip, Source
+from pytest_medeval.core.types import Message, Record, Skip, Source
 from pytest_medeval.core.words import folded, letters_only, nfc
 from pytest_medeval.tasks import TASKS, Task
 from pytest_medeval.tasks.cases import read_cases
 from pytest_medeval.tasks.cases.find import detect
 from pytest_medeval.training.examples import Example
-from pytest_medeval.training.recipe import Data, Recipe
+from pytest_medeval.training.recipe import DATA, Data, Recipe
 
 # Which cases of a file are used, and on which side of the split: by their content, never by their place.
 
@@ -180,8 +180,47 @@ def check_targets(file: Path, examples: Sequence[Example]) -> None:
         )
 
 
-WORLD = "world:"
 BATCH = 2048
+
+Records: TypeAlias = Callable[[Path, int, int], Iterable[Mapping[str, Any]]]
+"""``function(source, count, seed)``: what a recipe's ``train`` names for a task; records in its native keys."""
+Texts: TypeAlias = Callable[[Path, Mapping[str, float], int], Iterator["Document"]]
+"""``function(source, mixture, seed)``: what it names for a base; documents without end, kinds weighed."""
+_FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One text of a base's corpus: plain, or the turns of a chat.
+
+    ``answer`` closes a plain text that asks for something; of a chat it is the last turn.
+    """
+
+    text: str = ""
+    answer: str = ""
+    turns: tuple[Message, ...] = ()
+
+    @property
+    def words(self) -> str:
+        """All of its text, without roles."""
+        return self.text + self.answer or "\n".join(turn.content for turn in self.turns)
+
+
+def made_by_function(name: str) -> bool:
+    """Say whether a recipe's data are made by a function, ``module:name``, and not read from a file."""
+    return not name.startswith(DATA) and _FUNCTION.fullmatch(name) is not None
+
+
+def function_of(recipe: Recipe, name: str) -> Any:
+    """Import the function that a recipe names; it is looked for where Python looks, the working directory included."""
+    module, _, attribute = name.partition(":")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise MedevalError(
+            f"{recipe.file}: [data] {name!r} is no function: {error}; accepted: module:function, importable from the "
+            "folder in which the command runs"
+        ) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,8 +254,8 @@ def task_cases(recipe: Recipe, task: Task) -> TrainingCases:
 
 
 def _read(recipe: Recipe, data: Data, task: Task) -> tuple[list[Any], list[Skip]]:
-    if data.train.startswith(WORLD):
-        return _of_world(recipe, data, task), []
+    if made_by_function(data.train):
+        return _made(recipe, data, task), []
     found, skips = read_cases(recipe.path(data.train), task, data.format or None)
     found = subset(found, data.limit)
     for more in data.more:
@@ -238,14 +277,9 @@ def _dev(recipe: Recipe, task: Task) -> list[Any]:
     return _filtered(found, data, task)
 
 
-def _of_world(recipe: Recipe, data: Data, task: Task) -> list[Any]:
-    name, _, part = data.train.removeprefix(WORLD).partition("/")
-    if part != "train":
-        raise MedevalError(
-            f"{recipe.file}: [data] train is {data.train!r}; "
-            "accepted: world:TASK/train, since the other part is held out"
-        )
-    made = records(load_world(recipe.path(data.world)), name, "train", data.count, recipe.seed)
+def _made(recipe: Recipe, data: Data, task: Task) -> list[Any]:
+    make: Records = function_of(recipe, data.train)
+    made = make(recipe.path(data.source), data.count, recipe.seed)
     return [task.case(Record(Source(data.train, line), fields)) for line, fields in enumerate(made, 1)]
 
 
@@ -256,7 +290,7 @@ def files(recipe: Recipe) -> list[str]:
         for data in (recipe.data, recipe.ppo.data)
         for name in (data.train, *(more.train for more in data.more), data.dev, *data.held_out)
     )
-    return list(dict.fromkeys(name for name in named if name and not name.startswith(WORLD)))
+    return list(dict.fromkeys(name for name in named if name and not made_by_function(name)))
 
 
 def held_texts(recipe: Recipe) -> list[str]:
@@ -277,8 +311,8 @@ def _held(recipe: Recipe, file: Path) -> list[str]:
 
 def general_text(recipe: Recipe, stage: int) -> Iterator[Document]:
     """Give the documents of a stage without end, near-duplicates of held-out cases left out."""
-    world = load_world(recipe.path(recipe.data.world))
-    source = documents(world, recipe.stages[stage].mixture, recipe.seed + stage)
+    make: Texts = function_of(recipe, recipe.data.train)
+    source = make(recipe.path(recipe.data.source), recipe.stages[stage].mixture, recipe.seed + stage)
     held = held_texts(recipe)
     while True:
         batch = [next(source) for _ in range(BATCH)]

@@ -16,11 +16,10 @@ from pytest_medeval.training import card
 from pytest_medeval.training import card as curve
 from pytest_medeval.training import checkpoints as provenance
 from pytest_medeval.training.checkpoints import Stages, drop_checkpoints, has_checkpoint
-from pytest_medeval.training.data import check_targets, digest, task_cases
+from pytest_medeval.training.data import check_targets, digest, function_of, task_cases
 from pytest_medeval.training.examples import Example, Rows, asked_task, encode_all, make_examples
 from pytest_medeval.training.fit import Fitted, fit, total
-from pytest_medeval.training.judging import judge_examples
-from pytest_medeval.training.recipe import Lora, Ppo, Recipe
+from pytest_medeval.training.recipe import JUDGE, Lora, Ppo, Recipe
 from pytest_medeval.training.saving import base_folder, load_base, merge, save
 
 SUPERVISED = "sft"
@@ -128,9 +127,10 @@ def go_on(model: Any, tokenizer: Any, recipe: Recipe, number: int, stages: Stage
 
 
 def examples_of(recipe: Recipe) -> Examples:
-    """Make the examples of a task or a judge, checked."""
-    if recipe.task == "judge":
-        return Examples(judge_examples(recipe))
+    """Make the examples of a task, checked, or those of a judge, which a function makes."""
+    if recipe.task == JUDGE:
+        make = function_of(recipe, recipe.data.train)
+        return Examples(list(make(recipe.path(recipe.data.source), recipe.data.count, recipe.seed)))
     task = asked_task(recipe)
     data = task_cases(recipe, task)
     counts = {"skipped": data.skipped, "overlapping": data.overlapping}

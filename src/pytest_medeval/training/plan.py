@@ -14,7 +14,7 @@ from pytest_medeval.training.data import files
 from pytest_medeval.training.examples import Rows, asked_task, encode_all
 from pytest_medeval.training.fit import accelerated, steps_an_epoch
 from pytest_medeval.training.lora import Examples, examples_of, finished, resumable, warnings_of, wrap
-from pytest_medeval.training.recipe import Recipe, load_recipe
+from pytest_medeval.training.recipe import JUDGE, Recipe, load_recipe
 from pytest_medeval.training.saving import base_folder, blank_model, on_hub
 
 # How much memory does a run need? An estimate from shapes, for the longest batch.
@@ -89,9 +89,6 @@ def _weights(recipe: Recipe, model: Any) -> float:
 
 
 # Several recipes in one command: each checked, with its folder, before the first is trained.
-
-JUDGE = "judge"
-"""The one value of a recipe's ``task`` that is no task of a suite."""
 
 
 @dataclass(frozen=True, slots=True)

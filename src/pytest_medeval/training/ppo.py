@@ -461,7 +461,8 @@ def questions(recipe: Recipe, task: Any) -> list[Any]:
     given, own = recipe.ppo.data, recipe.data
     dev = {content(case) for case in task_cases(recipe, task).dev} if own.dev or own.dev_share else set()
     data = given if given.train else replace(own, dev="", dev_share=0.0)
-    data = replace(data, world=data.world or own.world, held_out=[*own.held_out, *given.held_out], overlap=own.overlap)
+    held = [*own.held_out, *given.held_out]
+    data = replace(data, source=data.source or own.source, held_out=held, overlap=own.overlap)
     # the next seed: the closed world then draws other questions than those of the supervised stage
     found = task_cases(replace(recipe, data=data, seed=recipe.seed + 1), task).cases
     left = [case for case in found if content(case) not in dev]

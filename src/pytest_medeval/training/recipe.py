@@ -70,6 +70,8 @@ def _value(hint: Any, value: Any, where: str, key: str) -> Any:
     return value
 
 
+JUDGE = "judge"
+"""The one value of a recipe's ``task`` that is no task of a suite."""
 DATA = "data:"
 """Prefix of files that lie under the folder of published data sets, as in suites."""
 
@@ -87,9 +89,11 @@ class More:
 class Data:
     """Where examples come from.
 
-    ``train`` is ``world:TASK/train``, ``world:text`` or a case file (``data:FILE``: below the folder of published
-    data sets), whose ``format`` is found from suffix or keys unless given; ``more`` adds files. ``count``: how many
-    records of the world. ``limit`` takes so many cases of a file, those of the smallest content hash.
+    ``train`` is a case file (``data:FILE``: below the folder of published data sets), whose ``format`` is found from
+    suffix or keys unless given; ``more`` adds files. Or it is a function ``module:name`` that makes the data of what
+    lies in ``source``: ``count`` records or examples for an adapter, general text for a base, whose tokenizer keeps
+    what the function ``words`` gives whole. ``limit`` takes so many cases of a file, those of the smallest content
+    hash.
 
     Filters: ``where`` keeps cases whose tags have these values, ``min_words`` cases whose question has so many words,
     ``skip_empty`` leaves records without a target out, which are an error otherwise.
@@ -105,7 +109,8 @@ class Data:
     format: str = ""
     limit: int = 0
     more: list[More] = field(default_factory=list)
-    world: str = ""
+    source: str = ""
+    words: str = ""
     count: int = 0
     where: dict[str, str] = field(default_factory=dict)
     min_words: int = 0

@@ -14,8 +14,9 @@ kind = "base"
 name = "toy"
 seed = 3
 [data]
-train = "world:text"
-world = "../world"
+train = "tools.world.recipes:text"
+words = "tools.world.recipes:words"
+source = "../world"
 held_out = ["../../mcq.jsonl"]
 [[stages]]
 tokens = 3000
@@ -46,8 +47,8 @@ seed = 4
 [options]
 scoring = "texts"
 [data]
-train = "world:mcq/train"
-world = "../../fixtures/world"
+train = "tools.world.recipes:mcq"
+source = "../../fixtures/world"
 count = 12
 held_out = ["../../mcq.jsonl"]
 [lora]

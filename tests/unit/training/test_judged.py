@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from tools.world import load_world
 from tools.world.judged import WAYS, judged_replies
+from tools.world.judging import check_of, checked, compared, graded
 
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.judges.prompts import (
@@ -17,7 +18,7 @@ from pytest_medeval.judges.prompts import (
     local_request,
 )
 from pytest_medeval.judges.rubric import DEFAULT_RUBRIC
-from pytest_medeval.training.judging import check_of, checked, compared, graded, judge_examples
+from pytest_medeval.training.lora import examples_of
 from pytest_medeval.training.recipe import load_recipe
 
 ROOT = Path(__file__).parents[3]
@@ -133,10 +134,10 @@ def test_pairs_are_asked_in_both_orders_and_ties_not_at_all(pairs):
     assert len(targets) == 2 * (len(pairs) - ties)
 
 
-def test_only_the_training_part_is_accepted(tmp_path):
-    """A judge trained on the held-out part could not be measured on it."""
+def test_a_function_that_is_not_there_is_a_mistake(tmp_path):
+    """The recipe names what makes its examples; none of those functions gives the held-out part."""
     file = tmp_path / "recipe.toml"
     text = (ROOT / "adapters" / "tiny-judge" / "recipe.toml").read_text(encoding="utf-8")
-    file.write_text(text.replace("world:judge/train", "world:judge/held"), encoding="utf-8")
-    with pytest.raises(MedevalError, match="accepted for a judge: world:judge/train"):
-        judge_examples(load_recipe(file))
+    file.write_text(text.replace("tools.world.recipes:judge", "tools.world.recipes:held"), encoding="utf-8")
+    with pytest.raises(MedevalError, match=r"'tools.world.recipes:held' is no function: .* accepted: module:function"):
+        examples_of(load_recipe(file))

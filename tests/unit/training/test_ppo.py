@@ -177,7 +177,7 @@ max_new_tokens = 40
 offered = true
 log_every = 1
 [ppo.data]
-train = "world:mcq/train"
+train = "tools.world.recipes:mcq"
 count = 8
 """
 
@@ -269,7 +269,7 @@ def test_questions_are_not_of_the_dev_set(rewarded):
     file = rewarded / "dev.toml"
     text = (rewarded / "recipe.toml").read_text(encoding="utf-8")
     text = text.replace("[data]", "[data]\ndev_share = 0.4", 1).replace("questions = 6", "questions = 5")
-    text = text.replace('[ppo.data]\ntrain = "world:mcq/train"\ncount = 8\n', "")
+    text = text.replace('[ppo.data]\ntrain = "tools.world.recipes:mcq"\ncount = 8\n', "")
     file.write_text(text, encoding="utf-8")
     recipe = load_recipe(file)
     task = asked_task(recipe)

@@ -11,7 +11,7 @@ from pytest_medeval.training.__main__ import main
 from pytest_medeval.training.recipe import load_recipe
 
 ROOT = Path(__file__).parents[3]
-GOOD = 'kind = "lora"\nname = "x"\nbase = "../base"\ntask = "mcq"\n[data]\ntrain = "world:mcq/train"\n'
+GOOD = 'kind = "lora"\nname = "x"\nbase = "../base"\ntask = "mcq"\n[data]\ntrain = "tools.world.recipes:mcq"\n'
 
 
 def written(folder, text):

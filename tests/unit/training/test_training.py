@@ -193,7 +193,7 @@ def test_near_duplicates_of_held_out_cases_are_dropped(house, tmp_path):
     train = house / "adapters" / "toy-mcq" / "train.jsonl"
     train.write_text("\n".join(map(json.dumps, (mine, leaked))), encoding="utf-8")
     file = tmp_path / "recipe.toml"
-    text = recipe.file.read_text(encoding="utf-8").replace("world:mcq/train", str(train))
+    text = recipe.file.read_text(encoding="utf-8").replace("tools.world.recipes:mcq", str(train))
     file.write_text(text.replace("../../mcq.jsonl", str(house / "mcq.jsonl")), encoding="utf-8")
     recipe = load_recipe(file)
     found = task_cases(recipe, asked_task(recipe))
@@ -205,7 +205,7 @@ def test_near_duplicates_of_held_out_cases_are_dropped(house, tmp_path):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (("world:mcq/train", "world:mcq/held"), "accepted: world:TASK/train"),
+        (("tools.world.recipes:mcq", "tools.world.recipes:held"), "is no function"),
         (('scoring = "texts"', 'scorign = "texts"'), "did you mean 'scoring'"),
         (('task = "mcq"', 'task = "mqc"'), "did you mean 'mcq'"),
         (("../../mcq.jsonl", "../../none.jsonl"), "none.jsonl: no such file"),

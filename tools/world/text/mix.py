@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from random import Random
 
 from pytest_medeval.core.errors import MedevalError, accepted
 from pytest_medeval.core.types import Message
+from pytest_medeval.training.data import Document
 from tools.world.facts import World
 from tools.world.split import Core, cores
 from tools.world.text import comparisons, copying, facts, notes, requests, reviews, skills, speech
@@ -15,23 +15,6 @@ from tools.world.text import comparisons, copying, facts, notes, requests, revie
 SYSTEMS = ("", "You are an assistant of a clinic.", "你是诊所的助手。", "Answer briefly.", "请简短回答。")
 CHAT_SHARE = 0.5
 """Share of asking-and-answering documents that are written as a chat; the others are plain text."""
-
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    """One text of the corpus: plain, or the turns of a chat.
-
-    ``answer`` closes a plain text that asks for something; of a chat it is the last turn.
-    """
-
-    text: str = ""
-    answer: str = ""
-    turns: tuple[Message, ...] = ()
-
-    @property
-    def words(self) -> str:
-        """All of its text, without roles."""
-        return self.text + self.answer or "\n".join(turn.content for turn in self.turns)
 
 
 Made = str | tuple[str, str] | tuple[str, str, str]

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from tools.world import load_world
-from tools.world.judged import WAYS, Judged, judged_replies
-
-from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.judges.prompts import (
     LOCAL_DIGITS,
     fence_code,
@@ -17,9 +13,9 @@ from pytest_medeval.judges.prompts import (
 )
 from pytest_medeval.judges.rubric import DEFAULT_RUBRIC
 from pytest_medeval.training.examples import Example
-from pytest_medeval.training.recipe import Recipe
+from tools.world.facts import World
+from tools.world.judged import WAYS, Judged, judged_replies
 
-SOURCE = "world:judge/train"
 HARD = ("wrong_disease", "wrong_disease")
 """Drawn more often than among the labels: all else is learnt from fewer examples."""
 GRADED_EVERY = 3
@@ -28,19 +24,14 @@ PAIR_EVERY = 6
 """Of so many patients, the two replies of one are also compared, in both orders."""
 
 
-def judge_examples(recipe: Recipe) -> list[Example]:
-    """Make the examples of a judge's recipe: of each reply its check, of some by turns one grade, and some pairs."""
-    if recipe.data.train != SOURCE:
-        raise MedevalError(
-            f"{recipe.file}: [data] train is {recipe.data.train!r}; accepted for a judge: {SOURCE}"
-        )
-    world = load_world(recipe.path(recipe.data.world))
-    pairs = judged_replies(world, "train", recipe.data.count, recipe.seed, WAYS + HARD)
+def judge_examples(world: World, count: int, seed: int) -> list[Example]:
+    """Make the examples of a judge: of each reply its check, of some by turns one grade, and some pairs."""
+    pairs = judged_replies(world, "train", count, seed, WAYS + HARD)
     single = [one for pair in pairs for one in pair]
     return [
-        *checked(single, recipe.seed),
-        *_by_turns(graded(single[::GRADED_EVERY], recipe.seed)),
-        *compared(pairs[::PAIR_EVERY], recipe.seed),
+        *checked(single, seed),
+        *_by_turns(graded(single[::GRADED_EVERY], seed)),
+        *compared(pairs[::PAIR_EVERY], seed),
     ]
 
 
