@@ -204,10 +204,10 @@ def test_the_curve_is_drawn_from_the_logs(tmp_path):
         write_line(tmp_path / "loss.jsonl", {"stage": stage, "step": step, "loss": 1.0 / step, "learning_rate": 1e-3})
     write_line(tmp_path / "loss.jsonl", {"stage": 1, "step": 1, "dev_loss": 0.7, "dev_token_accuracy": 0.5})
     assert curve.draw(tmp_path)
-    first = (tmp_path / curve.FILE).read_bytes()
+    first = (tmp_path / curve.CURVE).read_bytes()
     assert first.startswith(b"\x89PNG")
     assert curve.draw(tmp_path)
-    assert (tmp_path / curve.FILE).read_bytes() == first
+    assert (tmp_path / curve.CURVE).read_bytes() == first
     write_line(tmp_path / "reward.jsonl", {"batch": 1, "reward": 0.5, "accuracy": 0.4, "kl": 0.1})
     assert curve.draw(tmp_path)
-    assert len((tmp_path / curve.FILE).read_bytes()) > len(first)
+    assert len((tmp_path / curve.CURVE).read_bytes()) > len(first)

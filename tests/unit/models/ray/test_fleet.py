@@ -176,9 +176,9 @@ def test_own_cluster_leaves_nothing_behind(make_model, tmp_path):
         import sys
         from pathlib import Path
         from pytest_medeval.models import Settings, open_model, parse_spec
-        from pytest_medeval.models import fleet
+        from pytest_medeval.models.ray import fleet
         from pytest_medeval.core.signals import terminated_as_interrupted
-from pytest_medeval.core.types import Message, Request
+        from pytest_medeval.core.types import Message, Request
 
         spec = parse_spec(sys.argv[1], Path())
         settings = Settings(device="cpu", engine="ray", replicas=1)
