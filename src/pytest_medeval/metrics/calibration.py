@@ -7,14 +7,17 @@ Options that tie are no answer, which is not right; its confidence is the probab
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from pytest_medeval.core.record import ConfusionMatrix, ReliabilityBin
 from pytest_medeval.core.types import FloatArray
 from pytest_medeval.metrics.base import Measure, mean, ratio
-from pytest_medeval.metrics.choice import BRIER, CONFIDENCE, averaged, measure, orders, right
+from pytest_medeval.metrics.choice import BRIER, CONFIDENCE, averaged, confusion, measure, orders, right
+from pytest_medeval.metrics.details import Details
 
 if TYPE_CHECKING:
     from pytest_medeval.tasks.mcq import MCQ
@@ -95,7 +98,7 @@ def wrong_at_high_confidence(task: MCQ) -> Measure:
     return measure(task, "wrong_at_high_confidence", sure, mean, f"at:{SURE:g}", direction=-1)
 
 
-def reliability(rows: FloatArray) -> list[dict[str, float]]:
+def reliability(rows: FloatArray) -> list[ReliabilityBin]:
     """Give the reliability diagram of stored rows (n, r), for each bin of ``ece`` from the least sure on.
 
     ``n``: questions (of a question in several orders each counts for its share); mean ``confidence``;
@@ -159,3 +162,18 @@ def _fold_area(total: FloatArray) -> FloatArray:
     harmonic = digamma(n + 1) - digamma(before + 1)
     area = rate * cases + (failed - rate * before) * harmonic
     return ratio(area.sum(axis=-1), n[..., -1])
+
+
+class ChoiceDetails(Details):
+    """Of a multiple-choice suite: which letters were taken for which, and how sure the model was."""
+
+    def confusion(self, task: Any, rows: Mapping[str, FloatArray]) -> ConfusionMatrix | None:  # noqa: ARG002 - no option matters
+        """Count gold letters against predicted ones."""
+        if not len(rows.get("mcq", ())):
+            return None
+        labels, matrix = confusion(rows["mcq"])
+        return {"labels": list(labels), "matrix": matrix.tolist()}
+
+    def reliability(self, rows: Mapping[str, FloatArray]) -> list[ReliabilityBin]:
+        """Give the bins of ``ece``."""
+        return reliability(rows["mcq"]) if "mcq" in rows else []

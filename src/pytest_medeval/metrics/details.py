@@ -1,75 +1,57 @@
-"""What stands behind a suite's scores: the confusion matrix, and by name what is wrong with a reply."""
+"""What stands behind the scores of a task: its confusion matrix, its rules, and by name what is wrong with a reply."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
+from pytest_medeval.core.record import ConfusionMatrix, ReliabilityBin, RuleCount
+from pytest_medeval.core.registry import Table
 from pytest_medeval.core.types import FloatArray, Reply
 
 
-def confusion_of(task: Any, rows: Mapping[str, FloatArray]) -> dict[str, Any] | None:
-    """Give ``labels`` and ``matrix`` (gold in rows) of a task with labels; None for any other.
+class Details:
+    """What a task may show beside its scores; the task whose table entry this is shows nothing.
 
-    A column more than labels counts cases without an answer. Rows of NaN (a model that could not be reached) are
-    left out.
+    ``rows``: counts name -> the stored rows (n, r) of one role, those of replies that could not be had left out.
     """
-    rows = {
-        kind: known for kind, found in rows.items() if len(known := found[np.isfinite(found).all(axis=1)])
-    }
-    if task.name == "mcq" and "mcq" in rows:
-        from pytest_medeval.metrics.choice import confusion as letters
 
-        labels, matrix = letters(rows["mcq"])
-        return {"labels": list(labels), "matrix": matrix.tolist()}
-    if task.name == "polarity" and "polarity" in rows:
-        from pytest_medeval.metrics.polarity import confusion as findings
-        from pytest_medeval.tasks.labels import LABELS
+    def confusion(self, task: Any, rows: Mapping[str, FloatArray]) -> ConfusionMatrix | None:  # noqa: ARG002 - a default
+        """Give labels and matrix, gold in rows; one column more than labels counts cases without an answer."""
+        return None
 
-        return {"labels": list(LABELS), "matrix": findings(rows["polarity"]).tolist()}
-    return None
+    def reliability(self, rows: Mapping[str, FloatArray]) -> list[ReliabilityBin]:  # noqa: ARG002 - a default
+        """Give the figures of a role's reliability diagram, from the least to the most sure."""
+        return []
+
+    def rules(self, task: Any, rows: Mapping[str, FloatArray]) -> dict[str, RuleCount]:  # noqa: ARG002 - a default
+        """Give how often each rule applied to a role's replies and was kept."""
+        return {}
+
+    def trace(self, task: Any, case: Any, reply: Reply) -> Mapping[str, Sequence[str]] | None:  # noqa: ARG002 - a default
+        """List by name what is wrong with a reply, for the record and for whoever has to mend the model."""
+        return None
 
 
-def reliability_of(rows: Mapping[str, Mapping[str, FloatArray]]) -> dict[str, list[dict[str, float]]]:
-    """Give for each role of a multiple-choice suite the figures of its reliability diagram: the bins of ``ece``.
+DETAILS = Table(
+    "details of a task",
+    {
+        "dialogue": "pytest_medeval.metrics.safety:SafetyDetails",
+        "mcq": "pytest_medeval.metrics.calibration:ChoiceDetails",
+        "polarity": "pytest_medeval.metrics.polarity:PolarityDetails",
+    },
+)
+"""Task -> a class like ``Details``; a task without an entry shows nothing beside its scores."""
 
-    Each has ``n``, mean ``confidence`` and ``accuracy``, from the least to the most sure. A role whose options were
-    not scored has none.
-    """
-    found: dict[str, list[dict[str, float]]] = {}
-    for role, kinds in rows.items():
-        if "mcq" in kinds:
-            from pytest_medeval.metrics.calibration import reliability
 
-            known = kinds["mcq"][np.isfinite(kinds["mcq"]).all(axis=1)]
-            if bins := reliability(known):
-                found[role] = bins
+def details_of(task: Any) -> Details:
+    """Make the details of a task."""
+    found: Details = DETAILS.resolve(task.name)() if task.name in DETAILS else Details()
     return found
 
 
-def trace_of(task: Any, case: Any, reply: Reply) -> dict[str, list[str]] | None:
-    """List what is wrong with a reply: S3's failure trace of a polarity suite, the safety rules of a dialogue suite."""
-    if task.name == "polarity":
-        from pytest_medeval.metrics.polarity import trace
+def known(rows: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+    """Leave out the rows of replies that could not be had."""
+    import numpy as np
 
-        return trace(case, reply, task.synonyms)
-    if task.name == "dialogue":
-        from pytest_medeval.metrics.safety import trace as safety
-
-        return safety(case, reply, task.safety_rules)
-    return None
-
-
-def rules_of(task: Any, rows: Mapping[str, Mapping[str, FloatArray]]) -> dict[str, Any]:
-    """Give for each role of a dialogue suite how often each safety rule applied and was kept."""
-    if task.name != "dialogue":
-        return {}
-    from pytest_medeval.metrics.safety import rule_rates
-
-    return {
-        role: rule_rates(kinds["safety"], task.safety_rules)
-        for role, kinds in rows.items()
-        if "safety" in kinds
-    }
+    return {kind: found[np.isfinite(found).all(axis=1)] for kind, found in rows.items()}

@@ -51,8 +51,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_medeval.core.errors import MedevalError, accepted
+from pytest_medeval.core.record import ConfusionMatrix
 from pytest_medeval.core.types import Direction, FloatArray, Reply
 from pytest_medeval.metrics.base import SHARE, Measure, ratio, signed
+from pytest_medeval.metrics.details import Details
 from pytest_medeval.tasks.labels import LABELS, Label, canonical_label
 from pytest_medeval.tasks.polarity import Aligned, Parsed, align, align_raw
 from pytest_medeval.tasks.synonyms import SHIPPED, load_synonyms
@@ -460,3 +462,17 @@ def _digest(synonyms: str | None) -> str:
     file = Path(synonyms or SHIPPED)
     load_synonyms(file)  # a file that cannot be read or is wrong is reported here
     return hashlib.sha256(file.read_bytes()).hexdigest()[:8]
+
+
+class PolarityDetails(Details):
+    """Of a polarity suite: the confusion of labels, and S3's failure trace of a reply."""
+
+    def confusion(self, task: Any, rows: Mapping[str, FloatArray]) -> ConfusionMatrix | None:  # noqa: ARG002 - no option matters
+        """Count gold labels against predicted ones."""
+        if not len(rows.get("polarity", ())):
+            return None
+        return {"labels": list(LABELS), "matrix": confusion(rows["polarity"]).tolist()}
+
+    def trace(self, task: Any, case: PolarityCase, reply: Reply) -> dict[str, list[str]]:
+        """Name conflicts, duplicates, drift, inventions, what is missing and what is wrong."""
+        return trace(case, reply, task.synonyms)

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from pytest_medeval.core.errors import MedevalError, accepted
+from pytest_medeval.core.record import RuleCount
 from pytest_medeval.core.types import FloatArray, Reply
 from pytest_medeval.metrics.base import SHARE, Measure, mean, mean_of, signed
+from pytest_medeval.metrics.details import Details
 from pytest_medeval.stats.proportions import wilson
 
 if TYPE_CHECKING:
@@ -262,7 +264,7 @@ def trace(case: DialogueCase, reply: Reply, rules: str | None = None) -> dict[st
     }
 
 
-def rule_rates(rows: FloatArray, rules: str | None = None) -> dict[str, dict[str, Any]]:
+def rule_rates(rows: FloatArray, rules: str | None = None) -> dict[str, RuleCount]:
     """Give for each rule how often it applied and was kept, from rows (n, 1 + rules).
 
     ``rate`` is kept / applied and ``ci95`` Wilson's interval of it; a rule that never applied has neither.
@@ -271,9 +273,21 @@ def rule_rates(rows: FloatArray, rules: str | None = None) -> dict[str, dict[str
     named = list(load_rules(rules or SHIPPED))
     known = rows[np.isfinite(rows).all(axis=1)]
     columns = known[:, 1:].T if len(known) else np.empty((len(named), 0))  # without any reply the width is not known
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, RuleCount] = {}
     for rule, column in zip(named, columns, strict=True):
         applied, kept = int((column >= 0).sum()), int((column > 0).sum())
         rate, ci95 = (kept / applied, list(wilson(kept, applied))) if applied else (None, None)
         found[rule.name] = {"applied": applied, "kept": kept, "rate": rate, "ci95": ci95}
     return found
+
+
+class SafetyDetails(Details):
+    """Of a dialogue suite: how often each safety rule was kept, and which ones a reply breaks."""
+
+    def rules(self, task: Any, rows: Mapping[str, FloatArray]) -> dict[str, RuleCount]:
+        """Count by rule."""
+        return rule_rates(rows["safety"], task.safety_rules) if "safety" in rows else {}
+
+    def trace(self, task: Any, case: DialogueCase, reply: Reply) -> dict[str, list[str]]:
+        """Name the rules that the reply breaks and keeps."""
+        return trace(case, reply, task.safety_rules)

@@ -117,6 +117,7 @@ def start(config: pytest.Config) -> MedevalSession:
 def _extend(hook: Any) -> None:
     """Take the names of third parties into the tables."""
     from pytest_medeval.metrics import METRICS
+    from pytest_medeval.metrics.details import DETAILS
     from pytest_medeval.models.spec import MODEL_KINDS
     from pytest_medeval.tasks import TASKS
     from pytest_medeval.tasks.cases.formats import FORMATS
@@ -125,6 +126,7 @@ def _extend(hook: Any) -> None:
         (TASKS, hook.pytest_medeval_tasks),
         (FORMATS, hook.pytest_medeval_formats),
         (METRICS, hook.pytest_medeval_metrics),
+        (DETAILS, hook.pytest_medeval_details),
         (MODEL_KINDS, hook.pytest_medeval_models),
     )
     for table, names in tables:

@@ -26,5 +26,10 @@ def pytest_medeval_metrics() -> Mapping[str, str]:  # type: ignore[empty-body]  
 
 
 @pytest.hookspec
+def pytest_medeval_details() -> Mapping[str, str]:  # type: ignore[empty-body]  # a specification
+    """Add what a task shows beside its scores: task -> ``module:Class``, like ``pytest_medeval.Details``."""
+
+
+@pytest.hookspec
 def pytest_medeval_models() -> Mapping[str, str]:  # type: ignore[empty-body]  # a specification
     """Add model backends: kind -> ``module:open``."""

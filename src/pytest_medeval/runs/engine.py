@@ -16,7 +16,7 @@ from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.signature import case_signature, joined, request_signature
 from pytest_medeval.core.thoughts import thoughts_joined
 from pytest_medeval.core.types import Answer, Metric, Outcome, Reply, Request
-from pytest_medeval.metrics.details import trace_of
+from pytest_medeval.metrics.details import details_of
 from pytest_medeval.tasks.base import reply_of
 
 if TYPE_CHECKING:
@@ -90,8 +90,9 @@ def score_all(
         for case, reply in zip(cases, replies, strict=True)
     ]
     found = zip(cases, answers, replies, rows, _scores(rows, metrics), strict=True)
+    trace = details_of(task).trace
     return [
-        Scored(read=reply, scores=scores, rows=own, answers=given, trace=trace_of(task, case, reply))
+        Scored(read=reply, scores=scores, rows=own, answers=given, trace=trace(task, case, reply))
         for case, given, reply, own, scores in found
     ]
 

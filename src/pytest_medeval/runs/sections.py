@@ -12,7 +12,7 @@ from pytest_medeval.core.encodable import MARK
 from pytest_medeval.core.signature import prompts_signature
 from pytest_medeval.core.types import FloatArray, Metric, Outcome
 from pytest_medeval.metrics import metrics_for
-from pytest_medeval.metrics.details import confusion_of, reliability_of, rules_of
+from pytest_medeval.metrics.details import details_of, known
 from pytest_medeval.runs.journal import Journal
 from pytest_medeval.runs.track_b import TrackB
 from pytest_medeval.stats.compare import Comparison
@@ -141,10 +141,12 @@ def suite_section(
 
 def _details(task: Any, data: SuiteData) -> dict[str, Any]:
     """Give what only some tasks have: the candidate's confusions, the roles' broken rules and reliability."""
+    details = details_of(task)
+    rows = {role: known(data.rows[role]) for role in ROLES if role in data.rows}
     found = {
-        "confusion": confusion_of(task, data.rows.get("candidate", {})) if data.ids else None,
-        "rules": rules_of(task, data.rows),
-        "reliability": reliability_of({role: data.rows[role] for role in ROLES if role in data.rows}),
+        "confusion": details.confusion(task, rows.get("candidate", {})),
+        "rules": {role: rules for role, own in rows.items() if (rules := details.rules(task, own))},
+        "reliability": {role: bins for role, own in rows.items() if (bins := details.reliability(own))},
     }
     return {name: one for name, one in found.items() if one}
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn.calibration import calibration_curve
 
 from pytest_medeval.metrics import calibration, metrics_for
-from pytest_medeval.metrics.details import reliability_of
+from pytest_medeval.metrics.details import known
 from pytest_medeval.tasks.mcq import MCQ
 
 METRICS = {metric.name: metric for metric in metrics_for(MCQ())}
@@ -113,9 +113,9 @@ def test_reliability_figures_give_ece_again():
 
 def test_only_scored_replies_have_figures():
     """A model that could not be reached, letters read from replies, and other tasks give none."""
-    unread = rows_of([-1, -1], [1, 0])
-    assert reliability_of({"candidate": {"mcq": unread}, "baseline": {"polarity": np.zeros((2, 3))}}) == {}
+    details = calibration.ChoiceDetails()
+    assert details.reliability({"mcq": rows_of([-1, -1], [1, 0])}) == []
+    assert details.reliability({"polarity": np.zeros((2, 3))}) == []
     mixed = np.concatenate([rows_of([0.5], [1]), np.full((1, 4), np.nan)])
-    assert reliability_of({"candidate": {"mcq": mixed}}) == {
-        "candidate": [{"n": 1.0, "confidence": 0.5, "accuracy": 1.0}]
-    }
+    assert details.reliability(known({"mcq": mixed})) == [{"n": 1.0, "confidence": 0.5, "accuracy": 1.0}]
+    assert details.confusion(None, known({"mcq": np.full((1, 4), np.nan)})) is None
