@@ -365,7 +365,9 @@ class MedevalSession:
         """Open the model of a role for a test of a user's own."""
         if not self.settings.models:
             raise MedevalError("no model is named; give --medeval-model=SPEC")
-        tasks = [task] if task else ["dialogue", "mcq", "polarity"]
+        from pytest_medeval.tasks import TASKS
+
+        tasks = [task] if task else list(TASKS)
         specs = {self.roles.spec(role, name) for name in tasks}
         if len(specs) > 1:
             raise MedevalError(
