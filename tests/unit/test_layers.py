@@ -71,7 +71,7 @@ ARROWS: dict[str, str] = {
     "plugin": "report runs verdicts judges metrics models tasks core",
     "report": "verdicts judges core",
     "runs": "verdicts judges metrics models stats tasks core",
-    "training": "judges metrics models tasks core",
+    "training": "models metrics tasks core",
     "verdicts": "judges metrics stats tasks core",
     "judges": "metrics stats core",
     "metrics": "stats tasks core",

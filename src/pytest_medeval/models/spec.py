@@ -166,7 +166,9 @@ def queried(text: str) -> tuple[str, Variables]:
     for part in found[2].split("&"):
         name, _, value = (one.strip() for one in part.partition("="))
         if not name.isidentifier() or not value:
-            raise MedevalError(f"model {text!r}: {part!r} sets no variable of a chat template; accepted: {ACCEPTED_VALUES}")
+            raise MedevalError(
+                f"model {text!r}: {part!r} sets no variable of a chat template; accepted: {ACCEPTED_VALUES}"
+            )
         if name in variables:
             raise MedevalError(f"model {text!r}: variable {name!r} is set twice")
         variables[name] = _value(value)

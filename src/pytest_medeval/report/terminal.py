@@ -58,7 +58,8 @@ def undefined(cases: Sequence[Mapping[str, Any]]) -> Iterator[Line]:
         for kind, lost in undefined_in(cases, role).items():
             told = f"{kind} is undefined for {len(lost)} of {len(cases)} replies of {role}, without a word to read: "
             more = [f"{len(lost) - WORST_CASES} more"] if len(lost) > WORST_CASES else []
-            yield from (Line(line.text, {"yellow": True}) for line in wrapped(f"  {told}", [*lost[:WORST_CASES], *more]))
+            shown = wrapped(f"  {told}", [*lost[:WORST_CASES], *more])
+            yield from (Line(line.text, {"yellow": True}) for line in shown)
 
 
 def reliability(bins: Sequence[Mapping[str, float]] | None) -> Iterator[Line]:

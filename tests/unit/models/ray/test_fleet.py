@@ -67,7 +67,7 @@ def _model(folder):
     return fleet.FleetModel(spec, identify(spec, SPREAD), SPREAD)
 
 
-def test_sigterm_stays_an_interruption(_cluster):
+def test_sigterm_stays_an_interruption(_cluster):  # noqa: PT019 - what the fixture gives is asked
     """Ray sets a handler that ends the process; a run must end as by Ctrl-C."""
     assert _cluster is signal.default_int_handler
 
