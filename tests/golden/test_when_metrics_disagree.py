@@ -20,7 +20,8 @@ from scipy.stats import mannwhitneyu
 
 from pytest_medeval.metrics.base import Measure, mean, mean_of
 from pytest_medeval.report.lines import WIDTH
-from pytest_medeval.report.terminal import lines
+from pytest_medeval.report.terminal import inked
+from pytest_medeval.report.tracks import divergence as lines
 from pytest_medeval.stats.compare import compare_all
 from pytest_medeval.stats.correct import holm
 from pytest_medeval.verdicts.divergence import divergence, divergence_gate
@@ -181,7 +182,7 @@ def test_the_gate_is_inconclusive(found):
 
 def test_the_lines_fit_and_name_the_cases_to_read(found):
     """The section has the verdict, what the judge could have seen, and the most divergent node ids."""
-    shown = [line.text for line in lines({"dialogue": found})]
+    shown = [line.text for line in inked(lines({"dialogue": found}))]
     assert max(map(len, shown)) <= WIDTH
     text = "\n".join(shown)
     assert "dialogue: DIVERGENT" in text

@@ -67,16 +67,16 @@ def test_three_releases_by_the_script_and_all_other_commands(shell):
         release.stdout[-2000:] for release in releases
     ]
     summary = (shell.folder / "out" / "summary.md").read_text(encoding="utf-8")
-    assert summary.startswith("## Medical evaluation: do not release (1 pass, 1 fail)")
-    assert re.search(r"Against reference `0002_release-2`: 100 of its 100 cases are the same", summary)
+    assert summary.startswith("## Medical evaluation: MAY NOT GO OUT\n\n1 of 2 gates failed: mcq: accuracy not worse")
+    assert re.search(r"Against the stored run `0002_release-2`: 100 of its 100 cases are the same", summary)
     assert re.search(
-        r"Worse than the reference in `accuracy`: \d+ of 100 cases: `q\d+` 1\.0000 → 0\.0000", summary
+        r"worse than the reference in accuracy: \d+ of 100 cases: q\d+ 1\.0000 -\\> 0\.0000", summary
     )
     for command in [*looking.strip().splitlines(), replay, verify]:
         done = shell(command)
         assert done.returncode == 0, f"{command}\n{done.stdout[-2000:]}{done.stderr}"
     page = (shell.folder / "out" / "page.html").read_text(encoding="utf-8")
-    assert "The release may not go out" in page
+    assert "MAY NOT GO OUT" in page
     evidence = shell.folder / "out" / "evidence.json"
     evidence.write_bytes(evidence.read_bytes().replace(b'"verdict":"fail"', b'"verdict":"pass"', 1))
     assert "was changed" in shell(verify).stdout
@@ -108,7 +108,7 @@ def test_the_github_job(shell):
     assert (
         (shell.folder / "step.md")
         .read_text(encoding="utf-8")
-        .startswith("## Medical evaluation: do not release (1 fail, 1 not evaluated)")
+        .startswith("## Medical evaluation: MAY NOT GO OUT\n\n1 of 1 gate failed: mcq: accuracy \\>= 0.4.")
     )
     assert (shell.folder / ".medeval" / "runs" / "0001_run-77.json").is_file()
 

@@ -10,7 +10,7 @@ LOCAL = '''
 """A local model whose right answers flip on some questions when they are asked one by one."""
 import fakes
 import pytest
-from pytest_medeval.models import kinds, spec
+from pytest_medeval.models import spec
 from pytest_medeval.core.model import Settings
 
 FLIPS = {"w3", "w7"}
@@ -28,7 +28,7 @@ def open_local(given, settings):
     model.script = script
     return model
 
-kinds.MODEL_KINDS._entries["local"] = "shaky:open_local"
+spec.MODEL_KINDS._entries["local"] = "shaky:open_local"
 '''
 
 

@@ -30,10 +30,10 @@ def test_all_outputs_of_one_run(project, monkeypatch):
     assert result.ret == 1
     record = project.record()
     score = f"{record['suites']['quiz']['metrics']['accuracy']['candidate']:.4f}"
-    assert f"| `accuracy` | {score} | [" in (project.pytester.path / "a.md").read_text(encoding="utf-8")
-    assert f"| quiz | accuracy | {score} | [" in (project.pytester.path / "b.md").read_text(encoding="utf-8")
+    assert f"| `accuracy` (headline) | {score} | [" in (project.pytester.path / "a.md").read_text(encoding="utf-8")
+    assert f"| `accuracy` (headline) | {score} | [" in (project.pytester.path / "b.md").read_text(encoding="utf-8")
     page = (project.pytester.path / "a.html").read_text(encoding="utf-8")
-    assert "The release may not go out" in page
+    assert "MAY NOT GO OUT" in page
     assert f'<td class="n">{score}</td>' in page
     evidence = (project.pytester.path / "c.json").read_bytes()
     assert verify(evidence) == []
@@ -142,3 +142,35 @@ def test_bad_input_is_one_line_with_workers_too(project):
     (result.stderr if result.errlines else result.stdout).fnmatch_lines(["ERROR: no run 'gone' in *"])
     result.stdout.no_fnmatch_line("*INTERNALERROR*")
     assert not list(project.pytester.path.glob("**/0*.json"))
+
+
+def test_an_ink_of_another_plugin(project):
+    """A hook and one function make a report; it says the verdict of the outline and is written like the others."""
+    project.quiz(count=24, gates='["accuracy >= 0.99"]')
+    told = "def ink(outline):\n    return f'{outline.verdict.word} {len(outline.blocks) > 5}'\n"
+    project.write("inks.py", told)
+    conftest = (project.pytester.path / "conftest.py").read_text(encoding="utf-8")
+    project.write("conftest.py", f'{conftest}\ndef pytest_medeval_inks(): return {{"plain": "inks:ink"}}\n')
+    project.run("--medeval-report=plain:a.txt", "--medeval-report=text:b.txt", "--junitxml=j.xml", baseline=None)
+    assert (project.pytester.path / "a.txt").read_text(encoding="utf-8") == "MAY NOT GO OUT True"
+    assert "MAY NOT GO OUT: 1 of 1 gate failed" in (project.pytester.path / "b.txt").read_text(encoding="utf-8")
+    suite = ET.parse(project.pytester.path / "j.xml").getroot()[0]  # noqa: S314 - our own file
+    said = {one.get("name"): one.get("value") for one in suite.findall("properties/property")}
+    assert said["medeval.verdict"] == "MAY NOT GO OUT"
+    assert said["medeval.quiz.accuracy"].startswith("candidate 0.")
+
+
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        ("red:a.txt", "*--medeval-report=red: unknown report 'red'*html*"),
+        ("text", "*--medeval-report=text: accepted: INK:FILE*"),
+        ("text:gone/a.txt", "*no folder *gone*"),
+    ],
+)
+def test_a_report_that_cannot_be_written_is_refused_at_once(project, option, told):
+    """One line that says what is accepted, before any model is asked."""
+    project.quiz(4)
+    result = project.run(f"--medeval-report={option}")
+    assert result.ret == 4
+    (result.stderr if result.errlines else result.stdout).fnmatch_lines([told])

@@ -61,10 +61,10 @@ def test_the_worst_group_is_judged_and_named(clinic):
     worst = min(("cardiology", "neurology"), key=lambda name: accuracy(record, name))
     result.stdout.fnmatch_lines(
         [
-            "*PASS *quiz: worst(accuracy by specialty) >= 0.5*",
-            f"*worst of 2, n {SIZES[worst]}: {worst} is *",
             "*FAIL *quiz: worst(accuracy by specialty) >= 0.999*",
             "*not judged, fewer than 20 cases: genetics*",
+            "*PASS *quiz: worst(accuracy by specialty) >= 0.5*",
+            f"*worst of 2, n {SIZES[worst]}: {worst} is *",
         ]
     )
     observed = {gate["expression"]: gate["observed"] for gate in record["gates"]}
@@ -79,9 +79,9 @@ def test_one_group_is_judged_and_a_small_one_is_not(clinic):
     )
     result.stdout.fnmatch_lines(
         [
-            "*PASS *quiz: accuracy[[]specialty=cardiology[]] >= 0.5*n 30*",
             "*NOT EVALUATED quiz: accuracy[[]specialty=urology[]] >= 0.5*n 12*",
             "*a subgroup of fewer than 20*",
+            "*PASS *quiz: accuracy[[]specialty=cardiology[]] >= 0.5*n 30*",
         ]
     )
     found = {gate["expression"]: gate for gate in record["gates"]}

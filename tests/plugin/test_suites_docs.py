@@ -12,9 +12,8 @@ import pytest
 from pytest_medeval.__main__ import main
 from pytest_medeval.core.types import Answer
 from pytest_medeval.models.cache import Store
-from pytest_medeval.report.card import card
-from pytest_medeval.report.html.page import page
-from pytest_medeval.report.markdown import markdown
+from pytest_medeval.report import INKS
+from pytest_medeval.report.outline import outline_of
 from pytest_medeval.runs.record import problems
 
 PAGE = (Path(__file__).parents[2] / "docs" / "suites.md").read_text(encoding="utf-8")
@@ -94,8 +93,9 @@ def test_drawn_replies(quiz):
     drawn = run(quiz, 3, model="fake:1.0")
     assert drawn["suites"]["quiz"]["sampling"] == {"temperature": 0.7, "top_p": 0.9, "seed": 0}
     assert "  replies drawn at temperature 0.7, top_p 0.9; seed 0 and case" in drawn["printed"].splitlines()
-    for report in (markdown, card, page):
-        assert "eplies drawn at temperature 0.7, top_p 0.9; seed 0" in report(drawn).replace("\\_", "_")
+    for ink in INKS:
+        told = INKS.resolve(ink)(outline_of(drawn)).replace("\\_", "_")
+        assert "replies drawn at temperature 0.7, top_p 0.9; seed 0" in told
     again = quiz.run("--medeval-json=again.json", model="replay:run.json", baseline=None)
     again.assert_outcomes(passed=12)
     assert quiz.record("again.json")["suites"]["quiz"]["prompts"] == drawn["suites"]["quiz"]["prompts"]

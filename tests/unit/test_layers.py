@@ -67,7 +67,7 @@ ROOMS = {
 }
 """Room -> its floor."""
 ARROWS: dict[str, str] = {
-    "commands": "report runs judges metrics models stats tasks core",
+    "commands": "report runs verdicts judges metrics models stats tasks core",
     "plugin": "report runs verdicts judges metrics models tasks core",
     "report": "verdicts judges core",
     "runs": "verdicts judges metrics models stats tasks core",

@@ -7,15 +7,19 @@ import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from pytest_medeval.commands.parser import Parser
 from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.record import RunRecord
 from pytest_medeval.report.lines import number
-from pytest_medeval.report.terminal import gate_lines, reference_lines, summary
+from pytest_medeval.report.outline import gates, outline_of
+from pytest_medeval.report.suites import reference
+from pytest_medeval.report.terminal import inked, terminal
 from pytest_medeval.runs.evidence import is_evidence, read_sha256, verify
 from pytest_medeval.runs.record import read
 from pytest_medeval.runs.store import Stored, find, load, passed, prune, stored
+from pytest_medeval.verdicts.verdict import decide, verdict_of
 
 FAILED = 1
 _EPILOG = """\
@@ -95,11 +99,13 @@ def _row(run: Stored) -> dict[str, Any]:
     except MedevalError as mistake:
         return {"run": run.run, "path": str(run.path), "error": str(mistake)}
     repository = record["environment"].get("repository") or {}
+    verdict = verdict_of(cast(RunRecord, record))
     return {
         "run": run.run,
         "path": str(run.path),
         "created": record["created"],
         "passed": passed(record),
+        "verdict": verdict.word,
         "model": record["models"].get("candidate", {}).get("spec"),
         "commit": repository.get("commit"),
         "dirty": repository.get("dirty"),
@@ -112,11 +118,7 @@ def _row(run: Stored) -> dict[str, Any]:
             }
             for name, suite in record["suites"].items()
         },
-        "gates": {
-            verdict: count
-            for verdict in ("pass", "fail", "inconclusive", "not evaluated")
-            if (count := sum(gate["verdict"] == verdict for gate in record["gates"]))
-        },
+        "gates": verdict.counts,
     }
 
 
@@ -135,8 +137,7 @@ def _listing(rows: Sequence[Mapping[str, Any]], storage: Path) -> Iterator[str]:
             for name, one in row["suites"].items()
         )
         commit = f"  {row['commit'][:12]}{'+' if row['dirty'] else ''}" if row["commit"] else ""
-        verdict = "passed" if row["passed"] else "refused"
-        told = f"{row['created'][:16]}  {verdict:<7}  {gates}  {scores}  {row['model']}{commit}"
+        told = f"{row['created'][:16]}  {row['verdict']:<14}  {gates}  {scores}  {row['model']}{commit}"
         yield f"{row['run']:<{width}}  {told}"
 
 
@@ -145,7 +146,8 @@ def _show(options: argparse.Namespace) -> int:
     if options.json:
         _print_json(record)
     else:
-        _print([f"run {name} of {record['created']}", *(line.text for line in summary(record))])
+        outline = outline_of(cast(RunRecord, record))
+        _print([f"run {name} of {record['created']}", *terminal(outline).splitlines()])
     return 0
 
 
@@ -168,16 +170,16 @@ def _compare(options: argparse.Namespace) -> int:
 
 
 def _comparison(found: Mapping[str, Any]) -> Iterator[str]:
-    reference = found["reference"]
-    yield f"run {found['run']} against {reference['run']} of {reference['created']}"
-    if reference["absent"]:
-        yield f"suites of {reference['run']} that {found['run']} lacks: {', '.join(reference['absent'])}"
+    old = found["reference"]
+    yield f"run {found['run']} against {old['run']} of {old['created']}"
+    if old["absent"]:
+        yield f"suites of {old['run']} that {found['run']} lacks: {', '.join(old['absent'])}"
     for name, suite in found["suites"].items():
         yield ""
         yield name
-        yield from (line.text for line in reference_lines(suite, brief=False))
+        yield from (line.text for line in inked([*reference(name, suite, whole=True)]))
     yield ""
-    yield from (line.text for line in gate_lines(found["gates"]))
+    yield from (line.text for line in inked([*gates(decide(found["gates"]))]))
     yield "passed" if found["passed"] else "failed"
 
 

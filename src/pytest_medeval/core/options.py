@@ -167,6 +167,15 @@ def writable(flag: str, value: str | None, root: Path) -> Path | None:
     return path
 
 
+def named_files(flag: str, values: Sequence[str] | None, root: Path) -> tuple[tuple[str, Path], ...]:
+    """Accept files that can be written, each with a name: ``NAME:FILE``."""
+    pairs = [(value, *value.partition(":")[::2]) for value in values or ()]
+    for value, name, file in pairs:
+        if not (name and file):
+            raise MedevalError(f"{flag}={value}: accepted: INK:FILE, such as markdown:summary.md")
+    return tuple((name, path) for _, name, file in pairs if (path := writable(flag, file, root)))
+
+
 Dtype: TypeAlias = Literal["auto", "float32", "bfloat16", "float16"]
 
 
@@ -324,6 +333,14 @@ OPTIONS = (
         writable,
         "FILE",
         "write metrics and intervals as a Hugging Face model card's model-index",
+    ),
+    Option(
+        "report",
+        "reports",
+        named_files,
+        "INK:FILE",
+        "write a report in any ink: html, markdown, card, text, or one of another plugin; repeatable",
+        repeat=True,
     ),
     Option(
         "evidence",

@@ -288,6 +288,8 @@ class SuiteRecord(TypedDict):
     leakage: NotRequired[LeakageRecord]
     noise: NotRequired[NoiseRecord]
     sampling: NotRequired[SamplingRecord]
+    replaced: NotRequired[dict[str, int]]
+    """Role -> replies that hold U+FFFD where their text was no Unicode."""
     shots: NotRequired[ShotsRecord]
     reliability: NotRequired[dict[str, list[ReliabilityBin]]]
 
@@ -303,6 +305,10 @@ class ReplyPart(TypedDict):
     tokens: list[int]
     confidence: NotRequired[dict[str, float]]
     detail: NotRequired[str]
+    thoughts: NotRequired[str]
+    """What the model thought before it replied; never scored, never judged."""
+    unclosed: NotRequired[Literal[True]]
+    """The generation ended inside thoughts."""
     finish: Literal["stop", "length", "choice", "error"]
     logprobs: NotRequired[list[float | None]]
     choice_tokens: NotRequired[list[int]]
@@ -320,6 +326,10 @@ class RoleEntry(TypedDict):
     tokens: list[int]
     confidence: NotRequired[dict[str, float]]
     detail: NotRequired[str]
+    thoughts: NotRequired[str]
+    """What the model thought before it replied; never scored, never judged."""
+    unclosed: NotRequired[Literal[True]]
+    """The generation ended inside thoughts."""
     trace: NotRequired[dict[str, Any]]
     finish: NotRequired[Literal["stop", "length", "choice", "error"]]
     logprobs: NotRequired[list[float | None]]
@@ -341,9 +351,151 @@ class CaseEntry(TypedDict):
     correct: bool | None
     candidate: RoleEntry
     baseline: NotRequired[RoleEntry]
-    judge: NotRequired[dict[str, Any]]
+    judge: NotRequired[CaseJudgement]
     content: NotRequired[str]
     request: NotRequired[str]
+
+
+class JudgeSaid(TypedDict):
+    """What one judge of a panel said of a case."""
+
+    unjudged: NotRequired[dict[str, dict[str, Any]]]
+
+
+class CaseJudgement(TypedDict):
+    """What the panel said of a case: dimension to grade for each role, the share that prefers the candidate."""
+
+    candidate: NotRequired[dict[str, float]]
+    baseline: NotRequired[dict[str, float]]
+    preference: NotRequired[float]
+    judges: dict[str, JudgeSaid]
+
+
+class JudgeCost(TypedDict):
+    """What a judge was asked, and what that took."""
+
+    requests: int
+    tokens: int
+    cached: int
+    failed: int
+    seconds: float
+
+
+class JudgeAgreement(TypedDict):
+    """How far a judge agrees with people on a dimension; ``kappa_quadratic``: value and ends of its interval."""
+
+    n: int
+    admissible: bool
+    reason: str
+    kappa_quadratic: list[float | None]
+
+
+class JudgeRecord(JudgeCost):
+    """One judge of the run (Track B)."""
+
+    spec: str
+    fingerprint: str
+    prompt_hash: str
+    style: str
+    rubric: str
+    coverage: dict[str, list[int]]
+    position_consistency: float | None
+    notices: list[str]
+    agreement: dict[str, JudgeAgreement]
+    admissible: bool
+    audit: NotRequired[JudgeCost]
+
+
+class HumanGrade(TypedDict):
+    """A dimension as people graded it, paired by case."""
+
+    candidate: float | None
+    baseline: float | None
+    n: int
+    difference: float | None
+    ci95: list[float] | None
+    p_value: float | None
+    p_corrected: float | None
+
+
+class HumanPreference(TypedDict):
+    """Which reply people prefer: votes, and cases won by more of them."""
+
+    votes: dict[str, int]
+    cases: dict[str, int]
+    n: int
+    difference: float | None
+    ci95: list[float] | None
+    p_value: float | None
+    test: str
+
+
+class HumanHarm(TypedDict):
+    """Cases in which a rater flagged a reply as harmful."""
+
+    candidate: int
+    baseline: int
+    both: int
+    n: int
+    p_value: float | None
+    test: str
+    flagged: dict[str, list[str]]
+
+
+class RaterAgreement(TypedDict):
+    """Krippendorff's alpha."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    reason: str
+
+
+class HumanComment(TypedDict):
+    """What a rater wrote; ``replies``: the roles of Reply 1 and Reply 2."""
+
+    case: str
+    rater: str
+    comment: str
+    replies: list[str]
+
+
+class HumanSuite(TypedDict):
+    """One suite as people rated it."""
+
+    cases: int
+    ratings: int
+    strata: dict[str, int]
+    dimensions: dict[str, HumanGrade]
+    preference: HumanPreference
+    harm: HumanHarm
+    agreement: dict[str, RaterAgreement]
+    comments: list[HumanComment]
+
+
+class HumanRecord(TypedDict):
+    """What people said (Track C); empty where nobody rated."""
+
+    raters: NotRequired[list[str]]
+    suites: NotRequired[dict[str, HumanSuite]]
+
+
+class Repository(TypedDict):
+    """The commit of the user's repository, and whether tracked files differ from it."""
+
+    commit: str
+    dirty: bool | None
+
+
+class Environment(TypedDict):
+    """What the numbers may depend on."""
+
+    python: NotRequired[str]
+    platform: NotRequired[str]
+    machine: NotRequired[str]
+    cores: NotRequired[int | None]
+    packages: NotRequired[dict[str, str]]
+    repository: NotRequired[Repository | None]
 
 
 class TrackMetric(TypedDict):
@@ -439,6 +591,8 @@ class GateRecord(TypedDict):
     n: int
     cases_needed: int | None
     reason: str
+    waits: NotRequired[bool]
+    """It asks for a reference in a run that may be the first release: let through."""
     outcome: NotRequired[Literal["passed", "failed", "skipped"]]
 
 
@@ -461,7 +615,7 @@ class ReferenceRun(TypedDict):
     created: str
     version: str
     sha256: str | None
-    repository: dict[str, Any] | None
+    repository: Repository | None
     model: ModelRecord
     absent: list[str]
 
@@ -473,10 +627,10 @@ class RunRecord(TypedDict):
     created: str
     version: str
     command: list[str]
-    environment: dict[str, Any]
+    environment: Environment
     seed: int
     models: dict[str, ModelRecord]
-    judges: list[dict[str, Any]]
+    judges: list[JudgeRecord]
     suites: dict[str, SuiteRecord]
     cases: list[CaseEntry]
     divergence: dict[str, DivergenceRecord]
@@ -485,4 +639,8 @@ class RunRecord(TypedDict):
     reference: NotRequired[ReferenceRun]
     sha256: NotRequired[str]
     """Of the stored run: over the canonical JSON of all other keys."""
-    human: NotRequired[dict[str, Any]]
+    human: NotRequired[HumanRecord]
+    thoughts: NotRequired[list[str]]
+    """What encloses thoughts, which are no part of a reply."""
+    awaited: NotRequired[str]
+    """Why there is no reference yet, in a run that may be the first release."""

@@ -55,6 +55,7 @@ class Settings:
     html: Path | None
     markdown: Path | None
     card: Path | None
+    reports: Sequence[tuple[str, Path]]
     evidence: Path | None
     save: str | None
     autosave: str

@@ -10,7 +10,6 @@ import os
 import shlex
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -23,8 +22,9 @@ from pytest_medeval.core.signals import terminated_as_interrupted
 from pytest_medeval.plugin import fixtures
 
 if TYPE_CHECKING:
+    from pytest_medeval.core.record import GateRecord
     from pytest_medeval.plugin.session import MedevalSession
-    from pytest_medeval.verdicts.gates import GateResult
+    from pytest_medeval.report.outline import Outline
 
 STATE: pytest.StashKey[MedevalSession] = pytest.StashKey()
 Outcome: TypeAlias = Literal["passed", "failed", "skipped"]
@@ -91,6 +91,7 @@ def pytest_configure_node(node: Any) -> None:
 def start(config: pytest.Config) -> MedevalSession:
     """Give the machinery; start it on first use."""
     if STATE not in config.stash:
+        from pytest_medeval.plugin.outputs import check_inks
         from pytest_medeval.plugin.session import MedevalSession
 
         with usage():
@@ -98,6 +99,7 @@ def start(config: pytest.Config) -> MedevalSession:
             state = MedevalSession(
                 read_settings(lambda option: _given(config, option), Path(config.rootpath))
             )
+            check_inks(state.settings)
             if state.settings.engine == "ray" and config.getoption("numprocesses", None):
                 raise MedevalError(
                     "--medeval-engine=ray spreads the work over its own replicas; leave out -n of pytest-xdist"
@@ -119,6 +121,7 @@ def _extend(hook: Any) -> None:
     from pytest_medeval.metrics import METRICS
     from pytest_medeval.metrics.details import DETAILS
     from pytest_medeval.models.spec import MODEL_KINDS
+    from pytest_medeval.report import INKS
     from pytest_medeval.tasks import TASKS
     from pytest_medeval.tasks.cases.formats import FORMATS
 
@@ -128,6 +131,7 @@ def _extend(hook: Any) -> None:
         (METRICS, hook.pytest_medeval_metrics),
         (DETAILS, hook.pytest_medeval_details),
         (MODEL_KINDS, hook.pytest_medeval_models),
+        (INKS, hook.pytest_medeval_inks),
     )
     for table, names in tables:
         for entries in names():
@@ -221,12 +225,15 @@ class Running:
         """Make a test report of every gate, so that it shows in the counts, in ``-v`` and in JUnit XML."""
         terminal = self.config.pluginmanager.getplugin("terminalreporter")
         with usage():
-            results = self.state.judge(terminal)
-        if results and terminal is not None:
+            outline = self.state.judge(terminal)
+        gates = outline.verdict.gates if outline else []
+        if gates and terminal is not None:
             _end_line(terminal)
-        session.testscollected += len(results)
-        for result in results:
-            self._log(gate_reports(result, self.state.settings.gate_outcome(result)))
+        session.testscollected += len(gates)
+        for gate in gates:
+            self._log(gate_reports(gate))
+        if outline:
+            _note_in_junit(self.config.pluginmanager, outline)
         failures = [output for output in self.state.outputs if output.failed]
         session.testscollected += len(failures)
         for output in failures:
@@ -304,16 +311,24 @@ class Crossing:
             self.state.journal.note(message)
 
 
-def gate_reports(result: GateResult, outcome: Outcome) -> Iterator[pytest.TestReport]:
+def gate_reports(gate: GateRecord) -> Iterator[pytest.TestReport]:
     """Make the reports of one gate, its facts as properties."""
-    properties = [
-        (f"medeval.{name}", value)
-        for name, value in asdict(result).items()
-        if value is not None and value is not False
-    ]
-    return _reports(
-        result.suite, f"gate[{result.expression}]", outcome, f"{result.verdict}: {result.reason}", properties
-    )
+    from pytest_medeval.verdicts.verdict import outcome_of
+
+    told = ((name, value) for name, value in gate.items() if value is not None and value is not False)
+    properties = [(f"medeval.{name}", value) for name, value in told]
+    name, text = f"gate[{gate['expression']}]", f"{gate['verdict']}: {gate['reason']}"
+    return _reports(gate["suite"], name, outcome_of(gate), text, properties)
+
+
+def _note_in_junit(plugins: pytest.PytestPluginManager, outline: Outline) -> None:
+    """Give JUnit XML the verdict and the figures, as properties of the whole; its writer is a plugin like others."""
+    from pytest_medeval.report.junit import properties
+
+    for plugin in plugins.get_plugins():
+        if hasattr(plugin, "add_global_property"):
+            for name, value in properties(outline):
+                plugin.add_global_property(name, value)
 
 
 def _reports(

@@ -31,5 +31,10 @@ def pytest_medeval_details() -> Mapping[str, str]:  # type: ignore[empty-body]  
 
 
 @pytest.hookspec
+def pytest_medeval_inks() -> Mapping[str, str]:  # type: ignore[empty-body]  # a specification
+    """Add report inks: name -> ``module:function``, from a ``pytest_medeval.report.outline.Outline`` to text."""
+
+
+@pytest.hookspec
 def pytest_medeval_models() -> Mapping[str, str]:  # type: ignore[empty-body]  # a specification
     """Add model backends: kind -> ``module:open``."""

@@ -10,9 +10,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.errors import MedevalError, accepted
 from pytest_medeval.core.options import AUTOMATIC
+from pytest_medeval.core.record import RunRecord
 from pytest_medeval.core.settings import Settings
+from pytest_medeval.report import INKS
+from pytest_medeval.report.outline import Outline
+from pytest_medeval.verdicts.verdict import outcome_of, verdict_of
 
 # What a run leaves behind: each output is written on its own, so that one failure costs no other.
 
@@ -28,10 +32,12 @@ class Output:
     failed: bool = False
 
 
-def leave(record: Mapping[str, Any], manifests: Manifests, settings: Settings) -> list[Output]:
+def leave(
+    record: RunRecord, manifests: Manifests, settings: Settings, outline: Outline
+) -> list[Output]:
     """Write all outputs; a failure is said in its ``Output`` and never raised."""
     done = []
-    for flag, write in _asked(record, manifests, settings):
+    for flag, write in _asked(record, manifests, settings, outline):
         try:
             done.append(Output(flag, write()))
         except MedevalError as mistake:
@@ -40,28 +46,40 @@ def leave(record: Mapping[str, Any], manifests: Manifests, settings: Settings) -
 
 
 def _asked(
-    record: Mapping[str, Any], manifests: Manifests, settings: Settings
+    record: RunRecord, manifests: Manifests, settings: Settings, outline: Outline
 ) -> Iterator[tuple[str, Callable[[], str]]]:
     if settings.saved_as:
         yield "--medeval-save", partial(_save, record, settings)
     if settings.json:
         yield "--medeval-json", partial(_json, record, settings.json)
-    if settings.html:
-        yield "--medeval-html", partial(_made, _page, record, settings.html, "the page")
-    if settings.markdown:
-        yield "--medeval-markdown", partial(_made, _markdown, record, settings.markdown, "the summary")
-    if settings.card:
-        yield "--medeval-card", partial(_made, _card, record, settings.card, "the model card")
+    for flag, ink, path in reports(settings):
+        yield flag, partial(_report, outline, ink, path)
     if settings.evidence:
         yield "--medeval-evidence", partial(_evidence, record, manifests, settings.evidence)
     if settings.review:
         yield "--medeval-review", partial(_review, record, settings, settings.review)
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if summary and os.environ.get("GITHUB_ACTIONS") == "true":
-        yield "GITHUB_STEP_SUMMARY", partial(_append, record, Path(summary))
+        yield "GITHUB_STEP_SUMMARY", partial(_append, outline, Path(summary))
 
 
-def _save(record: Mapping[str, Any], settings: Settings) -> str:
+def reports(settings: Settings) -> Iterator[tuple[str, str, Path]]:
+    """List the reports that are asked for: option, ink, file."""
+    for ink, path in (("html", settings.html), ("markdown", settings.markdown), ("card", settings.card)):
+        if path:
+            yield f"--medeval-{ink}", ink, path
+    for ink, path in settings.reports:
+        yield f"--medeval-report={ink}", ink, path
+
+
+def check_inks(settings: Settings) -> None:
+    """Refuse an ink that nobody knows before any model is asked."""
+    for flag, ink, _ in reports(settings):
+        if ink not in INKS:
+            raise MedevalError(f"{flag}: {accepted(INKS.what, ink, INKS)}")
+
+
+def _save(record: RunRecord, settings: Settings) -> str:
     from pytest_medeval.runs.store import automatic_name, rescue, save
 
     if not record["cases"]:
@@ -79,14 +97,14 @@ def _save(record: Mapping[str, Any], settings: Settings) -> str:
         ) from None
 
 
-def _json(record: Mapping[str, Any], path: Path) -> str:
+def _json(record: RunRecord, path: Path) -> str:
     from pytest_medeval.runs.record import write
 
     write(record, path)
     return ""
 
 
-def _review(record: Mapping[str, Any], settings: Settings, path: Path) -> str:
+def _review(record: RunRecord, settings: Settings, path: Path) -> str:
     from pytest_medeval.judges.rubric import chosen_rubric
     from pytest_medeval.report.review import page
 
@@ -97,32 +115,14 @@ def _review(record: Mapping[str, Any], settings: Settings, path: Path) -> str:
     )
 
 
-def _evidence(record: Mapping[str, Any], manifests: Manifests, path: Path) -> str:
+def _evidence(record: RunRecord, manifests: Manifests, path: Path) -> str:
     from pytest_medeval.runs.evidence import write_evidence
 
     return f"evidence: {path}  sha256 {write_evidence(record, manifests, path)}"
 
 
-def _markdown(record: Mapping[str, Any]) -> str:
-    from pytest_medeval.report.markdown import markdown
-
-    return markdown(record)
-
-
-def _page(record: Mapping[str, Any]) -> str:
-    from pytest_medeval.report.html.page import page
-
-    return page(record)
-
-
-def _card(record: Mapping[str, Any]) -> str:
-    from pytest_medeval.report.card import card
-
-    return card(record)
-
-
-def _made(make: Callable[[Mapping[str, Any]], str], record: Mapping[str, Any], path: Path, what: str) -> str:
-    return _text(make(record), path, what)
+def _report(outline: Outline, ink: str, path: Path) -> str:
+    return _text(INKS.resolve(ink)(outline), path, f"the {ink} report")
 
 
 def _text(text: str, path: Path, what: str) -> str:
@@ -132,11 +132,11 @@ def _text(text: str, path: Path, what: str) -> str:
     return ""
 
 
-def _append(record: Mapping[str, Any], path: Path) -> str:
+def _append(outline: Outline, path: Path) -> str:
     """Add to GitHub's file; other steps write to it too."""
     try:
         with path.open("a", encoding="utf-8", errors="replace") as file:
-            file.write(_markdown(record))
+            file.write(INKS.resolve("markdown")(outline))
     except OSError as error:
         raise MedevalError(f"{path}: the summary cannot be written: {error.strerror}") from None
     return ""
@@ -146,17 +146,17 @@ MESSAGE = {"%": "%25", "\r": "%0D", "\n": "%0A"}
 PROPERTY = {**MESSAGE, ":": "%3A", ",": "%2C"}
 
 
-def workflow_commands(record: Mapping[str, Any], environment: Mapping[str, str]) -> Iterator[str]:
+def workflow_commands(record: RunRecord, environment: Mapping[str, str]) -> Iterator[str]:
     """Give workflow commands (``::error file=...::...``); none outside GitHub Actions.
 
     A gate that fails the run is an error; one that did not pass and was let through is a warning.
     """
     if environment.get("GITHUB_ACTIONS") != "true":
         return
-    for gate in record["gates"]:
+    for gate in verdict_of(record).gates:
         if gate["verdict"] == "pass":
             continue
-        level = "error" if gate.get("outcome", "failed") == "failed" else "warning"
+        level = "error" if outcome_of(gate) == "failed" else "warning"
         file, _, line = record["suites"][gate["suite"]]["source"].rpartition(":")
         place = (
             {"file": file, "line": line} if line.isdigit() else {"file": f"{file}:{line}" if file else line}

@@ -23,10 +23,9 @@ if TYPE_CHECKING:
     from pytest_medeval.models import Model
     from pytest_medeval.models.roles import Roles
     from pytest_medeval.plugin.outputs import Output
-    from pytest_medeval.runs.build import Run
+    from pytest_medeval.report.outline import Outline
     from pytest_medeval.runs.reference import Awaited, Reference
     from pytest_medeval.runs.track_b import JudgePlan
-    from pytest_medeval.verdicts.gates import GateResult
     from pytest_medeval.verdicts.leakage import Tuning
 
 
@@ -157,7 +156,7 @@ class MedevalSession:
         self.journal = Journal()
         self.selected: dict[str, list[str]] = {}
         self.worker: str | None = None
-        self.run: Run | None = None
+        self.outline: Outline | None = None
         self.outputs: list[Output] = []
         self.reference: Reference | Awaited | None = None
         self.tuning: Tuning | None = None
@@ -390,14 +389,14 @@ class MedevalSession:
 
     # the end
 
-    def judge(self, reporter: Any) -> list[GateResult]:
+    def judge(self, reporter: Any) -> Outline | None:
         """Compare, judge the gates, and leave what was asked for; nothing when no suite was collected."""
         if not self.journal.suites:
-            return []
+            return None
         self._engine = None  # all that remains of the evaluations is in the journal, and comparing them takes memory
         from pytest_medeval.plugin.conclusion import conclude
 
-        self.run, self.outputs = conclude(
+        self.outline, self.outputs = conclude(
             self.journal,
             self.settings,
             self.roles,
@@ -405,21 +404,20 @@ class MedevalSession:
             tuning=self.tuning,
             progress=ProgressLine(reporter),
         )
-        return list(self.run.gates)
+        return self.outline
 
     def summarise(self, reporter: Any) -> None:
         """Write the summary through the terminal reporter."""
-        if self.run is not None:
+        if self.outline is not None:
             from pytest_medeval.plugin.outputs import workflow_commands
             from pytest_medeval.report.terminal import summary
 
             reporter.write_sep("=", "medeval")
-            notices = self._roles.notices if self._roles else []
-            for line in summary(self.run.record, notices=notices, brief=reporter.verbosity < 0):
+            for line in summary(self.outline, brief=reporter.verbosity < 0):
                 reporter.write_line(line.text, **line.markup)
             for output in self.outputs:
                 reporter.write_line(output.told, red=output.failed)
-            for text in workflow_commands(self.run.record, os.environ):
+            for text in workflow_commands(self.outline.record, os.environ):
                 reporter.write_line(text)
 
     def how_to_go_on(self) -> str:

@@ -1,1 +1,17 @@
-"""What do people read? A record in, lines out."""
+"""What do people read? One outline of a record, and inks that write it down: one function from ``Outline`` to text."""
+
+from __future__ import annotations
+
+from pytest_medeval.core.registry import Table
+
+INKS = Table(
+    "report",
+    {
+        "card": "pytest_medeval.report.card:card",
+        "html": "pytest_medeval.report.html.page:page",
+        "markdown": "pytest_medeval.report.markdown:markdown",
+        "text": "pytest_medeval.report.terminal:terminal",
+    },
+)
+
+__all__ = ["INKS"]

@@ -1,16 +1,22 @@
-"""What a candidate's weights have to do with its baseline, in a sentence."""
+"""Numbers as they are printed, sentences that every report says alike, and lines for a terminal."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
-# Lines and the numbers on them: what every report for a terminal is made of.
+from pytest_medeval.core.record import (
+    HoldsProof,
+    HumanGrade,
+    MetricRow,
+    ModelRecord,
+    ReferenceRow,
+    SuiteRecord,
+    TaskModel,
+)
 
 WIDTH = 100
-NAME = 24
-"""Width of metric names: ``judge.comprehensiveness``, ``wrong_at_high_confidence``."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +48,18 @@ def p_value(value: float | None) -> str:
     return "<0.0001" if value < 0.0001 else f"{value:.4f}"  # noqa: PLR2004 - the last digit shown
 
 
+def contrast(one: MetricRow | ReferenceRow | HumanGrade, other: str) -> list[str]:
+    """Print a comparison: both values, their difference, its interval, p before and after correction."""
+    return [
+        number(cast(Mapping[str, float | None], one).get(other)),
+        number(one["candidate"]),
+        number(one["difference"], sign=True),
+        interval(one["ci95"], sign=True),
+        p_value(one["p_value"]),
+        p_value(one["p_corrected"]),
+    ]
+
+
 def right_answer(gold: Any) -> str | None:
     """Give a case's right answer as text: a reference reply, an option letter, or a line a finding."""
     if gold is None:
@@ -63,7 +81,7 @@ def size(count: int) -> str:
     return f"{count} B" if units[0] == "B" else f"{value:.1f} {units[0]}"
 
 
-def how_asked(suite: Mapping[str, Any]) -> Iterator[str]:
+def how_asked(suite: SuiteRecord) -> Iterator[str]:
     """Say how a suite's cases were asked and answered, where it was not plainly: examples, drawn replies, marks."""
     shots, drawn = suite.get("shots"), suite.get("sampling")
     for role, count in suite.get("replaced", {}).items():
@@ -77,62 +95,20 @@ def how_asked(suite: Mapping[str, Any]) -> Iterator[str]:
         yield f"replies drawn at temperature {drawn['temperature']:g}{cut}; seed {drawn['seed']} and case"
 
 
-def wrapped(head: str, parts: Sequence[str]) -> Iterator[Line]:
-    """Put parts one after another over as many lines as they need; a part is not broken."""
-    text = head
-    for index, part in enumerate(parts):
-        piece = part + (", " if index + 1 < len(parts) else "")
-        if len(text) + len(piece.rstrip()) > WIDTH:
-            yield Line(text.rstrip())
-            text = " " * 4
-        text += piece
-    yield Line(text.rstrip())
-
-
-def fit(text: str) -> str:
-    """Cut a line that is too long."""
-    return text if len(text) <= WIDTH else f"{text[: WIDTH - 3]}..."
-
-
-def fold(text: str, width: int) -> list[str]:
-    """Break prose into lines."""
-    import textwrap
-
-    return textwrap.wrap(text, width) or [""]
-
-
-def indented(text: str, by: int) -> list[str]:
-    """Break prose into lines that begin ``by`` characters in, the later ones two more."""
-    first, *rest = fold(text, WIDTH - by - 2)
-    return [" " * by + first, *(" " * (by + 2) + line for line in rest)]
-
-
-def compared(metrics: Mapping[str, Mapping[str, Any]], other: str) -> Iterator[Line]:
-    """Tabulate metrics against another role: means, difference, its interval, p before and after correction."""
-    head = f"{other:>9}{'candidate':>11}{'difference':>12}   {'95 % interval':<19}{'p':>8}{'p (Holm)':>10}"
-    yield Line(f"  {'metric':<{NAME}}{head}")
-    for name, one in metrics.items():
-        means = (
-            f"{number(one[other]):>9}{number(one['candidate']):>11}{number(one['difference'], sign=True):>12}"
-        )
-        chance = f"{p_value(one['p_value']):>8}{p_value(one['p_corrected']):>10}"
-        yield Line(f"  {name:<{NAME}}{means}   {interval(one['ci95'], sign=True):<19}{chance}")
-
-
 HALF = 0.5
 """Share of an adapter's change from which it counts as applied."""
 
 
-def sentences(model: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
+def sentences(model: ModelRecord) -> Iterator[tuple[str, bool]]:
     """Give what is known of a model of the record, each with whether it is in order; nothing where nothing is."""
-    parts = model.get("tasks") or {"": model}
+    parts: Mapping[str, ModelRecord | TaskModel] = model.get("tasks") or {"": model}
     for task, part in parts.items():
         if facts := part.get("holds"):
             said, well = _sentence(facts)
             yield f"{task}: {said}" if task else said, well
 
 
-def _sentence(facts: Mapping[str, Any]) -> tuple[str, bool]:
+def _sentence(facts: HoldsProof) -> tuple[str, bool]:
     if "reason" in facts:
         return f"not measured against {facts['of']}: {facts['reason']}", False
     if facts.get("same"):

@@ -17,6 +17,7 @@ from typing import Any
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.files import finite, write_whole
 from pytest_medeval.core.signature import canonical, sha256
+from pytest_medeval.verdicts.verdict import decide
 
 SCHEMA = "medeval-evidence/1"
 SHORT = 8
@@ -27,12 +28,15 @@ NAMED = 5
 
 def evidence(record: Mapping[str, Any], manifests: Mapping[str, Any]) -> dict[str, Any]:
     """Make the evidence of a run from its record and the manifests of its suites."""
+    verdict = decide(record["gates"])
     body = finite(
         {
             "record": record,
             "suites": manifests,
             "verdicts": {
-                "passed": all(gate["outcome"] != "failed" for gate in record["gates"]),
+                "passed": verdict.word == "MAY GO OUT",
+                "verdict": verdict.word,
+                "why": verdict.why,
                 "gates": record["gates"],
             },
             "environment": {**record["environment"], "packages": _packages()},

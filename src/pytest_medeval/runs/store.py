@@ -20,6 +20,7 @@ from typing import Any
 from pytest_medeval.core.errors import MedevalError, NoneYetError
 from pytest_medeval.core.files import PART, finite, json_bytes, write_new
 from pytest_medeval.runs.record import digest, read
+from pytest_medeval.verdicts.verdict import decide
 
 LATEST = "latest"
 LATEST_OR_NONE = "latest-or-none"
@@ -105,10 +106,7 @@ def load(storage: Path, run: str, root: Path | None = None) -> tuple[str, dict[s
 def passed(record: Mapping[str, Any]) -> bool:
     """Tell whether a run is whole and its gates let it pass."""
     whole = all(suite["complete"] for suite in record["suites"].values())
-    return whole and all(
-        gate.get("outcome", "passed" if gate["verdict"] == "pass" else "failed") != "failed"
-        for gate in record["gates"]
-    )
+    return whole and not decide(record["gates"]).stopped
 
 
 def check_writable(storage: Path) -> None:

@@ -3,9 +3,8 @@
 import pytest
 from tests.page_record import whole_record
 
-from pytest_medeval.report.html.page_gates import models
-from pytest_medeval.report.markdown import markdown
-from pytest_medeval.report.terminal import coarse, summary
+from pytest_medeval.report import INKS
+from pytest_medeval.report.outline import coarse, outline_of
 
 TOLD = "in bfloat16 another batch size may change replies; --medeval-noise=N counts how many"
 
@@ -22,11 +21,10 @@ def record():
 
 
 def test_it_stands_in_every_report(record):
-    """Once, in terminal, Markdown and page."""
+    """Once, in each."""
     assert list(coarse(record)) == [TOLD]
-    assert [line.text for line in summary(record)].count(TOLD) == 1
-    assert "in bfloat16 another batch size may change replies" in markdown(record)
-    assert TOLD in str(models(record))
+    for ink in INKS:
+        assert INKS.resolve(ink)(outline_of(record)).count(TOLD) == 1
 
 
 def test_two_types_are_named_together(record):

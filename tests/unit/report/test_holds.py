@@ -3,9 +3,9 @@
 import pytest
 from tests.page_record import whole_record
 
-from pytest_medeval.report.html.page_gates import models
+from pytest_medeval.report import INKS
 from pytest_medeval.report.lines import sentences
-from pytest_medeval.report.markdown import markdown
+from pytest_medeval.report.outline import outline_of
 from pytest_medeval.report.terminal import summary
 
 MEASURED = {"of": "adapters/a", "share": 0.99931, "least": 0.9972, "weight": "q_proj.weight", "distance": 0.0056}
@@ -36,7 +36,7 @@ def test_it_stands_in_every_report():
     """Terminal, Markdown and page say it; the terminal in yellow where it is not in order."""
     record = whole_record(3)
     record["models"]["candidate"]["holds"] = {**MEASURED, "share": 0.01}
-    told = next(line for line in summary(record) if "this adapter is not in it" in line.text)
+    outline = outline_of(record)
+    told = next(line for line in summary(outline) if "this adapter is not in it" in line.text)
     assert told.markup == {"yellow": True}
-    assert "this adapter is not in it" in markdown(record)
-    assert "this adapter is not in it" in str(models(record))
+    assert all("this adapter is not in it" in INKS.resolve(ink)(outline) for ink in INKS)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pytest_medeval.core.types import Reply
 from pytest_medeval.report.lines import WIDTH
-from pytest_medeval.report.terminal import errors
+from pytest_medeval.report.suites import errors
+from pytest_medeval.report.terminal import inked
 from pytest_medeval.runs.engine import Scored
 
 WHY = "the prompt has 1687 tokens and the longest choice 1, together more than the model's context of 1024"
@@ -17,7 +18,7 @@ def case(name: str, outcome: str = "error", detail: str = WHY) -> dict[str, obje
 
 def test_the_first_case_without_a_reply_says_why_and_the_others_are_counted():
     """One example with its reason, and how many there are besides."""
-    lines = [line.text for line in errors([case("a", "answered", ""), case("b"), case("c"), case("d")])]
+    lines = [line.text for line in inked(errors([case("a", "answered", ""), case("b"), case("c"), case("d")]))]
     assert " ".join(line.strip() for line in lines) == f"candidate gave no reply: b: {WHY} (and 2 more)"
     assert all(len(line) <= WIDTH for line in lines)
 

@@ -5,9 +5,20 @@ from __future__ import annotations
 import yaml
 
 from pytest_medeval.plugin.outputs import workflow_commands
-from pytest_medeval.report.card import card
-from pytest_medeval.report.markdown import markdown
+from pytest_medeval.report import card as ink
+from pytest_medeval.report import markdown as marks
+from pytest_medeval.report.outline import outline_of
 from pytest_medeval.runs.reference import Reference
+
+
+def markdown(record):
+    """Write a record's Markdown."""
+    return marks.markdown(outline_of(record))
+
+
+def card(record):
+    """Write a record's model card."""
+    return ink.card(outline_of(record))
 
 
 def regressed(quiz):
@@ -24,13 +35,13 @@ def regressed(quiz):
 def test_markdown_says_what_to_do_and_why(quiz):
     """Verdict first, then gates with reasons, then numbers against baseline and reference."""
     text = markdown(regressed(quiz))
-    assert text.startswith("## Medical evaluation: do not release (1 pass, 1 fail)\n")
-    assert "| ❌ fail | quiz | `accuracy not worse than reference by 0.1` | -0.4750 [" in text
+    assert text.startswith("## Medical evaluation: MAY NOT GO OUT\n\n1 of 2 gates failed: quiz: accuracy not worse")
+    assert "| `quiz: accuracy not worse than reference by 0.1` | ❌ fail | -0.4750 | [" in text
     assert "| `accuracy` | 0.9750 | 0.5000 | -0.4750 | [" in text
-    assert "Worse than the reference in `accuracy`: 19 of 40 cases: `q1` 1.0000 → 0.0000" in text
-    assert "- reference: `0001_old` of " in text
-    assert "gates let it pass (1 pass)" in markdown(quiz.run(gates=["accuracy >= 0.1"]))
-    assert "no gate was set, nothing was decided" in markdown(quiz.run())
+    assert "worse than the reference in accuracy: 19 of 40 cases: q1 1.0000 -\\> 0.0000" in text
+    assert "- reference 0001\\_old of " in text
+    assert "## Medical evaluation: MAY GO OUT\n\n1 gate passed.\n" in markdown(quiz.run(gates=["accuracy >= 0.1"]))
+    assert "## Medical evaluation: UNDECIDED\n\nno gate was set" in markdown(quiz.run())
 
 
 def test_every_table_row_has_as_many_cells_as_its_head(quiz):
@@ -89,4 +100,4 @@ def test_the_card_is_yaml_between_dashes_and_a_table(quiz):
         "of": 40,
         "complete": True,
     }
-    assert "| quiz | accuracy | 0.9750 | [" in table
+    assert "| `accuracy` (headline) | 0.9750 | [" in table

@@ -1,0 +1,127 @@
+"""The cases of a run as data for the page's script: small, and with every number already as it is to be read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pytest_medeval.core.record import CaseEntry, CaseJudgement, RoleEntry
+from pytest_medeval.report.blocks import Cases
+from pytest_medeval.report.lines import number, right_answer
+from pytest_medeval.report.suites import entry
+
+ROLES = ("candidate", "baseline")
+PREFERENCES: Mapping[float, str] = {1.0: "the candidate", 0.0: "the baseline", 0.5: "neither"}
+
+
+def cases(block: Cases) -> dict[str, Any]:
+    """Give the data block.
+
+    ::
+
+        suites   {name: {headline, direction, metrics: [name]}}
+        cases    [{suite, id, tags, critical, correct, asked, gold, change, judge,
+                   candidate: {reply, thoughts, outcome, detail, scores, notes}, baseline: the same or null}]
+
+    ``scores`` stand in the order of the suite's ``metrics``, as texts, null where there is none; ``change`` is the
+    candidate's headline score less the baseline's, its sign turned where lower is better, null without both.
+    """
+    names = {suite: _names(block, suite) for suite in block.suites}
+    directions = {
+        name: -1 if (found := suite["metrics"].get(suite["headline"])) and found["direction"] == -1 else 1
+        for name, suite in block.suites.items()
+    }
+    return {
+        "suites": {
+            name: {"headline": suite["headline"], "direction": directions[name], "metrics": names[name]}
+            for name, suite in block.suites.items()
+        },
+        "cases": [
+            _case(
+                case, names[case["suite"]], block.suites[case["suite"]]["headline"], directions[case["suite"]]
+            )
+            for case in block.cases
+        ],
+    }
+
+
+def _sides(case: CaseEntry) -> dict[str, RoleEntry]:
+    return {role: found for role in ROLES if (found := entry(case, role))}
+
+
+def _names(block: Cases, suite: str) -> list[str]:
+    """Name all scores that a case of the suite has, the headline first."""
+    own = [case for case in block.cases if case["suite"] == suite]
+    seen = dict.fromkeys(name for case in own for found in _sides(case).values() for name in found["scores"])
+    headline = block.suites[suite]["headline"]
+    return [*([headline] if headline in seen else []), *(name for name in seen if name != headline)]
+
+
+def _case(case: CaseEntry, names: Sequence[str], headline: str, direction: int) -> dict[str, Any]:
+    sides = _sides(case)
+    new, old = (sides[role]["scores"].get(headline) if role in sides else None for role in ROLES)
+    return {
+        "suite": case["suite"],
+        "id": case["id"],
+        "tags": [f"{key}: {value}" for key, value in case["tags"].items()],
+        "critical": bool(case.get("critical")),
+        "correct": case.get("correct"),
+        "asked": case["asked"],
+        "gold": right_answer(case["gold"]),
+        "change": None if new is None or old is None else direction * (new - old),
+        "judge": _judge(case.get("judge")),
+        **{role: _side(sides[role], names) if role in sides else None for role in ROLES},
+    }
+
+
+def _side(found: RoleEntry, names: Sequence[str]) -> dict[str, Any]:
+    scores = found["scores"]
+    return {
+        "reply": found["reply"],
+        "thoughts": found.get("thoughts", ""),
+        "outcome": found["outcome"].replace("_", " "),
+        "detail": found.get("detail") or "",
+        "scores": [number(scores[name]) if name in scores else None for name in names],
+        "notes": _notes(found),
+    }
+
+
+def _notes(found: RoleEntry) -> list[str]:
+    """Say what is wrong with a reply by name, and how sure the model was of each option."""
+    notes = [
+        f"{kind}: {', '.join(map(str, what)) if isinstance(what, list) else what}"
+        for kind, what in found.get("trace", {}).items()
+        if what
+    ]
+    if sure := found.get("confidence"):
+        notes.append(f"confidence: {', '.join(f'{key} {number(value)}' for key, value in sure.items())}")
+    return notes
+
+
+def _judge(found: CaseJudgement | None) -> dict[str, Any] | None:
+    """Give the panel's grades as rows, the preference in words, and what could not be judged."""
+    if not found:
+        return None
+    grades = [found.get("candidate", {}), found.get("baseline", {})]
+    dimensions = dict.fromkeys(name for one in grades for name in one)
+    rows = [
+        [name, *(number(one[name]) if name in one else "-" for one in grades)] for name in dimensions
+    ]
+    unjudged = [
+        f"{judge}, {key}: {_why(reasons)}"
+        for judge, said in found.get("judges", {}).items()
+        for key, reasons in said.get("unjudged", {}).items()
+    ]
+    return {"rows": rows, "preferred": _preferred(found.get("preference")), "unjudged": unjudged}
+
+
+def _why(reasons: Mapping[str, Any]) -> str:
+    if isinstance(reasons.get("reason"), str):
+        return str(reasons["reason"])
+    return ", ".join(f"{name} ({one['reason']})" for name, one in reasons.items())
+
+
+def _preferred(share: float | None) -> str | None:
+    if share is None:
+        return None
+    return PREFERENCES.get(share) or f"the candidate by {number(share)} of the votes"

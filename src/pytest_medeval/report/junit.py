@@ -1,0 +1,25 @@
+"""JUnit's ink: verdict and figures as properties of the test suite; the gates are test cases of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pytest_medeval.report.blocks import Metrics
+from pytest_medeval.report.outline import Outline
+from pytest_medeval.report.terminal import text
+
+
+def properties(outline: Outline) -> Iterator[tuple[str, str]]:
+    """Give name and value of each property."""
+    yield "medeval.verdict", outline.verdict.word
+    yield "medeval.why", outline.verdict.why
+    for block in outline.blocks:
+        if isinstance(block, Metrics):
+            against = ".reference" if block.other == "reference" else ""
+            for row in block.rows:
+                told = [
+                    f"{column.name} {text(cell)}"
+                    for column, cell in zip(block.columns[1:], row[1:], strict=True)
+                    if not column.drawn
+                ]
+                yield f"medeval.{block.suite}{against}.{text(row[0])}", ", ".join(told)

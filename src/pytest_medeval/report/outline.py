@@ -1,0 +1,191 @@
+"""A record as blocks: verdict, models, gates, suites, judges and people, cases. Reports ink these and no others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from pytest_medeval.core.files import finite
+from pytest_medeval.core.record import GateRecord, ModelRecord, RunRecord, TaskModel
+from pytest_medeval.core.types import Verdict as GateVerdict
+from pytest_medeval.report.blocks import (
+    Block,
+    Brief,
+    Cases,
+    Cell,
+    Code,
+    Facts,
+    Gates,
+    Heading,
+    Note,
+    Table,
+    Tone,
+    Verdict,
+    figures,
+    words,
+)
+from pytest_medeval.report.lines import interval, number, sentences
+from pytest_medeval.report.suites import suite
+from pytest_medeval.report.tracks import tracks
+from pytest_medeval.verdicts.verdict import RunVerdict, outcome_of, verdict_of
+
+COARSE = frozenset({"bfloat16", "float16", "int8", "nf4"})
+"""Types in which a sum's order, and so the size of a batch, was seen to change replies."""
+DIGITS = 12
+"""Digits of a SHA-256 that tell models apart; the whole stands in the details."""
+TONES: dict[GateVerdict, Tone] = {"pass": "good", "fail": "bad", "inconclusive": "open", "not evaluated": "open"}
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """What a report says of a record, in its order."""
+
+    record: RunRecord
+    verdict: RunVerdict
+    blocks: Sequence[Block]
+
+
+def outline_of(record: RunRecord, notices: Sequence[str] = ()) -> Outline:
+    """Give the outline; ``notices``: what the models said when they were opened."""
+    record = cast(RunRecord, finite(record))
+    verdict = verdict_of(record)
+    blocks: list[Block] = [
+        Verdict(verdict, [name for name, one in record["suites"].items() if not one["complete"]]),
+        *models(record, notices),
+        *gates(verdict),
+    ]
+    for place, (name, facts) in enumerate(record["suites"].items(), start=1):
+        blocks += suite(name, facts, [case for case in record["cases"] if case["suite"] == name], place)
+    blocks += [*tracks(record), Heading(("Cases",), anchor="cases"), Cases(record["suites"], record["cases"])]
+    return Outline(record, verdict, blocks)
+
+
+def models(record: RunRecord, notices: Sequence[str] = ()) -> Iterator[Block]:
+    """Say who was compared, in what state the models are, and what run it is."""
+    found = list(_identities(record))
+    yield Heading(("Who was compared",), anchor="models")
+    yield Table(
+        caption="Models",
+        columns=words("role", "model", "SHA-256", "dtype", "device"),
+        rows=[
+            (where, Code(one["spec"]), Code(one["fingerprint"][:DIGITS]), one["dtype"] or "-", one["device"] or "-")
+            for where, one in found
+        ],
+        brief=[*_named(record)],
+    )
+    for role, model in record["models"].items():
+        yield from (Note((f"{role}: {said}",), "plain" if well else "open") for said, well in sentences(model))
+    yield from (Note((told,)) for told in coarse(record))
+    yield from (Note((f"note: {notice}",), "open") for notice in notices)
+    if "awaited" in record:
+        yield Note((f"reference  {record['awaited']}",), "open")
+    reference = record.get("reference")
+    if reference and reference["absent"]:
+        absent = ", ".join(reference["absent"])
+        yield Note((f"suites of {reference['run']} that this run lacks: {absent}",), "open")
+    parts = ("fingerprint", "base", "adapter", "tokenizer", "chat_template")
+    heads = ("role", "whole model", "base", "adapter", "tokenizer", "chat template")
+    yield Table(
+        caption="Digests in full",
+        columns=words(*heads),
+        rows=[(where, *(Code(cast(dict[str, str], one).get(name) or "-") for name in parts)) for where, one in found],
+        deep=True,
+    )
+    yield from _run(record)
+
+
+def _identities(record: RunRecord) -> Iterator[tuple[str, ModelRecord | TaskModel]]:
+    for role, model in record["models"].items():
+        yield role, model
+        for task, one in (model.get("tasks") or {}).items():
+            yield f"{role}, {task}", one
+    if reference := record.get("reference"):
+        yield f"reference {reference['run']}", reference["model"]
+
+
+def _named(record: RunRecord) -> Iterator[Brief]:
+    for role, model in record["models"].items():
+        parts = model.get("tasks")
+        where = (
+            ", ".join(f"{task} {one['fingerprint'][:DIGITS]}" for task, one in parts.items())
+            if parts
+            else model["fingerprint"][:DIGITS]
+        )
+        kind = " ".join(str(one) for one in (model["dtype"], model["device"]) if one)
+        yield Brief(f"{role:<9}  {model['spec']}  sha256 {where}  {kind}".rstrip())
+    if reference := record.get("reference"):
+        who = f"{reference['model']['spec']}  sha256 {reference['model']['fingerprint'][:DIGITS]}"
+        yield Brief(f"reference  {reference['run']} of {reference['created']}: {who}")
+
+
+def coarse(record: RunRecord) -> Iterator[str]:
+    """Say what the models' types leave open where no noise floor was measured."""
+    asked = [model for model in record["models"].values() if not model["spec"].startswith("replay:")]
+    types = sorted({model["dtype"] for model in asked if model["dtype"]} & COARSE)
+    if types and not any(suite.get("noise") for suite in record["suites"].values()):
+        yield f"in {' and '.join(types)} another batch size may change replies; --medeval-noise=N counts how many"
+
+
+def _run(record: RunRecord) -> Iterator[Block]:
+    facts = [("run", record["created"]), ("seed", str(record["seed"])), ("pytest-medeval", record["version"])]
+    if repository := record["environment"].get("repository"):
+        changed = " with uncommitted changes" if repository["dirty"] else ""
+        facts.append(("commit", f"{repository['commit'][:DIGITS]}{changed}"))
+    if reference := record.get("reference"):
+        facts.append(("reference", f"{reference['run']} of {reference['created']}"))
+    yield Facts(facts)
+    packages = record["environment"].get("packages", {})
+    versions = ", ".join(f"{name} {version}" for name, version in packages.items())
+    yield Note(("Command: ", Code(" ".join(record["command"])), f". {versions}"), deep="Command and versions")
+
+
+def gates(verdict: RunVerdict) -> Iterator[Block]:
+    """Show every gate with its verdict, what was seen, and the reason."""
+    yield Heading(("Gates",), anchor="gates", note=verdict.counted, brief=f"gates: {verdict.counted}")
+    if not verdict.gates:
+        return
+    columns = words("gate", "verdict") + figures("observed", "interval", "n") + words("reason")
+    rows = [
+        (
+            _name(gate),
+            Cell(said(gate), TONES[gate["verdict"]]),
+            _observed(gate),
+            interval(gate["interval"]),
+            str(gate["n"]),
+            gate["reason"] or "-",
+        )
+        for gate in verdict.gates
+    ]
+    yield Gates(caption="Gates", columns=columns, rows=rows, brief=[_told(gate) for gate in verdict.gates])
+
+
+def said(gate: GateRecord) -> str:
+    """Say a gate's verdict, and where it was let through."""
+    return f"{gate['verdict']}{_let(gate)}"
+
+
+def _let(gate: GateRecord) -> str:
+    return " (let through)" if gate["verdict"] != "pass" and outcome_of(gate) != "failed" else ""
+
+
+def _name(gate: GateRecord) -> str:
+    return Code(f"{gate['suite']}: {gate['expression']}")
+
+
+def _observed(gate: GateRecord) -> str:
+    if gate["observed"] is None:
+        return "-"
+    return f"{int(gate['observed'])} missed" if gate["expression"] == "critical" else number(gate["observed"])
+
+
+def _told(gate: GateRecord) -> Brief:
+    """Say a gate in a line, with its reason unless it passed."""
+    exact = gate["expression"] == "critical"
+    ends = f" {interval(gate['interval'])}" if gate["interval"] else ""
+    seen = [] if gate["observed"] is None or exact else [f"observed {number(gate['observed'])}{ends}"]
+    count = [f"n {gate['n']}"] if gate["n"] else []
+    why = gate["reason"] if gate["verdict"] != "pass" or gate["expression"].startswith("worst(") else ""
+    by = "  " if seen else ", " if count else ""
+    head = f"{gate['verdict'].upper():<13} {_name(gate)}{_let(gate)}{by}"
+    return Brief(head, [*seen, *count], below=why, tone=TONES[gate["verdict"]])
