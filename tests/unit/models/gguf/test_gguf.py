@@ -221,7 +221,7 @@ REFUSING = (
 def test_templates_render_as_in_transformers(models):
     """Control tokens, ``raise_exception``, ``tojson`` and ``strftime_now`` are there; a broken template is one line."""
     from pytest_medeval.models.gguf.engine import Engine
-    from pytest_medeval.models.gguf.gguf import Tokenizer
+    from pytest_medeval.models.gguf.tokens import Tokenizer
     from pytest_medeval.models.prompts import Prompter
 
     engine = Engine(models["F32"], gpu=False, threads=1)
