@@ -94,7 +94,8 @@ class Project:
         """Run pytest with the scripted models."""
         given = [f"--medeval-model={model}"] if model else []
         given += [f"--medeval-baseline={baseline}"] if baseline else []
-        return self.pytester.runpytest(*given, "--medeval-cache=off", *args)
+        kept = [] if any(str(one).startswith("--medeval-cache") for one in args) else ["--medeval-cache=off"]
+        return self.pytester.runpytest(*given, *kept, *args)
 
     def record(self, name: str = "run.json") -> dict[str, object]:
         """Read the record that ``--medeval-json`` wrote."""

@@ -208,10 +208,10 @@ def test_main_stores_and_requests_read(shell, caches, run):
     summary = shell.folder / "out" / "summary.md"
     assert "waits for the first release: no run is stored in" in summary.read_text(encoding="utf-8")
     assert run(shell, caches, "request-5", 2, MODEL="fake:0.5") == 1
-    assert "Against reference `0001_run-1`: 100 of its 100 cases" in summary.read_text(encoding="utf-8")
+    assert "Against the stored run `0001_run-1`: 100 of its 100 cases" in summary.read_text(encoding="utf-8")
     assert len(caches.saved) == 1
     assert run(shell, caches, "request-6", 3, MODEL="fake:0.92", MEDEVAL_REFERENCE="latest") == 0
-    assert "Against reference `0001_run-1`" in summary.read_text(encoding="utf-8")
+    assert "Against the stored run `0001_run-1`" in summary.read_text(encoding="utf-8")
 
 
 DAMAGE = {

@@ -91,7 +91,7 @@ def test_a_judges_answers_are_marked_and_counted(talk):
     assert result.ret == 0, result.outlines
     (judge,) = talk.record()["judges"]
     assert any("answers hold U+FFFD" in notice for notice in judge["notices"])
-    result.stdout.fnmatch_lines(["  note: * answers hold U+FFFD where their text was no Unicode"])
+    result.stdout.fnmatch_lines(["*answers hold U+FFFD where their text was no Unicode"])
 
 
 def test_a_servers_words_and_names_are_marked(talk):
