@@ -86,19 +86,25 @@ def test_answers_are_the_local_engines(adapter, make_model):
 
 
 def test_killed_replica_loses_nothing(adapter, monkeypatch):
-    """A replica that is killed in the middle of a unit is replaced; only this unit is asked again, and it is said."""
+    """A replica that is killed while it has a unit is replaced; only this unit is asked again, and it is said."""
     feed, killed, units = Sweep._feed, [], []
 
     def feed_and_kill(sweep):
         before = list(sweep._busy)
+        busy = {seat.number for seat, _ in sweep._busy.values()}
+        idle = [seat for seat in sweep._crew.seats if sweep._loading in seat.ready and seat.number not in busy]
+        victim = idle[-1] if idle and not killed else None
+        if victim:  # held before it is given anything, so that it cannot end its unit before it is killed
+            os.kill(victim.pid, signal.SIGSTOP)
         feed(sweep)
         units.extend(
             step.unit for future, (_, step) in sweep._busy.items() if isinstance(step, Compute) and future not in before
         )
-        computing = [seat for seat, step in sweep._busy.values() if isinstance(step, Compute)]
-        if len(computing) == 2 and not killed:
-            killed.append(computing[1].pid)
-            os.kill(computing[1].pid, signal.SIGKILL)
+        if victim and any(seat is victim and isinstance(step, Compute) for seat, step in sweep._busy.values()):
+            killed.append(victim.pid)
+            os.kill(victim.pid, signal.SIGKILL)
+        elif victim:
+            os.kill(victim.pid, signal.SIGCONT)
 
     monkeypatch.setattr(Sweep, "_feed", feed_and_kill)
     model = _model(adapter)
