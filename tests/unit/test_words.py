@@ -10,7 +10,7 @@ from pytest_medeval.core.types import Record, Reply, Source
 from pytest_medeval.core.words import unicode_tokens
 from pytest_medeval.tasks.cases.duplicates import plain as bare
 from pytest_medeval.tasks.dialogue import Dialogue
-from pytest_medeval.tasks.letters import read_letter
+from pytest_medeval.tasks.letters import read
 from pytest_medeval.tasks.outcome import loops
 from pytest_medeval.tasks.shots import nearest
 from pytest_medeval.tasks.shots import plain as reduced
@@ -79,7 +79,7 @@ def test_an_option_is_read_in_any_composition():
     """The option's text, taken apart, names the option."""
     options = {"A": "fièvre élevée", "B": "жёлтый"}
     for key, text in options.items():
-        assert read_letter(unicodedata.normalize("NFD", text), options) == key
+        assert read(unicodedata.normalize("NFD", text), options).letter == key
 
 
 @pytest.mark.parametrize(("one", "other"), [("боль в груди слева", "боль в груди справа"), ("гипертония", "гипотония")])

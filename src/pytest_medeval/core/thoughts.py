@@ -24,7 +24,10 @@ Tags: TypeAlias = tuple[str, ...]
 Part: TypeAlias = Literal["reply", "thoughts", "tag"]
 
 HARMONY = "harmony"
-DEFAULT_TAGS: Tags = ("think", "thinking", "reasoning", "[THINK]", HARMONY)
+DEFAULT_TAGS: Tags = (
+    *("think", "thinking", "thought", "reasoning", "reflection", "seed:think"),
+    *("[THINK]", "◁think▷...◁/think▷", "<unused94>...<unused95>", HARMONY),
+)
 ACCEPTED = (
     "names of tags with commas between them, such as think,[THINK],harmony or OPENING...CLOSING; 'off' where nothing "
     "encloses thoughts"

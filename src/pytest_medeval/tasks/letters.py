@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from pytest_medeval.tasks.reading import fields
 from pytest_medeval.tasks.reading.claims import Claim, claims, mentions, weigh
-from pytest_medeval.tasks.reading.normal import tidy, without_thoughts
+from pytest_medeval.tasks.reading.normal import tidy
 from pytest_medeval.tasks.reading.offered import Offered, Slot
 from pytest_medeval.tasks.reading.opening import opening, plain, plain_lines
 
@@ -31,17 +31,6 @@ class Reading:
     why: str
 
 
-def read_letter(text: str, options: Mapping[str, str]) -> str | None:
-    """Give the letter alone of what :func:`read` gives.
-
-    >>> options = {"A": "aspirin", "B": "heparin", "C": "aspirin and heparin"}
-    >>> replies = "(B) heparin", "The answer is C.", "Aspirin", "A/B", "I don't think it is A.", "E"
-    >>> [read_letter(reply, options) for reply in replies]
-    ['B', 'C', 'A', None, None, None]
-    """
-    return read(text, options).letter
-
-
 def read(text: str, options: Mapping[str, str]) -> Reading:
     r"""Read the one option that a reply commits to, with the rule that found it.
 
@@ -52,21 +41,23 @@ def read(text: str, options: Mapping[str, str]) -> Reading:
 
     >>> read("The answer is not A.", {"A": "aspirin", "B": "heparin"})
     Reading(letter=None, why='denied')
+    >>> options = {"A": "aspirin", "B": "heparin", "C": "aspirin and heparin"}
+    >>> [read(reply, options).letter for reply in ("(B) heparin", "The answer is C.", "Aspirin", "A/B", "E")]
+    ['B', 'C', 'A', None, None]
     """
     offered = Offered(options)
-    bare = without_thoughts(text)
-    values = fields.objects(bare)
+    values = fields.objects(text)
     if values is not None:
         return _agreed([_field(value, offered) for value in values], "JSON field")
-    marked = fields.marked(bare)
+    marked = fields.marked(text)
     if marked:
         found = _agreed([_field(value, offered) for value in marked], "marked field")
-        around = _said(tidy(fields.without_marked(bare)), offered)
+        around = _said(tidy(fields.without_marked(text)), offered)
         return found if around.letter in (None, found.letter) else Reading(None, "contradicted")
-    said = _said(tidy(bare), offered)
-    if quoted := fields.quoted(bare):
+    said = _said(tidy(text), offered)
+    if quoted := fields.quoted(text):
         found = _agreed([_field(value, offered) for value in quoted], "JSON field")
-        led = re.search(r"(?:\A|[:\n])\s*\{", bare)
+        led = re.search(r"(?:\A|[:\n])\s*\{", text)
         if (said.letter is None and not led) or said.letter not in {None, found.letter}:
             return Reading(None, "quoted")
         return found

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_medeval.tasks.letters import read_letter
+from pytest_medeval.tasks.letters import read
 
 DRUGS = {"A": "aspirin", "B": "heparin", "C": "aspirin and heparin", "D": "warfarin"}
 LISTED = "A. aspirin\nB. heparin\nC. aspirin and heparin\nD. warfarin"
@@ -37,7 +37,6 @@ NAMED = {
     "The answer is:\n\nB": "B",
     "Option A is wrong. Option C is the correct answer.": "C",
     "\\boxed{C}": "C",
-    "<think>A? B?</think>\nC": "C",
     "答案是B": "B",
     "答案：B": "B",
     "正确答案为 C。": "C",
@@ -88,7 +87,6 @@ NOT_NAMED = [
     "A patient with a fever needs care.",
     "A 45-year-old man has chest pain.",
     LISTED,
-    "<think>A? B?",
     '{"answer_choice": ""}',
     '{"answer_choice": null}',
     '{"answer_choice": ["A", "B"]}',
@@ -100,13 +98,13 @@ NOT_NAMED = [
 @pytest.mark.parametrize(("reply", "letter"), NAMED.items())
 def test_named(reply: str, letter: str):
     """A reply that names one option, in the ways that models do it."""
-    assert read_letter(reply, DRUGS) == letter
+    assert read(reply, DRUGS).letter == letter
 
 
 @pytest.mark.parametrize("reply", NOT_NAMED)
 def test_not_named(reply: str):
     """Several, none, not offered, refused, contradicted: no letter is guessed."""
-    assert read_letter(reply, DRUGS) is None
+    assert read(reply, DRUGS).letter is None
 
 
 @pytest.mark.parametrize(
@@ -115,33 +113,33 @@ def test_not_named(reply: str):
 )
 def test_options_that_are_letters(reply: str, letter: str | None):
     """Codes for combinations: c is the text of B and the letter C, so it names neither."""
-    assert read_letter(reply, {"A": "a", "B": "c", "C": "bc", "D": "ad"}) == letter
+    assert read(reply, {"A": "a", "B": "c", "C": "bc", "D": "ad"}).letter == letter
 
 
 @pytest.mark.parametrize(("reply", "letter"), [("A", "A"), ("D", "D"), ("E", None), ("D. E", "D")])
 def test_options_of_a_picture(reply: str, letter: str | None):
     """Marks in a picture: E is the text of D, but a lone letter is read as a letter, and E is not offered."""
-    assert read_letter(reply, {"A": "A", "B": "B", "C": "C", "D": "E"}) == letter
+    assert read(reply, {"A": "A", "B": "B", "C": "C", "D": "E"}).letter == letter
 
 
 def test_equal_texts_name_nothing():
     """The text of two options names neither; the letter still does."""
     options = {"A": "raised", "B": "raised", "C": "lowered"}
-    assert [read_letter(reply, options) for reply in ("raised", "B. raised", "lowered")] == [None, "B", "C"]
+    assert [read(reply, options).letter for reply in ("raised", "B. raised", "lowered")] == [None, "B", "C"]
 
 
 def test_an_option_may_be_none_of_the_above():
     """What is a refusal elsewhere is an answer where it is offered."""
     options = {"A": "fever", "B": "rash", "C": "None of the above"}
     replies = ("None of the above", "C. None of the above", "The answer is none of the above.")
-    assert [read_letter(reply, options) for reply in replies] == ["C", "C", "C"]
+    assert [read(reply, options).letter for reply in replies] == ["C", "C", "C"]
 
 
 def test_yes_no_maybe():
     """The texts of PubMedQA's options, alone or with a full stop."""
     options = {"A": "yes", "B": "no", "C": "maybe"}
     replies = ("Yes", "no.", "Maybe", "Not sure", "No option fits")
-    assert [read_letter(reply, options) for reply in replies] == ["A", "B", "C", None, None]
+    assert [read(reply, options).letter for reply in replies] == ["A", "B", "C", None, None]
 
 
 OPTIONS = st.dictionaries(st.sampled_from("ABCDE"), st.text(min_size=1, max_size=9), min_size=2)
@@ -151,7 +149,7 @@ OPTIONS = st.dictionaries(st.sampled_from("ABCDE"), st.text(min_size=1, max_size
 @given(st.text(max_size=200), OPTIONS)
 def test_never_crashes_and_names_only_what_is_offered(reply: str, options: dict[str, str]):
     """Any text over any options gives an offered letter or None."""
-    assert read_letter(reply, options) in {None, *options}
+    assert read(reply, options).letter in {None, *options}
 
 
 PIECES = ["A", "B", "E", "(", ")", "/", " or ", ". ", "\n", "The answer is ", "{", '"answer_choice": ', '"']
@@ -161,18 +159,18 @@ PIECES = ["A", "B", "E", "(", ")", "/", " or ", ". ", "\n", "The answer is ", "{
 @given(st.lists(st.sampled_from([*PIECES, "aspirin", "答案是"]), max_size=12).map("".join))
 def test_pieces_of_replies_never_crash(reply: str):
     """Fragments of real replies in any order give an offered letter or None."""
-    assert read_letter(reply, DRUGS) in {None, *DRUGS}
+    assert read(reply, DRUGS).letter in {None, *DRUGS}
 
 
 @pytest.mark.parametrize("form", ["{}", "({})", "**{}**", "Answer: {}", "The answer is {}.", "答案：{}"])
 @pytest.mark.parametrize("letter", "ABCD")
 def test_every_offered_letter_is_read(letter: str, form: str):
     """No letter is favoured: each is read in each plain form."""
-    assert read_letter(form.format(letter), DRUGS) == letter
+    assert read(form.format(letter), DRUGS).letter == letter
 
 
 @pytest.mark.parametrize("between", ["/", " or ", " and ", ", ", " & ", "、", "或"])
 @pytest.mark.parametrize("pair", ["AB", "CA", "DC"])
 def test_two_letters_are_none(pair: str, between: str):
     """Two letters name no single option, whichever they are."""
-    assert read_letter(between.join(pair), DRUGS) is None
+    assert read(between.join(pair), DRUGS).letter is None

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from pytest_medeval.tasks.letters import read
-from pytest_medeval.tasks.reading.normal import normalise
+from pytest_medeval.tasks.reading.normal import tidy
 
 PLAIN = {"A": "aspirin", "B": "heparin", "C": "warfarin", "D": "insulin"}
 
@@ -63,15 +63,12 @@ def test_long_replies_take_linear_time(unit: str):
         ("<b>B</b>", "B"),
         ("~~A~~ B", "B"),
         ("Ответ: В", "Ответ: B"),
-        ("<think>A\n</think>B", "B"),
-        ("A?\n</think>\nB", "B"),
-        ("<think>A", ""),
         ("B\nQuestion: next?\nA", "B"),
     ],
 )
 def test_one_form(raw: str, plain: str):
-    """Width, marks, special tokens, LaTeX, tags, thoughts and a next question are taken off."""
-    assert normalise(raw) == plain
+    """Width, marks, special tokens, LaTeX, tags and a next question are taken off."""
+    assert tidy(raw) == plain
 
 
 @pytest.mark.parametrize(

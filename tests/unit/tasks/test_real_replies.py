@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_medeval.tasks.letters import read_letter
+from pytest_medeval.tasks.letters import read
 
 DATA = Path(__file__).parents[3] / "../shared/data"
 COUNTS = {
@@ -88,5 +88,5 @@ def test_every_reply_of_a_model(name: str):
             letter = BROKEN[entry["file"]]
         if entry["file"] in TWO:
             letter = None
-        assert read_letter(reply, _options(name, entry["file"])) == letter, (entry["file"], reply[-80:])
+        assert read(reply, _options(name, entry["file"])).letter == letter, (entry["file"], reply[-80:])
     assert counts == COUNTS[name]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_medeval.core.thoughts import split
 from pytest_medeval.tasks.letters import read
 
 SHARED = Path(__file__).parents[3] / "../shared"
@@ -26,8 +27,8 @@ def _entries(file: Path) -> list[dict]:
 
 
 def test_replies_made_for_their_faults():
-    """Every reply is read as expected."""
-    found = {entry["reply"]: read(entry["reply"], entry["options"]) for entry in _entries(FAULTS)}
+    """Every reply is read as expected, what it only thinks told from it as a run does."""
+    found = {entry["reply"]: read(split(entry["reply"]).reply, entry["options"]) for entry in _entries(FAULTS)}
     expected = {entry["reply"]: entry["expected"] for entry in _entries(FAULTS)}
     wrong = {reply: found[reply] for reply, letter in expected.items() if found[reply].letter != letter}
     assert wrong == {}

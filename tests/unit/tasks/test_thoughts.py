@@ -16,6 +16,10 @@ HEAD, FINAL = "<|channel|>analysis<|message|>", "<|start|>assistant<|channel|>fi
 
 CLOSED = {
     "think": f"<think>{THOUGHT}</think>\n\n{SAID}",
+    "a prefixed tag": f"<seed:think>{THOUGHT}</seed:think>{SAID}",
+    "triangles": f"◁think▷{THOUGHT}◁/think▷{SAID}",
+    "unused tokens": f"<unused94>{THOUGHT}<unused95>{SAID}",
+    "triangles, closing alone": f"{THOUGHT}◁/think▷{SAID}",
     "thinking": f"<thinking>{THOUGHT}</thinking>{SAID}",
     "reasoning": f"<reasoning>\n{THOUGHT}\n</reasoning>\n{SAID}",
     "square": f"[THINK]{THOUGHT}[/THINK]{SAID}",

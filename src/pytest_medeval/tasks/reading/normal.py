@@ -1,19 +1,10 @@
-"""One form for a reply: compatibility characters, markup, LaTeX, special tokens and thoughts taken off."""
+"""One form for a reply: compatibility characters, markup, LaTeX and special tokens taken off."""
 
 from __future__ import annotations
 
 import html
 import re
 import unicodedata
-
-_THOUGHTS = (
-    re.compile(r"(?is)<((?:\w{1,20}:)?(?:think|thinking|thought|reasoning|reflection))>.*?(?:</\1>|\Z)"),
-    re.compile(r"(?is)\[think\].*?(?:\[/think\]|\Z)"),
-    re.compile(r"(?s)◁think▷.*?(?:◁/think▷|\Z)"),
-    re.compile(r"(?s)<unused94>.*?(?:<unused95>|\Z)"),
-    re.compile(r"(?is)\A(?:.*)(?:</(?:\w{1,20}:)?think(?:ing)?>|\[/think\]|◁/think▷|<unused95>)"),
-)
-"""Thoughts in tags; the last: an end without a beginning, as where the prompt opened them."""
 
 _TOKENS = re.compile(
     r"(?i)<\|[^|<>\n]{1,60}\|>|</?s>|</?(?:bos|eos|pad|unk)>|<(?:start|end)_of_turn>|<unused\d{1,3}>|\[/?INST\]"
@@ -51,24 +42,12 @@ _BLANKS = re.compile(r"[^\S\n]+")
 _WRAP_WORDS = 3
 
 
-def normalise(text: str) -> str:
-    """Put a reply into the one form in which it is read; its letters keep their case.
+def tidy(text: str) -> str:
+    """Put a reply, or an option's text, into the one form in which it is read; its letters keep their case.
 
-    >>> normalise("<think>A?</think>**Ｂ**</s>")
+    >>> tidy("**Ｂ**</s>")
     'B'
     """
-    return tidy(without_thoughts(text))
-
-
-def without_thoughts(text: str) -> str:
-    """Leave out what a model only thought."""
-    for pattern in _THOUGHTS:
-        text = pattern.sub("\n", text)
-    return text
-
-
-def tidy(text: str) -> str:
-    """Put a reply without thoughts, or an option's text, into one form."""
     text = unicodedata.normalize("NFKC", html.unescape(text))
     text = _INVISIBLE.sub("", text).translate(_PLAIN).replace("\r\n", "\n").replace("\r", "\n")
     text = _STRUCK.sub(" ", _TOKENS.sub("\n", text))
