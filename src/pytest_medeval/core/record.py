@@ -37,18 +37,9 @@ class TaskModel(TypedDict):
     chat_template: str | None
 
 
-class ModelRecord(TypedDict):
+class ModelRecord(TaskModel):
     """The model of a role; where tasks have different ones, ``tasks`` names each."""
 
-    holds: NotRequired[HoldsProof]
-    spec: str
-    fingerprint: str
-    base: str | None
-    adapter: str | None
-    dtype: str | None
-    device: str | None
-    tokenizer: str | None
-    chat_template: str | None
     tasks: NotRequired[dict[str, TaskModel]]
 
 
@@ -85,12 +76,10 @@ class ExcludedCases(TypedDict):
     reasons: dict[str, int]
 
 
-class MetricRow(TypedDict):
-    """One metric of a suite: both roles on the same cases, and the paired test of their difference."""
+class Compared(TypedDict):
+    """A metric on the cases that two sides share, and the paired test of their difference."""
 
     candidate: float | None
-    candidate_ci95: list[float] | None
-    baseline: float | None
     n: int
     difference: float | None
     relative: float | None
@@ -98,12 +87,19 @@ class MetricRow(TypedDict):
     p_value: float | None
     test: str | None
     p_corrected: float | None
-    mann_whitney_p: float | None
     effect_size: float | None
     effect: str | None
     direction: Direction
     signature: str
     reason: str
+
+
+class MetricRow(Compared):
+    """One metric of a suite: both roles on the same cases, and the paired test of their difference."""
+
+    candidate_ci95: list[float] | None
+    baseline: float | None
+    mann_whitney_p: float | None
 
 
 class GroupValue(TypedDict):
@@ -136,23 +132,10 @@ class RuleCount(TypedDict):
     ci95: list[float] | None
 
 
-class ReferenceRow(TypedDict):
+class ReferenceRow(Compared):
     """One metric against the stored reference run, on the cases that both have."""
 
-    candidate: float | None
     reference: float | None
-    n: int
-    difference: float | None
-    relative: float | None
-    ci95: list[float] | None
-    p_value: float | None
-    test: str | None
-    p_corrected: float | None
-    effect_size: float | None
-    effect: str | None
-    direction: Direction
-    signature: str
-    reason: str
 
 
 class LostCase(TypedDict):
@@ -294,46 +277,38 @@ class SuiteRecord(TypedDict):
     reliability: NotRequired[dict[str, list[ReliabilityBin]]]
 
 
-class ReplyPart(TypedDict):
+class Replied(TypedDict):
+    """What a model gave for a request, and what was read from it."""
+
+    prompt_hash: str
+    reply: str
+    outcome: Outcome
+    prediction: Any
+    tokens: list[int]
+    confidence: NotRequired[dict[str, float]]
+    detail: NotRequired[str]
+    thoughts: NotRequired[str]
+    """What the model thought before it replied; never scored, never judged."""
+    unclosed: NotRequired[Literal[True]]
+    """The generation ended inside thoughts."""
+    logprobs: NotRequired[list[float | None]]
+    choice_tokens: NotRequired[list[int]]
+
+
+class ReplyPart(Replied):
     """The reply to one of several requests of a case."""
 
     request: str
-    prompt_hash: str
-    reply: str
-    outcome: Outcome
-    prediction: Any
-    tokens: list[int]
-    confidence: NotRequired[dict[str, float]]
-    detail: NotRequired[str]
-    thoughts: NotRequired[str]
-    """What the model thought before it replied; never scored, never judged."""
-    unclosed: NotRequired[Literal[True]]
-    """The generation ended inside thoughts."""
     finish: Literal["stop", "length", "choice", "error"]
-    logprobs: NotRequired[list[float | None]]
-    choice_tokens: NotRequired[list[int]]
 
 
-class RoleEntry(TypedDict):
+class RoleEntry(Replied):
     """What one role did with one case."""
 
-    prompt_hash: str
-    reply: str
-    outcome: Outcome
-    prediction: Any
     scores: dict[str, float]
     rows: dict[str, list[float | None]]
-    tokens: list[int]
-    confidence: NotRequired[dict[str, float]]
-    detail: NotRequired[str]
-    thoughts: NotRequired[str]
-    """What the model thought before it replied; never scored, never judged."""
-    unclosed: NotRequired[Literal[True]]
-    """The generation ended inside thoughts."""
     trace: NotRequired[dict[str, Any]]
     finish: NotRequired[Literal["stop", "length", "choice", "error"]]
-    logprobs: NotRequired[list[float | None]]
-    choice_tokens: NotRequired[list[int]]
     parts: NotRequired[list[ReplyPart]]
 
 

@@ -25,6 +25,8 @@ PARTS = {
     record.TrackRecord: DEFS["track"],
     record.DivergenceRecord: DEFS["divergence"],
     record.UsageRecord: DEFS["usage"],
+    record.ModelRecord: DEFS["model"],
+    record.TaskModel: DEFS["identity"],
     record.JudgeRecord: DEFS["judge"],
     record.Environment: KEYS["environment"],
     record.HumanRecord: KEYS["human"],
