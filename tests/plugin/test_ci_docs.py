@@ -108,7 +108,10 @@ def test_the_github_job(shell):
     assert (
         (shell.folder / "step.md")
         .read_text(encoding="utf-8")
-        .startswith("## Medical evaluation: MAY NOT GO OUT\n\n1 of 1 gate failed: mcq: accuracy \\>= 0.4.")
+        .startswith(
+            "## Medical evaluation: MAY NOT GO OUT\n\n1 of 2 gates failed: mcq: accuracy \\>= 0.4; "
+            "waiting for a first reference: mcq: accuracy not worse than reference by 0.15."
+        )
     )
     assert (shell.folder / ".medeval" / "runs" / "0001_run-77.json").is_file()
 
