@@ -50,7 +50,7 @@ def test_two(evaluation):
 """
 COUNTING = """
 from pathlib import Path
-from pytest_medeval.models import local
+from pytest_medeval.models.local import model as local
 
 compute = local.LocalModel.compute
 

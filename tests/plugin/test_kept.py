@@ -37,7 +37,7 @@ def test_talk(evaluation):
 BREAKING = """
 import os
 from pathlib import Path
-from pytest_medeval.models import local
+from pytest_medeval.models.local import model as local
 
 compute = local.LocalModel.compute
 
@@ -144,10 +144,11 @@ def test_computed_replies_of_a_killed_run_are_there(talk: Path):
 
 
 TERMINATED = """
-import os, signal
+import atexit, os, signal
 from pytest_medeval.models.fake import FakeModel
 
 def open_fake(spec, settings):
+    atexit.register(lambda: print("SIGTERM at the end:", signal.getsignal(signal.SIGTERM).name))
     return FakeModel(lambda request: os.kill(os.getpid(), signal.SIGTERM))
 """
 
@@ -156,12 +157,12 @@ def test_sigterm_is_ctrl_c_while_the_run_lasts(project):
     """The exit code is that of Ctrl-C, nothing is promised that is not stored, and SIGTERM is afterwards as before."""
     project.quiz()
     project.write("fakes.py", TERMINATED)
-    before = signal.getsignal(signal.SIGTERM)
     args = ["--medeval-model=fake:1", "--medeval-baseline=none", "--medeval-cache=off"]
-    result = project.pytester.runpytest_inprocess(*args, no_reraise_ctrlc=True)
+    result = project.pytester.runpytest_subprocess(*args)
     assert result.ret == pytest.ExitCode.INTERRUPTED
-    result.stdout.fnmatch_lines(["medeval: stopped; nothing is stored with --medeval-cache=off: *"])
-    assert signal.getsignal(signal.SIGTERM) is before is signal.SIG_DFL
+    result.stdout.fnmatch_lines(
+        ["medeval: stopped; nothing is stored with --medeval-cache=off: *", "SIGTERM at the end: SIG_DFL"]
+    )
 
 
 def test_the_case_of_a_killed_worker_is_asked_again(project):

@@ -10,6 +10,14 @@ from pytest_medeval.core.signals import handler_kept, terminated_as_interrupted
 from pytest_medeval.training.__main__ import STOPPED, main
 
 
+@pytest.fixture(autouse=True)
+def _as_a_process_begins():
+    """Begin with what SIGTERM does in a new process: another test's library may have set a handler in this one."""
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
 def test_sigterm_is_an_interruption_meanwhile():
     """Before and after, it is what it was."""
     with pytest.raises(KeyboardInterrupt), terminated_as_interrupted():
@@ -36,6 +44,9 @@ def test_a_library_does_not_take_it_away():
         with handler_kept():
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
         assert signal.getsignal(signal.SIGTERM) is ours
+    with handler_kept():
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL, "also where nobody has set one"
 
 
 def test_other_threads_set_nothing():

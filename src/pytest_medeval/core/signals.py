@@ -23,12 +23,12 @@ def terminated_as_interrupted() -> Iterator[None]:
 
 @contextmanager
 def handler_kept() -> Iterator[None]:
-    """Keep the handler of SIGTERM, if there is one, whatever a library sets it to meanwhile."""
+    """Keep what SIGTERM does, whatever a library sets it to meanwhile."""
     before = signal.getsignal(signal.SIGTERM)
     try:
         yield
     finally:
-        if _ours_to_set() and callable(before):
+        if _ours_to_set() and before is not None:  # None: not set by Python, which cannot set it again
             signal.signal(signal.SIGTERM, before)
 
 
