@@ -151,7 +151,9 @@ def test_an_ink_of_another_plugin(project):
     project.write("inks.py", told)
     conftest = (project.pytester.path / "conftest.py").read_text(encoding="utf-8")
     project.write("conftest.py", f'{conftest}\ndef pytest_medeval_inks(): return {{"plain": "inks:ink"}}\n')
-    project.run("--medeval-report=plain:a.txt", "--medeval-report=text:b.txt", "--junitxml=j.xml", baseline=None)
+    given = ["--medeval-report=plain:a.txt", "--medeval-report=text:b.txt", "--junitxml=j.xml"]
+    model = ["--medeval-model=fake:0.9", "--medeval-baseline=none", "--medeval-cache=off"]
+    project.pytester.runpytest_subprocess(*given, *model)  # the table of inks is this process's own
     assert (project.pytester.path / "a.txt").read_text(encoding="utf-8") == "MAY NOT GO OUT True"
     assert "MAY NOT GO OUT: 1 of 1 gate failed" in (project.pytester.path / "b.txt").read_text(encoding="utf-8")
     suite = ET.parse(project.pytester.path / "j.xml").getroot()[0]  # noqa: S314 - our own file

@@ -26,7 +26,7 @@ def place(tmp_path: Path) -> Path:
 
 def run(place: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a Python module in the project, on one thread so that a busy machine stays usable."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}  # recipes name functions of tools/
     environment.pop("PYTEST_ADDOPTS", None)
     command = [sys.executable, "-m", *arguments]
     return subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True, check=False)

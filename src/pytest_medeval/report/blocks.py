@@ -80,6 +80,8 @@ class Note:
     tone: Tone = "plain"
     deep: str = ""
     """Under this name it is put away until asked for, by those that have room for it at all."""
+    whole: bool = False
+    """On one line however long it is: what a library or a model said is searched for in the logs of CI jobs."""
 
 
 @dataclass(frozen=True, slots=True)

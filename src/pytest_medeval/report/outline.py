@@ -77,9 +77,9 @@ def models(record: RunRecord, notices: Sequence[str] = ()) -> Iterator[Block]:
     for role, model in record["models"].items():
         yield from (Note((f"{role}: {said}",), "plain" if well else "open") for said, well in sentences(model))
     yield from (Note((told,)) for told in coarse(record))
-    yield from (Note((f"note: {notice}",), "open") for notice in notices)
+    yield from (Note((f"note: {notice}",), "open", whole=True) for notice in notices)
     if "awaited" in record:
-        yield Note((f"reference  {record['awaited']}",), "open")
+        yield Note((f"reference  {record['awaited']}",), "open", whole=True)
     reference = record.get("reference")
     if reference and reference["absent"]:
         absent = ", ".join(reference["absent"])

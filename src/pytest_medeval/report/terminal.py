@@ -74,7 +74,8 @@ def inked(blocks: Sequence[Block]) -> Iterator[Line]:
         elif isinstance(block, Heading) and not indent and block.brief and not first:
             yield Line()
         for line in _block(block):
-            yield from _folded(line, indent)
+            whole = isinstance(block, Note) and block.whole
+            yield from [Line(" " * indent + line.text, line.markup)] if whole else _folded(line, indent)
             first = False
         if isinstance(block, Heading) and block.level == 2 and block.brief:  # noqa: PLR2004 - a section
             indent = 2

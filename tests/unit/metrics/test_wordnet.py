@@ -89,4 +89,5 @@ def test_folders_are_nltks():
     import nltk
 
     ours = {str(folder) for folder in wordnet.nltk_folders()}
-    assert {folder for folder in nltk.data.path if not folder.startswith(str(wordnet.cache_folder()))} <= ours
+    own = str(Path("pytest-medeval", "nltk_data"))  # a test with a home of its own may have left one of ours
+    assert {folder for folder in nltk.data.path if not folder.endswith(own)} <= ours

@@ -49,7 +49,7 @@ def test_it_trains_cuts_and_merges(folder, capsys):
     from transformers import AutoModelForCausalLM
 
     assert main([str(folder / "recipe.toml")]) == 0
-    assert "5 of 12 training examples are longer than 220 tokens and were cut" in capsys.readouterr().err
+    assert "6 of 12 training examples are longer than 220 tokens and were cut" in capsys.readouterr().err
     recipe = load_recipe(folder / "recipe.toml")
     base = AutoModelForCausalLM.from_pretrained(base_folder(recipe))
     tuned = PeftModel.from_pretrained(base, folder).eval()

@@ -119,17 +119,21 @@ def forget_bases() -> None:
     _BASES.clear()
 
 
-def open_base(spec: LocalSpec, identity: Identity, *, merge: bool = False, keep: bool = True) -> Base:
+def open_base(
+    spec: LocalSpec, identity: Identity, *, merge: bool = False, own: bool = False, keep: bool = True
+) -> Base:
     """Load a full model, or find it loaded; put the adapter of ``spec`` in and prove that it works.
 
-    ``merge``: add the adapter into a copy of the weights that nobody else uses. ``keep=False``: weights that
-    have to be loaded for this stay with the caller alone.
+    ``own``: a copy of the weights that nobody else uses, for who will change them. ``merge``: add the adapter into
+    such a copy. ``keep=False``: weights that have to be loaded for this stay with the caller alone; loaded ones are
+    used as they are.
     """
     folder = model_folder(spec)
-    keep = keep and not merge
+    own = own or merge
+    keep = keep and not own
     everybody = (identity.base, identity.dtype, identity.device, None)
     alone = (*everybody[:3], identity.adapter)
-    found = None if merge else _BASES.get(alone) or _BASES.get(everybody)
+    found = None if own else _BASES.get(alone) or _BASES.get(everybody)
     base = found or Base(load_whole(folder, identity))
     if (
         isinstance(spec, AdapterSpec)

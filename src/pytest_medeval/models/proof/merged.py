@@ -73,7 +73,7 @@ def _write(spec: AdapterSpec, out: Path, identity: Identity, dtype: torch.dtype)
     words = tokenizer_folder(spec)
     prompter = Prompter(words)
     prompts = [prompt.ids + choice for prompt in map(prompter.encode, REQUESTS) for choice in prompt.choices]
-    base = open_base(spec, identity, keep=False)
+    base = open_base(spec, identity, own=True)
     beside = probe_logits(base.using(identity.adapter), prompts)
     model = merge_in(base.wrapped, base.adapters[str(identity.adapter)][0], prompts)
     for parameter in model.parameters():

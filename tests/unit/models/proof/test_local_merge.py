@@ -6,6 +6,7 @@ import torch
 from pytest_medeval.core.types import Message, Request
 from pytest_medeval.models import Settings, open_model
 from pytest_medeval.models.local import weights as local_base
+from pytest_medeval.models.proof.merged import write_merged
 from pytest_medeval.models.spec import parse_model
 
 REQUESTS = [
@@ -43,6 +44,17 @@ def test_merging_leaves_the_shared_base_alone(adapter, make_model):
     merged = logprobs(adapter, merge=True)
     assert torch.equal(before, logprobs(folder))
     assert not torch.allclose(before, merged, atol=1e-2)
+
+
+def test_writing_a_merged_model_leaves_open_models_alone(adapter, make_model, tmp_path):
+    """Base and adapter that are open answer as before, and merging once more gives the same model."""
+    folder = make_model("llama")
+    before = logprobs(folder), logprobs(adapter)
+    for name in ("once", "again"):
+        written = write_merged(parse_model(str(adapter), adapter), tmp_path / name, Settings(device="cpu"))
+        assert written.gap < 1e-6
+        assert torch.equal(logprobs(folder), before[0])
+        assert torch.equal(logprobs(adapter), before[1])
 
 
 def test_weights_for_once_are_not_kept(adapter):
