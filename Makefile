@@ -14,8 +14,9 @@ demo: $(READY)
 		--medeval-judge-labels=fixtures/world/judge-labels.jsonl \
 		--medeval-json=build/demo.json --medeval-html=build/demo.html --medeval-review=build/review.html
 
+# Two processes of one thread each: files stay whole, so that a model is loaded once for the tests of its file.
 test: $(READY) lint types
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
 
 lint: $(READY)
 	$(BIN)/ruff check
