@@ -88,15 +88,15 @@ def stemmer(language: Language) -> str:
 
 
 def has_content(text: str) -> bool:
-    r"""Say whether anything in a text can be seen: an empty reply has nothing, an emoji is something.
+    r"""Say whether a text says anything: blanks and punctuation alone leave a question unanswered, an emoji does not.
 
-    >>> has_content("👍"), has_content(" \u200b\t")
-    (True, False)
+    >>> has_content("👍"), has_content(" \u200b\t"), has_content("?")
+    (True, False, False)
     """
-    return any(not (char.isspace() or unicodedata.category(char) in _UNSEEN) for char in text)
+    return any(not (char.isspace() or unicodedata.category(char) in _SILENT) for char in text)
 
 
-_UNSEEN: Final = frozenset({"Cc", "Cf"})
+_SILENT: Final = frozenset({"Cc", "Cf", "Pc", "Pd", "Pe", "Pf", "Pi", "Po", "Ps"})
 
 
 @lru_cache(maxsize=64)

@@ -101,7 +101,7 @@ def test_spellings_of_one_word(reply: str, reference: str):
     assert scores(reply, reference)["rouge1"] == pytest.approx(1)
 
 
-@pytest.mark.parametrize("reply", ["👍", "...", "🙏🏽 !!", "—", "؟"])
+@pytest.mark.parametrize("reply", ["👍", "🙏🏽 !!", "☠ ..."])
 @pytest.mark.parametrize("language", ["English", "Russian", "Hindi", "Chinese"])
 def test_content_without_a_word_is_undefined(reply: str, language: str):
     """ROUGE knows words only, so such a reply has no score; BLEU counts marks as tokens, and gives 0 or little."""
@@ -110,12 +110,14 @@ def test_content_without_a_word_is_undefined(reply: str, language: str):
     assert 0 <= found["bleu"] < 0.1
 
 
-@pytest.mark.parametrize("reply", ["", " \n", "\u200b"])
+@pytest.mark.parametrize("reply", ["", " \n", "\u200b", "...", "—", "؟", "?"])
 @pytest.mark.parametrize("language", ["English", "Russian", "Thai", "Chinese"])
 def test_an_empty_reply_is_0(reply: str, language: str):
-    """Nothing that can be seen was said: that is an unanswered question, which is wrong."""
+    """Nothing, or punctuation alone, was said: that is an unanswered question, which is wrong."""
     found = scores(reply, SENTENCES[language])
-    assert [found[name] for name in ("bleu", "corpus_bleu", *ROUGE, "meteor")] == [0.0] * 6
+    assert [found[name] for name in ROUGE] == [0.0] * 3
+    marks = 0.1 if reply.strip(" \n\u200b") else 0.0  # BLEU and METEOR count marks as tokens
+    assert all(0 <= found[name] <= marks for name in ("bleu", "corpus_bleu", "meteor"))
 
 
 def test_a_tokenizer_that_cannot_read_the_reference_gives_no_score():
