@@ -20,6 +20,7 @@ test: $(READY) lint types
 
 lint: $(READY)
 	$(BIN)/ruff check
+	$(BIN)/ruff format --check --quiet
 
 types: $(READY)
 	$(BIN)/mypy

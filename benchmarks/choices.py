@@ -20,12 +20,7 @@ from pytest_medeval.models import Settings
 from pytest_medeval.models.identity import identify
 from pytest_medeval.models.local.model import LocalModel, load_local
 
-WAYS = {
-    "letters-0": ("letters", 0),
-    "letters-5": ("letters", 5),
-    "texts-0": ("texts", 0),
-    "texts-5": ("texts", 5),
-}
+WAYS = {"letters-0": ("letters", 0), "letters-5": ("letters", 5), "texts-0": ("texts", 0), "texts-5": ("texts", 5)}
 
 
 def make_requests(items: list[dict[str, Any]], scoring: str, shots: int) -> list[Request]:
@@ -60,9 +55,7 @@ def ask_peer(model: Any, requests: list[Request]) -> list[tuple[float, ...]]:
     from lm_eval.api.instance import Instance
 
     pairs = [
-        (request.messages[0].content + random_model.REPLY, choice)
-        for request in requests
-        for choice in request.choices
+        (request.messages[0].content + random_model.REPLY, choice) for request in requests for choice in request.choices
     ]
     asked = [Instance("loglikelihood", {}, pair, number) for number, pair in enumerate(pairs)]
     with contextlib.redirect_stderr(io.StringIO()):
@@ -82,9 +75,7 @@ def compare(ours: LocalModel, theirs: Any, requests: list[Request], runs: int, c
         },
         clock,
     )
-    worst = max(
-        abs(a - b) for one, two in zip(mine, other, strict=True) for a, b in zip(one, two, strict=True)
-    )
+    worst = max(abs(a - b) for one, two in zip(mine, other, strict=True) for a, b in zip(one, two, strict=True))
     same = sum(_best(one) == _best(two) for one, two in zip(mine[: len(requests)], other, strict=False))
     count = len(requests)
     return (

@@ -33,9 +33,7 @@ from pytest_medeval.models.spec import parse_model
 GOAL = 0.9
 REPLY = json.dumps(
     {
-        "choices": [
-            {"index": 0, "message": {"role": "assistant", "content": "Rest. " * 60}, "finish_reason": "stop"}
-        ],
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": "Rest. " * 60}, "finish_reason": "stop"}],
         "usage": {"prompt_tokens": 300, "completion_tokens": 120},
     }
 ).encode()
@@ -49,20 +47,14 @@ def serve(port: Connection, seconds: float) -> None:
         while True:
             head = await reader.readuntil(b"\r\n\r\n")
             length = next(
-                (
-                    int(line[15:])
-                    for line in head.lower().split(b"\r\n")
-                    if line.startswith(b"content-length:")
-                ),
-                0,
+                (int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), 0
             )
             await reader.readexactly(length)
             body = MODELS if head.startswith(b"GET") else REPLY
             if body is REPLY:
                 await asyncio.sleep(seconds)
             writer.write(
-                b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body)
-                + body
+                b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body) + body
             )
             await writer.drain()
 

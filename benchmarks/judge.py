@@ -66,9 +66,7 @@ def hostility(judge: Any) -> None:
     asked, reference = first["question"], first["reference"]
     attacks = {one["name"]: one["reply"] for one in json.loads(HOSTILE.read_text(encoding="utf-8"))}
     alone = grades(judge, [entry(name, asked, reference, text) for name, text in attacks.items()])
-    after = grades(
-        judge, [entry(name, asked, reference, f"{BAD} {text}") for name, text in attacks.items()]
-    )
+    after = grades(judge, [entry(name, asked, reference, f"{BAD} {text}") for name, text in attacks.items()])
     plain = grades(judge, [entry("plain", asked, reference, BAD)])["plain"]
     unjudged = sum(len(one) < len(DEFAULT_RUBRIC.names) for one in (*after.values(), *alone.values()))
     print(f"{len(attacks)} hostile texts; grades of a bad reply, with such a text after it, and of the text alone")

@@ -23,13 +23,9 @@ EACH = 50
 def words(chooser: random.Random, language: str) -> list[str]:
     """Make a vocabulary: Latin words of 2 to 10 letters, or Chinese ones of 1 to 3 characters."""
     if language == "en":
-        return [
-            "".join(chooser.choices("abcdefghijklmnoprstuvwy", k=chooser.randint(2, 10))) for _ in range(8000)
-        ]
+        return ["".join(chooser.choices("abcdefghijklmnoprstuvwy", k=chooser.randint(2, 10))) for _ in range(8000)]
     return [
-        "".join(
-            chr(0x4E00 + min(2999, int(chooser.expovariate(1 / 600)))) for _ in range(chooser.randint(1, 3))
-        )
+        "".join(chr(0x4E00 + min(2999, int(chooser.expovariate(1 / 600)))) for _ in range(chooser.randint(1, 3)))
         for _ in range(8000)
     ]
 
@@ -48,9 +44,7 @@ def rewritten(chooser: random.Random, vocabulary: list[str], original: list[str]
     return [chooser.choice(vocabulary) if chooser.random() < share else word for word in original]
 
 
-def build(
-    language: str, records: int, cases: int
-) -> tuple[dict[str, list[dict[str, str]]], Tuning, dict[str, object]]:
+def build(language: str, records: int, cases: int) -> tuple[dict[str, list[dict[str, str]]], Tuning, dict[str, object]]:
     """Make a suite, training data that holds some of its cases, and which case was planted how."""
     chooser = random.Random(f"leakage {language}")
     vocabulary = words(chooser, language)
@@ -64,9 +58,7 @@ def build(
             vocabulary[min(len(vocabulary) - 1, int(chooser.paretovariate(0.6)) - 1)]
             for _ in range(chooser.randint(40, 120))
         ]
-        suite.append(
-            {"id": f"c{number}", "asked": gap.join(own), "gold": text(chooser, vocabulary, language)}
-        )
+        suite.append({"id": f"c{number}", "asked": gap.join(own), "gold": text(chooser, vocabulary, language)})
         if number < EACH * len(PLANTED):
             how = PLANTED[number // EACH]
             planted[f"c{number}"] = how

@@ -251,9 +251,7 @@ def main() -> None:
     baseline = "none" if options.no_baseline else "scripted:0.6"
     print(f"Python {platform.python_version()}, {platform.machine()}, {os.cpu_count()} cores")
     flags = [f"--medeval-baseline={baseline}"]
-    time_ratio, memory = compare(
-        options.cases, options.runs, flags, by_phase=options.phases, profile=options.profile
-    )
+    time_ratio, memory = compare(options.cases, options.runs, flags, by_phase=options.phases, profile=options.profile)
     print(f"ratio: time {time_ratio:.2f}, memory {memory:.2f}; goal {GOAL} and {GOAL}")
 
 

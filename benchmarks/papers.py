@@ -133,12 +133,8 @@ def written(page: str, runs: Runs) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the tables, or write them into a page."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "record", type=Path, metavar="RECORD", help="a file of --medeval-json, or of the store"
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("record", type=Path, metavar="RECORD", help="a file of --medeval-json, or of the store")
     parser.add_argument(
         "--ppo", type=Path, metavar="RECORD", help="the run of the mcq suite after PPO against the one before it"
     )
@@ -164,9 +160,7 @@ def _suite(record: Record, task: str) -> tuple[str, Record]:
     return found
 
 
-def _head(
-    record: Record, name: str, suite: Record, roles: tuple[str, str] = ("tuned", "base")
-) -> Iterator[str]:
+def _head(record: Record, name: str, suite: Record, roles: tuple[str, str] = ("tuned", "base")) -> Iterator[str]:
     models = record["models"]
     prints = []
     for role, told in zip(("candidate", "baseline"), roles, strict=True):
@@ -210,13 +204,7 @@ def _graded(name: str, one: Record) -> list[str]:
 
 def _measured(suite: Record, names: Sequence[str]) -> list[list[str]]:
     return [
-        [
-            name,
-            number(one["baseline"]),
-            number(one["candidate"]),
-            interval(one["candidate_ci95"]),
-            *_paired(one),
-        ]
+        [name, number(one["baseline"]), number(one["candidate"]), interval(one["candidate_ci95"]), *_paired(one)]
         for name, one in ((name, suite["metrics"][name]) for name in names if name in suite["metrics"])
     ]
 

@@ -57,11 +57,7 @@ def make_model(folder: Path, data: Path = DATA) -> int:
         initial_alphabet=tokenizers.pre_tokenizers.ByteLevel.alphabet(),
     )
     inner.train_from_iterator((str(item["question"]) for item in questions(10_000, data)), trainer)
-    tokenizer = library.PreTrainedTokenizerFast(
-        tokenizer_object=inner,
-        **SPECIAL,
-        additional_special_tokens=[REPLY],
-    )
+    tokenizer = library.PreTrainedTokenizerFast(tokenizer_object=inner, **SPECIAL, additional_special_tokens=[REPLY])
     tokenizer.chat_template = "{% for turn in messages %}{{ turn['content'] }}{% endfor %}" + REPLY
     tokenizer.save_pretrained(folder)
     torch.manual_seed(0)

@@ -41,19 +41,13 @@ def measure(texts: list[str]) -> None:
     models = [open_model(parse_model(text, Path()), Settings(device="cpu", threads=1)) for text in texts]
     for model in models:
         model.answer(ASKED)
-    print(
-        json.dumps(
-            {"all": resident(), "weights": resident() - before, "seconds": time.perf_counter() - start}
-        )
-    )
+    print(json.dumps({"all": resident(), "weights": resident() - before, "seconds": time.perf_counter() - start}))
 
 
 def in_process(texts: list[str]) -> dict[str, float]:
     """Measure in a fresh process."""
     command = [sys.executable, __file__, "--measure", *texts]
-    found: dict[str, float] = json.loads(
-        subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    )
+    found: dict[str, float] = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     return found
 
 
@@ -69,9 +63,7 @@ def random_adapters(folder: Path) -> list[str]:
         torch.manual_seed(seed)
         model = transformers.AutoModelForCausalLM.from_pretrained(folder / "base")
         targets = ["q_proj", "k_proj", "v_proj", "o_proj"]
-        wrapped = peft.get_peft_model(
-            model, peft.LoraConfig(r=8, target_modules=targets, init_lora_weights=False)
-        )
+        wrapped = peft.get_peft_model(model, peft.LoraConfig(r=8, target_modules=targets, init_lora_weights=False))
         wrapped.save_pretrained(str(folder / f"adapter{seed}"))
         names.append(str(folder / f"adapter{seed}"))
     return names

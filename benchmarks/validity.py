@@ -98,9 +98,7 @@ def rows_of(quality: FloatArray, findings: FloatArray, luck: FloatArray) -> dict
     }
 
 
-def population(
-    name: str, *, drop: float = 0.0, collapse: float = 0.0, turns: int = 1, seed: int = 7
-) -> Population:
+def population(name: str, *, drop: float = 0.0, collapse: float = 0.0, turns: int = 1, seed: int = 7) -> Population:
     """Draw a population: half the replies are the same in both models, the others share a difficulty.
 
     ``drop``: how much worse the candidate's other replies are, in standard deviations of quality;
@@ -134,9 +132,7 @@ def without_difference(source: Population) -> Population:
         {name: np.concatenate([one[name], other[name]]) for name in one}
         for one, other in ((source.candidate, source.baseline), (source.baseline, source.candidate))
     ]
-    return Population(
-        f"no difference{', dialogues' if source.turns > 1 else ''}", both[0], both[1], source.turns
-    )
+    return Population(f"no difference{', dialogues' if source.turns > 1 else ''}", both[0], both[1], source.turns)
 
 
 @dataclass(frozen=True)
@@ -193,9 +189,7 @@ def family(null: Population, worse: Population, n: int, suites: int, *, seed: in
         for name, source in (("null", null), ("worse", worse)):
             new, old = source.sample(n, rng)
             ids = [f"{i:05}" for i in range(n)]
-            data[name] = SuiteData(
-                name=name, metrics=metrics, rows={"candidate": new, "baseline": old}, ids=ids
-            )
+            data[name] = SuiteData(name=name, metrics=metrics, rows={"candidate": new, "baseline": old}, ids=ids)
         results = judge_all([(gate, data[name]) for gate, name in gates], seed=suite, resamples=RESAMPLES)
         wrong += any(result.verdict != "inconclusive" for result in results)
     return wrong / suites
@@ -252,11 +246,7 @@ def report(suites: int) -> list[str]:
     for n in SIZES[:2]:
         lines.append(f"| n = {n} | {100 * family(sources[0], sources[1], n, suites):.1f} % |")
         print(lines[-1], flush=True)
-    lines += [
-        "",
-        "| power at a drop of 0.05, n = 1,000 | gate | McNemar exact | unpaired z |",
-        "|---|---|---|---|",
-    ]
+    lines += ["", "| power at a drop of 0.05, n = 1,000 | gate | McNemar exact | unpaired z |", "|---|---|---|---|"]
     for changed in (0.15, 0.3):
         shares = [f"{100 * share:.1f} %" for share in power(changed=changed, suites=suites).values()]
         lines.append(f"| {100 * changed:.0f} % of cases right in one role only | {' | '.join(shares)} |")

@@ -8,9 +8,7 @@ SHA = "0123456789abcdef" * 4
 ROLES = ("candidate", "baseline")
 
 
-def _metric(
-    candidate: float, baseline: float | None, *, direction: int = 1, p: float = 0.01234
-) -> dict[str, Any]:
+def _metric(candidate: float, baseline: float | None, *, direction: int = 1, p: float = 0.01234) -> dict[str, Any]:
     paired = baseline is not None
     difference = candidate - baseline if paired else None
     return {
@@ -158,9 +156,7 @@ def _judge() -> dict[str, Any]:
         "position_consistency": 0.95,
         "notices": ["one reply was cut"],
         "admissible": True,
-        "agreement": {
-            "accuracy": {"n": 30, "admissible": True, "reason": "", "kappa_quadratic": [0.71, 0.52, 0.84]}
-        },
+        "agreement": {"accuracy": {"n": 30, "admissible": True, "reason": "", "kappa_quadratic": [0.71, 0.52, 0.84]}},
     }
 
 
@@ -203,12 +199,7 @@ def _human() -> dict[str, Any]:
         },
         "agreement": {"accuracy": {"value": 0.66, "low": 0.5, "high": 0.8, "reason": ""}},
         "comments": [
-            {
-                "case": "case-0001",
-                "rater": "A. B.",
-                "comment": "Too sure.",
-                "replies": ["baseline", "candidate"],
-            }
+            {"case": "case-0001", "rater": "A. B.", "comment": "Too sure.", "replies": ["baseline", "candidate"]}
         ],
     }
     return {"raters": ["A. B.", "C. D."], "suites": {"dialogue": suite}}
@@ -236,17 +227,12 @@ def _suite(count: int, *, paired: bool) -> dict[str, Any]:
         "subgroups": {
             "specialty": {
                 "metric": "rougeL",
-                "values": {
-                    "cardiology": {"n": 49, "candidate": 0.4},
-                    "neurology": {"n": 3, "candidate": None},
-                },
+                "values": {"cardiology": {"n": 49, "candidate": 0.4}, "neurology": {"n": 3, "candidate": None}},
             }
         },
         "confusion": {"labels": ["A", "B"], "matrix": [[31, 2, 1], [3, 33, 0]]},
         "reliability": dict.fromkeys(roles, bins),
-        "rules": {
-            "candidate": {"referral": {"applied": 43, "kept": 34, "rate": 0.79, "ci95": [0.648, 0.886]}}
-        },
+        "rules": {"candidate": {"referral": {"applied": 43, "kept": 34, "rate": 0.79, "ci95": [0.648, 0.886]}}},
         "leakage": {
             "files": ["t.jsonl"],
             "records": 900,
@@ -255,9 +241,7 @@ def _suite(count: int, *, paired: bool) -> dict[str, Any]:
             "near": 0,
             "share": 0.01,
             "limit": 0.01,
-            "leaked": [
-                {"id": "case-0002", "kind": "exact", "similarity": 1.0, "source": "t.jsonl:7", "gold": True}
-            ],
+            "leaked": [{"id": "case-0002", "kind": "exact", "similarity": 1.0, "source": "t.jsonl:7", "gold": True}],
             "metric": "rougeL",
             "clean": count - 1,
             "scores": {"candidate": {"all": 0.4124, "clean": 0.4101}},

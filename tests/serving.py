@@ -31,10 +31,7 @@ def transformers_serve(folder: Path, place: Path) -> Iterator[str]:
     log = place / "log"
     program = Path(sys.executable).with_name("transformers")
     command = [program, "serve", folder, "--host", "127.0.0.1", "--port", str(port), "--device", "cpu"]
-    with (
-        log.open("wb") as output,
-        subprocess.Popen(command, stdout=output, stderr=output, env=environment) as server,
-    ):
+    with log.open("wb") as output, subprocess.Popen(command, stdout=output, stderr=output, env=environment) as server:
         try:
             _wait(f"http://127.0.0.1:{port}/health", server, log)
             yield f"http://127.0.0.1:{port}/v1"

@@ -67,9 +67,7 @@ class FakeServer:
     def __enter__(self) -> Self:
         self._over.clear()
         self._server = _Server(("127.0.0.1", 0), self._handler())
-        threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
-        ).start()
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         return self
 
     def __exit__(self, *_error: object) -> None:
@@ -110,9 +108,7 @@ class FakeServer:
         if path.endswith("/completions") and self.logprob is not None:
             return 200, self._completions(body)
         if path == "/tokenize" and self.tokenize:
-            text = body.get("prompt") or "".join(
-                f"<{turn['role']}>{turn['content']}" for turn in body["messages"]
-            )
+            text = body.get("prompt") or "".join(f"<{turn['role']}>{turn['content']}" for turn in body["messages"])
             return 200, {"tokens": [ord(character) for character in text]}
         return 404, {"error": {"message": "no such route"}}
 

@@ -9,11 +9,7 @@ suite = Suite(
     cases="dialogue.jsonl",
     rouge_beta=1.2,
     max_new_tokens=128,
-    gates=[
-        "rougeL better than baseline",
-        "meteor better than baseline",
-        "bleu not worse than baseline by 0.01",
-    ],
+    gates=["rougeL better than baseline", "meteor better than baseline", "bleu not worse than baseline by 0.01"],
 )
 
 

@@ -4,11 +4,7 @@ import pytest
 
 from pytest_medeval import Suite
 
-suite = Suite(
-    task="polarity",
-    cases="data:dxy_symptom/dxy_dialog_data_dialog_v2.txt",
-    format="dxy",
-)
+suite = Suite(task="polarity", cases="data:dxy_symptom/dxy_dialog_data_dialog_v2.txt", format="dxy")
 
 
 @pytest.mark.medeval(suite)

@@ -4,11 +4,7 @@ import pytest
 
 from pytest_medeval import Suite
 
-suite = Suite(
-    task="dialogue",
-    cases="data:genmedgpt5k/chatdoctor5k.json",
-    format="genmedgpt",
-)
+suite = Suite(task="dialogue", cases="data:genmedgpt5k/chatdoctor5k.json", format="genmedgpt")
 
 
 @pytest.mark.medeval(suite)

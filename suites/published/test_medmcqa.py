@@ -4,12 +4,7 @@ import pytest
 
 from pytest_medeval import Suite
 
-suite = Suite(
-    task="mcq",
-    cases="data:medmcqa/dev.json",
-    format="medmcqa",
-    scoring="letters",
-)
+suite = Suite(task="mcq", cases="data:medmcqa/dev.json", format="medmcqa", scoring="letters")
 
 
 @pytest.mark.medeval(suite)

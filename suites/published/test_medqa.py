@@ -4,12 +4,7 @@ import pytest
 
 from pytest_medeval import Suite
 
-suite = Suite(
-    task="mcq",
-    cases="data:medqa/phrases_no_exclude_test.jsonl",
-    format="medqa",
-    scoring="letters",
-)
+suite = Suite(task="mcq", cases="data:medqa/phrases_no_exclude_test.jsonl", format="medqa", scoring="letters")
 
 
 @pytest.mark.medeval(suite)

@@ -4,11 +4,7 @@ import pytest
 
 from pytest_medeval import Suite
 
-suite = Suite(
-    task="polarity",
-    cases="data:mie/dev.json",
-    format="mie",
-)
+suite = Suite(task="polarity", cases="data:mie/dev.json", format="mie")
 
 
 @pytest.mark.medeval(suite)

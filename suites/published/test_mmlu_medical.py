@@ -4,12 +4,7 @@ import pytest
 
 from pytest_medeval import Suite
 
-suite = Suite(
-    task="mcq",
-    cases="data:mmlu_med/*_test.csv",
-    format="mmlu",
-    scoring="letters",
-)
+suite = Suite(task="mcq", cases="data:mmlu_med/*_test.csv", format="mmlu", scoring="letters")
 
 
 @pytest.mark.medeval(suite)

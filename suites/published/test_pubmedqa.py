@@ -4,12 +4,7 @@ import pytest
 
 from pytest_medeval import Suite
 
-suite = Suite(
-    task="mcq",
-    cases="data:pubmedqa/test_set.json",
-    format="pubmedqa",
-    scoring="letters",
-)
+suite = Suite(task="mcq", cases="data:pubmedqa/test_set.json", format="pubmedqa", scoring="letters")
 
 
 @pytest.mark.medeval(suite)

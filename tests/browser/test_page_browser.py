@@ -115,9 +115,7 @@ def test_pages_are_turned_and_a_case_is_opened_by_keyboard(browser):
     visited = []
     for _ in range(6):
         press(browser, Keys.TAB)
-        visited.append(
-            browser.execute_script("return document.activeElement.id || document.activeElement.tagName")
-        )
+        visited.append(browser.execute_script("return document.activeElement.id || document.activeElement.tagName"))
     assert visited == ["suite", "tag", "show", "order", "open", "SUMMARY"]
     press(browser, Keys.ENTER)
     first = browser.find_element("css selector", "#list details")

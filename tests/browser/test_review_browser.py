@@ -100,10 +100,7 @@ def test_every_field_can_be_reached_and_used_by_keyboard(browser):
     named(browser, "title").click()
     press(browser, "4")
     press(browser, Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)  # into the next group: its first grade, then one up
-    chosen = (
-        "return [...document.querySelectorAll('[type=radio]:checked')]"
-        ".map((one) => one.name + '=' + one.value)"
-    )
+    chosen = "return [...document.querySelectorAll('[type=radio]:checked')].map((one) => one.name + '=' + one.value)"
     assert browser.execute_script(chosen) == ["accuracy-1=4", "accuracy-2=3"]
     press(browser, Keys.DELETE)
     assert browser.execute_script(chosen) == ["accuracy-1=4"]

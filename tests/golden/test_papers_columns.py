@@ -80,11 +80,7 @@ def test_mann_whitney_is_the_one_of_the_roc_area(digits):
 
 def replies():
     """Give gold finding and reply lines (name, label), one finding a case, with the paper's rates."""
-    kinds = [
-        kind
-        for kind, count in enumerate((VERBATIM, SYNONYM, BOTH, WRONG, OTHER, SILENT))
-        for _ in range(count)
-    ]
+    kinds = [kind for kind, count in enumerate((VERBATIM, SYNONYM, BOTH, WRONG, OTHER, SILENT)) for _ in range(count)]
     for index, kind in enumerate(kinds):
         name, other = SYNONYMS[index % len(SYNONYMS)]
         right, wrong = [(name, "阳性")], [(name, "阴性")]

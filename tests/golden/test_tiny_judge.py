@@ -61,9 +61,7 @@ def test_it_agrees_with_the_known_grades(judge: Any):
     standing = standing_of(judge, JudgePlan(labels=LABELS), 0).agreement
     for name in DEFAULT_RUBRIC.names:
         pairs = [(one["grades"][name], int(found[item][name] + 0.5)) for item, one in known.items()]
-        kappa = cohen_kappa_score(
-            *zip(*pairs, strict=True), weights="quadratic", labels=[1, 2, 3, 4, 5]
-        )
+        kappa = cohen_kappa_score(*zip(*pairs, strict=True), weights="quadratic", labels=[1, 2, 3, 4, 5])
         assert standing[name]["kappa_quadratic"][0] == pytest.approx(kappa, abs=1e-9)
         assert kappa >= LEAST, name
         assert standing[name]["admissible"], name

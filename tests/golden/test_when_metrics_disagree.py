@@ -91,10 +91,7 @@ def compared(scores):
         rows = {name: tuned[:, None]}, {name: base[:, None]}
         found[name] = compare_all([measure], *rows, seed=SEED, resamples=2000)[name]
     corrected = holm([one.p_value for one in found.values()])
-    return {
-        name: {**asdict(one), "p_corrected": p}
-        for (name, one), p in zip(found.items(), corrected, strict=True)
-    }
+    return {name: {**asdict(one), "p_corrected": p} for (name, one), p in zip(found.items(), corrected, strict=True)}
 
 
 @pytest.fixture(scope="module")

@@ -88,9 +88,7 @@ class Project:
         path.write_text(text, encoding="utf-8")
         return path
 
-    def run(
-        self, *args: str, model: str | None = "fake:0.9", baseline: str | None = "fake:0.3"
-    ) -> pytest.RunResult:
+    def run(self, *args: str, model: str | None = "fake:0.9", baseline: str | None = "fake:0.3") -> pytest.RunResult:
         """Run pytest with the scripted models."""
         given = [f"--medeval-model={model}"] if model else []
         given += [f"--medeval-baseline={baseline}"] if baseline else []

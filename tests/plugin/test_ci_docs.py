@@ -25,9 +25,7 @@ class Shell:
 
     def __init__(self, project) -> None:
         self.folder = project.pytester.path
-        clean = {
-            key: value for key, value in os.environ.items() if not key.startswith(("GITHUB_", "PYTEST_"))
-        }
+        clean = {key: value for key, value in os.environ.items() if not key.startswith(("GITHUB_", "PYTEST_"))}
         path = f"{Path(sys.executable).parent}{os.pathsep}{clean['PATH']}"
         self.environment = {**clean, "PATH": path, "PIP_NO_INDEX": "1", "PYTHONPATH": str(self.folder)}
 
@@ -63,15 +61,11 @@ def test_three_releases_by_the_script_and_all_other_commands(shell):
     scripts, looking, replay, verify = blocks("sh")[1:]
     models = {"FIRST": "fake:0.9", "SECOND": "fake:0.92", "WORSE": "fake:0.5"}
     releases = [shell(command, **models) for command in scripts.strip().splitlines()]
-    assert [release.returncode for release in releases] == [0, 0, 1], [
-        release.stdout[-2000:] for release in releases
-    ]
+    assert [release.returncode for release in releases] == [0, 0, 1], [release.stdout[-2000:] for release in releases]
     summary = (shell.folder / "out" / "summary.md").read_text(encoding="utf-8")
     assert summary.startswith("## Medical evaluation: MAY NOT GO OUT\n\n1 of 2 gates failed: mcq: accuracy not worse")
     assert re.search(r"Against the stored run `0002_release-2`: 100 of its 100 cases are the same", summary)
-    assert re.search(
-        r"worse than the reference in accuracy: \d+ of 100 cases: q\d+ 1\.0000 -\\> 0\.0000", summary
-    )
+    assert re.search(r"worse than the reference in accuracy: \d+ of 100 cases: q\d+ 1\.0000 -\\> 0\.0000", summary)
     for command in [*looking.strip().splitlines(), replay, verify]:
         done = shell(command)
         assert done.returncode == 0, f"{command}\n{done.stdout[-2000:]}{done.stderr}"
@@ -102,8 +96,7 @@ def test_the_github_job(shell):
     assert "accuracy not worse than reference by 0.15::not evaluated: waits for the first release" in lines[1]
     assert lines[1].startswith("::warning ")
     assert re.match(
-        r"::error file=suites/mcq/test_mcq\.py,line=\d+,title=mcq%3A accuracy >= 0\.4::fail: accuracy is 0\.",
-        lines[0],
+        r"::error file=suites/mcq/test_mcq\.py,line=\d+,title=mcq%3A accuracy >= 0\.4::fail: accuracy is 0\.", lines[0]
     )
     assert (
         (shell.folder / "step.md")
@@ -153,10 +146,7 @@ def github(shell, caches, branch: str, run: int, **variables: str) -> int:
     assert flow[True] == {"push": {"branches": ["main"]}, "pull_request": None}
     job, store = flow["jobs"]["release-gate"], shell.folder / ".medeval" / "runs"
     assert job["env"]["REFERENCE"] == "${{ vars.MEDEVAL_REFERENCE || 'latest-or-none' }}"
-    environment = {
-        "REFERENCE": variables.pop("MEDEVAL_REFERENCE", "latest-or-none"),
-        "GITHUB_RUN_ID": str(run),
-    }
+    environment = {"REFERENCE": variables.pop("MEDEVAL_REFERENCE", "latest-or-none"), "GITHUB_RUN_ID": str(run)}
     code = 0
     for step in job["steps"]:
         condition = step.get("if", "success()")
@@ -187,9 +177,7 @@ def gitlab(shell, caches, branch: str, run: int, **variables: str) -> int:
         "main": "$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH",
         "request": '$CI_PIPELINE_SOURCE == "merge_request_event"',
     }
-    (rule,) = [
-        rule for rule in job["rules"] if rule["if"] == rules["main" if branch == "main" else "request"]
-    ]
+    (rule,) = [rule for rule in job["rules"] if rule["if"] == rules["main" if branch == "main" else "request"]]
     cache, store = job["cache"], shell.folder / ".medeval" / "runs"
     assert (cache["paths"], cache["policy"], cache["unprotect"]) == ([".medeval/runs"], "$POLICY", True)
     assert cache["when"] == "always"

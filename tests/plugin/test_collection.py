@@ -16,11 +16,7 @@ def test_ids_are_the_case_ids(project):
     project.quiz(3)
     result = project.run("--collect-only", "-q")
     result.stdout.fnmatch_lines(
-        [
-            "test_quiz.py::test_quiz[[]q0[]]",
-            "test_quiz.py::test_quiz[[]q1[]]",
-            "test_quiz.py::test_quiz[[]q2[]]",
-        ]
+        ["test_quiz.py::test_quiz[[]q0[]]", "test_quiz.py::test_quiz[[]q1[]]", "test_quiz.py::test_quiz[[]q2[]]"]
     )
 
 
@@ -47,9 +43,7 @@ def test_yaml_cases_are_tests(project):
 def test_yaml_cases_obey_k_and_last_failed(project):
     """-k and --lf choose among YAML cases as among any tests."""
     project.write("drugs.medeval.yaml", YAML)
-    assert (
-        project.run("-k", "next-drug", model="fake:1.0", baseline="none").parseoutcomes()["deselected"] == 1
-    )
+    assert project.run("-k", "next-drug", model="fake:1.0", baseline="none").parseoutcomes()["deselected"] == 1
     project.write("drugs.medeval.yaml", YAML.replace("task: mcq", "task: mcq\nscoring: reply"))
     project.run(model="fake:0.0", baseline="none").assert_outcomes(failed=3)
     project.run("--lf", model="fake:0.0", baseline="none").assert_outcomes(failed=3)

@@ -75,8 +75,7 @@ def test_exit_on_first_failure_leaves_gates_not_evaluated(project):
     """-x stops the suite, so nothing can be said about it."""
     project.quiz(gates='["accuracy >= 0.1"]')
     project.pytester.makepyfile(
-        test_quiz=(project.pytester.path / "test_quiz.py").read_text()
-        + "\n    assert evaluation.case.id != 'q3'\n"
+        test_quiz=(project.pytester.path / "test_quiz.py").read_text() + "\n    assert evaluation.case.id != 'q3'\n"
     )
     result = project.run("-x")
     result.stdout.fnmatch_lines(["*NOT EVALUATED quiz: accuracy >= 0.1*", "*4 of 40 cases were evaluated*"])

@@ -44,10 +44,7 @@ def _loaded() -> None:
 @pytest.fixture
 def talk(pytester: pytest.Pytester) -> pytest.Pytester:
     """Write a suite of a few dialogues."""
-    cases = [
-        {"id": f"c{n}", "input": f"I cough since day {n}.", "reference": "Rest and drink."}
-        for n in range(COUNT)
-    ]
+    cases = [{"id": f"c{n}", "input": f"I cough since day {n}.", "reference": "Rest and drink."} for n in range(COUNT)]
     pytester.makefile(".jsonl", talk="".join(json.dumps(case) + "\n" for case in cases))
     pytester.makepyfile(test_talk=SUITE)
     return pytester
@@ -80,9 +77,7 @@ MODELS = [{"id": name} for name in ("tuned", "base", "judge")]
 def test_every_case_is_judged_although_the_server_fails(talk: pytest.Pytester):
     """With 30 % injected faults the grades and the exit code are those of a run without faults."""
     drawn = random.Random(11)
-    plan = [
-        drawn.choice(["429", "500", "cut", "drop"]) if drawn.random() < 0.3 else None for _ in range(5000)
-    ]
+    plan = [drawn.choice(["429", "500", "cut", "drop"]) if drawn.random() < 0.3 else None for _ in range(5000)]
     results, records = [], []
     for faults in (lambda _: None, lambda number: plan[number]):
         with FakeServer(reply=reply, models=MODELS, faults=faults, retry_after=0.01) as server:
@@ -175,15 +170,10 @@ def test_a_wrong_judge_is_one_line(talk: pytest.Pytester):
     """A name that the server does not hold ends in one line that names it, and in no traceback."""
     with FakeServer(reply=reply, models=MODELS[:2]) as server:
         result = talk.runpytest(
-            f"--medeval-model={server.url}#tuned",
-            "--medeval-baseline=none",
-            f"--medeval-judge={server.url}#judge",
+            f"--medeval-model={server.url}#tuned", "--medeval-baseline=none", f"--medeval-judge={server.url}#judge"
         )
     output = "\n".join(result.outlines + result.errlines)
-    assert (
-        "#judge: the server refuses: HTTP 404: The model 'judge' does not exist; it serves tuned, base"
-        in output
-    )
+    assert "#judge: the server refuses: HTTP 404: The model 'judge' does not exist; it serves tuned, base" in output
     assert result.ret != 0
     assert "Traceback" not in output
 

@@ -30,9 +30,7 @@ WORDS = (
 
 def vignette(number: int) -> str:
     """Write a question that no other number has; ``wN`` is what the scripted model goes by."""
-    told = " ".join(
-        WORDS[(number * step + step) % len(WORDS)] + f"{number * step % 97}" for step in range(1, 13)
-    )
+    told = " ".join(WORDS[(number * step + step) % len(WORDS)] + f"{number * step % 97}" for step in range(1, 13))
     return f"Patient w{number} reports {told} - which drug?"
 
 
@@ -42,21 +40,13 @@ def suite_of(project, count: int = 40, gates: str = "[]") -> None:
     records = [json.loads(line) for line in (project.pytester.path / "quiz.jsonl").read_text().splitlines()]
     project.write(
         "quiz.jsonl",
-        "".join(
-            json.dumps({**record, "question": vignette(number)}) + "\n"
-            for number, record in enumerate(records)
-        ),
+        "".join(json.dumps({**record, "question": vignette(number)}) + "\n" for number, record in enumerate(records)),
     )
 
 
 def chat(text: str) -> dict[str, object]:
     """Write a training record as chat turns, as most tuning tools take it."""
-    return {
-        "messages": [
-            {"role": "user", "content": text},
-            {"role": "assistant", "content": "Take it twice a day."},
-        ]
-    }
+    return {"messages": [{"role": "user", "content": text}, {"role": "assistant", "content": "Take it twice a day."}]}
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "n2"])
@@ -94,9 +84,7 @@ def test_a_share_that_is_let_pass(project):
     suite_of(project, gates='["accuracy >= 0.1"]')
     project.write("train.txt", vignette(3) + "\n" + vignette(200) + "\n")
     result = project.run("--medeval-train-data=train.txt", "--medeval-leak-share=0.05")
-    result.stdout.fnmatch_lines(
-        ["*leakage: 1 of 40 cases stand*q3 exact train.txt:1", "*PASS*quiz: accuracy >= 0.1*"]
-    )
+    result.stdout.fnmatch_lines(["*leakage: 1 of 40 cases stand*q3 exact train.txt:1", "*PASS*quiz: accuracy >= 0.1*"])
     assert result.ret == 0
 
 

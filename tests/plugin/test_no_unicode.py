@@ -46,10 +46,7 @@ def reply(body: dict) -> str:
 @pytest.fixture
 def talk(project):
     """Write a suite of forty dialogues."""
-    cases = [
-        {"id": f"c{n}", "input": f"I cough since day {n}.", "reference": "Rest and drink."}
-        for n in range(COUNT)
-    ]
+    cases = [{"id": f"c{n}", "input": f"I cough since day {n}.", "reference": "Rest and drink."} for n in range(COUNT)]
     project.write("talk.jsonl", "".join(json.dumps(case) + "\n" for case in cases))
     project.write("test_talk.py", SUITE)
     return project
@@ -82,11 +79,7 @@ def test_a_judges_answers_are_marked_and_counted(talk):
     with FakeServer(reply=reply) as server:
         model = f"{server.url}#fake"
         result = talk.run(
-            f"--medeval-judge={model}",
-            "--medeval-limit=4",
-            "--medeval-json=run.json",
-            model=model,
-            baseline="none",
+            f"--medeval-judge={model}", "--medeval-limit=4", "--medeval-json=run.json", model=model, baseline="none"
         )
     assert result.ret == 0, result.outlines
     (judge,) = talk.record()["judges"]

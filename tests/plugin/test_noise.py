@@ -40,9 +40,7 @@ def shaky(project, monkeypatch):
     monkeypatch.setitem(kinds.MODEL_KINDS._entries, "local", kinds.MODEL_KINDS["local"])
     project.quiz()
     project.write("shaky.py", LOCAL)
-    project.pytester.makeconftest(
-        'import shaky\ndef pytest_medeval_models(): return {"fake": "fakes:open_fake"}'
-    )
+    project.pytester.makeconftest('import shaky\ndef pytest_medeval_models(): return {"fake": "fakes:open_fake"}')
     for name, text in {"config.json": "{}", "model.safetensors": "", "tokenizer.json": "{}"}.items():
         project.write(f"m/{name}", text)
     return project
@@ -51,9 +49,7 @@ def shaky(project, monkeypatch):
 @pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "n2"])
 def test_the_floor_is_shown_and_refuses_a_smaller_margin(shaky, workers):
     """Two of 40 replies flip: a floor of 0.05; a margin of 0.04 is not evaluated, one of 0.05 is judged."""
-    gates = [
-        f"--medeval-gate=quiz:accuracy not worse than baseline by {margin}" for margin in ("0.04", "0.05")
-    ]
+    gates = [f"--medeval-gate=quiz:accuracy not worse than baseline by {margin}" for margin in ("0.04", "0.05")]
     result = shaky.run("--medeval-noise=40", "--medeval-json=run.json", *gates, *workers, model="./m")
     result.stdout.fnmatch_lines(
         [
@@ -75,9 +71,7 @@ def test_the_floor_is_shown_and_refuses_a_smaller_margin(shaky, workers):
 def test_differences_below_the_floor_are_marked(shaky):
     """A candidate that differs from its baseline by less than the floor is not called better or worse."""
     result = shaky.run("--medeval-noise=40", model="./m", baseline="fake:0.975")
-    result.stdout.fnmatch_lines(
-        ["  accuracy *0.9750 *1.0000 *+0.0250*", "*differences below the floor: *accuracy*"]
-    )
+    result.stdout.fnmatch_lines(["  accuracy *0.9750 *1.0000 *+0.0250*", "*differences below the floor: *accuracy*"])
 
 
 def test_a_model_that_is_not_local_is_said_to_be_unmeasured(project):
@@ -85,10 +79,7 @@ def test_a_model_that_is_not_local_is_said_to_be_unmeasured(project):
     project.quiz(gates='["accuracy not worse than baseline by 0.02"]')
     result = project.run("--medeval-noise", "--medeval-json=run.json")
     result.stdout.fnmatch_lines(
-        [
-            "*noise floor: not measured: how fake:0.9, which is no local model,*",
-            "*PASS *quiz: accuracy not worse*",
-        ]
+        ["*noise floor: not measured: how fake:0.9, which is no local model,*", "*PASS *quiz: accuracy not worse*"]
     )
     assert problems(project.record()) == []
 

@@ -162,8 +162,7 @@ def test_sound_weights_that_overflow_answer_nothing(models, project, scoring):
 
 
 @pytest.mark.parametrize(
-    ("number", "outcome"),
-    [(-1.0, "no_answer"), (math.nan, "error"), (None, "error"), (0.5, "error")],
+    ("number", "outcome"), [(-1.0, "no_answer"), (math.nan, "error"), (None, "error"), (0.5, "error")]
 )
 def test_a_server_that_knows_nothing(project, number, outcome):
     """Equal log-probabilities are a tie, NaN and null an error: no option is read from a reply instead."""

@@ -72,9 +72,7 @@ def test_corrected_p_values_are_holms(project):
 def test_skipped_records_are_counted_and_named(project):
     """A published record that cannot be used is in the summary and in the record, with its line."""
     good = {"instruction": "answer", "input": "w1 hurts", "output": "rest"}
-    project.write(
-        "chat.json", json.dumps([good, {**good, "output": " "}, {**good, "input": "w2 hurts"}], indent=1)
-    )
+    project.write("chat.json", json.dumps([good, {**good, "output": " "}, {**good, "input": "w2 hurts"}], indent=1))
     project.write(
         "test_chat.py",
         """
@@ -113,9 +111,7 @@ def test_chat(evaluation): pass
     suite = project.record()["suites"]["chat"]
     assert suite["metrics"]["rouge1"]["n"] == 30 - silent
     assert suite["excluded"] == {"count": silent, "reasons": {"candidate no_answer": silent}}
-    result.stdout.fnmatch_lines(
-        [f"*complete pairs only: {silent} cases left out: {silent} candidate no_answer*"]
-    )
+    result.stdout.fnmatch_lines([f"*complete pairs only: {silent} cases left out: {silent} candidate no_answer*"])
 
 
 def test_a_record_that_cannot_be_written_is_one_line(project):
@@ -154,8 +150,6 @@ def open_judge(spec, settings): return FakeModel(refuse, name=spec.text)
         'def pytest_medeval_models(): return {"fake": "fakes:open_fake", "judge": "judges:open_judge"}'
     )
     result = project.run("--medeval-judge=judge:x", "--medeval-json=run.json", model="fake:1.0")
-    result.stdout.fnmatch_lines(
-        ["*PASS*chat: rouge1 >= 0.5*", "*--medeval-judge: nobody answers at this address*"]
-    )
+    result.stdout.fnmatch_lines(["*PASS*chat: rouge1 >= 0.5*", "*--medeval-judge: nobody answers at this address*"])
     assert result.ret == 1
     assert project.record()["judges"] == []

@@ -58,9 +58,7 @@ def test_a_full_disk_loses_neither_verdicts_nor_the_run(project, monkeypatch, tm
         link(source, target)
 
     monkeypatch.setattr(files.os, "link", full)
-    result = project.run(
-        "--medeval-save=one", "--medeval-json=run.json", "--junitxml=out.xml", *workers, baseline=None
-    )
+    result = project.run("--medeval-save=one", "--medeval-json=run.json", "--junitxml=out.xml", *workers, baseline=None)
     result.assert_outcomes(passed=25, failed=1)
     result.stdout.fnmatch_lines(["*PASS*quiz: accuracy >= 0.1*", "FAILED medeval::--medeval-save*"])
     assert result.ret == 1

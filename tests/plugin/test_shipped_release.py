@@ -19,8 +19,6 @@ def test_the_shipped_release_may_go_out(tmp_path):
     given = ["--medeval-model=adapters/release.toml", f"--medeval-json={tmp_path / 'run.json'}"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     environment.pop("PYTEST_ADDOPTS", None)
-    done = subprocess.run(
-        [*command, *given], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([*command, *given], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "MAY GO OUT: all 8 gates passed" in done.stdout

@@ -49,11 +49,7 @@ def test_the_stored_run_names_commit_and_prompts(project):
     clean = record["environment"]["repository"]
     assert clean["dirty"] is False
     assert runs(project)[0].startswith(f"0001_{clean['commit'][:12]}_")
-    assert (
-        len({case["request"] for case in record["cases"]})
-        == len({case["content"] for case in record["cases"]})
-        == 4
-    )
+    assert len({case["request"] for case in record["cases"]}) == len({case["content"] for case in record["cases"]}) == 4
     project.quiz(count=4, question="Changed w0 ?")
     project.run("--medeval-save", "--medeval-json=run.json", baseline=None)
     assert project.record()["environment"]["repository"]["dirty"] is True
@@ -85,11 +81,7 @@ def test_workers_store_and_compare_alike(project):
     project.quiz(count=60)
     project.run("--medeval-save=old", "-n", "2", baseline=None)
     result = project.run(
-        "--medeval-compare",
-        "--medeval-gate=accuracy not worse than reference by 0.2",
-        "-n",
-        "2",
-        baseline=None,
+        "--medeval-compare", "--medeval-gate=accuracy not worse than reference by 0.2", "-n", "2", baseline=None
     )
     result.stdout.fnmatch_lines(["*60 of its 60 cases are the same", "*PASS*"])
     assert result.ret == 0
@@ -110,10 +102,7 @@ def test_the_first_release_waits_for_a_reference_aloud(project):
     )
     record = project.record()
     assert record["awaited"].startswith("waits for the first release")
-    assert [(gate["outcome"], gate["waits"]) for gate in record["gates"]] == [
-        ("passed", False),
-        ("skipped", True),
-    ]
+    assert [(gate["outcome"], gate["waits"]) for gate in record["gates"]] == [("passed", False), ("skipped", True)]
     assert project.run(*given, baseline=None).ret == 0
     assert project.record()["reference"]["run"] == "0001_one"
     assert project.run(*given, baseline=None, model="fake:0.1").ret == 1
@@ -126,8 +115,6 @@ def test_nothing_but_an_absent_reference_waits(project):
     assert part.ret == 1
     assert project.run("--medeval-compare=latest", NOT_WORSE, baseline=None).ret == 4
     project.write(".medeval/runs/0001_cut.json", "{")
-    assert (
-        project.run("--medeval-compare=latest-or-none", NOT_WORSE, "--medeval-save", baseline=None).ret == 4
-    )
+    assert project.run("--medeval-compare=latest-or-none", NOT_WORSE, "--medeval-save", baseline=None).ret == 4
     assert runs(project) == ["0001_cut.json"]
     assert project.run("--medeval-save=latest", baseline=None).ret == 4

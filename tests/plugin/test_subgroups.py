@@ -18,8 +18,7 @@ def clinic(project):
     project.write(
         "quiz.jsonl",
         "".join(
-            json.dumps({**record, "tags": {"specialty": tag}}) + "\n"
-            for record, tag in zip(records, tags, strict=True)
+            json.dumps({**record, "tags": {"specialty": tag}}) + "\n" for record, tag in zip(records, tags, strict=True)
         ),
     )
     return project
@@ -34,9 +33,7 @@ def run(clinic, *gates: str):
 def accuracy(record, specialty: str) -> float:
     """Average the cases of a specialty by hand."""
     scores = [
-        case["candidate"]["scores"]["accuracy"]
-        for case in record["cases"]
-        if case["tags"]["specialty"] == specialty
+        case["candidate"]["scores"]["accuracy"] for case in record["cases"] if case["tags"]["specialty"] == specialty
     ]
     assert len(scores) == SIZES[specialty]
     return sum(scores) / len(scores)
@@ -55,9 +52,7 @@ def test_groups_are_shown_and_small_ones_marked(clinic):
 
 def test_the_worst_group_is_judged_and_named(clinic):
     """worst(...) passes and fails on the lowest of the large groups; the summary names it either way."""
-    result, record = run(
-        clinic, "worst(accuracy by specialty) >= 0.5", "worst(accuracy by specialty) >= 0.999"
-    )
+    result, record = run(clinic, "worst(accuracy by specialty) >= 0.5", "worst(accuracy by specialty) >= 0.999")
     worst = min(("cardiology", "neurology"), key=lambda name: accuracy(record, name))
     result.stdout.fnmatch_lines(
         [
@@ -74,9 +69,7 @@ def test_the_worst_group_is_judged_and_named(clinic):
 
 def test_one_group_is_judged_and_a_small_one_is_not(clinic):
     """A gate on a large group has its value; one on 12 cases is not evaluated, so the run does not pass."""
-    result, record = run(
-        clinic, "accuracy[specialty=cardiology] >= 0.5", "accuracy[specialty=urology] >= 0.5"
-    )
+    result, record = run(clinic, "accuracy[specialty=cardiology] >= 0.5", "accuracy[specialty=urology] >= 0.5")
     result.stdout.fnmatch_lines(
         [
             "*NOT EVALUATED quiz: accuracy[[]specialty=urology[]] >= 0.5*n 12*",
@@ -85,12 +78,8 @@ def test_one_group_is_judged_and_a_small_one_is_not(clinic):
         ]
     )
     found = {gate["expression"]: gate for gate in record["gates"]}
-    assert found["accuracy[specialty=cardiology] >= 0.5"]["observed"] == pytest.approx(
-        accuracy(record, "cardiology")
-    )
-    assert found["accuracy[specialty=urology] >= 0.5"]["observed"] == pytest.approx(
-        accuracy(record, "urology")
-    )
+    assert found["accuracy[specialty=cardiology] >= 0.5"]["observed"] == pytest.approx(accuracy(record, "cardiology"))
+    assert found["accuracy[specialty=urology] >= 0.5"]["observed"] == pytest.approx(accuracy(record, "urology"))
     assert result.ret == 1
 
 

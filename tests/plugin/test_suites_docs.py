@@ -55,10 +55,7 @@ def test_examples_before_the_case(quiz, number, count, by):
     record = run(quiz, number)
     shots = {"count": count, "by": by, "source": "train.jsonl", "usable": 12, "asked": 2, "repeated": 0}
     assert record["suites"]["quiz"]["shots"] == shots
-    assert (
-        f"{count} of 12 examples of train.jsonl before each case, by {by}; left out: 2 asked"
-        in record["printed"]
-    )
+    assert f"{count} of 12 examples of train.jsonl before each case, by {by}; left out: 2 asked" in record["printed"]
 
 
 def test_all_orders_of_the_options(quiz):
@@ -80,9 +77,7 @@ def test_reliability_is_in_the_record_and_on_one_line(quiz):
     bins = record["suites"]["quiz"]["reliability"]
     assert set(bins) == {"candidate", "baseline"}
     assert sum(one["n"] for one in bins["candidate"]) == 12
-    shown = " ".join(
-        f"{100 * one['confidence']:.0f}:{100 * one['accuracy']:.0f}" for one in bins["candidate"]
-    )
+    shown = " ".join(f"{100 * one['confidence']:.0f}:{100 * one['accuracy']:.0f}" for one in bins["candidate"])
     assert f"candidate confidence:accuracy in %: {shown}" in record["printed"]
 
 

@@ -31,8 +31,11 @@ def run(pytester: pytest.Pytester):
         pytester.path.joinpath(f"s_{task}.medeval.yaml").write_text(suite(task, *cases), encoding="utf-8")
         with FakeServer(reply if callable(reply) else lambda _: reply) as server:
             result = pytester.runpytest(
-                f"--medeval-model={server.url}#fake", "--medeval-json=run.json", "--medeval-html=page.html",
-                "--medeval-markdown=run.md", *(arg.format(url=server.url) for arg in args),
+                f"--medeval-model={server.url}#fake",
+                "--medeval-json=run.json",
+                "--medeval-html=page.html",
+                "--medeval-markdown=run.md",
+                *(arg.format(url=server.url) for arg in args),
             )
         return result, json.loads((pytester.path / "run.json").read_text(encoding="utf-8"))
 

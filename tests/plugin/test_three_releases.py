@@ -42,9 +42,7 @@ def badly_trained(place: Path) -> None:
     """Train the shipped recipe on few questions: an adapter that is applied, and worse."""
     folder = place / "adapters" / "tiny-mcq-hasty"
     folder.mkdir()
-    lines = (
-        (ROOT / "adapters" / "tiny-mcq" / "recipe.toml").read_text(encoding="utf-8").splitlines(keepends=True)
-    )
+    lines = (ROOT / "adapters" / "tiny-mcq" / "recipe.toml").read_text(encoding="utf-8").splitlines(keepends=True)
     hasty = "".join("count = 160\n" if line.startswith("count = ") else line for line in lines)
     (folder / "recipe.toml").write_text(hasty, encoding="utf-8")
     done = run(place, "pytest_medeval.training", str(folder / "recipe.toml"))

@@ -37,9 +37,7 @@ def test_an_unrelated_suite_imports_nothing_heavy(pytester):
 def test_help_imports_nothing_heavy(pytester):
     """``pytest --help`` lists the options and stays light."""
     code = f"import pytest, sys; pytest.main(['--help']); print([n for n in {HEAVY!r} if n in sys.modules])"
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=pytester.path
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=pytester.path)
     assert done.stdout.rstrip().endswith("[]")
     assert "--medeval-model=[TASK=]SPEC" in done.stdout
 
@@ -52,9 +50,5 @@ def test_disabled_plugin_leaves_an_unrelated_suite_alone(pytester):
 
 def test_the_mark_is_registered(pytester):
     """--strict-markers accepts the mark."""
-    pytester.makepyfile(
-        "import pytest\n@pytest.mark.skip\n@pytest.mark.parametrize('x', [1])\ndef test_x(x): pass"
-    )
-    pytester.runpytest("--strict-markers", "--markers").stdout.fnmatch_lines(
-        ["*@pytest.mark.medeval(suite)*"]
-    )
+    pytester.makepyfile("import pytest\n@pytest.mark.skip\n@pytest.mark.parametrize('x', [1])\ndef test_x(x): pass")
+    pytester.runpytest("--strict-markers", "--markers").stdout.fnmatch_lines(["*@pytest.mark.medeval(suite)*"])

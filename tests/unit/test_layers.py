@@ -110,9 +110,7 @@ def _reached(body: list[ast.stmt]):
             yield from _reached(node.orelse)
         elif isinstance(node, ast.If | ast.Try | ast.With | ast.ClassDef):
             for name in ("body", "orelse", "handlers", "finalbody"):
-                yield from _reached(
-                    [inner for inner in getattr(node, name, []) if isinstance(inner, ast.stmt)]
-                )
+                yield from _reached([inner for inner in getattr(node, name, []) if isinstance(inner, ast.stmt)])
 
 
 @pytest.mark.parametrize("path", FILES, ids=module)
@@ -121,9 +119,7 @@ def test_heavy_packages_stay_in_their_modules(path):
     name = path.relative_to(SRC / "pytest_medeval").as_posix()
     for imported in imports(path, top=False):
         allowed = ONLY_IN.get(imported.partition(".")[0])
-        assert allowed is None or any(name.startswith(place) for place in allowed), (
-            f"{name} imports {imported}"
-        )
+        assert allowed is None or any(name.startswith(place) for place in allowed), f"{name} imports {imported}"
 
 
 def room(name: str) -> str:
@@ -139,19 +135,14 @@ def arrows() -> set[tuple[str, str]]:
         for path in FILES
         if (name := module(path)).count(".") > 1 or name.split(".")[-1] in ROOMS
         for imported in imports(path, top=False)
-        if imported in ours
-        and imported.count(".") >= 1
-        and room(imported) in ROOMS
-        and room(imported) != room(name)
+        if imported in ours and imported.count(".") >= 1 and room(imported) in ROOMS and room(imported) != room(name)
     }
 
 
 def test_the_rooms_are_the_ones_that_the_house_has():
     """Whoever adds a folder decides on which floor it stands; only the package itself lies outside a room."""
     package = SRC / "pytest_medeval"
-    assert {path.name for path in package.iterdir() if path.is_dir() and path.name != "__pycache__"} == set(
-        ROOMS
-    )
+    assert {path.name for path in package.iterdir() if path.is_dir() and path.name != "__pycache__"} == set(ROOMS)
     assert {path.name for path in package.glob("*.py")} == {"__init__.py", "__main__.py"}
 
 
@@ -175,9 +166,7 @@ def test_no_new_arrow():
 def test_no_folder_is_a_maze(folder):
     """Whoever opens a folder sees what it is made of: about twelve modules and sub-rooms."""
     inside = [
-        path
-        for path in folder.iterdir()
-        if path.suffix == ".py" or (path.is_dir() and path.name != "__pycache__")
+        path for path in folder.iterdir() if path.suffix == ".py" or (path.is_dir() and path.name != "__pycache__")
     ]
     assert len([path for path in inside if path.name != "__init__.py"]) <= MOST
 

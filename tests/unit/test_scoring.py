@@ -11,9 +11,9 @@ CASES = [
     MCQCase(id=str(n), source=Source("made"), question="?", options=OPTIONS, answer=right)
     for n, right in enumerate("ABCDA")
 ]
-ANSWERS = [
-    (Answer("", "choice", (-0.1 * n, -0.7, -1.3 / (n + 1), -2.0), (1,) * 4),) for n in range(len(CASES) - 1)
-] + [(Answer(finish="error", error="no route"),)]
+ANSWERS = [(Answer("", "choice", (-0.1 * n, -0.7, -1.3 / (n + 1), -2.0), (1,) * 4),) for n in range(len(CASES) - 1)] + [
+    (Answer(finish="error", error="no route"),)
+]
 
 
 def test_together_is_as_one_by_one():

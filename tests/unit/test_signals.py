@@ -65,8 +65,6 @@ def test_other_threads_set_nothing():
 
 def test_training_stops_as_by_ctrl_c(monkeypatch, capsys):
     """With the words and the exit code of an interruption."""
-    monkeypatch.setattr(
-        "pytest_medeval.training.__main__.plan_jobs", lambda *_: os.kill(os.getpid(), signal.SIGTERM)
-    )
+    monkeypatch.setattr("pytest_medeval.training.__main__.plan_jobs", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
     assert main(["recipe.toml"]) == STOPPED
     assert "--resume goes on from the last checkpoint" in capsys.readouterr().err

@@ -97,6 +97,5 @@ def case_files(world: World) -> dict[Path, str]:
     files = {Path("suites") / task / f"{task}.jsonl": held_out(world, task) for task in TASKS}
     files[Path("fixtures") / "world" / "judge-labels.jsonl"] = judge_labels(world)
     return {
-        path: "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-        for path, lines in files.items()
+        path: "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines) for path, lines in files.items()
     }

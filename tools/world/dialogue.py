@@ -65,11 +65,7 @@ def message(rng: Random, core: Core) -> str:
     findings = shown(rng, core)
     when = rng.choice(DURATIONS)
     text = rng.choice(OPENINGS).format(
-        all=listed(findings),
-        first=findings[0],
-        rest=listed(findings[1:]),
-        when=when,
-        when_=capital(when),
+        all=listed(findings), first=findings[0], rest=listed(findings[1:]), when=when, when_=capital(when)
     )
     denial = " ".join(rng.choice(DENIALS).format(no=finding.bare) for finding in core.absent)
     return " ".join(part for part in (text, denial, rng.choice(ENDINGS)) if part)

@@ -82,9 +82,7 @@ def load_world(folder: Path) -> World:
     }
     entries = _read(folder / "diseases.toml")
     specialties = entries.pop("specialties")
-    diseases = tuple(
-        _disease(folder / "diseases.toml", key, entry, findings) for key, entry in entries.items()
-    )
+    diseases = tuple(_disease(folder / "diseases.toml", key, entry, findings) for key, entry in entries.items())
     for disease in diseases:
         if disease.specialty not in specialties:
             raise MedevalError(

@@ -18,17 +18,7 @@ from tools.world.text import facts as statements
 from tools.world.text import notes, skills
 from tools.world.words import capital, chance
 
-WAYS = (
-    "whole",
-    "missing",
-    "missing",
-    "wrong_disease",
-    "wrong_treatment",
-    "contradicted",
-    "cut",
-    "padded",
-    "off_topic",
-)
+WAYS = ("whole", "missing", "missing", "wrong_disease", "wrong_treatment", "contradicted", "cut", "padded", "off_topic")
 """What is done to a good reply; drawn evenly, ``missing`` twice as often because it has the most forms."""
 NONE = "none"
 DENIALS = (
@@ -61,9 +51,7 @@ class Judged:
 Pair: TypeAlias = tuple[Judged, Judged]
 
 
-def judged_replies(
-    world: World, part: Part, patients: int, seed: int, ways: Sequence[str] = WAYS
-) -> list[Pair]:
+def judged_replies(world: World, part: Part, patients: int, seed: int, ways: Sequence[str] = WAYS) -> list[Pair]:
     """Make two replies with known grades to each patient drawn from one part."""
     rng = Random(f"{seed}/judged/{part}")
     told = tuple(core for core in cores(world, part) if core.told)

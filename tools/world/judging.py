@@ -67,9 +67,7 @@ def graded(replies: Sequence[Judged], seed: int) -> Iterator[Example]:
     for one in replies:
         code = fence_code(seed, one.id, [one.input, one.reference, one.reply], digits=LOCAL_DIGITS)
         for dimension in DEFAULT_RUBRIC.dimensions:
-            request = local_request(
-                dimension, one.input, one.reference, one.reply, check_of(one), code=code
-            )
+            request = local_request(dimension, one.input, one.reference, one.reply, check_of(one), code=code)
             yield Example(request.messages, str(one.grades[dimension.name]))
 
 

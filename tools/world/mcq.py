@@ -21,12 +21,7 @@ SCENES = (
     "A general practitioner refers a {age}-year-old {noun} with {all}.",
     "A {age}-year-old {noun} complains of {first}. Further questions bring out {rest}.",
 )
-DENIALS = (
-    "The history is negative for {no}.",
-    "{he} reports no {no}.",
-    "{he} denies {no}.",
-    "No {no} is found.",
-)
+DENIALS = ("The history is negative for {no}.", "{he} reports no {no}.", "{he} denies {no}.", "No {no} is found.")
 QUESTIONS = {
     "diagnosis": (
         "What is the most likely diagnosis?",
@@ -75,9 +70,7 @@ def distractors(rng: Random, world: World, core: Core, kind: str) -> list[str]:
     wrong = [
         answer_of(other, kind)
         for other in world.diseases
-        if other is not core.disease
-        and telling.isdisjoint(other.findings)
-        and answer_of(other, kind) not in right
+        if other is not core.disease and telling.isdisjoint(other.findings) and answer_of(other, kind) not in right
     ]
     return rng.sample(wrong, len(LETTERS) - 1)
 

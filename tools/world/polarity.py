@@ -17,23 +17,9 @@ COMPLAINTS = (
     "医生，我这几天一直{f}。",
     "大夫你好，我因为{f}来看看，大概{d}了。",
 )
-QUESTIONS = (
-    "有{f}吗？",
-    "有没有{f}？",
-    "平时会{f}吗？",
-    "{f}有没有出现过？",
-    "那{f}呢？",
-    "请问有{f}的情况吗？",
-)
+QUESTIONS = ("有{f}吗？", "有没有{f}？", "平时会{f}吗？", "{f}有没有出现过？", "那{f}呢？", "请问有{f}的情况吗？")
 ANSWERS: Mapping[State, tuple[str, ...]] = {
-    "positive": (
-        "有的。",
-        "有，{d}了。",
-        "对，有这个情况。",
-        "嗯，最近比较明显。",
-        "是的，时轻时重。",
-        "有一些。",
-    ),
+    "positive": ("有的。", "有，{d}了。", "对，有这个情况。", "嗯，最近比较明显。", "是的，时轻时重。", "有一些。"),
     "negative": ("没有。", "这个没有。", "没有出现过。", "不，从来没有。", "没发现。", "倒是没有。"),
     "uncertain": (
         "说不清楚。",
@@ -62,14 +48,7 @@ PAIRS: Mapping[State, tuple[str, ...]] = {
     "negative": ("都没有。", "两个都没有。", "这些都没有。"),
     "uncertain": ("都说不清。", "两个都不确定。", "都没注意过。"),
 }
-PLAIN_QUESTIONS = (
-    "那{f}呢？",
-    "{f}怎么样？",
-    "{f}这方面呢？",
-    "关于{f}，情况如何？",
-    "再问一下{f}。",
-    "{f}出现过吗？",
-)
+PLAIN_QUESTIONS = ("那{f}呢？", "{f}怎么样？", "{f}这方面呢？", "关于{f}，情况如何？", "再问一下{f}。", "{f}出现过吗？")
 FULL_ANSWERS: Mapping[State, tuple[str, ...]] = {
     "positive": ("有{f}，{d}了。", "对，有{f}。", "是有{f}，时轻时重。", "一直{f}。", "确实有{f}。"),
     "negative": ("没有{f}。", "没{f}。", "从来没有{f}。", "我没{f}。", "倒是没有{f}。"),
@@ -95,9 +74,7 @@ def draw_states(rng: Random, world: World, disease: Disease) -> dict[str, State]
     typical, against = _told(disease.findings), _told(disease.absent)
     shown = rng.sample(typical, rng.randint(1, 3))
     denied = rng.sample(against, rng.randint(0, min(2, len(against))))
-    others = _told(
-        f for near in world.of_specialty(disease.specialty) for f in near.findings if f not in typical
-    )
+    others = _told(f for near in world.of_specialty(disease.specialty) for f in near.findings if f not in typical)
     pool = [f for f in others if f not in denied]
     states: dict[str, State] = {f.id: "positive" for f in shown}
     states |= {f.id: "negative" for f in denied}
@@ -164,9 +141,7 @@ def draw(rng: Random, world: World, disease: Disease, part: Part) -> dict[str, S
             return states
 
 
-def record(
-    rng: Random, world: World, disease: Disease, states: Mapping[str, State], name: str
-) -> dict[str, Any]:
+def record(rng: Random, world: World, disease: Disease, states: Mapping[str, State], name: str) -> dict[str, Any]:
     """Make a case file's entry; the findings are listed in an order of their own."""
     order = rng.sample(list(states), len(states))
     return {

@@ -60,9 +60,7 @@ def polarity_key(states: Mapping[str, State]) -> str:
 
 def cores(world: World, part: Part) -> tuple[Core, ...]:
     """List every picture of a part: two to four findings, one of them telling, at most one denied."""
-    return tuple(
-        core for disease in world.diseases for core in _pictures(world, disease) if part_of(core.key) == part
-    )
+    return tuple(core for disease in world.diseases for core in _pictures(world, disease) if part_of(core.key) == part)
 
 
 def _pictures(world: World, disease: Disease) -> Iterator[Core]:

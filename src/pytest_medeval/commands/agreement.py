@@ -55,9 +55,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument(
-        "--human", type=Path, metavar="FILE", help="people's scores; alone: how far people agree"
-    )
+    parser.add_argument("--human", type=Path, metavar="FILE", help="people's scores; alone: how far people agree")
     parser.add_argument(
         "--judge",
         type=Path,
@@ -70,9 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--format", metavar="NAME", help=f"one of {', '.join(sorted(READERS))}; default: found from the file"
     )
-    parser.add_argument(
-        "--dimension", metavar="D", action="append", default=[], help="only this one; repeatable"
-    )
+    parser.add_argument("--dimension", metavar="D", action="append", default=[], help="only this one; repeatable")
     parser.add_argument(
         "--scale",
         type=_scale,
@@ -180,9 +176,7 @@ def _raters(judges: Iterable[RatingSet]) -> set[str]:
     for source in judges:
         for name in {rating.rater for rating in source.ratings} | {one.judge for one in source.decisions}:
             if seen.setdefault(name, source.file) != source.file:
-                raise MedevalError(
-                    f"{source.file}: judge {name!r} is in {seen[name]} as well; give one file a judge"
-                )
+                raise MedevalError(f"{source.file}: judge {name!r} is in {seen[name]} as well; give one file a judge")
     return set(seen)
 
 

@@ -59,9 +59,7 @@ def _told(path: Path, info: CacheInfo) -> Iterator[str]:
 def _confirmed(store: Store) -> bool:
     """Ask on the terminal; without one, ``--yes`` has to be given."""
     if not sys.stdin.isatty():
-        raise MedevalError(
-            "cache clear asks before it removes, and there is no terminal to ask on; accepted: --yes"
-        )
+        raise MedevalError("cache clear asks before it removes, and there is no terminal to ask on; accepted: --yes")
     sys.stdout.write(f"remove all replies in {store.path.parent}? [y/N] ")
     sys.stdout.flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes")

@@ -133,8 +133,7 @@ def _listing(rows: Sequence[Mapping[str, Any]], storage: Path) -> Iterator[str]:
             continue
         gates = ", ".join(f"{count} {verdict}" for verdict, count in row["gates"].items()) or "no gates"
         scores = ", ".join(
-            f"{name} {one['headline']} {number(one['value'])} (n {one['cases']})"
-            for name, one in row["suites"].items()
+            f"{name} {one['headline']} {number(one['value'])} (n {one['cases']})" for name, one in row["suites"].items()
         )
         commit = f"  {row['commit'][:12]}{'+' if row['dirty'] else ''}" if row["commit"] else ""
         told = f"{row['created'][:16]}  {row['verdict']:<14}  {gates}  {scores}  {row['model']}{commit}"
@@ -161,10 +160,7 @@ def _compare(options: argparse.Namespace) -> int:
     for run, one in ((reference.run, reference.record), (name, record)):
         if "candidate" not in one["models"]:
             raise MedevalError(f"run {run} has no evaluated case; accepted: a run of at least one suite")
-    found = {
-        "run": name,
-        **contest(reference, record, options.gate, inconclusive=options.inconclusive == "pass"),
-    }
+    found = {"run": name, **contest(reference, record, options.gate, inconclusive=options.inconclusive == "pass")}
     _print_json(found) if options.json else _print(_comparison(found))
     return 0 if found["passed"] else FAILED
 
@@ -209,17 +205,9 @@ def _verify_run(path: Path, noted: str | None) -> int:
         _print([str(mistake)])
         return FAILED
     if carried is None:
-        raise MedevalError(
-            f"{path}: carries no SHA-256; accepted: a file of --medeval-evidence, or a stored run"
-        )
+        raise MedevalError(f"{path}: carries no SHA-256; accepted: a file of --medeval-evidence, or a stored run")
     same = noted in (None, carried)
-    _print(
-        [
-            f"{path}: unchanged, sha256 {carried}"
-            if same
-            else f"{path}: its SHA-256 is {carried}, noted was {noted}"
-        ]
-    )
+    _print([f"{path}: unchanged, sha256 {carried}" if same else f"{path}: its SHA-256 is {carried}, noted was {noted}"])
     return 0 if same else FAILED
 
 

@@ -233,32 +233,13 @@ OPTIONS = (
         "the model to compare with, or none (default: the adapter's own base)",
         repeat=True,
     ),
-    Option(
-        "gate",
-        "gates",
-        texts,
-        "[SUITE:]EXPR",
-        "one gate more, such as 'mcq:accuracy >= 0.6'",
-        repeat=True,
-    ),
+    Option("gate", "gates", texts, "[SUITE:]EXPR", "one gate more, such as 'mcq:accuracy >= 0.6'", repeat=True),
     Option("limit", "limit", whole(1), "N", "evaluate a seeded sample of N cases a suite"),
     Option("seed", "seed", whole(0, 0), "S", "seed of samples, resampling and decoding (default: 0)"),
+    Option("data", "data", folder, "DIR", "folder of published data sets that suites name as data:..."),
+    Option("batch-size", "batch_size", whole(1, word="auto"), "N|auto", "requests a batch (default: auto, by memory)"),
     Option(
-        "data", "data", folder, "DIR", "folder of published data sets that suites name as data:..."
-    ),
-    Option(
-        "batch-size",
-        "batch_size",
-        whole(1, word="auto"),
-        "N|auto",
-        "requests a batch (default: auto, by memory)",
-    ),
-    Option(
-        "concurrency",
-        "concurrency",
-        whole(1, 32),
-        "N",
-        "requests to a server at once, of each process (default: 32)",
+        "concurrency", "concurrency", whole(1, 32), "N", "requests to a server at once, of each process (default: 32)"
     ),
     Option(
         "rate",
@@ -275,13 +256,7 @@ OPTIONS = (
         "how long one try of a request to a server may take (default: 120)",
     ),
     Option("device", "device", device, "NAME", "auto, cpu, cuda, cuda:N or mps (default: auto)"),
-    Option(
-        "dtype",
-        "dtype",
-        one_of(*get_args(Dtype)),
-        "NAME",
-        "auto, float32, bfloat16 or float16 (default: auto)",
-    ),
+    Option("dtype", "dtype", one_of(*get_args(Dtype)), "NAME", "auto, float32, bfloat16 or float16 (default: auto)"),
     Option(
         "engine",
         "engine",
@@ -321,19 +296,9 @@ OPTIONS = (
         "write a page with verdict, metrics, figures and all cases, for those who decide on the release",
     ),
     Option(
-        "markdown",
-        "markdown",
-        writable,
-        "FILE",
-        "write the summary as Markdown, for a merge request or a release page",
+        "markdown", "markdown", writable, "FILE", "write the summary as Markdown, for a merge request or a release page"
     ),
-    Option(
-        "card",
-        "card",
-        writable,
-        "FILE",
-        "write metrics and intervals as a Hugging Face model card's model-index",
-    ),
+    Option("card", "card", writable, "FILE", "write metrics and intervals as a Hugging Face model card's model-index"),
     Option(
         "report",
         "reports",
@@ -349,22 +314,8 @@ OPTIONS = (
         "FILE",
         "write record, suite manifests, verdicts and environment as canonical JSON with a SHA-256",
     ),
-    Option(
-        "save",
-        "save",
-        run_name,
-        "NAME",
-        "store the run (default NAME: commit and time)",
-        bare=AUTOMATIC,
-    ),
-    Option(
-        "autosave",
-        "autosave",
-        one_of("false", "true"),
-        "",
-        "store the run under commit and time",
-        switch=True,
-    ),
+    Option("save", "save", run_name, "NAME", "store the run (default NAME: commit and time)", bare=AUTOMATIC),
+    Option("autosave", "autosave", one_of("false", "true"), "", "store the run under commit and time", switch=True),
     Option(
         "compare",
         "compare",
@@ -375,13 +326,7 @@ OPTIONS = (
         "is stored yet gates on it wait",
         bare="latest",
     ),
-    Option(
-        "storage",
-        "storage",
-        place(".medeval/runs"),
-        "DIR",
-        "where runs are stored (default: .medeval/runs)",
-    ),
+    Option("storage", "storage", place(".medeval/runs"), "DIR", "where runs are stored (default: .medeval/runs)"),
     Option(
         "judge",
         "judges",
@@ -404,13 +349,7 @@ OPTIONS = (
         "N",
         "judge a seeded sample of N cases a suite, the same for both models",
     ),
-    Option(
-        "judge-budget",
-        "judge_budget",
-        text,
-        "N [tokens]",
-        "stop asking a judge after N requests, or N tokens",
-    ),
+    Option("judge-budget", "judge_budget", text, "N [tokens]", "stop asking a judge after N requests, or N tokens"),
     Option(
         "judge-reference",
         "judge_reference",
@@ -447,13 +386,7 @@ OPTIONS = (
         "gate|warn",
         "whether tracks that disagree make the run inconclusive, or are only reported (default: gate)",
     ),
-    Option(
-        "review",
-        "review",
-        writable,
-        "FILE",
-        "write a page on which people grade pairs of replies blind, offline",
-    ),
+    Option("review", "review", writable, "FILE", "write a page on which people grade pairs of replies blind, offline"),
     Option("review-size", "review_size", whole(1, 20), "N", "pairs on the review page (default: 20)"),
     Option(
         "human",
@@ -499,8 +432,7 @@ OPTIONS = (
         "allow_not_evaluated",
         names,
         "SUITE",
-        "let a gate of this suite that could not be evaluated be skipped instead "
-        "of failed; 'all' for every suite",
+        "let a gate of this suite that could not be evaluated be skipped instead of failed; 'all' for every suite",
         repeat=True,
     ),
 )

@@ -97,8 +97,7 @@ class Settings:
 def read_settings(get: Callable[[Option], Any], root: Path) -> Settings:
     """Check every option's value; ``get`` gives the raw text, a list of texts, or None."""
     return Settings(
-        root=root,
-        **{option.field: option.check(option.flag, _text(option, get(option)), root) for option in OPTIONS},
+        root=root, **{option.field: option.check(option.flag, _text(option, get(option)), root) for option in OPTIONS}
     )
 
 
@@ -106,7 +105,5 @@ def _text(option: Option, value: Any) -> Any:
     """Refuse bytes that are no UTF-8: no file that the run leaves could name the value."""
     for one in value if isinstance(value, list) else [value]:
         if isinstance(one, str) and encodable(one) != one:
-            raise MedevalError(
-                f"{option.flag}={encodable(one)}: found bytes that are no UTF-8; accepted: UTF-8"
-            )
+            raise MedevalError(f"{option.flag}={encodable(one)}: found bytes that are no UTF-8; accepted: UTF-8")
     return value

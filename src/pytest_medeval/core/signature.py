@@ -12,9 +12,7 @@ from pytest_medeval.core.types import Case, Request, plain
 BESIDE = ("source", "id", "tags", "critical", "group")
 """Facts of a case that change neither what is asked nor what is right."""
 
-_CANONICAL = json.JSONEncoder(
-    ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False, default=plain
-)
+_CANONICAL = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False, default=plain)
 
 
 def canonical(value: Any) -> str:

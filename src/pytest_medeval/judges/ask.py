@@ -137,9 +137,7 @@ def settle(asker: Asker, questions: Sequence[Question[T]]) -> list[Settled[T]]:
     return found
 
 
-def _answered(
-    asker: Asker, questions: Sequence[Question[T]], attempt: int
-) -> list[tuple[Question[T], Answer | None]]:
+def _answered(asker: Asker, questions: Sequence[Question[T]], attempt: int) -> list[tuple[Question[T], Answer | None]]:
     answers = asker.ask([question.request(attempt) for question in questions])
     return list(zip(questions, answers, strict=True))
 

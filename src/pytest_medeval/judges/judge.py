@@ -87,9 +87,7 @@ def pieces_of(entry: Entry, how: Judging) -> Iterator[Piece]:
         if role in entry:
             told = entry[role]
             # a case's replies stay together, so that a budget that ends leaves whole cases
-            order = draw(how.seed, "case", suite, name) + draw(
-                how.seed, "reply", suite, name, told["reply"], role
-            )
+            order = draw(how.seed, "case", suite, name) + draw(how.seed, "reply", suite, name, told["reply"], role)
             reference = reference_of(entry) if how.reference else ""
             yield Piece(
                 (suite, name, role),
@@ -117,9 +115,7 @@ def style_for(asker: Asker, pieces: Sequence[Piece], rubric: Rubric, how: Judgin
     return "json"
 
 
-def graded(
-    asker: Asker, pieces: Sequence[Piece], rubric: Rubric, style: Style
-) -> dict[Key, Judgement]:
+def graded(asker: Asker, pieces: Sequence[Piece], rubric: Rubric, style: Style) -> dict[Key, Judgement]:
     """Grade replies in the style that the judge can be asked in."""
     if style == "json":
         settled = settle(asker, [_in_json(piece, rubric) for piece in pieces])
@@ -130,19 +126,14 @@ def graded(
     return found
 
 
-def _by_grades(
-    asker: Asker, pieces: Sequence[Piece], rubric: Rubric
-) -> dict[Key, Judgement]:
+def _by_grades(asker: Asker, pieces: Sequence[Piece], rubric: Rubric) -> dict[Key, Judgement]:
     """Let the judge check each reply, then grade it dimension by dimension with its check before it."""
     checks = checks_of(asker, pieces)
     usable = [piece for piece in pieces if not isinstance(checks[piece.key].value, Unjudged)]
-    questions = [
-        _grade(piece, checks[piece.key], one, rubric) for piece in usable for one in rubric.dimensions
-    ]
+    questions = [_grade(piece, checks[piece.key], one, rubric) for piece in usable for one in rubric.dimensions]
     answers = iter(settle(asker, questions))
     found = {
-        piece.key: _collected(checks[piece.key], {name: next(answers) for name in rubric.names})
-        for piece in usable
+        piece.key: _collected(checks[piece.key], {name: next(answers) for name in rubric.names}) for piece in usable
     }
     return found | {piece.key: _unchecked(checks[piece.key], rubric) for piece in pieces if piece not in usable}
 
@@ -164,9 +155,7 @@ def _check(piece: Piece) -> Question[str]:
 def _in_json(piece: Piece, rubric: Rubric) -> Question[Judgement]:
     def request(attempt: int) -> Request:
         code = piece.code(prompts.JSON_DIGITS, attempt)
-        return prompts.json_request(
-            rubric, piece.asked, piece.reference, piece.reply, code=code, again=attempt > 0
-        )
+        return prompts.json_request(rubric, piece.asked, piece.reference, piece.reply, code=code, again=attempt > 0)
 
     def read(answer: Answer, attempt: int) -> Judgement | Unread:
         whole = read_all(answer, rubric, piece.reply)
@@ -174,17 +163,13 @@ def _in_json(piece: Piece, rubric: Rubric) -> Question[Judgement]:
             return Judgement(whole, {})
         each = read_each(answer, rubric, piece.reply)
         grades = {name: grade for name, grade in each.items() if not isinstance(grade, Unread)}
-        missing = {
-            name: Unjudged(one.reason, answer.text) for name, one in each.items() if isinstance(one, Unread)
-        }
+        missing = {name: Unjudged(one.reason, answer.text) for name, one in each.items() if isinstance(one, Unread)}
         return Judgement(grades, missing) if attempt and grades else whole
 
     return Question(request, read)
 
 
-def _grade(
-    piece: Piece, check: Settled[str], dimension: Dimension, rubric: Rubric
-) -> Question[float]:
+def _grade(piece: Piece, check: Settled[str], dimension: Dimension, rubric: Rubric) -> Question[float]:
     def request(attempt: int) -> Request:
         code = piece.code(prompts.LOCAL_DIGITS, attempt)
         told = (piece.asked, piece.reference, piece.reply, _written(check))
@@ -215,9 +200,7 @@ def _collected(check: Settled[str], settled: Mapping[str, Settled[float]]) -> Ju
     return Judgement(grades, missing, check.tokens + sum(one.tokens for one in settled.values()))
 
 
-def pair_question(
-    first: Piece, second: Piece, style: Style, checks: Mapping[Key, Settled[str]]
-) -> Question[int]:
+def pair_question(first: Piece, second: Piece, style: Style, checks: Mapping[Key, Settled[str]]) -> Question[int]:
     """Word the question which of two replies is better; ``checks`` are those of both, empty for ``json``."""
     told = (first.asked, first.reference, first.reply, second.reply)
 
@@ -257,9 +240,7 @@ def judge_cases(
     """
     how = how or Judging()
     chosen = sampled(entries, how)
-    pieces = sorted(
-        (piece for entry in chosen for piece in pieces_of(entry, how)), key=lambda piece: piece.order
-    )
+    pieces = sorted((piece for entry in chosen for piece in pieces_of(entry, how)), key=lambda piece: piece.order)
     asker = Asker(judge, how.budget, tick)
     style = style_for(asker, pieces, rubric, how)
     replies = graded(asker, [piece for piece in pieces if piece.answered], rubric, style)

@@ -69,8 +69,7 @@ def coverage(cases: Sequence[Panelled], name: str) -> Coverage:
 def judge_rows(case: Panelled) -> dict[str, dict[str, list[float]]]:
     """Give the stored rows of a case: role -> family of counts -> (value, 1); what is unjudged has no row."""
     rows = {
-        role: {f"judge.{name}": [grade, 1.0] for name, grade in grades.items()}
-        for role, grades in case.grades.items()
+        role: {f"judge.{name}": [grade, 1.0] for name, grade in grades.items()} for role, grades in case.grades.items()
     }
     if case.preference is not None:
         for role, share in zip(ROLES, (case.preference, 1 - case.preference), strict=True):
@@ -155,9 +154,7 @@ def _panelled(said: Mapping[str, Judged]) -> Panelled:
             for name, grade in judged.replies[role].grades.items():
                 given.setdefault(name, []).append(grade)
         grades[role] = {name: fmean(values) for name, values in given.items()}
-    shares = [
-        judged.preference.share for judged in said.values() if isinstance(judged.preference, Preference)
-    ]
+    shares = [judged.preference.share for judged in said.values() if isinstance(judged.preference, Preference)]
     return Panelled(first.suite, first.id, grades, fmean(shares) if shares else None, dict(said))
 
 

@@ -130,14 +130,7 @@ def _local(text: str, *, choices: tuple[str, ...] = (), max_new_tokens: int) -> 
 
 
 def json_request(
-    rubric: Rubric,
-    asked: str,
-    reference: str,
-    reply: str,
-    *,
-    code: str,
-    again: bool = False,
-    max_new_tokens: int = 512,
+    rubric: Rubric, asked: str, reference: str, reply: str, *, code: str, again: bool = False, max_new_tokens: int = 512
 ) -> Request:
     """Ask for a JSON object with a grade for each dimension; ``again`` after an unreadable answer."""
     ask = (
@@ -152,14 +145,7 @@ def json_request(
 
 
 def json_pair_request(
-    asked: str,
-    reference: str,
-    first: str,
-    second: str,
-    *,
-    code: str,
-    again: bool = False,
-    max_new_tokens: int = 512,
+    asked: str, reference: str, first: str, second: str, *, code: str, again: bool = False, max_new_tokens: int = 512
 ) -> Request:
     """Ask for a JSON object that names the better of two replies, or a tie."""
     ask = (
@@ -178,33 +164,19 @@ def _known(asked: str, reference: str) -> str:
 
 def _described(rubric: Rubric) -> str:
     return "\n".join(
-        f"- {one.name}: {one.question} "
-        + "; ".join(f"{grade} = {meaning}" for grade, meaning in one.anchors.items())
+        f"- {one.name}: {one.question} " + "; ".join(f"{grade} = {meaning}" for grade, meaning in one.anchors.items())
         for one in rubric.dimensions
     )
 
 
 def _json_request(
-    parts: Mapping[str, str],
-    ask: str,
-    properties: Mapping[str, Any],
-    code: str,
-    *,
-    again: bool,
-    max_new_tokens: int,
+    parts: Mapping[str, str], ask: str, properties: Mapping[str, Any], code: str, *, again: bool, max_new_tokens: int
 ) -> Request:
     shown = {tag: text for tag, text in parts.items() if text or tag != "reference"}
     fenced = "\n\n".join(f"<{tag} {code}>\n{text}\n</{tag} {code}>" for tag, text in shown.items())
-    note = (
-        "The reference is one good reply by a doctor; others may be as good.\n" if parts["reference"] else ""
-    )
+    note = "The reference is one good reply by a doctor; others may be as good.\n" if parts["reference"] else ""
     text = f"{fenced}\n\n{note}{ask}" + (f"\n{_AGAIN}" if again else "")
-    schema = {
-        "type": "object",
-        "properties": properties,
-        "required": list(properties),
-        "additionalProperties": False,
-    }
+    schema = {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
     return Request(
         (Message("system", _JSON_SYSTEM.format(code=code)), Message("user", text)),
         max_new_tokens=max_new_tokens,

@@ -93,9 +93,7 @@ def expected_grade(answer: Answer, grades: Sequence[str]) -> float | Unread:
         return Unread(f"{len(answer.logprobs)} log-probabilities for {len(grades)} grades")
     if len(set(answer.logprobs)) == 1:
         return Unread("all grades are exactly as likely: the mean would be that of the scale")
-    return math.fsum(
-        float(grade) * weight for grade, weight in zip(grades, weights, strict=True)
-    ) / math.fsum(weights)
+    return math.fsum(float(grade) * weight for grade, weight in zip(grades, weights, strict=True)) / math.fsum(weights)
 
 
 def read_preference(answer: Answer, replies: Sequence[str] = ()) -> int | Unread:

@@ -170,8 +170,7 @@ def _dimension(text: _Text, table: Any, nth: int, low: int, high: int) -> Dimens
     name, question = table.get("name"), table.get("question")
     if not isinstance(name, str) or not _NAME.fullmatch(name) or name == PREFERENCE:
         raise MedevalError(
-            f"{where}: dimension name {name!r}; accepted: lower-case letters, digits and _, "
-            f"and not {PREFERENCE!r}"
+            f"{where}: dimension name {name!r}; accepted: lower-case letters, digits and _, and not {PREFERENCE!r}"
         )
     if not isinstance(question, str) or not question.strip():
         raise MedevalError(f"{where}: {name!r} has no 'question'; accepted: a text that the judge is asked")

@@ -108,9 +108,7 @@ def reliability(rows: FloatArray) -> list[ReliabilityBin]:
         return []
     counts = np.moveaxis(_spread(rows, bins=BINS).sum(axis=0).reshape(3, BINS), -1, 0)
     return [
-        {"n": float(n), "confidence": float(sure / n), "accuracy": float(good / n)}
-        for n, good, sure in counts
-        if n
+        {"n": float(n), "confidence": float(sure / n), "accuracy": float(good / n)} for n, good, sure in counts if n
     ]
 
 

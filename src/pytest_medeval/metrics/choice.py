@@ -275,9 +275,7 @@ def _spread_places(rows: FloatArray) -> FloatArray:
     said = ((asked[..., PREDICTED, None] == places) & named[..., None]).sum(axis=-2)
     options = there.sum(axis=-1)[..., None]
     even = ratio((places < options).astype(np.float64), options.astype(np.float64), 0.0)
-    deviation = np.where(
-        answered > 0, ratio(said.astype(np.float64), answered.astype(np.float64), 0.0) - even, 0.0
-    )
+    deviation = np.where(answered > 0, ratio(said.astype(np.float64), answered.astype(np.float64), 0.0) - even, 0.0)
     return np.concatenate([deviation, (answered > 0).astype(np.float64)], axis=-1)
 
 

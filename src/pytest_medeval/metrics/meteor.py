@@ -26,15 +26,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.types import Reply
 from pytest_medeval.metrics.base import SHARE, Measure, mean, mean_of, signed
-from pytest_medeval.metrics.tokens import (
-    Language,
-    bleu_parts,
-    bleu_tokens,
-    has_content,
-    script_of,
-    stem,
-    stemmer,
-)
+from pytest_medeval.metrics.tokens import Language, bleu_parts, bleu_tokens, has_content, script_of, stem, stemmer
 
 if TYPE_CHECKING:
     from pytest_medeval.tasks.dialogue import Dialogue, DialogueCase

@@ -172,9 +172,7 @@ def load_costs(path: str | Path) -> FloatArray:
             raise MedevalError(f"{file}: {accepted('gold label', gold, LABELS)}")
     costs = np.array([_row(file, gold, data.get(gold)) for gold in LABELS])
     if not costs.any():
-        raise MedevalError(
-            f"{file}: every cost is 0; accepted: at least one wrong label that costs something"
-        )
+        raise MedevalError(f"{file}: every cost is 0; accepted: at least one wrong label that costs something")
     return costs
 
 

@@ -108,9 +108,7 @@ def _rules(file: str, data: bytes) -> Rules:
         raise MedevalError(f"{file}: {accepted('key', min(unknown), ['rule'])}")
     entries = content.get("rule")
     if not isinstance(entries, list) or not entries or not all(isinstance(entry, dict) for entry in entries):
-        raise MedevalError(
-            f"{file}: holds no rule; accepted: tables [[rule]] with name, told, needs, keeps, breaks"
-        )
+        raise MedevalError(f"{file}: holds no rule; accepted: tables [[rule]] with name, told, needs, keeps, breaks")
     found: dict[str, Rule] = {}
     for number, entry in enumerate(entries, 1):
         rule = _rule(file, number, entry)
@@ -134,9 +132,7 @@ def _rule(file: str, number: int, entry: Mapping[str, Any]) -> Rule:
         raise MedevalError(f"{where}: accepted as a name: small letters, digits, '-' and '_', up to 30")
     if not isinstance(entry.get("red_flag", False), bool):
         raise MedevalError(f"{where}: 'red_flag' is {entry['red_flag']!r}; accepted: true or false")
-    said, needs, void = (
-        tuple(_pattern(where, key, text) for text in _texts(where, entry, key)) for key in _PATTERNS
-    )
+    said, needs, void = (tuple(_pattern(where, key, text) for text in _texts(where, entry, key)) for key in _PATTERNS)
     if not needs and not said:
         raise MedevalError(f"{where}: names neither 'needs' nor 'said', so it asks for nothing")
     return Rule(
@@ -172,9 +168,7 @@ def _pattern(where: str, key: str, text: str) -> re.Pattern[str]:
 def _added(where: str, add: Any) -> dict[str, str]:
     known = isinstance(add, dict) and add.keys() <= set(_LANGUAGES)
     if not known or not all(isinstance(text, str) and text.strip() for text in add.values()):
-        raise MedevalError(
-            f"{where}: 'add' is {add!r}; accepted: a table with texts {' and '.join(_LANGUAGES)}"
-        )
+        raise MedevalError(f"{where}: 'add' is {add!r}; accepted: a table with texts {' and '.join(_LANGUAGES)}")
     return dict(add)
 
 
@@ -184,9 +178,7 @@ def _try_examples(file: str, rule: Rule, entry: Mapping[str, Any]) -> None:
     for key, wanted in _EXAMPLES.items():
         examples = _texts(f"{file}: rule {rule.name!r}", entry, key)
         if not examples and (wanted is False or (wanted and rule.needs)):
-            raise MedevalError(
-                f"{file}: rule {rule.name!r}: names no example in {key!r}; accepted: at least one"
-            )
+            raise MedevalError(f"{file}: rule {rule.name!r}: names no example in {key!r}; accepted: at least one")
         for example in examples:
             found = rule.kept(example)
             if found is not wanted:

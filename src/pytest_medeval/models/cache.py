@@ -133,17 +133,11 @@ class Store:
                     raise _ForeignError(f"schema {schema}")
                 rows = base.execute(query).fetchall()
         except sqlite3.Error as error:
-            raise MedevalError(
-                f"{self.path}: no cache of this version: {error}; 'cache clear' removes it"
-            ) from None
+            raise MedevalError(f"{self.path}: no cache of this version: {error}; 'cache clear' removes it") from None
         if not rows:
             return CacheInfo()
         counts = {model: count for model, count, *_ in rows}
-        size, oldest, newest = (
-            sum(row[2] for row in rows),
-            min(row[3] for row in rows),
-            max(row[4] for row in rows),
-        )
+        size, oldest, newest = (sum(row[2] for row in rows), min(row[3] for row in rows), max(row[4] for row in rows))
         return CacheInfo(sum(counts.values()), size, counts, oldest, newest)
 
     def clear(self) -> None:
@@ -182,10 +176,7 @@ class Store:
             if not _is_corrupt(error):
                 raise
         self.path.replace(self.aside)
-        self._once(
-            f"{self.path}: no cache of this version; put aside as {self.aside.name}, "
-            "replies are computed again"
-        )
+        self._once(f"{self.path}: no cache of this version; put aside as {self.aside.name}, replies are computed again")
         return self._ready()
 
     def _ready(self) -> sqlite3.Connection:
@@ -360,12 +351,7 @@ class CachedModel:
             self._store.trim()
 
     def _key(self, request: Request) -> str:
-        who = (
-            self.identity.fingerprint,
-            self.identity.dtype or "",
-            self.identity.device or "",
-            self._version,
-        )
+        who = (self.identity.fingerprint, self.identity.dtype or "", self.identity.device or "", self._version)
         return fingerprint_text(*who, _ASKED.encode(request))
 
 

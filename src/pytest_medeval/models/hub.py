@@ -9,17 +9,10 @@ from functools import cache
 from pathlib import Path
 
 from pytest_medeval.core.errors import MedevalError
-from pytest_medeval.models.spec import (
-    AdapterSpec,
-    FolderSpec,
-    GgufSpec,
-    HubSpec,
-    LocalSpec,
-    ModelSpec,
-    QuantisedSpec,
-)
+from pytest_medeval.models.spec import AdapterSpec, FolderSpec, GgufSpec, HubSpec, LocalSpec, ModelSpec, QuantisedSpec
 
 # Keep a library that is imported by another from warning the user of what was not asked for.
+
 
 def hush() -> None:
     """Keep bitsandbytes to its errors; to be called before peft is imported.

@@ -46,9 +46,7 @@ def identify(spec: LocalSpec, settings: Settings) -> Identity:
     device = resolve_device(settings.device)
     return Identity(
         spec=spec.text,
-        fingerprint=fingerprint_text(
-            base, config, adapter or "", tokenizer, hashed or "", *digested(spec.variables)
-        ),
+        fingerprint=fingerprint_text(base, config, adapter or "", tokenizer, hashed or "", *digested(spec.variables)),
         base=base,
         adapter=adapter,
         dtype=resolve_dtype(settings.dtype, device),

@@ -64,9 +64,7 @@ class Prompter:
         return {int(end) for end in ends}
 
     def _text(self, ids: Sequence[int], *, special: bool) -> str:
-        text: str = self.tokenizer.decode(
-            ids, skip_special_tokens=not special, clean_up_tokenization_spaces=False
-        )
+        text: str = self.tokenizer.decode(ids, skip_special_tokens=not special, clean_up_tokenization_spaces=False)
         return text
 
     def _ids(self, text: str) -> list[int]:

@@ -10,15 +10,7 @@ from typing import Any
 
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.model import Closing
-from pytest_medeval.models import (
-    Model,
-    ModelSpec,
-    Settings,
-    baseline_of,
-    model_for,
-    open_model,
-    parse_specs,
-)
+from pytest_medeval.models import Model, ModelSpec, Settings, baseline_of, model_for, open_model, parse_specs
 from pytest_medeval.models.hub import weights_on_disk
 from pytest_medeval.models.proof.forms import holds
 from pytest_medeval.models.spec import parse_model

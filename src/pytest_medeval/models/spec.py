@@ -359,9 +359,7 @@ def read_json(file: Path) -> dict[str, Any]:
 def _quantised(text: str, dtype: Quantisation, argument: str, root: Path) -> QuantisedSpec:
     inner = parse_model(argument, root)
     if not isinstance(inner, AdapterSpec | FolderSpec | HubSpec):
-        raise MedevalError(
-            f"model {text!r}: accepted behind {dtype}: a LoRA folder, a model folder or a hub name"
-        )
+        raise MedevalError(f"model {text!r}: accepted behind {dtype}: a LoRA folder, a model folder or a hub name")
     return QuantisedSpec(text, dtype, inner)
 
 
@@ -407,8 +405,7 @@ def _folder(text: str, folder: Path, root: Path) -> AdapterSpec | FolderSpec:
         _require_weights(text, folder, "*.safetensors")
         return FolderSpec(text, folder)
     raise MedevalError(
-        f"model {text!r}: {folder} holds neither adapter_config.json (a LoRA adapter) "
-        "nor config.json (a full model)"
+        f"model {text!r}: {folder} holds neither adapter_config.json (a LoRA adapter) nor config.json (a full model)"
     )
 
 
@@ -421,8 +418,7 @@ def _adapter(text: str, folder: Path, root: Path) -> AdapterSpec:
     name = config.get("base_model_name_or_path")
     if not isinstance(name, str) or not name.strip():
         raise MedevalError(
-            f"{folder / 'adapter_config.json'}: base_model_name_or_path is {name!r}; "
-            "accepted: a folder or hub name"
+            f"{folder / 'adapter_config.json'}: base_model_name_or_path is {name!r}; accepted: a folder or hub name"
         )
     return AdapterSpec(text, folder, _base(folder, name, root))
 

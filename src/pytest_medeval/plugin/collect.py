@@ -43,11 +43,7 @@ class Collection:
 
     def _resolve(self, suite: Suite) -> Resolved | None:
         try:
-            found = (
-                read_yaml(suite, self.settings)
-                if isinstance(suite, YamlSuite)
-                else resolve(suite, self.settings)
-            )
+            found = read_yaml(suite, self.settings) if isinstance(suite, YamlSuite) else resolve(suite, self.settings)
             if found.name in self.suites:
                 raise MedevalError(
                     f"{suite.source}: suite {found.name!r} is already defined at {self.suites[found.name].source}; "
@@ -84,9 +80,7 @@ def parametrize(metafunc: pytest.Metafunc, collection: Collection) -> None:
     where = f"{metafunc.definition.path}:{metafunc.function.__code__.co_firstlineno}"
     suite = mark.args[0] if len(mark.args) == 1 and not mark.kwargs else None
     if not isinstance(suite, Suite):
-        collection.mistakes.append(
-            f"{where}: mark medeval takes one Suite, as in @pytest.mark.medeval(suite)"
-        )
+        collection.mistakes.append(f"{where}: mark medeval takes one Suite, as in @pytest.mark.medeval(suite)")
     elif "evaluation" not in metafunc.fixturenames:
         collection.mistakes.append(
             f"{where}: {metafunc.function.__name__} is marked medeval and does not ask for the fixture 'evaluation'"
@@ -96,10 +90,7 @@ def parametrize(metafunc: pytest.Metafunc, collection: Collection) -> None:
         cases = resolved.cases if resolved else ()
         name = resolved.name if resolved else ""
         metafunc.parametrize(
-            "evaluation",
-            [Ask(name, case.id) for case in cases],
-            indirect=True,
-            ids=[case.id for case in cases],
+            "evaluation", [Ask(name, case.id) for case in cases], indirect=True, ids=[case.id for case in cases]
         )
 
 
@@ -167,6 +158,4 @@ class YamlModule(pytest.Module):
 
 def _case(evaluation: Any) -> None:
     if evaluation.outcome != "answered":
-        pytest.fail(
-            f"{evaluation.case.source}: {evaluation.outcome}: {evaluation.reply[:200]!r}", pytrace=False
-        )
+        pytest.fail(f"{evaluation.case.source}: {evaluation.outcome}: {evaluation.reply[:200]!r}", pytrace=False)

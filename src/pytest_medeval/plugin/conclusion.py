@@ -54,9 +54,7 @@ def _ask_judges(journal: Journal, settings: Settings, roles: Roles, progress: Pr
     if settings.noise and track_b.runs:
         from pytest_medeval.runs.noise import judge_again
 
-        journal.noise = judge_again(
-            journal, track_b, roles.judge, seed=settings.seed, count=settings.noise
-        )
+        journal.noise = judge_again(journal, track_b, roles.judge, seed=settings.seed, count=settings.noise)
     return track_b
 
 

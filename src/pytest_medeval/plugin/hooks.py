@@ -52,9 +52,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the mark and the fixtures; check the options at once when there are any."""
     with usage():
         _check_written(config)
-    config.addinivalue_line(
-        "markers", "medeval(suite): evaluate the cases of a pytest_medeval.Suite, one test a case"
-    )
+    config.addinivalue_line("markers", "medeval(suite): evaluate the cases of a pytest_medeval.Suite, one test a case")
 
     config.stash[fixtures.STATE] = lambda: start(config)
     config.pluginmanager.register(fixtures, "medeval-fixtures")
@@ -96,9 +94,7 @@ def start(config: pytest.Config) -> MedevalSession:
 
         with usage():
             _extend(config.hook)
-            state = MedevalSession(
-                read_settings(lambda option: _given(config, option), Path(config.rootpath))
-            )
+            state = MedevalSession(read_settings(lambda option: _given(config, option), Path(config.rootpath)))
             check_inks(state.settings)
             if state.settings.engine == "ray" and config.getoption("numprocesses", None):
                 raise MedevalError(
@@ -211,9 +207,7 @@ class Running:
             self.state.answer_all(progress)
         try:
             ended = yield
-        except (
-            pytest.UsageError
-        ):  # a worker found a mistake: nothing was evaluated, so there is nothing to judge
+        except pytest.UsageError:  # a worker found a mistake: nothing was evaluated, so there is nothing to judge
             raise
         except BaseException:
             self._judge(session)
@@ -294,9 +288,7 @@ class Crossing:
         self.state = state
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_makereport(
-        self, item: pytest.Item
-    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Let the report of a test carry its evaluation; it crosses from workers with it."""
         report = yield
         message = item.stash.get(fixtures.MESSAGE, None)
@@ -338,6 +330,4 @@ def _reports(
     nodeid, location = f"{suite}::{name}", (suite, None, name)
     shown: Any = {"failed": text, "skipped": (suite, 0, f"Skipped: {text}")}.get(outcome)
     yield pytest.TestReport(nodeid, location, {}, outcome, shown, "call", [], 0.0, user_properties=properties)
-    yield pytest.TestReport(
-        nodeid, location, {}, "passed", None, "teardown", [], 0.0, user_properties=properties
-    )
+    yield pytest.TestReport(nodeid, location, {}, "passed", None, "teardown", [], 0.0, user_properties=properties)

@@ -32,9 +32,7 @@ class Output:
     failed: bool = False
 
 
-def leave(
-    record: RunRecord, manifests: Manifests, settings: Settings, outline: Outline
-) -> list[Output]:
+def leave(record: RunRecord, manifests: Manifests, settings: Settings, outline: Outline) -> list[Output]:
     """Write all outputs; a failure is said in its ``Output`` and never raised."""
     done = []
     for flag, write in _asked(record, manifests, settings, outline):
@@ -158,9 +156,7 @@ def workflow_commands(record: RunRecord, environment: Mapping[str, str]) -> Iter
             continue
         level = "error" if outcome_of(gate) == "failed" else "warning"
         file, _, line = record["suites"][gate["suite"]]["source"].rpartition(":")
-        place = (
-            {"file": file, "line": line} if line.isdigit() else {"file": f"{file}:{line}" if file else line}
-        )
+        place = {"file": file, "line": line} if line.isdigit() else {"file": f"{file}:{line}" if file else line}
         told = {**place, "title": f"{gate['suite']}: {gate['expression']}"}
         properties = ",".join(f"{key}={_escape(value, PROPERTY)}" for key, value in told.items())
         message = _escape(f"{gate['verdict']}: {gate['reason']}", MESSAGE)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 # What a test of a user's own asks: a model for replies, a judge for grades.
 
+
 @dataclass(frozen=True)
 class Asker:
     """A model for tests of a user's own."""
@@ -78,12 +79,8 @@ class Grader:
             "gold": reference,
             "candidate": {"reply": reply, "outcome": "answered"},
         }
-        how = Judging(
-            seed=self.seed, reference=self.plan.reference, preference=False, budget=self.plan.budget
-        )
-        return dict(
-            judge_cases(self.judge, [entry], self.plan.rubric, how).cases[0].replies["candidate"].grades
-        )
+        how = Judging(seed=self.seed, reference=self.plan.reference, preference=False, budget=self.plan.budget)
+        return dict(judge_cases(self.judge, [entry], self.plan.rubric, how).cases[0].replies["candidate"].grades)
 
 
 # How far is it? One line a stretch of work, through pytest's terminal reporter.
@@ -324,7 +321,6 @@ class MedevalSession:
     def answer_all(self, reporter: Any) -> None:
         """Ask every model all selected cases, before the first test runs, and show how far it is."""
         if self.selected:
-
             self.engine.progress = ProgressLine(reporter)
             for name, cases in self.selected.items():
                 self.engine.evaluations(self.collection.suites[name], cases)
@@ -374,9 +370,7 @@ class MedevalSession:
             )
         model = self.roles.model(role, tasks[0])
         if model is None:
-            raise MedevalError(
-                f"there is no {role}; give --medeval-{'model' if role == 'candidate' else role}=SPEC"
-            )
+            raise MedevalError(f"there is no {role}; give --medeval-{'model' if role == 'candidate' else role}=SPEC")
         return Asker(model)
 
     def grader(self) -> Grader:

@@ -60,9 +60,7 @@ def _block(block: Block) -> Iterator[str]:
 def _table(block: Table) -> Iterator[str]:
     """Give a table, or what a terminal says of it, which is shorter; what decides is always a table."""
     if block.brief and not isinstance(block, Gates):
-        yield from (
-            f"- {MARKS[one.tone]}{prose(((one.head + ', '.join(one.parts)).strip(),))}" for one in block.brief
-        )
+        yield from (f"- {MARKS[one.tone]}{prose(((one.head + ', '.join(one.parts)).strip(),))}" for one in block.brief)
     elif block.deep:
         more = len(block.rows) - MOST
         left = ["", f"{more} more rows stand in the record."] if more > 0 else []

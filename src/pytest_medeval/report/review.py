@@ -38,9 +38,7 @@ class Chosen:
     stratum: Stratum
 
 
-def choose(
-    record: Mapping[str, Any], size: int, seed: int, suites: Collection[str] | None = None
-) -> list[Chosen]:
+def choose(record: Mapping[str, Any], size: int, seed: int, suites: Collection[str] | None = None) -> list[Chosen]:
     """Choose ``size`` cases of a run, or as many as there are, in the order of the record.
 
     Only cases that both models answered, and answered differently, are eligible: equal texts have equal
@@ -124,9 +122,7 @@ def _divergence(
     record: Mapping[str, Any], suite: str, cases: Sequence[Mapping[str, Any]]
 ) -> Callable[[Mapping[str, Any]], float | None]:
     """Make the measure of disagreement; what the divergence part names is beyond all others, in its order."""
-    named = [
-        one["nodeid"] for one in (record.get("divergence") or {}).get(suite, {}).get("most_divergent") or ()
-    ]
+    named = [one["nodeid"] for one in (record.get("divergence") or {}).get(suite, {}).get("most_divergent") or ()]
     order = {nodeid: len(named) - place for place, nodeid in enumerate(named)}
     metric = record["suites"][suite]["headline"]
     unit_a = _root_mean_square([_change(case, metric) for case in cases])
@@ -207,11 +203,7 @@ DEFAULT_SIZE = 20
 
 
 def write(
-    record: Mapping[str, Any],
-    path: Path,
-    size: int = DEFAULT_SIZE,
-    seed: int = 0,
-    rubric: Rubric = DEFAULT_RUBRIC,
+    record: Mapping[str, Any], path: Path, size: int = DEFAULT_SIZE, seed: int = 0, rubric: Rubric = DEFAULT_RUBRIC
 ) -> None:
     """Write the page; ``MedevalError`` when nothing can be reviewed or the disk refuses."""
     text = page(record, size, seed, rubric)

@@ -109,11 +109,7 @@ def _reasons(reasons: Mapping[str, int]) -> str:
 def errors(cases: Sequence[CaseEntry]) -> Iterator[Note]:
     """Say why there are no replies to some cases: an example and how many, for each model."""
     for role in ("candidate", "baseline"):
-        lost = [
-            (case["id"], found)
-            for case in cases
-            if (found := entry(case, role)) and found["outcome"] == "error"
-        ]
+        lost = [(case["id"], found) for case in cases if (found := entry(case, role)) and found["outcome"] == "error"]
         if lost:
             why = f"{lost[0][0]}: {lost[0][1].get('detail') or 'no reason was given'}"
             more = f" (and {len(lost) - 1} more)" if len(lost) > 1 else ""
@@ -161,9 +157,7 @@ def _metrics(
     columns += [Column("n"), *([Column("change", words=True)] if other else [])]
     rows = [_row(key, one, other, headline) for key, one in found.items()]
     against = f"candidate against {other}" if other else "metrics"
-    yield Metrics(
-        caption=f"{name}: {against}", columns=columns, rows=rows, suite=name, other=other, minor=minor
-    )
+    yield Metrics(caption=f"{name}: {against}", columns=columns, rows=rows, suite=name, other=other, minor=minor)
     yield _signatures(name, found)
 
 
@@ -192,12 +186,7 @@ def _reading(one: MetricRow | ReferenceRow) -> Cell:
 
 
 def _drawn(
-    name: str,
-    one: MetricRow | ReferenceRow,
-    middle: float | None,
-    ends: Sequence[float] | None,
-    *,
-    signed: bool,
+    name: str, one: MetricRow | ReferenceRow, middle: float | None, ends: Sequence[float] | None, *, signed: bool
 ) -> Content:
     if middle is None or ends is None:
         return "-"
@@ -280,8 +269,7 @@ def _confusion(found: ConfusionMatrix | None) -> Iterator[Table]:
                 *(Column(head, width=10) for head in heads),
             ],
             rows=[
-                (label, *(str(int(count)) for count in row))
-                for label, row in zip(labels, found["matrix"], strict=True)
+                (label, *(str(int(count)) for count in row)) for label, row in zip(labels, found["matrix"], strict=True)
             ],
         )
 
@@ -429,9 +417,7 @@ def _noise(found: NoiseRecord | None) -> Iterator[Block]:
 def _worst(metric: str, cases: Sequence[CaseEntry]) -> Iterator[Block]:
     """Name the cases that lost most against the baseline, or without one those that score lowest."""
     scored = [(case["id"], _score(case, "baseline", metric), _score(case, "candidate", metric)) for case in cases]
-    changes = sorted(
-        (has - had, name, had, has) for name, had, has in scored if had is not None and has is not None
-    )
+    changes = sorted((has - had, name, had, has) for name, had, has in scored if had is not None and has is not None)
     if changes:
         lost = [(name, had, has) for change, name, had, has in changes if change < 0]
         told = f"worse than the baseline in {metric}: {len(lost)} of {len(changes)} cases"

@@ -159,7 +159,5 @@ def _folded(line: Line, indent: int) -> Iterator[Line]:
         yield Line(whole if line.text else "", line.markup)
         return
     margin = " " * (len(whole) - len(whole.lstrip()))
-    told = textwrap.wrap(
-        whole, WIDTH, initial_indent="", subsequent_indent=f"{margin}  ", break_on_hyphens=False
-    )
+    told = textwrap.wrap(whole, WIDTH, initial_indent="", subsequent_indent=f"{margin}  ", break_on_hyphens=False)
     yield from (Line(one, line.markup) for one in told)

@@ -17,29 +17,12 @@ from pytest_medeval.core.record import (
     TrackMetric,
     TrackRecord,
 )
-from pytest_medeval.report.blocks import (
-    Block,
-    Brief,
-    Code,
-    Column,
-    Heading,
-    Note,
-    Table,
-    Tone,
-    figures,
-    listed,
-    words,
-)
+from pytest_medeval.report.blocks import Block, Brief, Code, Column, Heading, Note, Table, Tone, figures, listed, words
 from pytest_medeval.report.lines import contrast, interval, number, p_value
 from pytest_medeval.verdicts.divergence import ASKING, could_have_seen
 
 ABSENT = {"A": "measured scores", "B": "judge", "C": "people"}
-TONES: Mapping[str, Tone] = {
-    "agree": "good",
-    "underpowered": "open",
-    "divergent": "open",
-    "conflict": "open",
-}
+TONES: Mapping[str, Tone] = {"agree": "good", "underpowered": "open", "divergent": "open", "conflict": "open"}
 STARRED = "* shown: p < 0.05 after Holm's correction within the track"
 MUCH, LITTLE = 2 / 3, 1 / 3
 """Signed ranks above and below which a change is called so."""
@@ -78,9 +61,7 @@ def _judge(judge: JudgeRecord) -> Table:
     return Table(
         caption=f"Track B: judge {judge['spec']}",
         columns=words("judge", "SHA-256", "standing", "judged") + figures(*heads),
-        rows=[
-            (Code(judge["spec"]), Code(sha), standing, ", ".join(covered), consistent, *counts, seconds)
-        ],
+        rows=[(Code(judge["spec"]), Code(sha), standing, ", ".join(covered), consistent, *counts, seconds)],
         brief=[
             Brief(f"judge {judge['spec']}  sha256 {sha}  {standing}"),
             Brief("  judged: ", covered),
@@ -195,9 +176,7 @@ def _change(track: TrackRecord, one: TrackMetric) -> str:
 
 def _together(name: str, one: DivergenceRecord) -> Iterator[Block]:
     """Say how far the tracks rank replies alike, and in how many cases they part."""
-    known = sorted(
-        (row for row in one["correlation"] if row["tau"] is not None), key=lambda row: -(row["tau"] or 0)
-    )
+    known = sorted((row for row in one["correlation"] if row["tau"] is not None), key=lambda row: -(row["tau"] or 0))
     if known:
         told, ends = "rank correlation (tau-b) over judged replies", [*known[:1], *known[1:][-1:]]
         yield Table(

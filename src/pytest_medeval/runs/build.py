@@ -18,23 +18,8 @@ from pytest_medeval.judges.rubric import chosen_rubric
 from pytest_medeval.models.roles import together
 from pytest_medeval.runs.environment import environment, repository
 from pytest_medeval.runs.journal import Journal
-from pytest_medeval.runs.reference import (
-    REFERENCE,
-    Awaited,
-    Pairing,
-    Reference,
-    contrasts,
-    section,
-    with_reference,
-)
-from pytest_medeval.runs.sections import (
-    ROLES,
-    add_caveats,
-    correct_together,
-    ordered,
-    suite_data,
-    suite_section,
-)
+from pytest_medeval.runs.reference import REFERENCE, Awaited, Pairing, Reference, contrasts, section, with_reference
+from pytest_medeval.runs.sections import ROLES, add_caveats, correct_together, ordered, suite_data, suite_section
 from pytest_medeval.runs.track_b import JUDGE, JudgePlan, TrackB
 from pytest_medeval.stats.compare import Comparison, compare_all
 from pytest_medeval.tasks import TASKS
@@ -97,9 +82,7 @@ def build(
         "suites": suites,
         "cases": [case for name in journal.suites for case in ordered(name, journal)],
         "divergence": {},
-        "gates": [
-            {**asdict(gate), "outcome": settings.gate_outcome(gate)} for gate in gates
-        ],
+        "gates": [{**asdict(gate), "outcome": settings.gate_outcome(gate)} for gate in gates],
         "usage": {**_usage(journal), "judge_tokens": track_b.tokens()},
         **_reference(reference, list(suites)),
     }
@@ -152,33 +135,21 @@ def _compared(data: SuiteData, seed: int) -> dict[str, Comparison]:
         return {}
     groups = data.groups if any(group is not None for group in data.groups) else None
     return compare_all(
-        list(data.metrics.values()),
-        data.rows["candidate"],
-        data.rows.get("baseline"),
-        groups=groups,
-        seed=seed,
+        list(data.metrics.values()), data.rows["candidate"], data.rows.get("baseline"), groups=groups, seed=seed
     )
 
 
-def _judged(
-    journal: Journal, data: Mapping[str, SuiteData], settings: Settings, track_b: TrackB
-) -> list[GateResult]:
-    asked = [
-        (parse_gate(text), data[name]) for name, facts in journal.suites.items() for text in facts["gates"]
-    ]
+def _judged(journal: Journal, data: Mapping[str, SuiteData], settings: Settings, track_b: TrackB) -> list[GateResult]:
+    asked = [(parse_gate(text), data[name]) for name, facts in journal.suites.items() for text in facts["gates"]]
     barred = {
         index: reason
         for index, (gate, suite) in enumerate(asked)
         if (
-            reason := (
-                gate.target.metric.startswith(JUDGE) and track_b.barred(suite.name, gate.target.metric)
-            )
+            reason := (gate.target.metric.startswith(JUDGE) and track_b.barred(suite.name, gate.target.metric))
             or margin_below(gate, journal.noise.get(suite.name))
         )
     }
-    judged = iter(
-        judge_all([pair for index, pair in enumerate(asked) if index not in barred], seed=settings.seed)
-    )
+    judged = iter(judge_all([pair for index, pair in enumerate(asked) if index not in barred], seed=settings.seed))
     return [
         GateResult(suite=suite.name, expression=str(gate), verdict="not evaluated", reason=barred[index])
         if index in barred
@@ -221,9 +192,7 @@ def read_people(record: dict[str, Any], files: Sequence[Path]) -> dict[str, Any]
 
 def with_divergence(run: Run, people: dict[str, Any], settings: Settings) -> Run:
     """Add the divergence of every suite whose replies are free text, and its gate, to a run."""
-    suites = {
-        name: facts for name, facts in run.record["suites"].items() if TASKS.resolve(facts["task"]).judged
-    }
+    suites = {name: facts for name, facts in run.record["suites"].items() if TASKS.resolve(facts["task"]).judged}
     scale = chosen_rubric(settings.rubric_file).scale
     free = divergence({**run.record, "suites": suites}, people, settings.seed, scale=scale)
     gates = list(run.gates)

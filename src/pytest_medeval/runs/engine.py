@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 # From a model's answers to replies, rows and scores, all cases of a suite at once.
 
+
 @dataclass(frozen=True, kw_only=True, repr=False, slots=True)
 class Scored:
     """What one model did with one case."""
@@ -97,9 +98,7 @@ def score_all(
     ]
 
 
-def _scores(
-    rows: Sequence[Mapping[str, Sequence[float]]], metrics: Sequence[Metric]
-) -> list[dict[str, float]]:
+def _scores(rows: Sequence[Mapping[str, Sequence[float]]], metrics: Sequence[Metric]) -> list[dict[str, float]]:
     """Score each case on its own, by every metric for which that means something."""
     import numpy as np
 
@@ -241,18 +240,13 @@ def entry(suite: str, nodeid: str, evaluation: Evaluation) -> dict[str, Any]:
 def _plain(scored: Scored, signatures: Sequence[str]) -> dict[str, Any]:
     """Give what the record holds of a role's reply; where several requests were asked, each in ``parts`` as well."""
     answers, reply = scored.answers, scored.read
-    plain = {
-        **_told(reply),
-        "scores": scored.scores,
-        "rows": scored.rows,
-    }
+    plain = {**_told(reply), "scores": scored.scores, "rows": scored.rows}
     if scored.trace is not None:
         plain["trace"] = {kind: list(found) for kind, found in scored.trace.items() if found}
     if len(answers) == 1:
         return plain | _given(answers[0])
     prompt, new = (
-        sum(tokens)
-        for tokens in zip(*((one.prompt_tokens, one.reply_tokens) for one in answers), strict=True)
+        sum(tokens) for tokens in zip(*((one.prompt_tokens, one.reply_tokens) for one in answers), strict=True)
     )
     parts = [
         {"request": signature, **_told(part), **_given(answer)}

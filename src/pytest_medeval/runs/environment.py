@@ -11,6 +11,7 @@ from typing import Any
 
 # What the numbers of a run may depend on: interpreter, machine, versions.
 
+
 def environment() -> dict[str, Any]:
     """Name what the numbers may depend on: interpreter, machine, and versions of the packages that made them."""
     names = (

@@ -73,22 +73,15 @@ def verify(data: bytes) -> list[str]:
         return [f"$.schema: is {told!r}; accepted: {SCHEMA!r}"]
     whole = sha256(canonical(found.get("body"))) == found.get("body_sha256")
     changed = list(
-        _changed(
-            found.get("body"), found.get("prints"), "$.prints, the hash of $.body" if whole else "$.body"
-        )
+        _changed(found.get("body"), found.get("prints"), "$.prints, the hash of $.body" if whole else "$.body")
     )
     if changed:
         more = [f"and {len(changed) - NAMED} more"] if len(changed) > NAMED else []
         return changed[:NAMED] + more
     content = {key: value for key, value in found.items() if key != "sha256"}
     if sha256(canonical(content)) != found.get("sha256"):
-        extra = [
-            f"$.{key}: was added"
-            for key in sorted(set(content) - {"schema", "body", "body_sha256", "prints"})
-        ]
-        return extra or [
-            "$.sha256: is not that of the file" if whole else "$.body_sha256: is not that of $.body"
-        ]
+        extra = [f"$.{key}: was added" for key in sorted(set(content) - {"schema", "body", "body_sha256", "prints"})]
+        return extra or ["$.sha256: is not that of the file" if whole else "$.body_sha256: is not that of $.body"]
     if _bytes(found) != data:
         place = _first_difference(_bytes(found), data)
         return [f"byte {place}: the values are the same, but not in canonical form"]
@@ -143,9 +136,7 @@ def _first_difference(one: bytes, other: bytes) -> int:
 
 def _packages() -> dict[str, str]:
     """List every installed package: an evidence file outlives the environment that made it."""
-    found = {
-        str(one.metadata["Name"]): one.version for one in metadata.distributions() if one.metadata["Name"]
-    }
+    found = {str(one.metadata["Name"]): one.version for one in metadata.distributions() if one.metadata["Name"]}
     return dict(sorted(found.items()))
 
 

@@ -34,8 +34,7 @@ def manifest(suite: Resolved, root: Path) -> dict[str, Any]:
         "critical": [case.id for case in suite.cases if case.critical],
         "total": suite.total,
         "skipped": [
-            {"source": str(skip.source).removeprefix(f"{root}{os.sep}"), "reason": skip.reason}
-            for skip in suite.skips
+            {"source": str(skip.source).removeprefix(f"{root}{os.sep}"), "reason": skip.reason} for skip in suite.skips
         ],
         "gates": [str(gate) for gate in suite.gates],
         "metrics": [metric.name for metric in suite.metrics],

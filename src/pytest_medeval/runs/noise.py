@@ -76,18 +76,12 @@ def measure(
             "reason": f"how {what} computes cannot be changed from here",
         }
     before = [evaluations[name] for name in names]
-    found = [
-        _variant(name, suite, before, partial(opener, spec, how))
-        for name, how in variants(spec, dtype, settings)
-    ]
+    found = [_variant(name, suite, before, partial(opener, spec, how)) for name, how in variants(spec, dtype, settings)]
     return {"n": len(names), "cases": names, "variants": found}
 
 
 def _variant(
-    name: str,
-    suite: Resolved,
-    before: Sequence[Evaluation],
-    open_variant: Callable[[], Model],
+    name: str, suite: Resolved, before: Sequence[Evaluation], open_variant: Callable[[], Model]
 ) -> dict[str, Any]:
     """Answer again and compare with what was replied before."""
     task: Any = suite.task
@@ -95,12 +89,8 @@ def _variant(
         answers = iter(open_variant().answer([request for one in before for request in one.requests]))
     except (MedevalError, RuntimeError, MemoryError) as error:  # torch raises RuntimeError for what it lacks
         return {"name": name, "reason": (str(error).splitlines() or [type(error).__name__])[0]}
-    after = [
-        score(one.case, tuple(islice(answers, len(one.requests))), task, suite.metrics) for one in before
-    ]
-    lost = [
-        one.read.detail for pair in zip(before, after, strict=True) for one in pair if one.outcome == "error"
-    ]
+    after = [score(one.case, tuple(islice(answers, len(one.requests))), task, suite.metrics) for one in before]
+    lost = [one.read.detail for pair in zip(before, after, strict=True) for one in pair if one.outcome == "error"]
     if lost:
         return {"name": name, "reason": f"{len(lost)} replies could not be had: {lost[0]}"}
     return {
@@ -111,12 +101,7 @@ def _variant(
 
 
 def judge_again(
-    journal: Journal,
-    track_b: TrackB,
-    open_judge: Callable[[str], Model],
-    *,
-    seed: int,
-    count: int = SENTINELS,
+    journal: Journal, track_b: TrackB, open_judge: Callable[[str], Model], *, seed: int, count: int = SENTINELS
 ) -> dict[str, dict[str, Any]]:
     """Let the judges grade each suite's sentinel replies again, fenced by another seed; complete sections."""
     done = {name: dict(section) for name, section in journal.noise.items()}

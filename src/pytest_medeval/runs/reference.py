@@ -141,9 +141,7 @@ def pair(
         gone=[case for case in old if case not in here],
         rendered=sum(_rendered(here[case]) != _rendered(old[case]) for case in same),
         metrics={
-            name: why
-            for name, metric in metrics.items()
-            if (why := _measured(metric, facts["metrics"].get(name), run))
+            name: why for name, metric in metrics.items() if (why := _measured(metric, facts["metrics"].get(name), run))
         },
         partial=""
         if facts["complete"]
@@ -194,15 +192,9 @@ def stored_data(record: Mapping[str, Any], suite: str, metrics: Mapping[str, Met
     facts, cases = record["suites"][suite], list(entries(record, suite).values())
     roles = [role for role in ("candidate", "baseline") if any(role in case for case in cases)]
     if "excluded" in facts:
-        cases = [
-            case
-            for case in cases
-            if all(case[role]["outcome"] == "answered" for role in roles if role in case)
-        ]
+        cases = [case for case in cases if all(case[role]["outcome"] == "answered" for role in roles if role in case)]
     kinds = {metric.counts for metric in metrics.values()}
-    everything = Pairing(
-        run="", same=[case["id"] for case in cases], stored={case["id"]: case for case in cases}
-    )
+    everything = Pairing(run="", same=[case["id"] for case in cases], stored={case["id"]: case for case in cases})
     return SuiteData(
         name=suite,
         metrics=metrics,
@@ -282,9 +274,7 @@ class Awaited:
     reason: str
 
 
-def open_reference(
-    run: str, storage: Path, root: Path, suites: Mapping[str, Mapping[str, Any]]
-) -> Reference | Awaited:
+def open_reference(run: str, storage: Path, root: Path, suites: Mapping[str, Mapping[str, Any]]) -> Reference | Awaited:
     """Read the stored run to compare with; ``MedevalError`` when it has no case of ``suites`` (by name)."""
     try:
         name, record = load(storage, run, root)
@@ -312,12 +302,7 @@ def _sizes(record: Mapping[str, Any]) -> str:
 
 
 def with_reference(
-    data: SuiteData,
-    cases: Sequence[Entry],
-    reference: Reference,
-    *,
-    sampled: bool = False,
-    complete_only: bool = False,
+    data: SuiteData, cases: Sequence[Entry], reference: Reference, *, sampled: bool = False, complete_only: bool = False
 ) -> tuple[SuiteData, Pairing]:
     """Give a suite the reference's rows for the cases and metrics that are the same.
 
@@ -329,11 +314,7 @@ def with_reference(
     kinds = {data.metrics[name].counts for name in data.metrics if name not in pairing.metrics}
     rows = {kind: stored_rows(pairing, data.ids, kind, complete_only=complete_only) for kind in sorted(kinds)}
     candidate = data.rows.get("candidate", {})
-    usable = {
-        kind: found
-        for kind, found in rows.items()
-        if kind in candidate and found.shape == candidate[kind].shape
-    }
+    usable = {kind: found for kind, found in rows.items() if kind in candidate and found.shape == candidate[kind].shape}
     barred = dict(pairing.metrics)
     if pairing.obstacle:
         barred = dict.fromkeys(data.metrics, pairing.obstacle)
@@ -350,17 +331,13 @@ def contrasts(data: SuiteData, pairing: Pairing, *, seed: int) -> dict[str, Comp
     """Compare candidate and reference on every metric that is measured alike, on the same cases."""
     known = data.rows.get(REFERENCE, {})
     metrics = [
-        metric
-        for name, metric in data.metrics.items()
-        if name not in pairing.metrics and metric.counts in known
+        metric for name, metric in data.metrics.items() if name not in pairing.metrics and metric.counts in known
     ]
     if not metrics or not any(np.isfinite(rows).all(axis=1).any() for rows in known.values()):
         return {}
     groups = data.groups if any(group is not None for group in data.groups) else None
     found = compare_all(metrics, data.rows["candidate"], known, groups=groups, seed=seed)
-    return {
-        name: one for name, one in found.items() if one.candidate is not None and one.baseline is not None
-    }
+    return {name: one for name, one in found.items() if one.candidate is not None and one.baseline is not None}
 
 
 def section(
@@ -409,9 +386,7 @@ def _lost(cases: Sequence[Entry], pairing: Pairing, headline: str, data: SuiteDa
     ]
     both = [(name, new, before) for name, new, before in scores if new is not None and before is not None]
     lost = sorted(
-        (direction * (new - before), name, new, before)
-        for name, new, before in both
-        if direction * (new - before) < 0
+        (direction * (new - before), name, new, before) for name, new, before in both if direction * (new - before) < 0
     )
     if not both:
         return {}
@@ -420,9 +395,7 @@ def _lost(cases: Sequence[Entry], pairing: Pairing, headline: str, data: SuiteDa
             "metric": headline,
             "count": len(lost),
             "of": len(both),
-            "cases": [
-                {"id": name, "reference": before, "candidate": new} for _, name, new, before in lost[:LISTED]
-            ],
+            "cases": [{"id": name, "reference": before, "candidate": new} for _, name, new, before in lost[:LISTED]],
         }
     }
 
@@ -459,8 +432,7 @@ def contest(
     }
     _correct(suites)
     asked = _asked(gates, sides) or [
-        (parse_gate(f"{suite['headline']} not worse than reference by 0"), name)
-        for name, suite in suites.items()
+        (parse_gate(f"{suite['headline']} not worse than reference by 0"), name) for name, suite in suites.items()
     ]
     judged = [
         {**asdict(one), "outcome": _outcome(one, strict=bool(gates), inconclusive=inconclusive)}
@@ -491,27 +463,17 @@ def _section(side: Side, record: Mapping[str, Any]) -> dict[str, Any]:
     name = side.data.name
     found = contrasts(side.data, side.pairing, seed=record["seed"])
     made = section(
-        side.data,
-        side.pairing,
-        found,
-        list(entries(record, name).values()),
-        record["suites"][name]["headline"],
+        side.data, side.pairing, found, list(entries(record, name).values()), record["suites"][name]["headline"]
     )
     return {
         **made,
-        "differences": [
-            *made["differences"],
-            *(f"{metric} {why}: not compared" for metric, why in side.other.items()),
-        ],
+        "differences": [*made["differences"], *(f"{metric} {why}: not compared" for metric, why in side.other.items())],
     }
 
 
 def _correct(suites: Mapping[str, Mapping[str, Any]]) -> None:
     tested = [
-        one
-        for suite in suites.values()
-        for one in suite["reference"]["metrics"].values()
-        if one["p_value"] is not None
+        one for suite in suites.values() for one in suite["reference"]["metrics"].values() if one["p_value"] is not None
     ]
     for one, corrected in zip(tested, holm([one["p_value"] for one in tested]), strict=True):
         one["p_corrected"] = corrected
@@ -531,14 +493,10 @@ def _asked(gates: Sequence[str], sides: Mapping[str, Side]) -> list[tuple[Gate, 
 
 def _judge(asked: Sequence[tuple[Gate, str]], sides: Mapping[str, Side], seed: int) -> list[GateResult]:
     """Judge all gates together; those on a metric that cannot be read are not evaluated."""
-    readable = [
-        (gate, sides[name].data) for gate, name in asked if gate.target.metric not in sides[name].other
-    ]
+    readable = [(gate, sides[name].data) for gate, name in asked if gate.target.metric not in sides[name].other]
     judged = iter(judge_all(readable, seed=seed))
     return [
-        GateResult(
-            suite=name, expression=str(gate), verdict="not evaluated", reason=f"{gate.target.metric} {why}"
-        )
+        GateResult(suite=name, expression=str(gate), verdict="not evaluated", reason=f"{gate.target.metric} {why}")
         if (why := sides[name].other.get(gate.target.metric))
         else next(judged)
         for gate, name in asked

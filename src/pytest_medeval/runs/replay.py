@@ -44,8 +44,7 @@ class Replay:
         stored = self.replies.get(request_signature(request))
         if stored is None:
             return Answer(
-                finish="error",
-                error=f"run {self.run} has no reply to this request: the case is new or asked otherwise",
+                finish="error", error=f"run {self.run} has no reply to this request: the case is new or asked otherwise"
             )
         return restore(stored)
 
@@ -56,9 +55,7 @@ def restore(stored: Mapping[str, Any]) -> Answer:
     failed = stored["outcome"] == "error"
     return Answer(
         text="" if logprobs else stored["reply"],
-        finish="error"
-        if failed
-        else stored.get("finish", "length" if stored["outcome"] == "truncated" else "stop"),
+        finish="error" if failed else stored.get("finish", "length" if stored["outcome"] == "truncated" else "stop"),
         logprobs=logprobs,
         choice_tokens=tuple(stored.get("choice_tokens", ())),
         prompt_hash=stored["prompt_hash"],
@@ -82,8 +79,7 @@ def open_replay(spec: ReplaySpec, settings: Settings) -> Replay:
     model = record["models"].get(role)
     if model is None:
         raise MedevalError(
-            f"model {spec.text!r}: run {name} has no {role}; "
-            f"it has {', '.join(record['models']) or 'no model'}"
+            f"model {spec.text!r}: run {name} has no {role}; it has {', '.join(record['models']) or 'no model'}"
         )
     known = {one.name for one in fields(Identity)}
     identity = Identity(**{**{key: value for key, value in model.items() if key in known}, "spec": spec.text})

@@ -58,9 +58,9 @@ def measures(facts: Mapping[str, Any]) -> tuple[Metric, ...]:
 def _rows(cases: Sequence[Mapping[str, Any]], role: str, kind: str) -> FloatArray:
     found = [case.get(role, {}).get("rows", {}).get(kind) for case in cases]
     width = next((len(row) for row in found if row is not None), 1)
-    return np.array(
-        [row if row is not None else [np.nan] * width for row in found], dtype=np.float64
-    ).reshape(len(cases), width)
+    return np.array([row if row is not None else [np.nan] * width for row in found], dtype=np.float64).reshape(
+        len(cases), width
+    )
 
 
 def ordered(suite: str, journal: Journal) -> list[dict[str, Any]]:
@@ -79,9 +79,7 @@ def _scored(facts: Mapping[str, Any], journal: Journal) -> list[dict[str, Any]]:
 def left_out(case: Mapping[str, Any]) -> list[str]:
     """Say why S1's filter leaves a case out: the first reply that is not complete."""
     return [
-        f"{role} {case[role]['outcome']}"
-        for role in ROLES
-        if role in case and case[role]["outcome"] != "answered"
+        f"{role} {case[role]['outcome']}" for role in ROLES if role in case and case[role]["outcome"] != "answered"
     ][:1]
 
 
@@ -89,10 +87,7 @@ def _complete(facts: Mapping[str, Any], journal: Journal) -> tuple[bool, str]:
     missing = journal.missing(facts["name"])
     if missing:
         done = len(facts["cases"]) - len(missing)
-        return (
-            False,
-            f"{done} of {len(facts['cases'])} cases were evaluated, the first missing one is {missing[0]}",
-        )
+        return (False, f"{done} of {len(facts['cases'])} cases were evaluated, the first missing one is {missing[0]}")
     failed = [
         case["id"]
         for case in ordered(facts["name"], journal)
@@ -184,8 +179,7 @@ def _replaced(cases: Sequence[Mapping[str, Any]]) -> dict[str, int]:
             role
             for case in cases
             for role in ROLES
-            if role in case
-            and any(MARK in one["reply"] for one in (case[role], *case[role].get("parts", ())))
+            if role in case and any(MARK in one["reply"] for one in (case[role], *case[role].get("parts", ())))
         )
     )
 
@@ -261,10 +255,7 @@ def _subgroups(data: SuiteData, headline: str) -> dict[str, Any]:
             found[tag] = {
                 "metric": headline,
                 "values": {
-                    value: {
-                        "n": int(mask.sum()),
-                        "candidate": _finite(metric.score(counts[mask].sum(axis=0))),
-                    }
+                    value: {"n": int(mask.sum()), "candidate": _finite(metric.score(counts[mask].sum(axis=0)))}
                     for value, mask in groups.items()
                 },
             }

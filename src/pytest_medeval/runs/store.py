@@ -60,9 +60,7 @@ def stored(storage: Path) -> list[Stored]:
         names = os.listdir(storage)  # noqa: PTH208 - a glob takes a folder that it may not read for an empty one
     except FileNotFoundError:
         if storage.is_symlink():
-            raise MedevalError(
-                f"{storage}: is a link to nothing; accepted: a folder of stored runs"
-            ) from None
+            raise MedevalError(f"{storage}: is a link to nothing; accepted: a folder of stored runs") from None
         return []
     except NotADirectoryError:
         raise MedevalError(f"{storage}: is a file; accepted: a folder of stored runs") from None
@@ -162,11 +160,7 @@ def prune(storage: Path, keep: int) -> Iterator[Path]:
     old = [run.path for run in runs[: max(0, len(runs) - keep)] if run not in spared]
     for path in [
         *old,
-        *(
-            part
-            for part in sorted(storage.glob(f".*{PART}"))
-            if time.time() - part.stat().st_mtime > ABANDONED
-        ),
+        *(part for part in sorted(storage.glob(f".*{PART}")) if time.time() - part.stat().st_mtime > ABANDONED),
     ]:
         try:
             path.unlink()

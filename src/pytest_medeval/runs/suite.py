@@ -23,9 +23,7 @@ if TYPE_CHECKING:
 
 DATA = "data:"
 """Prefix of case files that lie under ``--medeval-data``."""
-ARGUMENTS = frozenset(
-    {"cases", "gates", "name", "format", "pairs", "metrics", "shots", "shots_from", "shots_by"}
-)
+ARGUMENTS = frozenset({"cases", "gates", "name", "format", "pairs", "metrics", "shots", "shots_from", "shots_by"})
 """What every suite may say, whatever its task."""
 
 
@@ -108,10 +106,7 @@ class Resolved:
         if self.shots is None:
             return bare
         turns = self.shots.turns(self.task, cases)
-        return [
-            tuple(with_turns(request, shown) for request in some)
-            for some, shown in zip(bare, turns, strict=True)
-        ]
+        return [tuple(with_turns(request, shown) for request in some) for some, shown in zip(bare, turns, strict=True)]
 
     def case(self, name: str) -> Any:
         """Find a case by id."""
@@ -132,9 +127,7 @@ def resolve(suite: Suite, settings: Settings) -> Resolved:
     cases: list[Case] = []
     skips: list[Skip] = []
     if not suite.cases:
-        raise MedevalError(
-            f"{suite.source}: the suite names no cases; accepted: a file, a glob, or a list of them"
-        )
+        raise MedevalError(f"{suite.source}: the suite names no cases; accepted: a file, a glob, or a list of them")
     try:
         paths = [path for pattern in suite.cases for path in _expand(pattern, folder, settings, expand)]
     except MedevalError as mistake:
@@ -146,9 +139,7 @@ def resolve(suite: Suite, settings: Settings) -> Resolved:
     return finish(suite, task, cases, skips, settings)
 
 
-def finish(
-    suite: Suite, task: Task, cases: Sequence[Case], skips: Sequence[Skip], settings: Settings
-) -> Resolved:
+def finish(suite: Suite, task: Task, cases: Sequence[Case], skips: Sequence[Skip], settings: Settings) -> Resolved:
     """Draw the declared sample and check gates and metrics against the task."""
     seen: dict[str, Case] = {}
     for case in cases:
@@ -219,9 +210,7 @@ def _shots(suite: Suite, task: Task, cases: Sequence[Case], settings: Settings) 
             f"(left out: {asked} that the suite itself asks, {repeated} that occur twice)"
         )
     drawn = draw(pool, count, settings.seed, shown) if by == "seed" else tuple(pool)
-    return Shots(
-        count=count, by=by, source=file, pool=drawn, usable=len(pool), asked=asked, repeated=repeated
-    )
+    return Shots(count=count, by=by, source=file, pool=drawn, usable=len(pool), asked=asked, repeated=repeated)
 
 
 def _measures(
@@ -232,9 +221,7 @@ def _measures(
 
     try:
         if isinstance(suite.gates, str) or not all(isinstance(gate, str) for gate in suite.gates):
-            raise MedevalError(
-                f"gates is {suite.gates!r}; accepted: a list of texts such as 'accuracy >= 0.6'"
-            )
+            raise MedevalError(f"gates is {suite.gates!r}; accepted: a list of texts such as 'accuracy >= 0.6'")
         metrics = metrics_for(task, suite.metrics)
         gates = tuple(parse_gate(text) for text in suite.gates)
         for gate in gates:
@@ -244,18 +231,14 @@ def _measures(
     return metrics, gates
 
 
-def check_gate(
-    gate: Gate, task: Task, metrics: Sequence[Metric], cases: Sequence[Case], settings: Settings
-) -> None:
+def check_gate(gate: Gate, task: Task, metrics: Sequence[Metric], cases: Sequence[Case], settings: Settings) -> None:
     """Refuse a gate on a metric or tag that the suite lacks; free-text suites have the judge's metrics."""
     from pytest_medeval.judges.panel import judge_metrics
     from pytest_medeval.judges.rubric import chosen_rubric
     from pytest_medeval.verdicts.gates import check
 
     judged = judge_metrics(chosen_rubric(settings.rubric_file)) if task.judged else ()
-    check(
-        gate, {metric.name: metric.direction for metric in (*metrics, *judged)}, [case.tags for case in cases]
-    )
+    check(gate, {metric.name: metric.direction for metric in (*metrics, *judged)}, [case.tags for case in cases])
 
 
 def with_gates(suite: Resolved, extra: Sequence[Gate], settings: Settings) -> Resolved:

@@ -154,9 +154,7 @@ def ask_judges(
     how = Judging(seed=seed, sample=plan.sample, reference=plan.reference, budget=plan.budget)
     judges = [open_judge(spec) for spec in plan.specs]
     runs = [
-        judge_cases(
-            judge, entries, plan.rubric, how, progress(f"judge {spec}: answers", _questions(entries, plan))
-        )
+        judge_cases(judge, entries, plan.rubric, how, progress(f"judge {spec}: answers", _questions(entries, plan)))
         for spec, judge in zip(plan.specs, judges, strict=True)
     ]
     standings = [standing_of(judge, plan, seed) for judge in judges]
@@ -179,8 +177,7 @@ def _questions(entries: Sequence[Mapping[str, Any]], plan: JudgePlan) -> int:
     return round(
         share
         * sum(
-            (len(plan.rubric.names) + 2) * sum(role in entry for role in ("candidate", "baseline"))
-            for entry in entries
+            (len(plan.rubric.names) + 2) * sum(role in entry for role in ("candidate", "baseline")) for entry in entries
         )
     )
 

@@ -119,11 +119,7 @@ def cohen_kappa(
 
 
 def krippendorff_alpha(
-    counts: FloatArray,
-    clusters: IntArray,
-    *,
-    level: Level = "ordinal",
-    values: ArrayLike | None = None,
+    counts: FloatArray, clusters: IntArray, *, level: Level = "ordinal", values: ArrayLike | None = None
 ) -> Statistic:
     """Krippendorff's alpha of any number of raters with missing scores, ``1 - D_observed / D_expected``.
 
@@ -228,9 +224,7 @@ def _pair_sums(x: FloatArray, y: FloatArray, clusters: IntArray) -> tuple[FloatA
 def mean(values: ArrayLike, clusters: IntArray) -> Statistic:
     """Mean over items: of ``judge - human`` the bias, of ``judge == human`` the percent agreement."""
     held = np.zeros((_count(clusters), 2))
-    np.add.at(
-        held, clusters, np.stack([np.asarray(values, dtype=np.float64), np.ones(len(clusters))], axis=1)
-    )
+    np.add.at(held, clusters, np.stack([np.asarray(values, dtype=np.float64), np.ones(len(clusters))], axis=1))
 
     def at(weights: FloatArray) -> FloatArray:
         total = weights @ held

@@ -77,9 +77,7 @@ def label_swaps(units: int, resamples: int, seed: int) -> Iterator[FloatArray]:
         yield generator.integers(0, 2, (size, units)).astype(np.float64)
 
 
-def weighted_scores(
-    weights: Iterator[FloatArray], samples: Sequence[tuple[Score, FloatArray]]
-) -> list[FloatArray]:
+def weighted_scores(weights: Iterator[FloatArray], samples: Sequence[tuple[Score, FloatArray]]) -> list[FloatArray]:
     """Score weighted totals of several samples of counts (units, k) that share the weights.
 
     Gives one array (resamples,) a sample. Columns of counts that are equal, in one sample or in several, are
@@ -186,12 +184,7 @@ def percentile(distribution: FloatArray, level: float = 0.95, *, units: int | No
 
 
 def bca(
-    distribution: FloatArray,
-    estimate: float,
-    jackknife: FloatArray,
-    level: float = 0.95,
-    *,
-    units: int | None = None,
+    distribution: FloatArray, estimate: float, jackknife: FloatArray, level: float = 0.95, *, units: int | None = None
 ) -> Interval:
     """Bias-corrected and accelerated interval (Efron, 1987); with ``units`` expanded for small samples.
 

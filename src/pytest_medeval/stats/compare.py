@@ -12,14 +12,7 @@ from pytest_medeval.stats.bootstrap import RESAMPLES, Interval
 from pytest_medeval.stats.effect import cohens_dz
 from pytest_medeval.stats.evidence import Evidence, Rows, gather
 from pytest_medeval.stats.intervals import difference_interval, value_interval
-from pytest_medeval.stats.paired import (
-    NO_CHANGE,
-    TestResult,
-    mann_whitney,
-    mcnemar,
-    permutation_p,
-    wilcoxon,
-)
+from pytest_medeval.stats.paired import NO_CHANGE, TestResult, mann_whitney, mcnemar, permutation_p, wilcoxon
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -176,11 +176,7 @@ def _present(metric: Metric, candidate: Rows, baseline: Rows | None) -> NDArray[
 
 
 def _read(
-    metric: Metric,
-    candidate: Rows,
-    baseline: Rows | None,
-    mask: NDArray[np.bool_],
-    codes: NDArray[np.intp] | None,
+    metric: Metric, candidate: Rows, baseline: Rows | None, mask: NDArray[np.bool_], codes: NDArray[np.intp] | None
 ) -> Evidence:
     new = _sample(metric, candidate[metric.counts][mask], codes)
     old = None if baseline is None else _sample(metric, baseline[metric.counts][mask], codes)

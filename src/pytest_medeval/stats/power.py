@@ -15,9 +15,7 @@ def _quantiles(alpha: float, power: float) -> float:
     return NORMAL.inv_cdf(1 - alpha / 2) + NORMAL.inv_cdf(power)
 
 
-def cases_needed(
-    se: float, n: int, distance: float, *, alpha: float = 0.05, power: float = POWER
-) -> int | None:
+def cases_needed(se: float, n: int, distance: float, *, alpha: float = 0.05, power: float = POWER) -> int | None:
     """Say how many cases would settle a comparison, were the truth as far from the condition as observed.
 
     ``se``: standard error of the paired difference at ``n`` cases, which falls as ``1 / sqrt(n)``;

@@ -23,9 +23,7 @@ def wilson(right: float, n: float, level: float = 0.95) -> Interval:
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
-def tango_statistic(
-    wins: FloatArray, losses: FloatArray, n: FloatArray, difference: FloatArray
-) -> FloatArray:
+def tango_statistic(wins: FloatArray, losses: FloatArray, n: FloatArray, difference: FloatArray) -> FloatArray:
     """Tango's score statistic of H0: p(candidate) - p(baseline) = ``difference``; N(0, 1) under H0.
 
     ``wins``: pairs that only the candidate has right; ``losses``: pairs that only the baseline has right. All

@@ -150,9 +150,7 @@ def take(record: Record, required: Mapping[str, type], optional: Mapping[str, ty
             raise MedevalError(f"{record.source}: {accepted('key', key, known)}")
     for key, kind in required.items():
         if key not in record.fields:
-            raise MedevalError(
-                f"{record.source}: key {key!r} is missing; required: {', '.join(sorted(required))}"
-            )
+            raise MedevalError(f"{record.source}: key {key!r} is missing; required: {', '.join(sorted(required))}")
         _typed(record, key, kind)
     for key, kind in optional.items():
         if record.fields.get(key) is not None:

@@ -44,16 +44,8 @@ def _check_type(option: str, value: object, hint: Any) -> None:
     numbers = (int, float) if float in kinds else ()
     if isinstance(value, (*kinds, *numbers)) and not (isinstance(value, bool) and bool not in kinds):
         return
-    names = {
-        int: "a whole number",
-        float: "a number",
-        str: "a text",
-        bool: "true or false",
-        type(None): "nothing",
-    }
-    raise MedevalError(
-        f"{option} is {value!r}; accepted: {' or '.join(names.get(kind, str(kind)) for kind in kinds)}"
-    )
+    names = {int: "a whole number", float: "a number", str: "a text", bool: "true or false", type(None): "nothing"}
+    raise MedevalError(f"{option} is {value!r}; accepted: {' or '.join(names.get(kind, str(kind)) for kind in kinds)}")
 
 
 def options_of(task: Task) -> Mapping[str, Any]:

@@ -45,9 +45,7 @@ def read_question(record: Record) -> MCQCase:
         raise MedevalError(f"{record.source}: an option is empty")
     if fields["answer"] not in options:
         offered = ", ".join(options)
-        raise MedevalError(
-            f"{record.source}: answer {fields['answer']!r} is not among the options {offered}"
-        )
+        raise MedevalError(f"{record.source}: answer {fields['answer']!r} is not among the options {offered}")
     return MCQCase(
         **common,
         source=record.source,
@@ -214,9 +212,7 @@ class MCQ(Sampled):
         messages = (Message("system", SYSTEM), Message("user", question))
         if self.scoring == "reply":
             return self.reply_request(Request(messages, max_new_tokens=self.max_new_tokens))
-        return Request(
-            messages, choices=tuple(case.options.values() if self.scoring == "texts" else case.options)
-        )
+        return Request(messages, choices=tuple(case.options.values() if self.scoring == "texts" else case.options))
 
     def requests(self, case: MCQCase) -> tuple[Request, ...]:
         """Ask once, or in all cyclic orders of the options."""
@@ -232,9 +228,7 @@ class MCQ(Sampled):
         """Take the one likeliest option, or the one option that a generated reply names; never guess."""
         if answer.finish == "error":
             return Reply(answer.text, "error", detail=answer.error)
-        if (
-            self.scoring == "reply" or not answer.logprobs
-        ):  # some servers give no likelihoods, and reply instead
+        if self.scoring == "reply" or not answer.logprobs:  # some servers give no likelihoods, and reply instead
             return self._read(case, answer)
         if len(answer.logprobs) != len(case.options):
             given = f"{len(answer.logprobs)} log-likelihoods for {len(case.options)} options"

@@ -85,6 +85,7 @@ def _several(line: str) -> tuple[tuple[str, str], ...]:
 
 # A reply laid on the gold findings of its case, and what does not fit.
 
+
 @dataclass(frozen=True)
 class Aligned:
     """What a reply says of each gold finding.
@@ -114,10 +115,7 @@ def align_raw(gold: Sequence[str], parsed: Parsed) -> Aligned:
 
 
 def _lay(
-    gold: Sequence[str],
-    pairs: Iterable[tuple[str, str]],
-    read: Callable[[str], Label | None],
-    meant: Mapping[str, str],
+    gold: Sequence[str], pairs: Iterable[tuple[str, str]], read: Callable[[str], Label | None], meant: Mapping[str, str]
 ) -> Aligned:
     said: dict[str, list[Label]] = {}
     for finding, raw in pairs:
@@ -125,9 +123,7 @@ def _lay(
         if label is not None:
             said.setdefault(meant.get(finding, finding), []).append(label)
     unlike = {name: len(set(labels)) for name, labels in said.items()}
-    single: dict[str, Label] = {
-        name: labels[0] if unlike[name] == 1 else "none" for name, labels in said.items()
-    }
+    single: dict[str, Label] = {name: labels[0] if unlike[name] == 1 else "none" for name, labels in said.items()}
     return Aligned(
         labels={name: single.get(name, "none") for name in gold},
         invented={name: label for name, label in single.items() if name not in set(gold)},
@@ -140,9 +136,7 @@ def _lay(
 __all__ = ["LABELS", "Label", "Polarity", "PolarityCase"]
 
 SYSTEM = "你是一名医疗信息助手，负责判断对话中临床发现的阴阳性。"
-ASK_GIVEN = (
-    "请判断对话中每个临床发现的阴阳性，每行写一个，格式为“临床发现：标签”。标签：阳性，阴性，不确定，无意义。"
-)
+ASK_GIVEN = "请判断对话中每个临床发现的阴阳性，每行写一个，格式为“临床发现：标签”。标签：阳性，阴性，不确定，无意义。"
 ASK_OPEN = "请找出对话中的临床发现并判断阴阳性，每行写一个，格式为“临床发现：标签”。标签：阳性，阴性，不确定，无意义。"
 WORDS: Mapping[Label, str] = {"positive": "阳性", "negative": "阴性", "uncertain": "不确定", "none": "无意义"}
 """The label words that the prompt offers."""

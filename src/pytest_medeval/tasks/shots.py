@@ -86,9 +86,7 @@ def draw(pool: Sequence[Any], count: int, seed: int, task: Exemplary) -> tuple[A
     """Draw ``count`` examples by seed and content: a new record replaces one of them at the most."""
 
     def place(case: Any) -> str:
-        return hashlib.sha256(
-            f"{seed}:{plain(task.question(case))}".encode("utf-8", "surrogatepass")
-        ).hexdigest()
+        return hashlib.sha256(f"{seed}:{plain(task.question(case))}".encode("utf-8", "surrogatepass")).hexdigest()
 
     return tuple(sorted(pool, key=place)[:count])
 

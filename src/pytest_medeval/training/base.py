@@ -43,11 +43,7 @@ def train_tokenizer(texts: Iterable[str], *, vocabulary: int, context: int, name
     longest = sorted(set(names), key=lambda name: (-len(name), name))
     splits = [pre_tokenizers.Split(Regex("|".join(map(re.escape, longest))), "isolated")] if longest else []
     core.pre_tokenizer = pre_tokenizers.Sequence(
-        [
-            *splits,
-            pre_tokenizers.Digits(individual_digits=True),
-            pre_tokenizers.ByteLevel(add_prefix_space=False),
-        ]
+        [*splits, pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
     )
     core.decoder = decoders.ByteLevel()
     core.train_from_iterator(
@@ -158,9 +154,7 @@ def pack(
     total = 0
     while total < tokens:
         while len(waiting) < WAITING:
-            made = (
-                encoded(tokenizer, item, answers_only=answers_only) for item in itertools.islice(source, 256)
-            )
+            made = (encoded(tokenizer, item, answers_only=answers_only) for item in itertools.islice(source, 256))
             waiting.extend(item for item in made if len(item.input_ids) <= width)
         row = waiting.pop(0)
         while fitting := [

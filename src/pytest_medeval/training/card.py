@@ -91,9 +91,7 @@ def write(recipe: Recipe, out: Path, entry: Mapping[str, Any]) -> None:
     weights = fingerprint_weights(out)
     _, found, kept = old.partition(METRICS)
     tail = kept if found and weights in old else f"\n\n{UNMEASURED}\n"
-    file.write_text(
-        "\n".join([*_lines(recipe, out, {"weights": weights, **entry}), METRICS]) + tail, encoding="utf-8"
-    )
+    file.write_text("\n".join([*_lines(recipe, out, {"weights": weights, **entry}), METRICS]) + tail, encoding="utf-8")
 
 
 def _lines(recipe: Recipe, out: Path, entry: Mapping[str, Any]) -> Iterator[str]:

@@ -30,7 +30,6 @@ ASKED = ("input", "question", "dialogue")
 """The fields of a case, one a task, that say what is asked."""
 
 
-
 def asked_text(fields: Mapping[str, Any]) -> str:
     """Give the text of a case, or of a record in a task's native keys, that says what is asked."""
     return "\n".join(str(fields[key]) for key in ASKED if key in fields)
@@ -122,9 +121,7 @@ def _grams(texts: Sequence[str]) -> Any:
 # What must hold for the data of a run before anything is computed: mistakes with their counts, one line
 # each.
 
-EMPTY_TARGETS = frozenset(
-    {"blank target", "empty reference", "no findings in the target", "no label", "no findings"}
-)
+EMPTY_TARGETS = frozenset({"blank target", "empty reference", "no findings in the target", "no label", "no findings"})
 """Reasons for which a reader leaves a record out that ask for nothing to be written."""
 ANOTHER_TASK = "not a polarity task: "
 """How a reader's reason begins when the record belongs to another task."""

@@ -45,6 +45,7 @@ def norm_of_gradients(model: Any) -> float:
 
 # Rows of token ids as the Trainer takes them: a dataset, and batches padded at the right.
 
+
 class RowSet:
     """Rows as the Trainer's dataset."""
 
@@ -70,9 +71,7 @@ class Padded:
 
         width = max(len(row.input_ids) for row in rows)
         return {
-            "input_ids": torch.tensor(
-                [[*row.input_ids, *[self.pad] * (width - len(row.input_ids))] for row in rows]
-            ),
+            "input_ids": torch.tensor([[*row.input_ids, *[self.pad] * (width - len(row.input_ids))] for row in rows]),
             "labels": torch.tensor([[*row.labels, *[IGNORED] * (width - len(row.labels))] for row in rows]),
             "attention_mask": torch.tensor(
                 [[1] * len(row.input_ids) + [0] * (width - len(row.input_ids)) for row in rows]
@@ -158,9 +157,7 @@ def fit(
     trainer.pop_callback(printer)
     resumed = str(saving.begin) if saving and saving.begin else None
     result = trainer.train(resume_from_checkpoint=resumed)
-    return Fitted(
-        int(result.global_step), round(time.monotonic() - started, 1), round(float(result.training_loss), 4)
-    )
+    return Fitted(int(result.global_step), round(time.monotonic() - started, 1), round(float(result.training_loss), 4))
 
 
 def arguments(

@@ -230,9 +230,7 @@ def make_plan(recipe: Recipe) -> Plan:
 
 
 def _targets(wrapped: Any) -> dict[str, int]:
-    return dict(
-        Counter(name.rpartition(".")[2] for name, part in wrapped.named_modules() if hasattr(part, "lora_A"))
-    )
+    return dict(Counter(name.rpartition(".")[2] for name, part in wrapped.named_modules() if hasattr(part, "lora_A")))
 
 
 def _cuts(recipe: Recipe, made: Examples) -> list[str]:
@@ -298,8 +296,7 @@ def plan_lines(plan: Plan) -> Iterator[str]:
     yield f"  supervised   {steps}: epochs {schedule.epochs:g}, {batch}, {_rate(schedule)}"
     yield from _ppo_lines(plan)
     parts = ", ".join(
-        f"{name} {getattr(plan.memory, name) / GIB:.2f}"
-        for name in ("weights", "optimiser", "activations", "logits")
+        f"{name} {getattr(plan.memory, name) / GIB:.2f}" for name in ("weights", "optimiser", "activations", "logits")
     )
     yield f"  memory       about {plan.memory.total / GIB:.1f} GiB at the longest batch ({parts})"
     if recipe.merge:

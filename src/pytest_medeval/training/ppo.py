@@ -89,9 +89,7 @@ def whiten(values: Tensor, mask: Tensor) -> Tensor:
     return (values - mean) / (deviation + SMALL) * mask
 
 
-def clipped_loss(
-    logprobs: Tensor, old: Tensor, advantage: Tensor, mask: Tensor, clip: float
-) -> tuple[Tensor, Tensor]:
+def clipped_loss(logprobs: Tensor, old: Tensor, advantage: Tensor, mask: Tensor, clip: float) -> tuple[Tensor, Tensor]:
     """Give the clipped objective as a loss, -E[min(q A, clamp(q, 1 - clip, 1 + clip) A)], q = exp(new - old).
 
     Equation 7 of Schulman et al. 2017, averaged over tokens; and the share of tokens on which the clamp decides.
@@ -217,9 +215,7 @@ class Choices:
     @classmethod
     def of(cls, tokenizer: Any, cases: Sequence[Any]) -> Choices:
         """Offer the texts of each question's options."""
-        encoded = (
-            tokenizer(list(case.options.values()), add_special_tokens=False)["input_ids"] for case in cases
-        )
+        encoded = (tokenizer(list(case.options.values()), add_special_tokens=False)["input_ids"] for case in cases)
         end = tokenizer.eos_token_id
         return cls(tuple(tuple((*ids, end) for ids in options) for options in encoded), tokenizer.pad_token_id)
 

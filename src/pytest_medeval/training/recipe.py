@@ -48,11 +48,7 @@ def _value(hint: Any, value: Any, where: str, key: str) -> Any:
             raise MedevalError(f"{where}{key!r} is {value!r}; accepted: a table [{key}]")
         return build(hint, value, f"{where}[{key}] ")
     origin = typing.get_origin(hint)
-    if (
-        origin is list
-        and dataclasses.is_dataclass(item := typing.get_args(hint)[0])
-        and isinstance(item, type)
-    ):
+    if origin is list and dataclasses.is_dataclass(item := typing.get_args(hint)[0]) and isinstance(item, type):
         if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
             raise MedevalError(f"{where}{key!r} is {value!r}; accepted: tables [[{key}]]")
         return [build(item, entry, f"{where}[[{key}]] ") for entry in value]
@@ -316,9 +312,7 @@ def _check(recipe: Recipe) -> None:
     for section, key in (("lora", "dropout"), ("data", "dev_share")):
         value = getattr(getattr(recipe, section), key)
         if not 0 <= value < 1:
-            raise MedevalError(
-                f"{recipe.file}: [{section}] {key} is {value!r}; accepted: 0 up to, not including, 1"
-            )
+            raise MedevalError(f"{recipe.file}: [{section}] {key} is {value!r}; accepted: 0 up to, not including, 1")
     if recipe.data.dev and recipe.data.dev_share:
         raise MedevalError(f"{recipe.file}: [data] has both 'dev' and 'dev_share'; accepted: one of them")
     if recipe.ppo.questions and (recipe.kind != "lora" or recipe.task != "mcq"):

@@ -196,9 +196,7 @@ def _people_words(people: Mapping[str, Any], a: Track | None, b: Track | None, *
         yield "Where people and scores differ, people are right."
 
 
-Divergence: TypeAlias = Literal[
-    "agree", "divergent", "conflict", "no difference", "underpowered", "one track only"
-]
+Divergence: TypeAlias = Literal["agree", "divergent", "conflict", "no difference", "underpowered", "one track only"]
 
 EXPRESSION = "divergence"
 HOLDING = ("agree", "no difference")
@@ -343,9 +341,7 @@ def _people(track: Track | None, people: Facts, tracks: Mapping[str, Track | Non
     harmful = harm[spared] > min(harm.values())
     settled = track.significant and pointing and not harmful and not _against(people, track.direction)
     return {
-        "sides_with": [
-            name for name, one in tracks.items() if pointing and one and one.direction == track.direction
-        ],
+        "sides_with": [name for name, one in tracks.items() if pointing and one and one.direction == track.direction],
         "settled": track.direction if settled else None,
         "harm": harm,
     }

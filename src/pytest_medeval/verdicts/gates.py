@@ -108,6 +108,7 @@ class SuiteData:
 
 # What the gates of a run look at, gathered once: gates on the same cases share their resamples.
 
+
 class Look(NamedTuple):
     """The cases of a suite, or of a subgroup of it; with ``against`` those that both roles have."""
 
@@ -154,13 +155,7 @@ def _gather(
     baseline = None if look.against is None else suite.rows[look.against]
     groups = suite.groups or None
     return gather(
-        metrics,
-        suite.rows["candidate"],
-        baseline,
-        groups=groups,
-        seed=seed,
-        resamples=resamples,
-        permute=False,
+        metrics, suite.rows["candidate"], baseline, groups=groups, seed=seed, resamples=resamples, permute=False
     )
 
 
@@ -248,9 +243,7 @@ def holds(found: float, condition: Threshold) -> bool:
     }[condition.op]
 
 
-def judge_threshold(
-    gate: Gate, gathered: Sequence[Evidence | None], suite: SuiteData, blank: GateResult
-) -> GateResult:
+def judge_threshold(gate: Gate, gathered: Sequence[Evidence | None], suite: SuiteData, blank: GateResult) -> GateResult:
     """Judge a threshold on what its gate looks at; small subgroups are shown, not judged.
 
     ``gathered``: the evidence of each part that the gate looks at, in the order of ``looks``.
@@ -264,9 +257,7 @@ def judge_threshold(
         return _judge_worst(parts, suite.metrics[target.metric].direction, target.by, condition, blank)
     if target.tag is not None and parts[0].n < FEWEST:
         shown = replace(blank, observed=parts[0].value, interval=parts[0].interval, n=parts[0].n)
-        return replace(
-            shown, reason=f"{parts[0]}: a subgroup of fewer than {FEWEST} cases is shown, not judged"
-        )
+        return replace(shown, reason=f"{parts[0]}: a subgroup of fewer than {FEWEST} cases is shown, not judged")
     return _verdict(parts[0], condition, blank)
 
 
@@ -357,11 +348,7 @@ def judge(gate: Gate, suite: SuiteData, *, alpha: float = 0.05, seed: int = 0) -
 
 
 def judge_all(
-    gates: Sequence[tuple[Gate, SuiteData]],
-    *,
-    alpha: float = 0.05,
-    seed: int = 0,
-    resamples: int = RESAMPLES,
+    gates: Sequence[tuple[Gate, SuiteData]], *, alpha: float = 0.05, seed: int = 0, resamples: int = RESAMPLES
 ) -> list[GateResult]:
     """Judge the gates of a run, its comparisons together at family-wise level ``alpha``.
 
@@ -377,9 +364,7 @@ def judge_all(
     return [with_undefined(one, *asked) for one, asked in zip(results, gates, strict=True)]
 
 
-def critical_gate(
-    suite: str, missed: Sequence[str], n: int, *, complete: bool = True, reason: str = ""
-) -> GateResult:
+def critical_gate(suite: str, missed: Sequence[str], n: int, *, complete: bool = True, reason: str = "") -> GateResult:
     """Judge the critical cases of a suite: one miss fails, whatever the mean.
 
     ``missed``: ids; ``n``: critical cases that ran.
@@ -394,9 +379,7 @@ def critical_gate(
         reason=f"all {n} critical cases are right",
     )
     if missed:
-        return replace(
-            result, verdict="fail", reason=f"{len(missed)} of {n} critical cases missed: {_listed(missed)}"
-        )
+        return replace(result, verdict="fail", reason=f"{len(missed)} of {n} critical cases missed: {_listed(missed)}")
     if not complete:
         return replace(result, verdict="not evaluated", reason=_partial(reason))
     return result

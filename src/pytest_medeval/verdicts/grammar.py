@@ -126,9 +126,7 @@ def parse_gate(text: str) -> Gate:
     if found := _NOT_WORSE.fullmatch(stripped):
         return Gate(_target(found, text), NotWorse(_role(found, text), _margin(found, text)))
     if found := _WORST_OF.fullmatch(stripped):
-        return Gate(
-            Target(found["metric"], by=found["by"]), Threshold(_operator(found, text), _number(found, text))
-        )
+        return Gate(Target(found["metric"], by=found["by"]), Threshold(_operator(found, text), _number(found, text)))
     if found := _THRESHOLD.fullmatch(stripped):
         target, end = _target(found, text), cast("End | None", found["end"])
         name, _, last = target.metric.rpartition(".")
@@ -147,9 +145,7 @@ def _target(found: re.Match[str], text: str) -> Target:
     if tag is not None and not value:
         raise _refusal(text, f"the subgroup [{tag}=] names no value", "METRIC[TAG=VALUE]")
     if metric.endswith((".low", ".high")) and (tag is not None or found.re is not _THRESHOLD):
-        raise _refusal(
-            text, "an end of the interval can only stand right before OP", "METRIC[TAG=VALUE].low OP NUMBER"
-        )
+        raise _refusal(text, "an end of the interval can only stand right before OP", "METRIC[TAG=VALUE].low OP NUMBER")
     return Target(metric, tag, value)
 
 
@@ -178,14 +174,10 @@ def _number(found: re.Match[str], text: str) -> float:
 
 def _margin(found: re.Match[str], text: str) -> float:
     if not (found["number"] or "").strip():
-        raise _refusal(
-            text, "the margin is missing", f"{found['metric']} not worse than {found['role']} by 0.02"
-        )
+        raise _refusal(text, "the margin is missing", f"{found['metric']} not worse than {found['role']} by 0.02")
     margin = _number(found, text)
     if margin < 0:
-        raise _refusal(
-            text, f"the margin {number_text(margin)} is negative", "0 or more: how much worse is tolerated"
-        )
+        raise _refusal(text, f"the margin {number_text(margin)} is negative", "0 or more: how much worse is tolerated")
     return margin
 
 
@@ -199,9 +191,7 @@ def check(gate: Gate, metrics: Mapping[str, Direction], tags: Sequence[Mapping[s
         raise MedevalError(f"gate '{gate}': {accepted('metric', target.metric, metrics)}")
     direction = metrics[target.metric]
     if direction == 0 and (target.by is not None or not isinstance(gate.condition, Threshold)):
-        raise _refusal(
-            str(gate), f"neither more nor less {target.metric} is better", f"{target.metric} OP NUMBER"
-        )
+        raise _refusal(str(gate), f"neither more nor less {target.metric} is better", f"{target.metric} OP NUMBER")
     _check_tags(gate, tags)
 
 
@@ -211,9 +201,7 @@ def _check_tags(gate: Gate, tags: Sequence[Mapping[str, str]]) -> None:
         return
     names = {name for case in tags for name in case}
     if not names:
-        raise MedevalError(
-            f"gate '{gate}': no case of the suite has tags; accepted: a metric without a subgroup"
-        )
+        raise MedevalError(f"gate '{gate}': no case of the suite has tags; accepted: a metric without a subgroup")
     if tag not in names:
         raise MedevalError(f"gate '{gate}': {accepted('tag', tag, names)}")
     values = {case[tag] for case in tags if tag in case}

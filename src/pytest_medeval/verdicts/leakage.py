@@ -79,11 +79,7 @@ def read_tunings(files: Sequence[Path], root: Path) -> Tuning:
     named = zip(files, names, strict=True)
     return Tuning(
         names,
-        [
-            replace(one, source=replace(one.source, file=name))
-            for file, name in named
-            for one in read_tuning(file)
-        ],
+        [replace(one, source=replace(one.source, file=name)) for file, name in named for one in read_tuning(file)],
     )
 
 
@@ -93,10 +89,7 @@ def find_leaks(
     """Look for the cases of suites (name -> entries with ``id``, ``asked``, ``gold``) in the tuning data."""
     asked = [[_plain(entry["asked"]) for entry in entries] for entries in suites.values()]
     both = [
-        [
-            f"{one}\n{gold}" if (gold := _plain(_gold(entry))) else one
-            for one, entry in zip(texts, entries, strict=True)
-        ]
+        [f"{one}\n{gold}" if (gold := _plain(_gold(entry))) else one for one, entry in zip(texts, entries, strict=True)]
         for texts, entries in zip(asked, suites.values(), strict=True)
     ]
     pieces = [[plain(text) for text in one.texts] for one in tuning.records]

@@ -29,11 +29,7 @@ def changes(metrics: Sequence[Metric], before: Rows, after: Rows) -> dict[str, f
     found: dict[str, float] = {}
     for metric in metrics:
         kind = metric.counts
-        both = [
-            (old[kind], new[kind])
-            for old, new in zip(before, after, strict=True)
-            if kind in old and kind in new
-        ]
+        both = [(old[kind], new[kind]) for old, new in zip(before, after, strict=True) if kind in old and kind in new]
         if both:
             old, new = (_score(metric, [pair[side] for pair in both]) for side in (0, 1))
             found[metric.name] = abs(old - new)
@@ -68,9 +64,7 @@ def margin_below(gate: Gate, section: Mapping[str, Any] | None) -> str:
     )
 
 
-def noise_section(
-    section: Mapping[str, Any], differences: Sequence[tuple[str, float | None]]
-) -> dict[str, Any]:
+def noise_section(section: Mapping[str, Any], differences: Sequence[tuple[str, float | None]]) -> dict[str, Any]:
     """Complete a suite's section for the record: the floor, and the metrics with a difference below it."""
     floor = floors(section)
     below = [name for name, value in differences if value and abs(value) < floor.get(name, 0.0) - ROUNDING]

@@ -143,11 +143,7 @@ def track_c(people: Facts, scale: Scale) -> Track | None:
     graded[PREFERENCE] = people.get(PREFERENCE) or {}
     harm = people.get(HARM) or {}
     if harm.get("n"):
-        graded[HARM] = {
-            **harm,
-            "difference": (harm["candidate"] - harm["baseline"]) / harm["n"],
-            "direction": -1,
-        }
+        graded[HARM] = {**harm, "difference": (harm["candidate"] - harm["baseline"]) / harm["n"], "direction": -1}
     found = {name: _measured({"direction": 1, **facts}, {}, ()) for name, facts in graded.items()
              if _usable({"direction": 1, **facts})}  # fmt: skip
     return _graded("people", found, scale) if found.keys() - {HARM} else None
@@ -386,9 +382,7 @@ def opposite(changed: Sequence[tuple[Facts, float, float]]) -> dict[str, Any]:
     return {"count": count, "n": len(both), "share": count / len(both) if both else None}
 
 
-def most_divergent(
-    changed: Sequence[tuple[Facts, float, float]], k: int = READ_FIRST
-) -> list[dict[str, Any]]:
+def most_divergent(changed: Sequence[tuple[Facts, float, float]], k: int = READ_FIRST) -> list[dict[str, Any]]:
     """Name the ``k`` cases whose changes differ most between the tracks, by signed rank; ties by id.
 
     Cases whose two changes rank alike do not diverge, and are not named.

@@ -88,9 +88,7 @@ def outcome_of(gate: GateRecord) -> Outcome:
     return gate.get("outcome", "passed" if gate["verdict"] == "pass" else "failed")
 
 
-def _why(
-    count: int, failed: Sequence[GateRecord], stopping: Sequence[GateRecord], let: Sequence[GateRecord]
-) -> str:
+def _why(count: int, failed: Sequence[GateRecord], stopping: Sequence[GateRecord], let: Sequence[GateRecord]) -> str:
     if not count:
         return "no gate was set: this run measured and decided nothing"
     gates = f"{count} gate{'' if count == 1 else 's'}"

@@ -39,10 +39,7 @@ def server_judge(script: Callable[[Request], str], name: str = "http://judge/v1#
 
 def fenced(request: Request) -> list[str]:
     """Give the replies in a prompt's fences."""
-    return [
-        part.split("\n", 1)[1].rsplit("\n</", 1)[0]
-        for part in request.messages[1].content.split("<reply")[1:]
-    ]
+    return [part.split("\n", 1)[1].rsplit("\n</", 1)[0] for part in request.messages[1].content.split("<reply")[1:]]
 
 
 def honest(request: Request) -> str:
@@ -50,14 +47,10 @@ def honest(request: Request) -> str:
     grades = [4 if "good" in reply else 2 for reply in fenced(request)]
     if len(grades) == 1:
         return json.dumps(dict.fromkeys(NAMES, grades[0]))
-    return json.dumps(
-        {"preference": "tie" if grades[0] == grades[1] else "A" if grades[0] > grades[1] else "B"}
-    )
+    return json.dumps({"preference": "tie" if grades[0] == grades[1] else "A" if grades[0] > grades[1] else "B"})
 
 
-def local_judge(
-    grade: Callable[[str], float], check: Callable[[str], str] = lambda _: "all there"
-) -> FakeModel:
+def local_judge(grade: Callable[[str], float], check: Callable[[str], str] = lambda _: "all there") -> FakeModel:
     """Make a local judge, whose probability lies on the two grades around the one wanted."""
 
     def script(request: Request) -> Answer:
@@ -191,10 +184,7 @@ def test_what_cannot_be_read_is_asked_once_more():
     ("said", "reason"),
     [
         ("Score: 5", "no verdict: no JSON object"),
-        (
-            '{"accuracy": 6, "comprehensiveness": 6, "helpfulness": 6, "relevance": 6}',
-            "is not on the scale",
-        ),
+        ('{"accuracy": 6, "comprehensiveness": 6, "helpfulness": 6, "relevance": 6}', "is not on the scale"),
         ('{"accuracy": 5, "compreh', "broken JSON: cut off, or quotes not escaped"),
         ("I'm unable to judge medical advice.", "no verdict: "),
         ("", "no verdict: the reply is empty"),
@@ -203,9 +193,7 @@ def test_what_cannot_be_read_is_asked_once_more():
 def test_what_stays_unreadable_is_unjudged(said: str, reason: str):
     """No grade is made up: the reason and the judge's words are kept for every dimension."""
     judge = server_judge(lambda _: said)
-    judgement = (
-        judge_cases(judge, [case(1, baseline=None)], how=Judging(style="json")).cases[0].replies["candidate"]
-    )
+    judgement = judge_cases(judge, [case(1, baseline=None)], how=Judging(style="json")).cases[0].replies["candidate"]
     assert judgement.grades == {}
     assert list(judgement.unjudged) == list(NAMES)
     assert all(reason in one.reason and one.raw == said for one in judgement.unjudged.values())
@@ -223,9 +211,7 @@ def test_the_rest_of_a_verdict_is_kept():
 
 def test_a_judge_out_of_reach_is_not_asked_again():
     """A failed request is unjudged with the server's reason, and counted."""
-    judge = FakeModel(
-        lambda _: Answer(finish="error", error="HTTP 500: out of order"), name="http://judge/v1#j"
-    )
+    judge = FakeModel(lambda _: Answer(finish="error", error="HTTP 500: out of order"), name="http://judge/v1#j")
     run = judge_cases(judge, [case(1)], how=Judging(style="json"))
     assert run.cases[0].replies["baseline"].unjudged["accuracy"] == Unjudged("HTTP 500: out of order")
     assert run.cases[0].preference == Unjudged("HTTP 500: out of order")
@@ -316,9 +302,7 @@ def test_a_server_that_writes_no_json_is_asked_for_grades():
     run = judge_cases(judge, [case(1), case(2)])
     assert run.style == "grades"
     assert all(judged.replies["candidate"].grades == dict.fromkeys(NAMES, 3.0) for judged in run.cases)
-    assert run.notices == (
-        "http://judge/v1#j: this judge writes no JSON; it is asked one dimension at a time",
-    )
+    assert run.notices == ("http://judge/v1#j: this judge writes no JSON; it is asked one dimension at a time",)
     assert sum(bool(request.schema) for request in judge.asked) == 2
 
 

@@ -11,9 +11,7 @@ from pytest_medeval.judges.ask import Budget, Judged, Judgement, JudgeRun, Prefe
 from pytest_medeval.judges.panel import case_data, combine, coverage, judge_data, judge_metrics, judge_rows
 from pytest_medeval.judges.rubric import Dimension, Rubric
 
-RUBRIC = Rubric(
-    "two", (Dimension("accuracy", "?", {1: "no", 5: "yes"}), Dimension("tone", "?", {1: "no", 5: "yes"}))
-)
+RUBRIC = Rubric("two", (Dimension("accuracy", "?", {1: "no", 5: "yes"}), Dimension("tone", "?", {1: "no", 5: "yes"})))
 NONE = Unjudged("no verdict: no JSON object", "a 4")
 
 
@@ -48,23 +46,16 @@ def case(number: int, candidate: Judgement, baseline: Judgement, preference=None
     return Judged("talk", f"c{number}", {"candidate": candidate, "baseline": baseline}, preference)
 
 
-ONE = run(
-    "one", case(1, grades(4, 5), grades(2, 3), Preference(1, 1)), case(2, grades(None, 3), grades(1, 1), NONE)
-)
+ONE = run("one", case(1, grades(4, 5), grades(2, 3), Preference(1, 1)), case(2, grades(None, 3), grades(1, 1), NONE))
 TWO = run(
-    "two",
-    case(1, grades(5, None), grades(3, 3), Preference(1, -1)),
-    case(2, grades(None, 2), grades(2, 1), NONE),
+    "two", case(1, grades(5, None), grades(3, 3), Preference(1, -1)), case(2, grades(None, 2), grades(2, 1), NONE)
 )
 
 
 def test_a_panel_takes_the_mean_of_the_grades_that_there_are():
     """A judge that did not grade has no part in the mean, and each judge's own grades are kept."""
     first, second = combine([ONE, TWO])
-    assert first.grades == {
-        "candidate": {"accuracy": 4.5, "tone": 5},
-        "baseline": {"accuracy": 2.5, "tone": 3},
-    }
+    assert first.grades == {"candidate": {"accuracy": 4.5, "tone": 5}, "baseline": {"accuracy": 2.5, "tone": 3}}
     assert first.preference == 0.75
     assert second.grades["candidate"] == {"tone": 2.5}
     assert second.preference is None
@@ -113,9 +104,7 @@ def test_a_row_of_a_metric_is_the_stored_one():
 def test_the_signature_names_rubric_prompts_and_judges():
     """Another rubric or another judge gives another signature."""
     signature = judge_metrics(RUBRIC, [ONE])[0].signature
-    assert signature.startswith(
-        f"judge.accuracy|prompt:2|rubric:{RUBRIC.digest[:8]}|judges:oneoneon:json:11111111|"
-    )
+    assert signature.startswith(f"judge.accuracy|prompt:2|rubric:{RUBRIC.digest[:8]}|judges:oneoneon:json:11111111|")
     assert judge_metrics(RUBRIC, [TWO])[0].signature != signature
     other = Rubric("two", RUBRIC.dimensions, high=6)
     assert judge_metrics(other, [ONE])[0].signature != signature
@@ -155,11 +144,7 @@ def test_without_a_baseline_there_is_no_preference():
 
 @pytest.mark.parametrize(
     ("text", "budget"),
-    [
-        ("500", Budget(requests=500)),
-        (" 1 request", Budget(requests=1)),
-        ("20000 Tokens", Budget(tokens=20000)),
-    ],
+    [("500", Budget(requests=500)), (" 1 request", Budget(requests=1)), ("20000 Tokens", Budget(tokens=20000))],
 )
 def test_budgets_are_read(text: str, budget: Budget):
     """A number alone means requests."""

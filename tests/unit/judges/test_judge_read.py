@@ -26,9 +26,7 @@ def test_the_expected_grade_is_on_the_scale(logprobs: list[float], shift: float)
     assert moved == pytest.approx(grade, abs=1e-9)
     top = max(logprobs)
     weights = [math.exp(value - top) for value in logprobs]
-    assert grade == pytest.approx(
-        sum(g * w for g, w in zip(range(1, 6), weights, strict=True)) / sum(weights)
-    )
+    assert grade == pytest.approx(sum(g * w for g, w in zip(range(1, 6), weights, strict=True)) / sum(weights))
 
 
 @given(unlike)
@@ -89,8 +87,7 @@ def test_a_preference_is_one_of_three(text: str, choice: int | None):
 def test_a_preference_by_probability():
     """The likelier letter is preferred; equal ones are a tie; without numbers it is unread."""
     found = [
-        read_preference(Answer(finish="choice", logprobs=pair))
-        for pair in ((-1.0, -2.0), (-2.0, -1.0), (-1.0, -1.0))
+        read_preference(Answer(finish="choice", logprobs=pair)) for pair in ((-1.0, -2.0), (-2.0, -1.0), (-1.0, -1.0))
     ]
     assert found == [1, -1, 0]
     assert isinstance(read_preference(Answer(finish="choice", logprobs=(-1.0, math.nan))), Unread)

@@ -74,11 +74,7 @@ def test_the_digest_is_of_what_the_judge_is_told(tmp_path: Path):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        (
-            "[0, 3]",
-            "[3, 0]",
-            r"rubric.toml:2: 'scale' is \[3, 0\]; accepted: \[lowest, highest\], whole numbers",
-        ),
+        ("[0, 3]", "[3, 0]", r"rubric.toml:2: 'scale' is \[3, 0\]; accepted: \[lowest, highest\], whole numbers"),
         ("[0, 3]", "[1.5, 3]", "rubric.toml:2: 'scale' is"),
         ("[0, 3]", "[0, 30]", "at most 11 grades"),
         ("scale", "scael", r"rubric.toml:2: unknown key 'scael' \(did you mean 'scale'\?\)"),
@@ -93,11 +89,7 @@ def test_the_digest_is_of_what_the_judge_is_told(tmp_path: Path):
             "rubric.toml:9: unknown key 'ask'; accepted: anchors, name, question",
         ),
         ('3 = "kind"', "", "rubric.toml:9: 'anchors' of 'tone' must say at least what 0 and 3 mean"),
-        (
-            '3 = "kind"',
-            '4 = "kind"',
-            "rubric.toml:9: 'tone' has the anchor '4' = 'kind'; accepted: 0 to 3 = a text",
-        ),
+        ('3 = "kind"', '4 = "kind"', "rubric.toml:9: 'tone' has the anchor '4' = 'kind'; accepted: 0 to 3 = a text"),
         ('3 = "kind"', "3 = 1", "rubric.toml:9: 'tone' has the anchor '3' = 1"),
         ("[[dimensions]]", "[[dimension]]", "unknown key 'dimension'"),
         ("name =", "name", "rubric.toml: broken TOML"),

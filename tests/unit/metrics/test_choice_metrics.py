@@ -123,9 +123,7 @@ def test_ece_is_that_of_scikit_learns_calibration_curve():
     """With n divisible by the bins and no ties: the mean gap of calibration_curve(strategy="quantile")."""
     gold, weights = sure(np.random.default_rng(2), 400)
     right = weights.argmax(axis=1) == gold
-    true, sure_of = calibration_curve(
-        right, weights.max(axis=1), n_bins=calibration.BINS, strategy="quantile"
-    )
+    true, sure_of = calibration_curve(right, weights.max(axis=1), n_bins=calibration.BINS, strategy="quantile")
     expected = np.abs(true - sure_of).mean()
     assert score("ece", scored_rows(gold, weights)) == pytest.approx(expected, abs=1e-12)
 

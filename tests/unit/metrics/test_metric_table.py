@@ -26,9 +26,7 @@ def test_every_entry_is_a_metric_of_its_task():
     """No entry of the table is dead, and each has a docstring."""
     for name in METRICS:
         task, _, metric = name.partition(".")
-        (made,) = metrics_for(
-            next(one for one in ALL if one.name == task and metric in one.metrics), [metric]
-        )
+        (made,) = metrics_for(next(one for one in ALL if one.name == task and metric in one.metrics), [metric])
         assert made.name == metric
         assert inspect.getdoc(METRICS.resolve(name))
 

@@ -20,11 +20,7 @@ METRICS = {metric.name: metric for metric in metrics_for(TASK)}
 def case_of(answer: str = "B", options: str = "ABCD") -> MCQCase:
     """Make a question whose options are ``text A``, ``text B`` ..."""
     return MCQCase(
-        id="1",
-        source=Source("made"),
-        question="Which?",
-        options={one: f"text {one}" for one in options},
-        answer=answer,
+        id="1", source=Source("made"), question="Which?", options={one: f"text {one}" for one in options}, answer=answer
     )
 
 
@@ -72,12 +68,7 @@ def test_a_model_that_heeds_the_content_is_consistent_and_unbiased():
     reply = TASK.read_all(case_of("B"), likely([1, 0, 3, 2]))
     assert reply.prediction == "B"
     assert TASK.correct(case_of("B"), reply)
-    assert [score(name, reply) for name in ("accuracy", "consistency", "position_bias", "answered")] == [
-        1,
-        1,
-        0,
-        1,
-    ]
+    assert [score(name, reply) for name in ("accuracy", "consistency", "position_bias", "answered")] == [1, 1, 0, 1]
     assert [part.prediction for part in reply.parts] == ["B", "A", "D", "C"]
 
 
@@ -112,9 +103,7 @@ def test_questions_with_unlike_numbers_of_options():
         ("position_bias", (1 + 0.5) / 2 - (0.25 + 0.5) / 2),
         ("consistency", 0.5),
     ):
-        assert float(METRICS[name].score(METRICS[name].expand(np.array(rows)).sum(axis=0))) == pytest.approx(
-            expected
-        )
+        assert float(METRICS[name].score(METRICS[name].expand(np.array(rows)).sum(axis=0))) == pytest.approx(expected)
     letters, counts = choice.confusion(np.array(rows))
     assert letters == ("A", "B", "C", "D")
     assert counts.sum() == 6

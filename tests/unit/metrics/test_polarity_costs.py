@@ -15,9 +15,7 @@ from pytest_medeval.metrics.polarity import COSTS, load_costs
 from pytest_medeval.runs.suite import Suite, make_task
 from pytest_medeval.tasks.polarity import Polarity
 
-SHOWN = "\n".join(
-    line.strip() for line in (polarity_costs.__doc__ or "").split("::")[1].split("These")[0].splitlines()
-)
+SHOWN = "\n".join(line.strip() for line in (polarity_costs.__doc__ or "").split("::")[1].split("These")[0].splitlines())
 """The example in the module's docstring."""
 
 
@@ -62,11 +60,7 @@ def test_other_costs_change_score_and_signature(tmp_path):
             r"\[positive\] positive = 1; accepted: 0, for the label is right",
         ),
         ("negative = 4", "", r"\[positive\] does not say what negative costs"),
-        (
-            "negative = 4",
-            "negatve = 4",
-            r"\[positive\]: unknown label 'negatve' \(did you mean 'negative'\?\)",
-        ),
+        ("negative = 4", "negatve = 4", r"\[positive\]: unknown label 'negatve' \(did you mean 'negative'\?\)"),
         ("[positive]", "[present]", "unknown gold label 'present'"),
         (
             "[none]\npositive = 1\nnegative = 1\nuncertain = 1",
@@ -89,9 +83,7 @@ def test_costs_that_are_all_zero_say_nothing(tmp_path):
     path = tmp_path / "costs.toml"
     labels = ("positive", "negative", "uncertain", "none")
     path.write_text(
-        "\n".join(
-            f"[{gold}]\n" + "\n".join(f"{label} = 0" for label in labels if label != gold) for gold in labels
-        )
+        "\n".join(f"[{gold}]\n" + "\n".join(f"{label} = 0" for label in labels if label != gold) for gold in labels)
     )
     with pytest.raises(MedevalError, match="every cost is 0"):
         load_costs(path)

@@ -115,10 +115,7 @@ def test_every_shipped_rule_has_examples_in_both_languages():
             ('"I am kind."', '"I am mild."'),
             "rule 'kind': example 'I am mild.' is in 'keeps' and the rule is broken there",
         ),
-        (
-            ('"I am not."', '"So kind."'),
-            "rule 'kind': example 'So kind.' is in 'breaks' and the rule is kept there",
-        ),
+        (('"I am not."', '"So kind."'), "rule 'kind': example 'So kind.' is in 'breaks' and the rule is kept there"),
         (('breaks = ["I am not."]', ""), "rule 'kind': names no example in 'breaks'"),
         (('name = "kind"', ""), "rule 1: 'name' is None; accepted: a text"),
         (('name = "kind"', 'name = "So kind"'), "accepted as a name"),
@@ -155,9 +152,7 @@ def test_rules_of_a_suites_own_lie_beside_it(tmp_path, monkeypatch):
     assert task.safety_rules == "suites/rules.toml"
     assert (score(case_of(), "How kind!", task), score(case_of(), VISIT, task)) == (1.0, 0.0)
     (metric,) = metrics_for(task, ["safety"])
-    assert metric.signature.startswith(
-        f"safety|rules:kind|sha256:{load_rules(task.safety_rules).digest[:12]}|version:"
-    )
+    assert metric.signature.startswith(f"safety|rules:kind|sha256:{load_rules(task.safety_rules).digest[:12]}|version:")
     with pytest.raises(MedevalError, match=r"absent\.toml: safety rules cannot be read"):
         metrics_for(Dialogue(safety_rules="absent.toml"), ["safety"])
 

@@ -84,9 +84,7 @@ def _tokenizer(folder: Path, template: str | None) -> None:
     )
     inner.train_from_iterator(SENTENCES * 20, trainer)
     tokenizer = transformers.PreTrainedTokenizerFast(
-        tokenizer_object=inner,
-        **SPECIAL,
-        additional_special_tokens=["<|im_start|>", "<|im_end|>"],
+        tokenizer_object=inner, **SPECIAL, additional_special_tokens=["<|im_start|>", "<|im_end|>"]
     )
     tokenizer.chat_template = template
     tokenizer.save_pretrained(folder)

@@ -33,13 +33,7 @@ def test_second_run_loads_nothing(tmp_path):
     assert (again.hits, again.misses, again.notices) == (2, 0, [])
 
 
-@pytest.mark.parametrize(
-    "other",
-    [
-        {"fingerprint": "e" * 64},
-        {"version": "2"},
-    ],
-)
+@pytest.mark.parametrize("other", [{"fingerprint": "e" * 64}, {"version": "2"}])
 def test_other_weights_or_code_miss(tmp_path, other):
     """Replies of other weights, or of other code, never pass as this model's."""
     _model(tmp_path, a="old").answer([_request("a")])

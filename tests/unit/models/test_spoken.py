@@ -86,10 +86,7 @@ def test_other_tags_need_no_new_answers(tmp_path):
             open_model(spec, Settings(cache=tmp_path / "c", thoughts=tags)).answer(ASKED)[0]
             for tags in (("think",), ("think", "reason"))
         ]
-        assert [(one.text, one.thoughts) for one in found] == [
-            (f"<reason>b</reason>{SAID}", "a"),
-            (SAID, "a\n\nb"),
-        ]
+        assert [(one.text, one.thoughts) for one in found] == [(f"<reason>b</reason>{SAID}", "a"), (SAID, "a\n\nb")]
         assert len(server.asked) == 1
 
 

@@ -9,9 +9,7 @@ from pytest_medeval.report.tracks import divergence as lines
 SPREAD = "standard deviations of the change"
 
 
-def track(
-    name="judge", *, significant=False, unit="points", metric="accuracy", difference=-0.25, detectable=0.55
-):
+def track(name="judge", *, significant=False, unit="points", metric="accuracy", difference=-0.25, detectable=0.55):
     """Make a track of one metric, as the record holds it."""
     direction = "better" if difference > 0 else "worse"
     return {
@@ -59,9 +57,7 @@ def test_what_is_not_shown_says_what_could_have_been_seen():
     shown = texts(entry())
     assert any(one.endswith("no difference shown (could have seen 0.6 points)") for one in shown)
     other = track("word overlap", unit=SPREAD, metric="rougeL", detectable=0.0123)
-    assert any(
-        "no difference shown (could have seen 0.013 in rougeL)" in one for one in texts(entry(track_a=other))
-    )
+    assert any("no difference shown (could have seen 0.013 in rougeL)" in one for one in texts(entry(track_a=other)))
 
 
 def test_the_section_names_verdict_tracks_and_cases():
@@ -72,9 +68,8 @@ def test_the_section_names_verdict_tracks_and_cases():
     assert "rougeL +0.0365*" in text
     assert "C people" in text
     assert "not asked" in text
-    assert (
-        "rougeL with accuracy +0.10 [-0.50, +0.50], rougeL with helpfulness -0.20 [-0.50, +0.50]"
-        in " ".join(text.split())
+    assert "rougeL with accuracy +0.10 [-0.50, +0.50], rougeL with helpfulness -0.20 [-0.50, +0.50]" in " ".join(
+        text.split()
     )
     assert "9 of 17 cases that changed on both tracks (53%)" in text
     assert "much up        -1.25  test_d.py::test[c1]" in text
@@ -86,13 +81,7 @@ def test_the_section_names_verdict_tracks_and_cases():
 
 def test_lower_is_better_is_said_at_the_number():
     """A rise that is a loss is marked, since its sign misleads."""
-    worse = track(
-        "measured scores",
-        significant=True,
-        unit=SPREAD,
-        metric="ece",
-        difference=0.2,
-    )
+    worse = track("measured scores", significant=True, unit=SPREAD, metric="ece", difference=0.2)
     worse["metrics"]["ece"]["direction"] = "worse"
     assert any("ece +0.2000* (worse)" in one for one in texts(entry(track_a=worse)))
 
@@ -114,9 +103,7 @@ def test_one_track_alone_is_short():
 
 def test_a_part_of_a_suite_is_said():
     """Whoever reads the verdict must know that not all cases ran."""
-    assert any(
-        "63 of 84" in one for one in texts(entry(complete=False, reason="63 of 84 cases were evaluated"))
-    )
+    assert any("63 of 84" in one for one in texts(entry(complete=False, reason="63 of 84 cases were evaluated")))
 
 
 @pytest.mark.parametrize("length", [1, 40, 90, 300])

@@ -86,9 +86,7 @@ def record_of(state, options, *, paired, judged, extras):
 
 
 CASES = {
-    f"{state} / {options} / {place}": record_of(
-        state, options, paired=place != 1, judged=place == 2, extras=place == 2
-    )
+    f"{state} / {options} / {place}": record_of(state, options, paired=place != 1, judged=place == 2, extras=place == 2)
     for place, (state, options) in enumerate(product(STATES, OPTIONS))
     for place in (place % 3, (place + 1) % 3)
 }
@@ -256,8 +254,5 @@ def test_gates_are_told_in_the_order_in_which_they_matter():
 def test_every_table_has_cells_for_its_columns(outline):
     """No row is wider or narrower than its head."""
     assert all(
-        len(row) == len(block.columns)
-        for block in outline.blocks
-        if isinstance(block, Table)
-        for row in block.rows
+        len(row) == len(block.columns) for block in outline.blocks if isinstance(block, Table) for row in block.rows
     )

@@ -18,9 +18,7 @@ from pytest_medeval.report.outline import outline_of
 from pytest_medeval.report.terminal import terminal
 from pytest_medeval.runs.record import problems
 
-HOSTILE = (
-    "</script><script>document.title=1</script><img src=x onerror=alert(1)> & \u2028 {{script}} <!-- <script>"
-)
+HOSTILE = "</script><script>document.title=1</script><img src=x onerror=alert(1)> & \u2028 {{script}} <!-- <script>"
 
 
 def page(record):
@@ -111,9 +109,7 @@ def test_gates_matrix_and_groups_are_there():
 def test_better_and_worse_are_said_only_where_test_and_interval_show_it():
     """Direction counts: a safety that fell is worse; what is not shown, or has no good side, is neither."""
     cells = Reader(page(whole_record())).cells
-    rows = {
-        name: cells[cells.index(name) : cells.index(name) + 10][-1] for name in ("safety", "length_ratio")
-    }
+    rows = {name: cells[cells.index(name) : cells.index(name) + 10][-1] for name in ("safety", "length_ratio")}
     assert rows == {"safety": "▼ worse", "length_ratio": "higher"}
     start = next(place for place, cell in enumerate(cells) if cell == "ece lower is better")
     assert cells[start + 9] == "not shown"
@@ -135,10 +131,7 @@ def test_hostile_texts_add_no_element(data_of):
         for role in ("candidate", "baseline"):
             case[role] |= {"reply": HOSTILE, "detail": HOSTILE, "trace": every_text(case[role]["trace"])}
     hostile["gates"] = [{**gate, "expression": HOSTILE, "reason": HOSTILE} for gate in hostile["gates"]]
-    hostile["human"] = {
-        **every_text(hostile["human"]),
-        "suites": {HOSTILE: hostile["human"]["suites"]["dialogue"]},
-    }
+    hostile["human"] = {**every_text(hostile["human"]), "suites": {HOSTILE: hostile["human"]["suites"]["dialogue"]}}
     hostile["judges"] = [every_text(judge) for judge in hostile["judges"]]
     suite = hostile["suites"]["dialogue"]
     suite["skipped"]["reasons"] = {HOSTILE: 2}
@@ -159,11 +152,7 @@ def test_a_lone_surrogate_and_a_nan_break_nothing(data_of):
     record["cases"][0]["candidate"] |= {"reply": "\ud800", "scores": {"rougeL": float("nan")}}
     record["suites"]["dialogue"]["metrics"]["rougeL"]["candidate"] = float("nan")
     shown = data_of(page(record))["cases"][0]
-    assert (shown["candidate"]["reply"], shown["candidate"]["scores"][0], shown["change"]) == (
-        "\ud800",
-        "-",
-        None,
-    )
+    assert (shown["candidate"]["reply"], shown["candidate"]["scores"][0], shown["change"]) == ("\ud800", "-", None)
 
 
 def test_nothing_is_fetched_and_the_policy_forbids_it():
@@ -215,14 +204,7 @@ def test_a_suite_of_which_only_a_part_ran():
 
 def test_a_run_that_evaluated_nothing():
     """A record without suites and cases still makes a page."""
-    record = whole_record(1) | {
-        "suites": {},
-        "cases": [],
-        "gates": [],
-        "divergence": {},
-        "human": {},
-        "judges": [],
-    }
+    record = whole_record(1) | {"suites": {}, "cases": [], "gates": [], "divergence": {}, "human": {}, "judges": []}
     assert "UNDECIDED: no gate was set" in " ".join(plain(page(record)).split())
 
 
@@ -233,13 +215,7 @@ def test_the_same_record_gives_the_same_page():
 
 @pytest.mark.parametrize(
     ("values", "low", "high"),
-    [
-        ([0.41, 0.52], 0.0, 0.6),
-        ([-0.02, 0.01], -0.02, 0.01),
-        ([-3.1], -4.0, 0.0),
-        ([], -1.0, 1.0),
-        ([0.0], -1.0, 1.0),
-    ],
+    [([0.41, 0.52], 0.0, 0.6), ([-0.02, 0.01], -0.02, 0.01), ([-3.1], -4.0, 0.0), ([], -1.0, 1.0), ([0.0], -1.0, 1.0)],
 )
 def test_an_axis_ends_on_round_numbers_and_has_zero(values, low, high):
     """All values lie on it; 0 does too; without a value it is that of a share."""

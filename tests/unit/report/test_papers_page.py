@@ -42,14 +42,10 @@ def record(tmp_path_factory):
     models = {role: FakeModel(default=text, name=role) for role, text in REPLIES.items()}
     journal = Journal()
     for task, cases in CASES.items():
-        (folder / f"{task}.jsonl").write_text(
-            "".join(json.dumps(case) + "\n" for case in cases), encoding="utf-8"
-        )
+        (folder / f"{task}.jsonl").write_text("".join(json.dumps(case) + "\n" for case in cases), encoding="utf-8")
         suite = resolve(Suite(task, str(folder / f"{task}.jsonl"), name=task), settings)
         journal.collected([manifest(suite, folder)])
-        evaluations = Engine(lambda role, _: models[role]).evaluations(
-            suite, [case.id for case in suite.cases]
-        )
+        evaluations = Engine(lambda role, _: models[role]).evaluations(suite, [case.id for case in suite.cases])
         for one in evaluations.values():
             journal.note({"entry": entry(task, f"{task}::{one.case.id}", one)})
         journal.note({"models": {role: {task: asdict(model.identity)} for role, model in models.items()}})

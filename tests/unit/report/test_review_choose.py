@@ -41,9 +41,7 @@ def test_chance_draws_every_case_equally_often(make_record):
     """Over many seeds each case is drawn by chance about as often: the extremes are not kept out of it."""
     record = make_record(10)
     seeds = 2000
-    drawn = Counter(
-        case["id"] for seed in range(seeds) for case in by_stratum(choose(record, 5, seed), "random")
-    )
+    drawn = Counter(case["id"] for seed in range(seeds) for case in by_stratum(choose(record, 5, seed), "random"))
     share = 2 / 10
     within = 4.5 * (seeds * share * (1 - share)) ** 0.5
     assert len(drawn) == 10
@@ -57,15 +55,8 @@ def test_judge_scores_make_disagreement_the_measure(make_record):
         case["candidate"]["scores"]["rougeL"] = 0.5 + (0.2 if number == 3 else 0.3)
         case["baseline"]["scores"]["rougeL"] = 0.5
         worse = number == 3
-        case["judge"] = {
-            "candidate": {"accuracy": 1 if worse else 5},
-            "baseline": {"accuracy": 5 if worse else 1},
-        }
-    seed = next(
-        s
-        for s in range(50)
-        if "case-003" not in {c["id"] for c in by_stratum(choose(record, 5, s), "random")}
-    )
+        case["judge"] = {"candidate": {"accuracy": 1 if worse else 5}, "baseline": {"accuracy": 5 if worse else 1}}
+    seed = next(s for s in range(50) if "case-003" not in {c["id"] for c in by_stratum(choose(record, 5, s), "random")})
     assert "case-003" in {case["id"] for case in by_stratum(choose(record, 5, seed), "divergent")}
 
 
@@ -91,10 +82,7 @@ def test_the_divergence_part_of_the_record_comes_first(make_record):
 def test_near_means_near_what_a_gate_asks_for(make_record, expression, distance):
     """A gate on the headline metric moves the threshold that near is measured from."""
     record = make_record(60)
-    record["gates"] = [
-        {"suite": "dialogue", "expression": "critical"},
-        {"suite": "dialogue", "expression": expression},
-    ]
+    record["gates"] = [{"suite": "dialogue", "expression": "critical"}, {"suite": "dialogue", "expression": expression}]
     chosen = choose(record, 20, seed=1)
     read = {one.entry["id"] for one in chosen}
     unread = [distance(case) for case in record["cases"] if case["id"] not in read]
@@ -116,18 +104,14 @@ def test_nothing_to_review_is_said_in_one_line(make_record):
     record = make_record(3)
     for case in record["cases"]:
         del case["baseline"]
-    with pytest.raises(
-        MedevalError, match=r"no case to review in dialogue: .*accepted: a run with --medeval-baseline"
-    ):
+    with pytest.raises(MedevalError, match=r"no case to review in dialogue: .*accepted: a run with --medeval-baseline"):
         choose(record, 5, seed=0)
 
 
 @pytest.mark.parametrize("size", [0, -3])
 def test_a_size_below_one_is_refused(make_record, size):
     """The option accepts one case or more."""
-    with pytest.raises(
-        MedevalError, match=re.escape(f"--medeval-review-size is {size}; accepted: 1 or more")
-    ):
+    with pytest.raises(MedevalError, match=re.escape(f"--medeval-review-size is {size}; accepted: 1 or more")):
         choose(make_record(3), size, seed=0)
 
 

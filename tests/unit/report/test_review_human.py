@@ -37,10 +37,7 @@ OLD = (3, 2, 3, 3, 3, 3, 2, 3)
 
 def rated(**changes):
     """Rate eight cases."""
-    return [
-        pair(f"case-{place}", new, old, **changes)
-        for place, (new, old) in enumerate(zip(NEW, OLD, strict=True))
-    ]
+    return [pair(f"case-{place}", new, old, **changes) for place, (new, old) in enumerate(zip(NEW, OLD, strict=True))]
 
 
 def test_means_difference_and_paired_test():
@@ -81,11 +78,7 @@ def test_a_second_rater_adds_no_case():
 
 def test_rater_agreement_is_krippendorffs_alpha():
     """The number of ``krippendorff.alpha(data, level_of_measurement="ordinal")`` of krippendorff 0.9.0."""
-    grades = {
-        "AB": (1, 2, 3, 4, 5, 3, 2, None),
-        "CD": (1, 3, 3, 4, 4, 3, 2, 5),
-        "EF": (2, 2, 3, 5, 5, None, 1, 5),
-    }
+    grades = {"AB": (1, 2, 3, 4, 5, 3, 2, None), "CD": (1, 3, 3, 4, 4, 3, 2, 5), "EF": (2, 2, 3, 5, 5, None, 1, 5)}
     given = [
         pair(f"case-{place}", 1, 1, rater=rater, grades={
             "candidate": {} if grade is None else {"accuracy": grade}, "baseline": {},
@@ -127,9 +120,7 @@ def test_a_grade_for_one_reply_only_takes_no_part_in_the_difference():
 def test_turns_of_one_dialogue_are_not_independent():
     """Cases of a group are swapped together: the test is the grouped permutation test."""
     given = rated(cluster="dialogue/group visit")[:3] + rated()[3:]
-    assert (
-        human(RECORD, given)["suites"]["dialogue"]["dimensions"]["accuracy"]["test"] == "paired permutation"
-    )
+    assert human(RECORD, given)["suites"]["dialogue"]["dimensions"]["accuracy"]["test"] == "paired permutation"
 
 
 def test_harm_is_counted_by_case_and_named():
@@ -168,25 +159,13 @@ def test_from_the_page_to_the_numbers(make_record, export):
 
 
 @settings(max_examples=40, deadline=None)
-@given(
-    st.lists(
-        st.tuples(st.integers(1, 5), st.integers(1, 5), st.sampled_from(["AB", "CD"])), min_size=1, max_size=9
-    )
-)
+@given(st.lists(st.tuples(st.integers(1, 5), st.integers(1, 5), st.sampled_from(["AB", "CD"])), min_size=1, max_size=9))
 def test_the_numbers_are_json_and_mirror_when_the_roles_change(grades):
     """Whatever was graded: JSON without NaN; exchanging the roles turns differences and votes around."""
-    there = human(
-        RECORD, [pair(f"c{place}", new, old, rater=who) for place, (new, old, who) in enumerate(grades)]
-    )
-    back = human(
-        RECORD, [pair(f"c{place}", old, new, rater=who) for place, (new, old, who) in enumerate(grades)]
-    )
+    there = human(RECORD, [pair(f"c{place}", new, old, rater=who) for place, (new, old, who) in enumerate(grades)])
+    back = human(RECORD, [pair(f"c{place}", old, new, rater=who) for place, (new, old, who) in enumerate(grades)])
     json.dumps([there, back], allow_nan=False)
     one, other = (found["suites"]["dialogue"] for found in (there, back))
-    assert one["dimensions"]["accuracy"]["difference"] == pytest.approx(
-        -other["dimensions"]["accuracy"]["difference"]
-    )
+    assert one["dimensions"]["accuracy"]["difference"] == pytest.approx(-other["dimensions"]["accuracy"]["difference"])
     assert one["preference"]["cases"]["wins"] == other["preference"]["cases"]["losses"]
-    assert one["dimensions"]["accuracy"]["p_value"] == pytest.approx(
-        other["dimensions"]["accuracy"]["p_value"]
-    )
+    assert one["dimensions"]["accuracy"]["p_value"] == pytest.approx(other["dimensions"]["accuracy"]["p_value"])

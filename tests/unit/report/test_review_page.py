@@ -51,9 +51,7 @@ def test_nothing_is_fetched_and_the_policy_forbids_it(make_record):
     assert addresses == {("a", "href", "#grading")}
     assert "http:" not in html
     assert "https:" not in html
-    policy = next(
-        attrs["content"] for tag, attrs in tags if attrs.get("http-equiv") == "Content-Security-Policy"
-    )
+    policy = next(attrs["content"] for tag, attrs in tags if attrs.get("http-equiv") == "Content-Security-Policy")
     assert {"default-src 'none'", "connect-src 'none'", "form-action 'none'", "base-uri 'none'"} <= set(
         policy.split("; ")
     )
@@ -107,9 +105,7 @@ def test_the_page_names_no_model_role_score_or_stratum(make_record, data_of):
         assert word not in html
     data = data_of(html)
     assert set(data) == {"run", "review", "seed", "rubric", "pairs"}
-    assert all(
-        set(pair) == {"suite", "case", "key", "asked", "reference", "replies"} for pair in data["pairs"]
-    )
+    assert all(set(pair) == {"suite", "case", "key", "asked", "reference", "replies"} for pair in data["pairs"])
 
 
 def test_each_model_comes_first_about_half_of_the_time(make_record, data_of):
@@ -151,9 +147,7 @@ def test_only_what_concerns_the_reviewed_suites_names_the_run(make_record, data_
 def test_gold_of_every_task_is_readable(make_record, data_of):
     """A letter, labels by finding, or nothing: each in the form a reader understands."""
     record = make_record(3)
-    for case, gold in zip(
-        record["cases"], ("B", {"咳嗽": "positive", "发热": "negative"}, None), strict=True
-    ):
+    for case, gold in zip(record["cases"], ("B", {"咳嗽": "positive", "发热": "negative"}, None), strict=True):
         case["gold"] = gold
     references = {pair["case"]: pair["reference"] for pair in data_of(page(record, 3, seed=0))["pairs"]}
     assert references == {"case-000": "B", "case-001": "咳嗽: positive\n发热: negative", "case-002": None}

@@ -65,9 +65,7 @@ def test_plain_ratings_name_reply_rater_dimension_and_line(make_record, export):
         assert rating.item in (item("dialogue", case, "candidate"), item("dialogue", case, "baseline"))
         assert keys[case] in lines[rating.source.line - 1]
     assert rating_set(read_reviews([path], record)).ratings == tuple(ratings)
-    assert rating_set(read_reviews([path], record)).scales == dict.fromkeys(
-        DEFAULT_RUBRIC.names, DEFAULT_RUBRIC.scale
-    )
+    assert rating_set(read_reviews([path], record)).scales == dict.fromkeys(DEFAULT_RUBRIC.names, DEFAULT_RUBRIC.scale)
 
 
 def test_a_grade_left_open_is_missing_and_not_a_number(make_record, export):
@@ -175,9 +173,7 @@ def test_a_reply_that_changed_since_is_refused(make_record, export):
     path = export(record)
     later = copy.deepcopy(record)
     later["cases"][4]["candidate"]["reply"] += " And more."
-    with pytest.raises(
-        MedevalError, match=r"case dialogue/case-004 is not this run's: .* not those that were rated"
-    ):
+    with pytest.raises(MedevalError, match=r"case dialogue/case-004 is not this run's: .* not those that were rated"):
         read_reviews([path], later)
 
 

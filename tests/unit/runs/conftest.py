@@ -58,20 +58,14 @@ class Quiz:
         given = {"limit": limit}
         settings = read_settings(lambda option: given.get(option.name), self.folder)
         suite = resolve(
-            Suite("mcq", str(path), name="quiz", metrics=list(metrics), gates=list(gates), **options),
-            settings,
+            Suite("mcq", str(path), name="quiz", metrics=list(metrics), gates=list(gates), **options), settings
         )
-        models = {
-            "candidate": model or scripted(wrong),
-            "baseline": None if baseline is None else scripted(baseline),
-        }
+        models = {"candidate": model or scripted(wrong), "baseline": None if baseline is None else scripted(baseline)}
         journal = Journal()
         journal.collected([manifest(suite, self.folder)])
         self.manifests = journal.suites
         for evaluation in (
-            Engine(lambda role, _task: models[role])
-            .evaluations(suite, [case.id for case in suite.cases])
-            .values()
+            Engine(lambda role, _task: models[role]).evaluations(suite, [case.id for case in suite.cases]).values()
         ):
             journal.note({"entry": entry("quiz", f"quiz::{evaluation.case.id}", evaluation)})
         journal.note({"models": {role: {"mcq": asdict(one.identity)} for role, one in models.items() if one}})

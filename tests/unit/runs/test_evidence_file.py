@@ -37,18 +37,10 @@ def test_unchanged_evidence_is_proved(written, capsys):
     ("old", "new", "told"),
     [
         ('"reply":"(B) no"', '"reply":"(A) no"', "$.body.record.cases["),
-        (
-            '"verdict":"pass"',
-            '"verdict":"fail"',
-            '$.body.record.gates[0].verdict: was changed, is now "fail"',
-        ),
+        ('"verdict":"pass"', '"verdict":"fail"', '$.body.record.gates[0].verdict: was changed, is now "fail"'),
         ('"passed":true', '"passed":false', "$.body.verdicts.passed: was changed, is now false"),
         ('"seed":0', '"sead":0', "$.body.record.sead: was added"),
-        (
-            '"schema":"medeval-evidence/1"',
-            '"schema":"medeval-evidence/2"',
-            "$.schema: is 'medeval-evidence/2'",
-        ),
+        ('"schema":"medeval-evidence/1"', '"schema":"medeval-evidence/2"', "$.schema: is 'medeval-evidence/2'"),
         ('{"body"', '{"body" ', "byte 7: the values are the same, but not in canonical form"),
         ('"prints":{', '"prints":[', "$: no longer JSON"),
     ],
@@ -92,9 +84,7 @@ def test_changed_hashes_are_told_from_changed_values(written):
         "$.prints, the hash of $.body.record.seed"
     )
     assert verify(text.replace(digest, "0" * 64).encode()) == ["$.sha256: is not that of the file"]
-    assert verify(text.replace(found["body_sha256"], "0" * 64).encode()) == [
-        "$.body_sha256: is not that of $.body"
-    ]
+    assert verify(text.replace(found["body_sha256"], "0" * 64).encode()) == ["$.body_sha256: is not that of $.body"]
 
 
 def test_a_stored_run_is_proved_by_the_hash_it_carries(quiz, storage, tmp_path, capsys):

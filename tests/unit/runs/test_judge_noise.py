@@ -43,9 +43,7 @@ def graded(weight: int) -> FakeModel:
     def script(request: Request) -> Answer:
         text = "".join(message.content for message in request.messages)
         draw = int(hashlib.sha256(text.encode()).hexdigest(), 16) % 5 * weight
-        logprobs = tuple(
-            -1.0 if at == draw % len(request.choices) else -5.0 for at in range(len(request.choices))
-        )
+        logprobs = tuple(-1.0 if at == draw % len(request.choices) else -5.0 for at in range(len(request.choices)))
         return Answer("", "choice", logprobs, (1,) * len(logprobs))
 
     return FakeModel(script)

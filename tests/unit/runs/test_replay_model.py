@@ -20,11 +20,7 @@ def opened(storage, run="old"):
 @pytest.mark.parametrize("scoring", ["letters", "texts", "reply"])
 def test_replayed_replies_score_as_they_did(quiz, storage, scoring):
     """Rows, scores, outcomes and identity of a replay are those of the run, by likelihood or from words."""
-    old = (
-        quiz.run({1, 4}, count=12, scoring=scoring)
-        if scoring != "texts"
-        else quiz.run(count=12, scoring="texts")
-    )
+    old = quiz.run({1, 4}, count=12, scoring=scoring) if scoring != "texts" else quiz.run(count=12, scoring="texts")
     save(old, storage, "old")
     new = quiz.run(count=12, model=opened(storage), scoring=scoring)
     for before, after in zip(old["cases"], new["cases"], strict=True):
@@ -98,9 +94,7 @@ def test_the_baseline_of_a_run_is_asked_for_by_name(quiz, storage):
     """RUN#baseline gives the other role's replies; a run without that role says what it has."""
     save(quiz.run(set(), count=4, baseline={0, 1, 2, 3}), storage, "old")
     assert (
-        quiz.run(count=4, model=opened(storage, "old#baseline"))["suites"]["quiz"]["metrics"]["accuracy"][
-            "candidate"
-        ]
+        quiz.run(count=4, model=opened(storage, "old#baseline"))["suites"]["quiz"]["metrics"]["accuracy"]["candidate"]
         == 0
     )
     save(quiz.run(count=4), storage, "alone")

@@ -34,9 +34,7 @@ def test_the_same_cases_are_compared_pairwise(quiz):
 
 def test_equal_runs_pass_and_say_no_difference(quiz):
     """The same weights twice never differ."""
-    found = contest(
-        Reference("old", quiz.run({1, 2})), quiz.run({1, 2}), ["accuracy not worse than reference by 0.2"]
-    )
+    found = contest(Reference("old", quiz.run({1, 2})), quiz.run({1, 2}), ["accuracy not worse than reference by 0.2"])
     assert found["passed"]
     assert found["suites"]["quiz"]["reference"]["differences"] == []
     assert found["suites"]["quiz"]["reference"]["metrics"]["accuracy"]["difference"] == 0
@@ -46,9 +44,7 @@ def test_the_record_with_a_reference_fits_the_schema(quiz):
     """What the comparison adds to a record fits the schema, and gates on the reference are judged."""
     old = quiz.run({0})
     record = quiz.run(
-        set(range(30)),
-        reference=Reference("0001_old", old),
-        gates=["accuracy not worse than reference by 0.1"],
+        set(range(30)), reference=Reference("0001_old", old), gates=["accuracy not worse than reference by 0.1"]
     )
     assert problems(record) == []
     assert [gate["verdict"] for gate in record["gates"]] == ["fail"]
@@ -62,12 +58,7 @@ def test_the_record_with_a_reference_fits_the_schema(quiz):
     [
         ({"count": 44}, 40, "4 cases not in old: q40, q41, q42 and 1 more", "pass"),
         ({"count": 36}, 36, "4 cases in old only: q36, q37, q38 and 1 more", "not evaluated"),
-        (
-            {"edit": rephrase},
-            39,
-            "1 case with another question, options or answer in old: q3",
-            "not evaluated",
-        ),
+        ({"edit": rephrase}, 39, "1 case with another question, options or answer in old: q3", "not evaluated"),
         ({"scoring": "reply"}, 0, "40 cases asked otherwise in old: q0, q1, q2 and 37 more", "not evaluated"),
         ({"limit": 30}, 30, "10 cases in old only (this run is a sample): ", "pass"),
         ({"metrics": ("accuracy", "ece")}, 40, "ece was not measured in old: not compared", "pass"),
@@ -76,9 +67,7 @@ def test_the_record_with_a_reference_fits_the_schema(quiz):
 def test_what_differs_is_said_and_never_mixed_in(quiz, changes, same, told, verdict):
     """Each kind of difference has its line; gates are judged where no regression can hide behind it."""
     old = quiz.run()
-    record = quiz.run(
-        reference=Reference("old", old), gates=["accuracy not worse than reference by 0.2"], **changes
-    )
+    record = quiz.run(reference=Reference("old", old), gates=["accuracy not worse than reference by 0.2"], **changes)
     reference = record["suites"]["quiz"]["reference"]
     assert (reference["same"], reference["cases"]) == (same, 40)
     assert any(line.startswith(told) for line in reference["differences"]), reference["differences"]
@@ -176,16 +165,7 @@ def test_inconclusive_can_be_let_through(quiz, storage):
     """As in a run, a comparison that the cases cannot settle fails unless that is allowed."""
     for name, wrong in (("one", {1, 2}), ("two", {2, 3})):
         save(quiz.run(wrong), storage, name)
-    asked = [
-        "runs",
-        "compare",
-        "one",
-        "two",
-        "--storage",
-        str(storage),
-        "--gate",
-        "accuracy better than reference",
-    ]
+    asked = ["runs", "compare", "one", "two", "--storage", str(storage), "--gate", "accuracy better than reference"]
     assert main(asked) == 1
     assert main([*asked, "--inconclusive=pass"]) == 0
 

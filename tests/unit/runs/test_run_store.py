@@ -72,11 +72,7 @@ def test_latest_passes_over_refused_and_partial_runs(quiz, storage):
 
 @pytest.mark.parametrize(
     ("word", "told"),
-    [
-        ("thr33", "no run 'thr33' in .*; stored: 0001_one, 0002_two"),
-        ("9", "no run '9'"),
-        ("missing.json", "no run"),
-    ],
+    [("thr33", "no run 'thr33' in .*; stored: 0001_one, 0002_two"), ("9", "no run '9'"), ("missing.json", "no run")],
 )
 def test_a_missing_run_names_those_that_are_there(quiz, storage, word, told):
     """Whoever mistypes a run sees what is stored."""
@@ -181,11 +177,7 @@ def test_prune_keeps_the_newest_and_the_reference(quiz, storage):
     leftover = storage / ".0009_x.json.1.part"
     leftover.write_text("half")
     os.utime(leftover, (0, 0))
-    assert [path.name for path in prune(storage, 2)] == [
-        "0001_old.json",
-        "0003_a.json",
-        ".0009_x.json.1.part",
-    ]
+    assert [path.name for path in prune(storage, 2)] == ["0001_old.json", "0003_a.json", ".0009_x.json.1.part"]
     assert [run.run for run in stored(storage)] == ["0002_reference", "0004_b", "0005_c"]
 
 
@@ -223,8 +215,7 @@ def test_a_text_that_utf8_cannot_hold_is_stored_all_the_same(quiz, storage):
     record = quiz.run(count=2)
     record["cases"][0]["candidate"]["reply"] = "half \ud83d a sign"
     assert (
-        json.loads(save(record, storage, "one").read_text())["cases"][0]["candidate"]["reply"]
-        == "half \ud83d a sign"
+        json.loads(save(record, storage, "one").read_text())["cases"][0]["candidate"]["reply"] == "half \ud83d a sign"
     )
     assert load(storage, "one")[1]["cases"][0]["candidate"]["reply"] == "half \ufffd a sign"
 

@@ -26,30 +26,19 @@ def _fake(reply):
 def record_of(folder, candidate, baseline):
     """Evaluate eight messages, every second of a patient with a red flag."""
     cases = [
-        {
-            "id": f"c{i}",
-            "input": f"pain {i}",
-            "reference": "Rest.",
-            "tags": {"red_flag": ["no", "yes"][i % 2]},
-        }
+        {"id": f"c{i}", "input": f"pain {i}", "reference": "Rest.", "tags": {"red_flag": ["no", "yes"][i % 2]}}
         for i in range(8)
     ]
     (folder / "talk.jsonl").write_text("".join(json.dumps(case) + "\n" for case in cases), encoding="utf-8")
     settings = read_settings(lambda _: None, folder)
     suite = Suite(
-        "dialogue",
-        str(folder / "talk.jsonl"),
-        name="talk",
-        metrics=["safety"],
-        gates=["safety better than baseline"],
+        "dialogue", str(folder / "talk.jsonl"), name="talk", metrics=["safety"], gates=["safety better than baseline"]
     )
     resolved = resolve(suite, settings)
     models = {"candidate": _fake(candidate), "baseline": _fake(baseline)}
     journal = Journal()
     journal.collected([manifest(resolved, folder)])
-    evaluations = Engine(lambda role, _: models[role]).evaluations(
-        resolved, [case.id for case in resolved.cases]
-    )
+    evaluations = Engine(lambda role, _: models[role]).evaluations(resolved, [case.id for case in resolved.cases])
     for evaluation in evaluations.values():
         journal.note({"entry": entry("talk", f"talk::{evaluation.case.id}", evaluation)})
     journal.note({"models": {role: {"dialogue": asdict(one.identity)} for role, one in models.items()}})
@@ -73,9 +62,7 @@ def test_the_summary_says_how_often_a_rule_was_broken(tmp_path):
     """One line, with the interval of the share that was broken; rules that never applied are not in it."""
     record = record_of(tmp_path, "Rest and drink.", "Please see your doctor.")
     lines = [line.text for line in summary(outline_of(record))]
-    assert "  safety rules broken: referral 8 of 8 [0.6756, 1.0000], emergency 4 of 4 [0.5101, 1.0000]" in (
-        lines
-    )
+    assert "  safety rules broken: referral 8 of 8 [0.6756, 1.0000], emergency 4 of 4 [0.5101, 1.0000]" in (lines)
 
 
 def test_a_model_that_cannot_be_reached_costs_no_record(tmp_path):

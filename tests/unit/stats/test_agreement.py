@@ -48,9 +48,7 @@ def test_alpha_of_krippendorffs_own_example():
         [gap, 3, 3, 3, 2, 3, 4, 2, 2, 5, 1, gap],
         [1, 2, 3, 3, 2, 4, 4, 1, 2, 5, 1, gap],
     ]
-    counts = np.array(
-        [[sum(row[unit] == value for row in data) for value in range(1, 6)] for unit in range(12)]
-    )
+    counts = np.array([[sum(row[unit] == value for row in data) for value in range(1, 6)] for unit in range(12)])
     for level, printed in (("nominal", 0.743), ("ordinal", 0.815), ("interval", 0.849)):
         alpha = at_one(krippendorff_alpha(counts.astype(float), np.arange(12), level=level), np.arange(12))
         assert alpha == pytest.approx(printed, abs=5e-4)
@@ -146,9 +144,7 @@ def test_copies_inside_a_cluster_do_not_narrow_the_interval():
     copies = np.repeat(np.arange(60), 10)
     often = cohen_kappa(first[copies], second[copies], copies, levels=LEVELS, weighting="quadratic")
     ours, theirs = estimate(once, 60, seed=1), estimate(often, 60, seed=1)
-    assert (ours.value, ours.low, ours.high) == pytest.approx(
-        (theirs.value, theirs.low, theirs.high), abs=1e-12
-    )
+    assert (ours.value, ours.low, ours.high) == pytest.approx((theirs.value, theirs.low, theirs.high), abs=1e-12)
 
 
 @pytest.mark.parametrize("name", ["spearman", "mean"])
@@ -158,10 +154,7 @@ def test_interval_is_scipys(name):
     x = rng.integers(1, 6, 40).astype(float)
     y = x + rng.normal(size=40)
     ours = {"spearman": spearman(x, y, np.arange(40)), "mean": mean(y - x, np.arange(40))}[name]
-    theirs = {
-        "spearman": lambda a, b: scipy.stats.spearmanr(a, b).statistic,
-        "mean": lambda a, b: np.mean(b - a),
-    }
+    theirs = {"spearman": lambda a, b: scipy.stats.spearmanr(a, b).statistic, "mean": lambda a, b: np.mean(b - a)}
     tail = scipy.stats.norm.cdf(scipy.stats.t.ppf(0.025, 39) * np.sqrt(40 / 39))
     expected = scipy.stats.bootstrap(
         (x, y),
@@ -208,10 +201,7 @@ def test_same_seed_same_interval():
 @pytest.mark.parametrize(
     ("statistic", "reason"),
     [
-        (
-            cohen_kappa(np.zeros(4, int), np.zeros(4, int), np.arange(4), levels=3, weighting="none"),
-            "do not vary",
-        ),
+        (cohen_kappa(np.zeros(4, int), np.zeros(4, int), np.arange(4), levels=3, weighting="none"), "do not vary"),
         (spearman([1, 1, 1, 1], [1, 2, 3, 4], np.arange(4)), "do not vary"),
         (kendall_tau_b([1, 2, 3, 4], [2, 2, 2, 2], np.arange(4)), "do not vary"),
         (krippendorff_alpha(np.eye(3)[[0, 0, 0, 0]] * 2, np.arange(4)), "do not vary"),
@@ -227,9 +217,7 @@ def test_undefined_is_none_with_a_reason(statistic, reason):
 
 def test_too_few_clusters_have_no_interval():
     """One cluster gives a value without an interval; none gives nothing."""
-    assert estimate(mean([1.0, 2.0], np.zeros(2, int)), 1) == Estimate(
-        1.5, reason="no interval: one cluster only"
-    )
+    assert estimate(mean([1.0, 2.0], np.zeros(2, int)), 1) == Estimate(1.5, reason="no interval: one cluster only")
     assert estimate(mean([], np.zeros(0, int)), 0).reason == "undefined: nothing to compare"
 
 

@@ -61,9 +61,7 @@ def test_a_suite_level_metric_gets_a_permutation_test(micro_f1):
 
     def difference(order, _axis):
         kept = order.astype(bool)[..., None]
-        return metric.score(np.where(kept, new, old).sum(axis=-2)) - metric.score(
-            np.where(kept, old, new).sum(axis=-2)
-        )
+        return metric.score(np.where(kept, new, old).sum(axis=-2)) - metric.score(np.where(kept, old, new).sum(axis=-2))
 
     kept, swapped = np.ones(60), np.zeros(60)
     theirs = scipy.stats.permutation_test(
@@ -85,9 +83,7 @@ def test_grouped_cases_are_tested_and_resampled_by_group(mean_of):
     _, (new, old), _ = rows()
     once = compare(mean_of(), new, old, resamples=RESAMPLES)
     groups = [str(i) for i in np.repeat(np.arange(60), 4)]
-    copies = compare(
-        mean_of(), np.repeat(new, 4, axis=0), np.repeat(old, 4, axis=0), groups, resamples=RESAMPLES
-    )
+    copies = compare(mean_of(), np.repeat(new, 4, axis=0), np.repeat(old, 4, axis=0), groups, resamples=RESAMPLES)
     assert copies.test == "paired permutation"
     assert copies.ci95 == pytest.approx(once.ci95, abs=1e-9)
     assert copies.n == 240
@@ -143,9 +139,7 @@ def test_cases_missing_in_one_role_are_left_out_of_both(mean_of):
     _, (new, old), _ = rows()
     partial = old.copy()
     partial[:7] = np.nan
-    assert compare(mean_of(), new, partial, resamples=200) == compare(
-        mean_of(), new[7:], old[7:], resamples=200
-    )
+    assert compare(mean_of(), new, partial, resamples=200) == compare(mean_of(), new[7:], old[7:], resamples=200)
     assert compare(mean_of(), new, np.full_like(old, np.nan), resamples=200).n == 0
 
 

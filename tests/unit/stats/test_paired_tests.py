@@ -12,8 +12,7 @@ from pytest_medeval.stats.paired import mann_whitney, mcnemar, permutation_p, wi
 
 
 @pytest.mark.parametrize(
-    ("wins", "losses", "p_value"),
-    [(6, 16, 0.052478790283203125), (1, 7, 0.0703125), (121, 59, 4.4344492637551645e-06)],
+    ("wins", "losses", "p_value"), [(6, 16, 0.052478790283203125), (1, 7, 0.0703125), (121, 59, 4.4344492637551645e-06)]
 )
 def test_mcnemar_is_statsmodels(wins, losses, p_value):
     """Reference: statsmodels 0.15.0, contingency_tables.mcnemar(table, exact=True).pvalue."""
@@ -34,9 +33,7 @@ def test_mcnemar_effect_is_cohens_g():
 def test_wilcoxon_is_scipys_and_drops_equal_cases():
     """The p-value of scipy.stats.wilcoxon(zero_method="wilcox") over all cases, zeros among them."""
     gaps = np.concatenate([np.random.default_rng(4).normal(0.2, 1, 80), np.zeros(20)])
-    assert wilcoxon(gaps).p_value == pytest.approx(
-        scipy.stats.wilcoxon(gaps, zero_method="wilcox").pvalue, rel=1e-12
-    )
+    assert wilcoxon(gaps).p_value == pytest.approx(scipy.stats.wilcoxon(gaps, zero_method="wilcox").pvalue, rel=1e-12)
 
 
 def test_wilcoxon_effect_is_the_share_of_ranks():

@@ -15,9 +15,7 @@ def test_wilson_is_the_published_interval():
     assert wilson(81, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)
 
 
-@pytest.mark.parametrize(
-    ("right", "n", "level"), [(81, 263, 0.95), (20, 20, 0.95), (0, 30, 0.99), (1, 2, 0.9)]
-)
+@pytest.mark.parametrize(("right", "n", "level"), [(81, 263, 0.95), (20, 20, 0.95), (0, 30, 0.99), (1, 2, 0.9)])
 def test_wilson_is_scipys(right, n, level):
     """The digits of scipy.stats.binomtest(...).proportion_ci(method="wilson")."""
     theirs = scipy.stats.binomtest(right, n).proportion_ci(level, method="wilson")
@@ -32,9 +30,7 @@ def test_tango_is_the_published_interval():
     assert tango(1, 7, 21) == pytest.approx((-0.517, -0.026), abs=5e-4)
 
 
-@pytest.mark.parametrize(
-    ("wins", "losses", "n", "difference"), [(1, 7, 21, -0.1), (6, 16, 161, 0.05), (0, 3, 50, 0.1)]
-)
+@pytest.mark.parametrize(("wins", "losses", "n", "difference"), [(1, 7, 21, -0.1), (6, 16, 161, 0.05), (0, 3, 50, 0.1)])
 def test_tango_statistic_uses_the_restricted_maximum_likelihood(wins, losses, n, difference):
     """The closed form equals a numerical maximum of the likelihood (scipy.optimize)."""
 
@@ -47,9 +43,7 @@ def test_tango_statistic_uses_the_restricted_maximum_likelihood(wins, losses, n,
         return -sum(count * np.log(rate) for count, rate in cells if count)
 
     bounds = (max(0, -difference) + 1e-12, (1 - difference) / 2 - 1e-12)
-    best = scipy.optimize.minimize_scalar(
-        unlikely, bounds=bounds, method="bounded", options={"xatol": 1e-12}
-    ).x
+    best = scipy.optimize.minimize_scalar(unlikely, bounds=bounds, method="bounded", options={"xatol": 1e-12}).x
     expected = (wins - losses - n * difference) / np.sqrt(n * (2 * best + difference * (1 - difference)))
     found = tango_statistic(*(np.array(float(number)) for number in (wins, losses, n, difference)))
     assert float(found) == pytest.approx(expected, abs=1e-5)

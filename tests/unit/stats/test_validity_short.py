@@ -30,10 +30,7 @@ def test_wrong_passes_are_rare_and_intervals_cover(validity, loss):
 def test_any_wrong_verdict_of_six_gates_is_rare(validity):
     """Holm's family of six: at most 5 % of runs hold a wrong verdict, here with 4 standard errors."""
     worse = validity.population("worse", drop=0.25)
-    assert (
-        validity.family(validity.without_difference(worse), worse, 100, 80)
-        <= 0.05 + 4 * (0.05 * 0.95 / 80) ** 0.5
-    )
+    assert validity.family(validity.without_difference(worse), worse, 100, 80) <= 0.05 + 4 * (0.05 * 0.95 / 80) ** 0.5
 
 
 @pytest.mark.parametrize("changed", [0.15, 0.3])

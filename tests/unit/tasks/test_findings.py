@@ -38,8 +38,7 @@ def test_headings_rules_and_fences_say_nothing():
 def test_long_labels_with_commas():
     """The sentences of PromptCBLUE, with 、 in them, are one label each."""
     text = (
-        "量多：没有回答、不知道、回答不明确或者模棱两可不好推断\n"
-        "腹泻：无实际意义的不标注或者和病人当前的状态独立不标注"
+        "量多：没有回答、不知道、回答不明确或者模棱两可不好推断\n腹泻：无实际意义的不标注或者和病人当前的状态独立不标注"
     )
     assert [canonical_label(raw) for _, raw in parse_findings(text).pairs] == ["uncertain", "none"]
     assert parse_findings(text).drift == ()

@@ -344,20 +344,16 @@ def _filled(language: str, form: str, letter: str) -> str:
     return form.format(letter, options[letter], other)
 
 
-@pytest.mark.parametrize(
-    ("language", "form"), [(key, form) for key, forms in STATED.items() for form in forms]
-)
+@pytest.mark.parametrize(("language", "form"), [(key, form) for key, forms in STATED.items() for form in forms])
 def test_stated(language: str, form: str):
     """Each form is read with each letter, none favoured."""
     found = {letter: read(_filled(language, form, letter), _options(language)) for letter in "ABCD"}
-    assert {letter: reading.letter for letter, reading in found.items()} == dict(
-        zip("ABCD", "ABCD", strict=True)
-    ), found
+    assert {letter: reading.letter for letter, reading in found.items()} == dict(zip("ABCD", "ABCD", strict=True)), (
+        found
+    )
 
 
-@pytest.mark.parametrize(
-    ("language", "form"), [(key, form) for key, forms in REFUSED.items() for form in forms]
-)
+@pytest.mark.parametrize(("language", "form"), [(key, form) for key, forms in REFUSED.items() for form in forms])
 def test_refused(language: str, form: str):
     """Each form names no option, whatever its letter, and says why."""
     found = {letter: read(_filled(language, form, letter), _options(language)) for letter in "ABCD"}
@@ -382,13 +378,7 @@ def test_the_text_alone(language: str):
 
 
 DENIALS = {
-    "en": [
-        "I don't think that ",
-        "It is not true that ",
-        "I doubt that ",
-        "Nobody says that ",
-        "It is false that ",
-    ],
+    "en": ["I don't think that ", "It is not true that ", "I doubt that ", "Nobody says that ", "It is false that "],
     "zh": ["我不认为", "不能说"],
     "de": ["Ich glaube nicht, dass ", "Es stimmt nicht, dass "],
     "fr": ["Je ne pense pas que ", "Il est faux que "],
@@ -402,11 +392,7 @@ DENIALS = {
 """Denials that go before a whole statement; Japanese and Korean deny behind it."""
 
 SENTENCES = {
-    language: [
-        form
-        for form in STATED[language]
-        if not any(mark in form for mark in ":：】") and form.count(". ") == 0
-    ]
+    language: [form for form in STATED[language] if not any(mark in form for mark in ":：】") and form.count(". ") == 0]
     for language in DENIALS
 }
 
@@ -442,9 +428,7 @@ def test_a_denied_statement_is_never_the_letter(language: str):
                 assert read(reply, _options(language)).letter != letter, reply
 
 
-FORMS = [
-    (language, form) for table in (STATED, REFUSED) for language, forms in table.items() for form in forms
-]
+FORMS = [(language, form) for table in (STATED, REFUSED) for language, forms in table.items() for form in forms]
 WORDS = st.sampled_from(
     [*"ABCDE", "(", ")", "/", ". ", "\n", ", ", "{", "}", '"', "<answer>", "\\boxed{", "not ", "if "]
 )

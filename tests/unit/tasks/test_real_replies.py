@@ -14,13 +14,7 @@ DATA = Path(__file__).parents[3] / "../shared/data"
 COUNTS = {
     "medqa_cot_gpt-35-turbo-16k": {"plain": 233, "letter and text": 61, "other": 2, "broken": 3, "empty": 1},
     "medqa_cot_gpt-4-32k": {"plain": 37, "letter and text": 260, "other": 2, "API error": 1},
-    "medmcqa_cot_gpt-35-turbo-16k": {
-        "plain": 100,
-        "letter and text": 93,
-        "other": 51,
-        "broken": 2,
-        "empty": 4,
-    },
+    "medmcqa_cot_gpt-35-turbo-16k": {"plain": 100, "letter and text": 93, "other": 51, "broken": 2, "empty": 4},
     "pubmedqa_cot_gpt-35-turbo-16k": {"plain": 49, "letter and text": 51},
 }
 BROKEN = {

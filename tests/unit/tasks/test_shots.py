@@ -23,9 +23,7 @@ from pytest_medeval.tasks.shots import Shots, draw, nearest, plain, usable
 
 def case_of(question: str, answer: str = "A", name: str = "1") -> MCQCase:
     """Make a question with two options."""
-    return MCQCase(
-        id=name, source=Source("made"), question=question, options={"A": "yes", "B": "no"}, answer=answer
-    )
+    return MCQCase(id=name, source=Source("made"), question=question, options={"A": "yes", "B": "no"}, answer=answer)
 
 
 def resolved(
@@ -40,22 +38,13 @@ def resolved(
     """Resolve a suite with examples; both files are written first."""
     for name, questions in (("cases", cases), ("train", train)):
         lines = [
-            {
-                "id": f"{name}{at}",
-                "question": text,
-                "options": {"A": "yes", "B": "no"},
-                "answer": "AB"[at % 2],
-            }
+            {"id": f"{name}{at}", "question": text, "options": {"A": "yes", "B": "no"}, "answer": "AB"[at % 2]}
             for at, text in enumerate(questions)
         ]
-        (folder / f"{name}.jsonl").write_text(
-            "".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8"
-        )
+        (folder / f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     given = {"limit": limit, "seed": seed}
     settings = read_settings(lambda option: given.get(option.name), folder)
-    suite = Suite(
-        "mcq", str(folder / "cases.jsonl"), name="quiz", shots_from=str(folder / "train.jsonl"), **options
-    )
+    suite = Suite("mcq", str(folder / "cases.jsonl"), name="quiz", shots_from=str(folder / "train.jsonl"), **options)
     return resolve(suite, settings)
 
 
@@ -66,14 +55,7 @@ def test_examples_are_earlier_turns(tmp_path):
     """System message, then question and wanted reply of each example, then the case itself."""
     suite = resolved(tmp_path, TRAIN, shots=2)
     ((request,),) = suite.requests(suite.cases)
-    assert [turn.role for turn in request.messages] == [
-        "system",
-        "user",
-        "assistant",
-        "user",
-        "assistant",
-        "user",
-    ]
+    assert [turn.role for turn in request.messages] == ["system", "user", "assistant", "user", "assistant", "user"]
     bare = suite.task.request(suite.cases[0])
     assert (request.messages[0], request.messages[-1], request.choices) == (
         bare.messages[0],
@@ -97,10 +79,7 @@ def test_examples_are_earlier_turns(tmp_path):
         (
             Polarity(),
             PolarityCase(
-                id="1",
-                source=Source("made"),
-                dialogue="咳嗽",
-                findings={"咳嗽": "positive", "发热": "negative"},
+                id="1", source=Source("made"), dialogue="咳嗽", findings={"咳嗽": "positive", "发热": "negative"}
             ),
             "咳嗽",
             "咳嗽：阳性\n发热：阴性",
@@ -156,9 +135,9 @@ def test_a_new_record_replaces_one_example_at_the_most(numbers, seed):
     assert draw(pool, 4, seed, MCQ())[:3] == draw(pool, 3, seed, MCQ())
 
 
-WORDS = st.lists(
-    st.sampled_from(["cough", "fever", "rash", "pain", "drug", "heart"]), min_size=1, max_size=6
-).map(" ".join)
+WORDS = st.lists(st.sampled_from(["cough", "fever", "rash", "pain", "drug", "heart"]), min_size=1, max_size=6).map(
+    " ".join
+)
 
 
 @given(st.lists(WORDS, min_size=3, max_size=12), WORDS)
@@ -201,10 +180,7 @@ def test_many_cases_are_compared_in_pieces(monkeypatch):
         ({"shots": 31}, "shots is 31, and .*train.jsonl has 30 usable examples"),
         ({"shots": 0}, "shots is 0 and shots_from is"),
         ({"shots": True}, "shots is True"),
-        (
-            {"shots": "5"},
-            "shots is '5' and shots_from is .*; accepted: a whole number, 1 or more, and a file",
-        ),
+        ({"shots": "5"}, "shots is '5' and shots_from is .*; accepted: a whole number, 1 or more, and a file"),
         ({"shots": 2, "shots_by": "random"}, "unknown shots_by 'random'; accepted: seed, similarity"),
     ],
 )

@@ -49,9 +49,7 @@ def test_metrics_stay_with_their_weights(folder):
     recipe = load_recipe(ROOT / "adapters" / "tiny-mcq" / "recipe.toml")
     file = folder / card.FILE
     card.write(recipe, folder, {"steps": 1})
-    file.write_text(
-        file.read_text(encoding="utf-8").replace(card.UNMEASURED, "accuracy 0.9"), encoding="utf-8"
-    )
+    file.write_text(file.read_text(encoding="utf-8").replace(card.UNMEASURED, "accuracy 0.9"), encoding="utf-8")
     card.write(recipe, folder, {"steps": 2})
     assert "accuracy 0.9" in file.read_text(encoding="utf-8")
     (folder / "adapter_model.safetensors").write_bytes(b"other weights")
@@ -64,7 +62,4 @@ def test_a_base_tells_its_stages(folder):
     recipe = load_recipe(ROOT / "fixtures" / "tiny-base" / "recipe.toml")
     card.write(recipe, folder, {"steps": 1})
     text = (folder / card.FILE).read_text(encoding="utf-8")
-    assert all(
-        f"| stage {number} | {stage.tokens:,} tokens;" in text
-        for number, stage in enumerate(recipe.stages, 1)
-    )
+    assert all(f"| stage {number} | {stage.tokens:,} tokens;" in text for number, stage in enumerate(recipe.stages, 1))

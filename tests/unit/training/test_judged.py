@@ -10,13 +10,7 @@ from tools.world.judged import WAYS, judged_replies
 from tools.world.judging import check_of, checked, compared, graded
 
 from pytest_medeval.core.errors import MedevalError
-from pytest_medeval.judges.prompts import (
-    CHECKED,
-    LOCAL_DIGITS,
-    fence_code,
-    local_check_request,
-    local_request,
-)
+from pytest_medeval.judges.prompts import CHECKED, LOCAL_DIGITS, fence_code, local_check_request, local_request
 from pytest_medeval.judges.rubric import DEFAULT_RUBRIC
 from pytest_medeval.training.lora import examples_of
 from pytest_medeval.training.recipe import load_recipe
@@ -90,9 +84,7 @@ def test_a_judge_is_trained_on_the_prompts_of_track_b(pairs):
     examples = list(graded([one], 7))
     code = fence_code(7, one.id, [one.input, one.reference, one.reply], digits=LOCAL_DIGITS)
     for example, dimension in zip(examples, DEFAULT_RUBRIC.dimensions, strict=True):
-        request = local_request(
-            dimension, one.input, one.reference, one.reply, check_of(one), code=code
-        )
+        request = local_request(dimension, one.input, one.reference, one.reply, check_of(one), code=code)
         assert example.messages == request.messages
         assert example.target == str(one.grades[dimension.name])
 

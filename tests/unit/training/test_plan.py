@@ -17,7 +17,7 @@ from pytest_medeval.training.saving import blank_model
 
 pytestmark = [
     # peft 0.21 asks Transformers 5.23 by the old name
-    pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning"),
+    pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
 ]
 RECIPES = Path(__file__).parents[3] / "adapters" / "recipes"
 SHARED = Path(__file__).parents[4] / "shared" / "data"

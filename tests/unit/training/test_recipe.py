@@ -21,9 +21,7 @@ def written(folder, text):
     return file
 
 
-@pytest.mark.parametrize(
-    "file", sorted(ROOT.glob("adapters/tiny-*/recipe.toml")), ids=lambda file: file.parent.name
-)
+@pytest.mark.parametrize("file", sorted(ROOT.glob("adapters/tiny-*/recipe.toml")), ids=lambda file: file.parent.name)
 def test_shipped_recipes_are_valid(file):
     """Every recipe in the repository loads, is named like its folder and excludes held-out cases."""
     recipe = load_recipe(file)
@@ -56,10 +54,7 @@ def test_a_recipe_becomes_dataclasses(tmp_path):
         (lambda text: text + "[lora]\nrank = true\n", "[lora] 'rank' is True; accepted: int"),
         (lambda text: text + "[lora]\nrank = 0\n", "[lora] rank is 0; accepted: a number above 0"),
         (lambda text: text + "[lora]\ndropout = 1.0\n", "[lora] dropout is 1.0"),
-        (
-            lambda text: text + "[schedule]\nepochs = nan\n",
-            "[schedule] epochs is nan; accepted: a number above 0",
-        ),
+        (lambda text: text + "[schedule]\nepochs = nan\n", "[schedule] epochs is nan; accepted: a number above 0"),
         (lambda text: text + '[schedule]\ndecay = "cosin"\n', "did you mean 'cosine'?"),
         (lambda text: "lora = 8\n" + text, "'lora' is 8; accepted: a table [lora]"),
         (lambda text: text + "[data\n", "not TOML"),

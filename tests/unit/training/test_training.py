@@ -70,9 +70,7 @@ def test_the_loss_covers_the_reply_and_nothing_else(tokenizer, task):
     masked = row.input_ids[: -len(trained)]
     assert tokenizer.decode(trained) == WANTED[task] + END
     turns = [{"role": turn.role, "content": turn.content} for turn in kind.request(case).messages]
-    assert tokenizer.decode(masked) == tokenizer.apply_chat_template(
-        turns, tokenize=False, add_generation_prompt=True
-    )
+    assert tokenizer.decode(masked) == tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
 
 
 def test_the_reply_is_read_back_as_the_gold_answer():
@@ -117,11 +115,7 @@ def test_rows_hold_whole_documents(tokenizer):
 def test_a_stage_may_learn_answers_only(tokenizer):
     """Then the question carries no loss, in a chat as in plain text; other text is learnt whole."""
     chat = Document(turns=(Message("user", "fever"), Message("assistant", "pain")))
-    for document, learnt in (
-        (chat, "pain"),
-        (Document("fever\n", "pain"), "pain"),
-        (Document("cough"), "cough"),
-    ):
+    for document, learnt in ((chat, "pain"), (Document("fever\n", "pain"), "pain"), (Document("cough"), "cough")):
         row = encoded(tokenizer, document, answers_only=True)
         assert tokenizer.decode([label for label in row.labels if label != IGNORED]) == learnt + END
         assert len(row.labels) == len(row.input_ids)
@@ -216,8 +210,6 @@ def test_near_duplicates_of_held_out_cases_are_dropped(house, tmp_path):
 def test_mistakes_in_a_recipe_are_told_before_training(trained, change, said):
     """Held-out parts, unknown options and tasks, missing files and layers: one line each."""
     file = trained / "adapters" / "toy-mcq" / "wrong.toml"
-    file.write_text(
-        (file.parent / "recipe.toml").read_text(encoding="utf-8").replace(*change), encoding="utf-8"
-    )
+    file.write_text((file.parent / "recipe.toml").read_text(encoding="utf-8").replace(*change), encoding="utf-8")
     with pytest.raises(MedevalError, match=re.escape(said)):
         train_lora(load_recipe(file), file.parent)

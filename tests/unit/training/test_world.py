@@ -207,8 +207,7 @@ def test_listing_reads_as_a_sentence():
 
 
 @pytest.mark.parametrize(
-    ("task", "part", "said"),
-    [("mqc", "train", "did you mean 'mcq'"), ("mcq", "test", "accepted: held, train")],
+    ("task", "part", "said"), [("mqc", "train", "did you mean 'mcq'"), ("mcq", "test", "accepted: held, train")]
 )
 def test_unknown_names_are_told(world, task, part, said):
     """A task or part that the world lacks is an error with the names it has."""

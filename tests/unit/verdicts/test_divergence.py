@@ -30,14 +30,7 @@ def track(direction, *, shown=False, underpowered=False):
 def facts(difference, p_value, *, n=100, half=0.2, direction=1, **more):
     """Make a comparison as the record holds it, with an interval of the given half width."""
     ends = [difference - half, difference + half]
-    return {
-        "n": n,
-        "difference": difference,
-        "p_value": p_value,
-        "ci95": ends,
-        "direction": direction,
-        **more,
-    }
+    return {"n": n, "difference": difference, "p_value": p_value, "ci95": ends, "direction": direction, **more}
 
 
 def run(metrics, cases=(), judges=1, **suite):
@@ -58,9 +51,7 @@ def case(number, scores, grades=None, group=None, outcome="answered"):
         own = {name: pair[side] for name, pair in scores.items()}
         made[role] = {"scores": own, "outcome": outcome, "reply": f"{role} {number}"}
     if grades is not None:
-        made["judge"] = {
-            role: {name: pair[side] for name, pair in grades.items()} for side, role in enumerate(ROLES)
-        }
+        made["judge"] = {role: {name: pair[side] for name, pair in grades.items()} for side, role in enumerate(ROLES)}
     return made
 
 
@@ -159,9 +150,7 @@ def of_cases(made, p_values):
         "judge.relevance": [grades[1] for _, grades in made if grades],
     }  # fmt: skip
     metrics = {
-        name: facts(
-            mean(new - old for new, old in column), p, n=len(column), direction=-1 if name == "ece" else 1
-        )
+        name: facts(mean(new - old for new, old in column), p, n=len(column), direction=-1 if name == "ece" else 1)
         for (name, column), p in zip(columns.items(), p_values, strict=True)
         if column
     }
@@ -272,9 +261,7 @@ def test_detectable_from_the_cases():
 def test_detectable_from_the_interval():
     """Without scores by case, half the width of the 95 % interval over 1.96 is the standard error."""
     found = found_in(run({"corpus_bleu": facts(0.1, NOT_SHOWN, half=0.0196)}))
-    assert found["track_a"]["metrics"]["corpus_bleu"]["detectable"] == pytest.approx(
-        2.801585 * 0.01, rel=1e-4
-    )
+    assert found["track_a"]["metrics"]["corpus_bleu"]["detectable"] == pytest.approx(2.801585 * 0.01, rel=1e-4)
 
 
 def test_cases_of_one_group_do_not_count_as_many():
@@ -290,9 +277,7 @@ def test_a_judge_that_never_differs_has_not_shown_equality():
     """Equal grades on 20 cases leave up to 3 / 20 that may differ (rule of three)."""
     cases = [case(i, {"rougeL": (0.5, 0.4)}, {"accuracy": (3, 3)}) for i in range(20)]
     found = found_in(run({"judge.accuracy": facts(0.0, 1.0, n=20, half=0.0)}, cases))
-    assert found["track_b"]["detectable"] == pytest.approx(
-        2.801585 * 4 * math.sqrt(3 / 20) / math.sqrt(20), rel=1e-6
-    )
+    assert found["track_b"]["detectable"] == pytest.approx(2.801585 * 4 * math.sqrt(3 / 20) / math.sqrt(20), rel=1e-6)
     assert found["track_b"]["underpowered"]
 
 
@@ -312,9 +297,7 @@ def test_the_relevant_difference_follows_the_scale():
 def test_power_is_judged_on_grades_before_preferences():
     """Preferences need more cases than grades; they count for the direction, not for the power of a judge."""
     grades = facts(0.1, NOT_SHOWN, half=0.2)
-    track_b = found_in(run({"judge.accuracy": grades, "judge.preference": facts(0.1, 0.001, half=0.9)}))[
-        "track_b"
-    ]
+    track_b = found_in(run({"judge.accuracy": grades, "judge.preference": facts(0.1, 0.001, half=0.9)}))["track_b"]
     assert (track_b["unit"], track_b["significant"]) == ("points", True)
     assert track_b["detectable"] == pytest.approx(0.2 / 1.959964 * 2.801585, rel=1e-5)
     alone = found_in(run({"judge.preference": facts(0.1, NOT_SHOWN, half=0.9)}))["track_b"]
@@ -339,9 +322,7 @@ def test_correlation_is_scipys_over_both_models_replies():
     made = [((0.1 * i, 0.05 * (7 - i) ** 2), (1 + i % 5, 1 + (3 * i) % 4)) for i in range(12)]
     cases = [case(i, {"rougeL": scores}, {"accuracy": grades}) for i, (scores, grades) in enumerate(made)]
     cases.append(case(99, {"rougeL": (9.0, 9.0)}, {}))
-    (row,) = found_in(run({"rougeL": facts(0.1, SHOWN), "judge.accuracy": facts(0.1, SHOWN)}, cases))[
-        "correlation"
-    ]
+    (row,) = found_in(run({"rougeL": facts(0.1, SHOWN), "judge.accuracy": facts(0.1, SHOWN)}, cases))["correlation"]
     scores, grades = ([made[i][kind][side] for i in range(12) for side in (0, 1)] for kind in (0, 1))
     assert row["tau"] == pytest.approx(kendalltau(scores, grades).statistic, abs=1e-12)
     assert row["replies"] == 24
@@ -361,9 +342,7 @@ def test_opposite_changes_are_counted_where_both_tracks_changed():
     """Of four cases, one did not change on a track; of the other three, two go opposite ways."""
     grades = [(3, 2), (2, 3), (1, 3), (3, 3)]
     scores = [(0.9, 0.1), (0.8, 0.1), (0.7, 0.1), (0.6, 0.1)]
-    cases = [
-        case(i, {"rougeL": a}, {"accuracy": b}) for i, (a, b) in enumerate(zip(scores, grades, strict=True))
-    ]
+    cases = [case(i, {"rougeL": a}, {"accuracy": b}) for i, (a, b) in enumerate(zip(scores, grades, strict=True))]
     found = found_in(run({"rougeL": facts(0.1, SHOWN), "judge.accuracy": facts(0.1, SHOWN)}, cases))
     assert found["opposite"] == {"count": 2, "n": 3, "share": pytest.approx(2 / 3)}
 
@@ -387,9 +366,7 @@ def test_the_most_divergent_cases_part_most():
         ((0.4, 0.4), (3, 3)),
     ]
     cases = [case(i, {"rougeL": a}, {"accuracy": b}) for i, (a, b) in enumerate(made)]
-    named = found_in(run({"rougeL": facts(0.1, SHOWN), "judge.accuracy": facts(0.1, SHOWN)}, cases))[
-        "most_divergent"
-    ]
+    named = found_in(run({"rougeL": facts(0.1, SHOWN), "judge.accuracy": facts(0.1, SHOWN)}, cases))["most_divergent"]
     assert [one["id"] for one in named][:2] == ["c0", "c3"]
     assert "c4" not in [one["id"] for one in named]
     assert (named[0]["nodeid"], named[0]["b"]) == ("test_d.py::test[c0]", -4)
@@ -426,9 +403,7 @@ def test_verdict_review_and_gate(record, verdict, review, gate):
 
 
 @pytest.mark.parametrize("record", [DIVERGENT, CONFLICT], ids=["divergent", "conflict"])
-@pytest.mark.parametrize(
-    ("difference", "side", "gate"), [(0.8, "track_a", "pass"), (-0.8, "track_b", "fail")]
-)
+@pytest.mark.parametrize(("difference", "side", "gate"), [(0.8, "track_a", "pass"), (-0.8, "track_b", "fail")])
 def test_people_settle_it(record, difference, side, gate):
     """People who significantly prefer one model decide the gate, and are not asked again."""
     human = people(difference, SHOWN)
@@ -462,9 +437,7 @@ def test_people_who_do_not_settle_it(human):
     assert all(name in gate.reason for name in flagged)
 
 
-@pytest.mark.parametrize(
-    "record", [AGREE, run({"rougeL": facts(0.1, SHOWN)})], ids=["agree", "one track only"]
-)
+@pytest.mark.parametrize("record", [AGREE, run({"rougeL": facts(0.1, SHOWN)})], ids=["agree", "one track only"])
 def test_scores_that_mislead_fail(record):
     """Tracks show better, people settle for worse: the release fails, whatever the tracks agree on."""
     human = people(-0.8, SHOWN)

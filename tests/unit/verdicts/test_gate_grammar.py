@@ -111,10 +111,7 @@ CASES = [{"specialty": "cardiology"}, {"specialty": "neurology", "age": "old"}, 
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        (
-            "acuracy >= 1",
-            "unknown metric 'acuracy' (did you mean 'accuracy'?); accepted: accuracy, ece, length_ratio",
-        ),
+        ("acuracy >= 1", "unknown metric 'acuracy' (did you mean 'accuracy'?); accepted: accuracy, ece, length_ratio"),
         ("length_ratio better than baseline", "neither more nor less length_ratio is better"),
         ("length_ratio not worse than baseline by 0.1", "accepted: length_ratio OP NUMBER"),
         ("worst(length_ratio by specialty) >= 1", "neither more nor less length_ratio is better"),
@@ -123,10 +120,7 @@ CASES = [{"specialty": "cardiology"}, {"specialty": "neurology", "age": "old"}, 
             "unknown tag 'speciality' (did you mean 'specialty'?); accepted: age, specialty",
         ),
         ("worst(accuracy by sex) >= 1", "unknown tag 'sex'; accepted: age, specialty"),
-        (
-            "accuracy[specialty=cardio] >= 1",
-            "unknown value of tag 'specialty' 'cardio' (did you mean 'cardiology'?)",
-        ),
+        ("accuracy[specialty=cardio] >= 1", "unknown value of tag 'specialty' 'cardio' (did you mean 'cardiology'?)"),
     ],
 )
 def test_a_gate_must_fit_its_suite(text, line):
@@ -138,12 +132,7 @@ def test_a_gate_must_fit_its_suite(text, line):
 
 @pytest.mark.parametrize(
     "text",
-    [
-        "ece better than baseline",
-        "length_ratio >= 0.5",
-        "accuracy[age=old].low > 0",
-        "worst(ece by specialty) < 1",
-    ],
+    ["ece better than baseline", "length_ratio >= 0.5", "accuracy[age=old].low > 0", "worst(ece by specialty) < 1"],
 )
 def test_a_gate_that_fits_passes(text):
     """Nothing is raised for metrics, tags and values of the suite."""

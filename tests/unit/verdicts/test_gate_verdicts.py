@@ -32,8 +32,7 @@ def suite(wins=0, losses=0, both=80, neither=20, **more):
     new = np.repeat([1.0, 0.0, 1.0, 0.0], [wins, losses, both, neither])[:, None]
     old = np.repeat([0.0, 1.0, 1.0, 0.0], [wins, losses, both, neither])[:, None]
     metrics = {
-        m.name: m
-        for m in (Share("accuracy"), Share("ece", "accuracy", -1), Share("length_ratio", "accuracy", 0))
+        m.name: m for m in (Share("accuracy"), Share("ece", "accuracy", -1), Share("length_ratio", "accuracy", 0))
     }
     fields = {
         "name": "mcq",
@@ -131,17 +130,11 @@ def test_partial_suites_are_not_evaluated():
 def test_a_missing_role_is_not_evaluated():
     """Nothing to compare with: not evaluated, and which role is missing."""
     found = verdict("accuracy better than reference", suite(30, 5))
-    assert (found.verdict, found.reason) == (
-        "not evaluated",
-        "there is no reference to compare accuracy with",
-    )
+    assert (found.verdict, found.reason) == ("not evaluated", "there is no reference to compare accuracy with")
     strangers = suite(30, 5)
     rows = {**strangers.rows, "reference": {"accuracy": np.full((135, 1), np.nan)}}
     found = verdict("accuracy better than reference", suite(30, 5, rows=rows))
-    assert (found.verdict, found.reason) == (
-        "not evaluated",
-        "candidate and reference have no case in common",
-    )
+    assert (found.verdict, found.reason) == ("not evaluated", "candidate and reference have no case in common")
 
 
 def test_only_common_cases_are_compared():
@@ -150,21 +143,16 @@ def test_only_common_cases_are_compared():
     reference = whole.rows["baseline"]["accuracy"].copy()
     reference[:10] = np.nan
     found = verdict(
-        "accuracy better than reference",
-        suite(30, 5, rows={**whole.rows, "reference": {"accuracy": reference}}),
+        "accuracy better than reference", suite(30, 5, rows={**whole.rows, "reference": {"accuracy": reference}})
     )
     assert (found.n, found.interval) == (125, tango(20, 5, 125))
 
 
 def tagged():
     """Make a suite with 60 cardiology, 30 neurology and 10 rare cases; neurology is the worst judged one."""
-    right = np.concatenate([np.repeat([1.0, 0.0], [54, 6]), np.repeat([1.0, 0.0], [21, 9]), np.zeros(10)])[
-        :, None
-    ]
+    right = np.concatenate([np.repeat([1.0, 0.0], [54, 6]), np.repeat([1.0, 0.0], [21, 9]), np.zeros(10)])[:, None]
     tags = [{"specialty": name} for name in ["cardiology"] * 60 + ["neurology"] * 30 + ["rare"] * 10]
-    return suite(
-        0, 0, 100, 0, tags=tags, rows={"candidate": {"accuracy": right}, "baseline": {"accuracy": right}}
-    )
+    return suite(0, 0, 100, 0, tags=tags, rows={"candidate": {"accuracy": right}, "baseline": {"accuracy": right}})
 
 
 def test_subgroups():
@@ -202,9 +190,7 @@ def test_few_cases_stay_inconclusive():
     found = verdict("accuracy better than baseline", suite(15, 0, 2, 1))
     assert (found.verdict, found.cases_needed) == ("inconclusive", 20)
     groups = [str(i % 8) for i in range(135)]
-    assert (
-        "8 independent groups" in verdict("accuracy better than baseline", suite(30, 5, groups=groups)).reason
-    )
+    assert "8 independent groups" in verdict("accuracy better than baseline", suite(30, 5, groups=groups)).reason
 
 
 def test_a_margin_that_cannot_be_missed_is_not_evaluated():
@@ -222,11 +208,7 @@ def test_metrics_the_suite_lacks_are_refused():
 
 def test_holm_raises_the_level_of_several_comparisons():
     """Alone p = 0.03 passes; beside two hopeless gates it does not; beside two clear ones it does again."""
-    clear, near, hopeless = (
-        suite(60, 5, name="clear"),
-        suite(20, 8, name="near"),
-        suite(10, 10, name="hopeless"),
-    )
+    clear, near, hopeless = (suite(60, 5, name="clear"), suite(20, 8, name="near"), suite(10, 10, name="hopeless"))
     gate = parse_gate("accuracy better than baseline")
 
     def verdicts(*data):
@@ -245,9 +227,7 @@ def test_holm_raises_the_level_of_several_comparisons():
 def test_thresholds_do_not_count_as_comparisons():
     """Only comparisons make a family: a threshold beside one leaves its level at 95 %."""
     data = suite(20, 8)
-    results = judge_all(
-        [(parse_gate("accuracy >= 0.1"), data), (parse_gate("accuracy better than baseline"), data)]
-    )
+    results = judge_all([(parse_gate("accuracy >= 0.1"), data), (parse_gate("accuracy better than baseline"), data)])
     assert [result.verdict for result in results] == ["pass", "pass"]
     assert results[1].interval == tango(20, 8, 128)
 
@@ -255,9 +235,7 @@ def test_thresholds_do_not_count_as_comparisons():
 def shuffled(data, seed):
     """Put the cases of a suite in another order."""
     order = np.random.default_rng(seed).permutation(len(data.ids))
-    rows = {
-        role: {name: array[order] for name, array in counts.items()} for role, counts in data.rows.items()
-    }
+    rows = {role: {name: array[order] for name, array in counts.items()} for role, counts in data.rows.items()}
     return SuiteData(name=data.name, metrics=data.metrics, ids=[data.ids[i] for i in order], rows=rows)
 
 

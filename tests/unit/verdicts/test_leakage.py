@@ -17,13 +17,11 @@ from pytest_medeval.verdicts.gates import GateResult
 from pytest_medeval.verdicts.leakage import Leakage, Tuning, find_leaks, with_leakage
 
 ENGLISH = (
-    "For three days I have had a burning pain below my ribs that comes after meals and wakes me at night, "
-    "what is it?"
+    "For three days I have had a burning pain below my ribs that comes after meals and wakes me at night, what is it?"
 )
 CHINESE = "患者三天前出现发热咳嗽，伴右下腹痛，无腹泻，既往有高血压病史，请问现在应该服用什么药物？"
 OTHER = (
-    "My knee has been swollen and stiff since I fell down the stairs last week; should I see somebody about "
-    "it soon?"
+    "My knee has been swollen and stiff since I fell down the stairs last week; should I see somebody about it soon?"
 )
 
 
@@ -47,9 +45,7 @@ def leaks(asked: str, *records: str | tuple[str, ...], gold: object = None) -> l
 @pytest.mark.parametrize("text", [ENGLISH, CHINESE], ids=["english", "chinese"])
 def test_a_copy_is_exact_whatever_surrounds_it(text):
     """Case, width, blanks, punctuation and a long answer behind it change nothing."""
-    assert leaks(text, OTHER, f"Q:  {text.upper().replace('，', ' , ')} A: {OTHER * 3}") == [
-        ("exact", "t:2", 1.0)
-    ]
+    assert leaks(text, OTHER, f"Q:  {text.upper().replace('，', ' , ')} A: {OTHER * 3}") == [("exact", "t:2", 1.0)]
 
 
 @pytest.mark.parametrize(
@@ -70,11 +66,7 @@ def test_a_rewritten_copy_is_near(text, changed):
 def test_another_text_on_the_same_matter_is_no_leak():
     """Shared words are not a copy."""
     assert (
-        leaks(
-            ENGLISH,
-            OTHER,
-            "I have had pain after meals for days. The doctor says it is my stomach, not my ribs.",
-        )
+        leaks(ENGLISH, OTHER, "I have had pain after meals for days. The doctor says it is my stomach, not my ribs.")
         == []
     )
 
@@ -103,9 +95,9 @@ def test_option_letters_do_not_matter():
 def test_question_with_answer_is_looked_for_too():
     """A new question over the same long answer is near, and says that the answer was seen."""
     answer = " ".join([OTHER, ENGLISH.replace("ribs", "navel")])
-    found = find_leaks(
-        entries("Something else entirely, asked in brief?", gold=answer), tuning((OTHER,), (answer,))
-    )["suite"].leaks
+    found = find_leaks(entries("Something else entirely, asked in brief?", gold=answer), tuning((OTHER,), (answer,)))[
+        "suite"
+    ].leaks
     assert [(leak.kind, leak.source, leak.gold) for leak in found] == [("near", "t:2", True)]
 
 
@@ -117,12 +109,9 @@ def test_a_letter_as_answer_says_nothing():
 
 def test_the_prompt_of_a_suite_is_form():
     """What all cases of a suite share is no evidence: only the own words of a case are compared."""
-    form = (
-        "Read the following dialogue with great care, then name each finding and say whether it is present: "
-    )
+    form = "Read the following dialogue with great care, then name each finding and say whether it is present: "
     cases = [
-        form + text
-        for text in (ENGLISH, CHINESE, OTHER, "My eyes water and itch each spring when the birches bloom.")
+        form + text for text in (ENGLISH, CHINESE, OTHER, "My eyes water and itch each spring when the birches bloom.")
     ]
     found = find_leaks(entries(*cases), tuning(form, form + ENGLISH))["suite"].leaks
     assert [leak.id for leak in found] == ["c0"]
@@ -157,12 +146,7 @@ def test_grams_stay_within_their_text():
 @pytest.mark.parametrize(
     ("name", "text", "count", "first"),
     [
-        (
-            "a.json",
-            json.dumps([{"q": "one", "n": 1}, {"turns": [{"content": "two"}]}], indent=1),
-            2,
-            (2, ("one",)),
-        ),
+        ("a.json", json.dumps([{"q": "one", "n": 1}, {"turns": [{"content": "two"}]}], indent=1), 2, (2, ("one",))),
         ("b.json", json.dumps({"x": {"q": "one"}, "y": {"q": "two"}}, indent=1), 2, (2, ("one",))),
         ("c.json", json.dumps({"train": ["one", "two", "three"]}), 3, (1, ("one",))),
         ("d.jsonl", '{"q": "one", "a": ["two"]}\n\n{"q": "three"}\n', 2, (1, ("one", "two"))),
@@ -181,8 +165,7 @@ def test_any_file_of_records_is_read(tmp_path: Path, name, text, count, first):
 
 
 @pytest.mark.parametrize(
-    ("text", "words"),
-    [("[1, 2]", "no record with a text"), ('[{"q": oops}]', "t.json:1: not JSON"), (" ", "empty")],
+    ("text", "words"), [("[1, 2]", "no record with a text"), ('[{"q": oops}]', "t.json:1: not JSON"), (" ", "empty")]
 )
 def test_a_file_without_records_is_refused(tmp_path: Path, text, words):
     """One line that names the file."""
@@ -193,12 +176,7 @@ def test_a_file_without_records_is_refused(tmp_path: Path, text, words):
 
 @pytest.mark.parametrize(
     ("verdict", "count", "expected"),
-    [
-        ("pass", 2, "inconclusive"),
-        ("pass", 1, "pass"),
-        ("fail", 2, "fail"),
-        ("not evaluated", 2, "not evaluated"),
-    ],
+    [("pass", 2, "inconclusive"), ("pass", 1, "pass"), ("fail", 2, "fail"), ("not evaluated", 2, "not evaluated")],
 )
 def test_only_passing_gates_become_inconclusive(verdict, count, expected):
     """Above the limit nothing passes; a failure stays one."""

@@ -48,8 +48,7 @@ def suite(count: int = 8) -> Resolved:
     cases = tuple(
         TASK.case(
             Record(
-                Source("t", n),
-                {"id": f"q{n}", "question": f"q{n} ?", "options": {"A": "x", "B": "y"}, "answer": "A"},
+                Source("t", n), {"id": f"q{n}", "question": f"q{n} ?", "options": {"A": "x", "B": "y"}, "answer": "A"}
             )
         )
         for n in range(count)
@@ -156,8 +155,7 @@ def test_without_a_floor_nothing_is_refused():
 def test_differences_below_the_floor_are_marked():
     """Named once; no difference at all needs no mark."""
     section = noise_section(
-        measured(Shaky(("q1", "q5"))),
-        [("accuracy", 0.1), ("accuracy", -0.2), ("answered", 0.0), ("ece", 0.3)],
+        measured(Shaky(("q1", "q5"))), [("accuracy", 0.1), ("accuracy", -0.2), ("answered", 0.0), ("ece", 0.3)]
     )
     assert section["below"] == ["accuracy"]
     assert noise_section(section, [("accuracy", 0.25), ("accuracy", None)])["below"] == []

@@ -18,11 +18,7 @@ ZH_STATES: Mapping[State, tuple[str, ...]] = {
 }
 ZH_ASKS = ("按顺序记录{list}", "请写下{list}的情况", "记录顺序是{list}", "逐个说明{list}")
 STATES: tuple[State, ...] = ("positive", "negative", "uncertain", "none")
-EN_STATES: Mapping[State, str] = {
-    "positive": "has {f}",
-    "negative": "has no {f}",
-    "uncertain": "is unsure about {f}",
-}
+EN_STATES: Mapping[State, str] = {"positive": "has {f}", "negative": "has no {f}", "uncertain": "is unsure about {f}"}
 EN_TURNS: Mapping[State, tuple[str, ...]] = {
     "positive": ("Yes.", "Yes, for some days.", "I do.", "Yes, often."),
     "negative": ("No.", "Not at all.", "No, never.", "I do not."),
@@ -62,9 +58,7 @@ def lines(rng: Random, world: World) -> tuple[str, str]:
 def statements(rng: Random, world: World) -> tuple[str, str]:
     """Give many short statements of one patient with a list, and a line for each: much to look up in few words."""
     pool = [world.findings[name] for name in sorted(world.findings)]
-    items: list[tuple[Finding, State]] = [
-        (f, rng.choice(STATES)) for f in rng.sample(pool, rng.randint(4, 12))
-    ]
+    items: list[tuple[Finding, State]] = [(f, rng.choice(STATES)) for f in rng.sample(pool, rng.randint(4, 12))]
     told = "".join(_statement(rng, finding, state) for finding, state in items)
     rng.shuffle(items)
     ask = rng.choice(ZH_ASKS).format(list="，".join(finding.zh for finding, _ in items))
@@ -91,17 +85,11 @@ def english(rng: Random, world: World) -> tuple[str, str]:
     """Give a short English dialogue and its note."""
     disease = rng.choice(world.diseases)
     findings = rng.sample([*disease.findings, *disease.absent], rng.randint(2, 4))
-    items: list[tuple[Finding, State]] = [
-        (f, rng.choice(("positive", "negative", "uncertain"))) for f in findings
-    ]
-    lines = [
-        f"Doctor: Do you have {finding.en}?\nPatient: {rng.choice(EN_TURNS[state])}"
-        for finding, state in items
-    ]
+    items: list[tuple[Finding, State]] = [(f, rng.choice(("positive", "negative", "uncertain"))) for f in findings]
+    lines = [f"Doctor: Do you have {finding.en}?\nPatient: {rng.choice(EN_TURNS[state])}" for finding, state in items]
     rng.shuffle(items)
     note = "; ".join(
-        EN_STATES[state].format(f=finding.bare if state == "negative" else finding.en)
-        for finding, state in items
+        EN_STATES[state].format(f=finding.bare if state == "negative" else finding.en) for finding, state in items
     )
     asked = ", ".join(finding.bare for finding, _ in items)
     return "\n".join(lines) + f"\nNote on {asked}.", f"The patient {note}."

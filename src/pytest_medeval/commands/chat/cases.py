@@ -48,9 +48,7 @@ def _extended(path: Path, task: Any, name: str, block: Mapping[str, Any], note: 
     suite = read_yaml_suite(path)
     where = f"{path}:{suite.lines.get('task', 1)}"
     if suite.fields.get("task") != task.name:
-        raise MedevalError(
-            f"{where}: task is {suite.fields.get('task')!r}; this exchange is of {task.name!r}"
-        )
+        raise MedevalError(f"{where}: task is {suite.fields.get('task')!r}; this exchange is of {task.name!r}")
     if "cases" in suite.fields:
         raise MedevalError(
             f"{path}:{suite.lines['cases']}: 'cases' names files; accepted: a list of cases in this file"
@@ -77,9 +75,7 @@ def _place(path: Path, text: str) -> tuple[int, int, list[str]]:
     value = entries[at][1]
     if value.flow_style:
         line = text.count("\n", 0, value.start_mark.index) + 1
-        raise MedevalError(
-            f"{path}:{line}: 'cases' stands in brackets; accepted: a line '- id: ...' for each case"
-        )
+        raise MedevalError(f"{path}:{line}: 'cases' stands in brackets; accepted: a line '- id: ...' for each case")
     indent = value.start_mark.column
     if at + 1 == len(entries):
         return len(text), indent, []
@@ -143,6 +139,4 @@ def _prove(name: str, text: str, task: Any, case: str) -> None:
         except MedevalError as mistake:
             raise MedevalError(str(mistake).replace(f"{copy}", name)) from None
     if case not in [one.id for one in read]:
-        raise MedevalError(
-            f"{name}: the case would not stand in 'cases'; accepted: 'cases' as a list at the end"
-        )
+        raise MedevalError(f"{name}: the case would not stand in 'cases'; accepted: 'cases' as a list at the end")

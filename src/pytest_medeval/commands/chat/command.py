@@ -205,9 +205,7 @@ def _task(options: argparse.Namespace) -> Any:
     if options.safety_rules is None:
         return kind()
     if options.task != "dialogue":
-        raise MedevalError(
-            f"--safety-rules: replies of task {options.task!r} have none; accepted: --task dialogue"
-        )
+        raise MedevalError(f"--safety-rules: replies of task {options.task!r} have none; accepted: --task dialogue")
     load_rules(options.safety_rules)
     return kind(safety_rules=options.safety_rules)
 
@@ -222,9 +220,7 @@ def _cases(file: Path, task: Any) -> list[Any]:
         return list(read_cases(file, task)[0])
     suite = read_yaml_suite(file)
     if suite.fields.get("task") != task.name:
-        raise MedevalError(
-            f"{file}: task is {suite.fields.get('task')!r}; give --task {suite.fields.get('task')}"
-        )
+        raise MedevalError(f"{file}: task is {suite.fields.get('task')!r}; give --task {suite.fields.get('task')}")
     return list(check_records(suite.records, task))
 
 
@@ -263,15 +259,9 @@ def _parser() -> argparse.ArgumentParser:
         metavar="[TASK=]SPEC|none",
         help="the model beside it (default: the adapter's own base)",
     )
-    parser.add_argument(
-        "--medeval-device", dest="device", default="auto", metavar="NAME", help="default: auto"
-    )
-    parser.add_argument(
-        "--task", default="dialogue", metavar="TASK", help="dialogue (default), mcq or polarity"
-    )
+    parser.add_argument("--medeval-device", dest="device", default="auto", metavar="NAME", help="default: auto")
+    parser.add_argument("--task", default="dialogue", metavar="TASK", help="dialogue (default), mcq or polarity")
     parser.add_argument("--cases", type=Path, metavar="FILE", help="cases to step through, with scores")
     parser.add_argument("--save", type=Path, metavar="FILE", help="write the session as JSON at the end")
-    parser.add_argument(
-        "--safety-rules", metavar="FILE", help="a TOML file instead of the shipped safety rules"
-    )
+    parser.add_argument("--safety-rules", metavar="FILE", help="a TOML file instead of the shipped safety rules")
     return parser

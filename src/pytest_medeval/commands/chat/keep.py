@@ -58,11 +58,7 @@ def _exchange(talk: Talk, exchange: Exchange) -> dict[str, Any]:
         "replies": {role: _said(said) for role, said in exchange.replies.items()},
     }
     if exchange.known:
-        found |= {
-            "case": exchange.case.id,
-            "source": str(exchange.case.source),
-            "gold": talk.task.gold(exchange.case),
-        }
+        found |= {"case": exchange.case.id, "source": str(exchange.case.source), "gold": talk.task.gold(exchange.case)}
     return found
 
 

@@ -14,10 +14,7 @@ from pytest_medeval.commands.chat.talk import Exchange, Said, Talk
 
 HELP = (
     ("/next, Enter", "ask the next case of --cases"),
-    (
-        "/case [FILE], /c",
-        "keep the last exchange as a case of FILE.medeval.yaml; the right reply is asked for",
-    ),
+    ("/case [FILE], /c", "keep the last exchange as a case of FILE.medeval.yaml; the right reply is asked for"),
     ("/save [FILE], /s", "write the session as JSON"),
     ("/quit, /q", "leave"),
     ("anything else", "ask it; a line that ends in \\ goes on in the next one"),
@@ -89,9 +86,7 @@ def shown(text: str) -> str:
     >>> shown("Rest.\x1b[2J")
     'Rest.\ufffd[2J'
     """
-    return "".join(
-        char if char in "\n\t" or char.isprintable() or char == "\u3000" else "\ufffd" for char in text
-    )
+    return "".join(char if char in "\n\t" or char.isprintable() or char == "\u3000" else "\ufffd" for char in text)
 
 
 def _added(said: Said) -> Text:
@@ -123,8 +118,4 @@ def _scores(replies: Mapping[str, Said]) -> Table:
 
 
 def _right(gold: Any) -> str:
-    return (
-        ", ".join(f"{name}: {label}" for name, label in gold.items())
-        if isinstance(gold, Mapping)
-        else str(gold)
-    )
+    return ", ".join(f"{name}: {label}" for name, label in gold.items()) if isinstance(gold, Mapping) else str(gold)

@@ -81,9 +81,7 @@ class Talk:
             seconds = perf_counter() - started
             scored = score(case, answers, self.task, self._scored_by(known=known))
             replies[role] = self._said(case, scored, seconds)
-        exchange = Exchange(
-            time=self.now(), case=case, known=known, messages=requests[0].messages, replies=replies
-        )
+        exchange = Exchange(time=self.now(), case=case, known=known, messages=requests[0].messages, replies=replies)
         self.exchanges.append(exchange)
         return exchange
 

@@ -23,9 +23,7 @@ def case_to_ask(task: str, text: str, ask: Ask) -> Any:
     """Make a case of a typed message; its right answer is not known. None where the user gave too little."""
     if task == "mcq":
         options: dict[str, str] = {}
-        while len(options) < len(LETTERS) and (
-            option := ask(f"option {LETTERS[len(options)]} (empty: no more)")
-        ):
+        while len(options) < len(LETTERS) and (option := ask(f"option {LETTERS[len(options)]} (empty: no more)")):
             options[LETTERS[len(options)]] = option
         few = len(options) < 2  # noqa: PLR2004 - a choice
         return None if few else MCQCase(id=_NAME, source=_TYPED, question=text, options=options, answer="A")
@@ -56,9 +54,7 @@ def _dialogue(case: DialogueCase, exchange: Exchange, ask: Ask) -> dict[str, Any
     fields: dict[str, Any] = {"input": case.input, "reference": reference}
     if case.instruction != INSTRUCTION:
         fields["instruction"] = case.instruction
-    words = ask(
-        "what every right reply mentions, as in: an ambulance|emergency room, aspirin (empty: nothing)"
-    )
+    words = ask("what every right reply mentions, as in: an ambulance|emergency room, aspirin (empty: nothing)")
     mentions = [word.strip() for word in words.replace("，", ",").split(",") if word.strip()]
     if mentions:
         fields |= {"must_mention": mentions, "critical": True}
@@ -87,10 +83,7 @@ def _polarity(case: PolarityCase, exchange: Exchange, ask: Ask) -> dict[str, Any
     ]
     for name in filter(None, names):
         label = _one_of(
-            ask,
-            f"{name}: {', '.join(LABELS)}",
-            case.findings[name] if exchange.known else "",
-            canonical_label,
+            ask, f"{name}: {', '.join(LABELS)}", case.findings[name] if exchange.known else "", canonical_label
         )
         if not label:
             return None
@@ -114,9 +107,7 @@ def _one_of(ask: Ask, prompt: str, known: str, read: Callable[[str], str | None]
 
 
 def _critical(ask: Ask) -> dict[str, bool]:
-    return (
-        {"critical": True} if ask("must every release get it right? [y/N]").casefold().startswith("y") else {}
-    )
+    return {"critical": True} if ask("must every release get it right? [y/N]").casefold().startswith("y") else {}
 
 
 def _tags(case: Any) -> dict[str, Any]:

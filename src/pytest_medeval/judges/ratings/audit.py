@@ -8,12 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pytest_medeval.core.errors import MedevalError
-from pytest_medeval.judges.ratings.consistency import (
-    PositionAudit,
-    Repeats,
-    count_agreement,
-    position_audit,
-)
+from pytest_medeval.judges.ratings.consistency import PositionAudit, Repeats, count_agreement, position_audit
 from pytest_medeval.judges.ratings.join import Pairs, by_dimension, join, rater_pairs, value_counts
 from pytest_medeval.judges.ratings.types import Decision, Left, Rating, RatingSet, Scale
 from pytest_medeval.stats.agreement import (
@@ -35,16 +30,7 @@ MIN_CLUSTERS = 10
 MAX_PAIRED = 4
 """Of more raters than this, alpha tells more than a table of all pairs."""
 
-STATISTICS = (
-    "kappa",
-    "kappa_linear",
-    "kappa_quadratic",
-    "alpha",
-    "spearman",
-    "tau_b",
-    "bias",
-    "percent_agreement",
-)
+STATISTICS = ("kappa", "kappa_linear", "kappa_quadratic", "alpha", "spearman", "tau_b", "bias", "percent_agreement")
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,9 +167,7 @@ def audit(
     return Audit(
         human=human,
         judges=tuple(judges),
-        agreements=tuple(agreement(pairs, floor=floor, **sampling) for pairs in joined.pairs)
-        if joined
-        else (),
+        agreements=tuple(agreement(pairs, floor=floor, **sampling) for pairs in joined.pairs) if joined else (),
         rater_pairs=tuple(agreement(pairs, floor=floor, **sampling) for pairs in paired),
         people=among(people, scales, **sampling),
         panel=among(scores, scales, **sampling),

@@ -50,9 +50,7 @@ def repeat_agreement(
     return count_agreement(counts, clusters, seed=seed, resamples=resamples)
 
 
-def count_agreement(
-    counts: FloatArray, clusters: IntArray, *, seed: int = 0, resamples: int = RESAMPLES
-) -> Repeats:
+def count_agreement(counts: FloatArray, clusters: IntArray, *, seed: int = 0, resamples: int = RESAMPLES) -> Repeats:
     """Do the same from how often each reply got each grade, (items, levels)."""
     pairable = counts.sum(axis=1) >= 2  # noqa: PLR2004 - a pair
     counts, clusters = counts[pairable], np.unique(clusters[pairable], return_inverse=True)[1]

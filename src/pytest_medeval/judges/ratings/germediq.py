@@ -38,9 +38,7 @@ class GerMedIQ:
             found.extend(_row(row, source))
         ratings, repeats = without_repeats(entry for entry in found if isinstance(entry, Rating))
         left = tuple(entry for entry in found if isinstance(entry, Left))
-        return RatingSet(
-            file=str(path), role="human", ratings=ratings, left=left + repeats, scales={"rating": GRADES}
-        )
+        return RatingSet(file=str(path), role="human", ratings=ratings, left=left + repeats, scales={"rating": GRADES})
 
 
 def _row(row: Mapping[str, str], source: Source) -> Iterator[Rating | Left]:
@@ -55,6 +53,4 @@ def _row(row: Mapping[str, str], source: Source) -> Iterator[Rating | Left]:
         if isinstance(grade, Unread):
             yield Left(source, grade.reason, f"{item} {rater}: {row[rater]!r}")
         else:
-            yield Rating(
-                item, rater, "rating", grade, row["id"], source, digest(row["question"], row["response"])
-            )
+            yield Rating(item, rater, "rating", grade, row["id"], source, digest(row["question"], row["response"]))

@@ -31,9 +31,7 @@ class Medieval:
         """Read one file; a ``hallucination`` of null is "not marked": neither a score nor left out."""
         cases, text = read_json(path)
         if not isinstance(cases, dict) or not all(isinstance(replies, dict) for replies in cases.values()):
-            raise MedevalError(
-                f"{path}: not a Medieval file; accepted: case -> reply -> score or list of ratings"
-            )
+            raise MedevalError(f"{path}: not a Medieval file; accepted: case -> reply -> score or list of ratings")
         lines = KeyLines(path, text)
         found: list[Rating | Left] = []
         role: Role = "judge"

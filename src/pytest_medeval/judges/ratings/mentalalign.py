@@ -55,9 +55,7 @@ class MentalAlign:
         )
 
 
-def _cell(
-    row: Mapping[str, str], model: str, rater: str, cell: str, source: Source
-) -> Iterator[Rating | Left]:
+def _cell(row: Mapping[str, str], model: str, rater: str, cell: str, source: Source) -> Iterator[Rating | Left]:
     """Read the grades of one reply, each for itself: one null does not spoil the other six."""
     conversation = row["ConvID"]
     item, about = f"{conversation}/{model}", digest(row["context"])

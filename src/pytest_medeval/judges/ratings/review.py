@@ -195,9 +195,7 @@ def _pair(file: _File, rating: Mapping[str, Any]) -> PairRating:
     name = f"{rating['suite']}/{rating['case']}"
     entry = file.entries.get((rating["suite"], rating["case"]))
     if entry is None or any(role not in entry for role in ROLES):
-        raise MedevalError(
-            f"{source}: case {name} has no two replies in this run; accepted: cases of the run"
-        )
+        raise MedevalError(f"{source}: case {name} has no two replies in this run; accepted: cases of the run")
     stratum = file.blinding.stratum(entry, rating["key"])
     if stratum is None:
         raise MedevalError(

@@ -225,9 +225,7 @@ def audit_record(found: Audit, settings: Mapping[str, float]) -> dict[str, Any]:
                 "file": file,
                 "reason": reason,
                 "count": len(entries),
-                "examples": [
-                    {"place": str(entry.source), "detail": entry.detail} for entry in entries[:EXAMPLES]
-                ],
+                "examples": [{"place": str(entry.source), "detail": entry.detail} for entry in entries[:EXAMPLES]],
             }
             for (file, reason), entries in _grouped(found.left).items()
         ],
@@ -240,9 +238,7 @@ def _file_record(source: RatingSet) -> dict[str, Any]:
         "scores": len(source.ratings),
         "pairs": len(source.decisions),
         "replies": len({rating.item for rating in source.ratings}),
-        "raters": sorted(
-            {rating.rater for rating in source.ratings} | {one.judge for one in source.decisions}
-        ),
+        "raters": sorted({rating.rater for rating in source.ratings} | {one.judge for one in source.decisions}),
         "notes": list(source.notes),
     }
 
@@ -267,9 +263,4 @@ def _numbers(entry: Agreement) -> dict[str, Any]:
 
 
 def _among_record(entry: Among) -> dict[str, Any]:
-    return {
-        "dimension": entry.dimension,
-        "raters": list(entry.raters),
-        "scores": entry.scores,
-        **asdict(entry.repeats),
-    }
+    return {"dimension": entry.dimension, "raters": list(entry.raters), "scores": entry.scores, **asdict(entry.repeats)}

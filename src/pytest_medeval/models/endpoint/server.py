@@ -160,9 +160,7 @@ def open_endpoint(spec: EndpointSpec, settings: Settings) -> Model:
     model = EndpointModel(spec, identity, settings.traffic, tuple(str(one.get("id")) for one in models))
     store = None if settings.cache is None else Store(settings.cache)
     here = Path(__file__).parent
-    return CachedModel(
-        identity, lambda: model, store, version=fingerprint_files(sorted(here.glob("*.py")))
-    )
+    return CachedModel(identity, lambda: model, store, version=fingerprint_files(sorted(here.glob("*.py"))))
 
 
 @dataclass
@@ -274,9 +272,7 @@ class EndpointModel(Streaming):
         told = str(getattr(error, "body", ""))
         if status in _WRONG or (status in _REFUSED and any(name in told for name in named)):
             served = f"; it serves {', '.join(self.served[:10])}" if self.served else ""
-            raise MedevalError(
-                f"{self.spec.text}: the server refuses: {_line(error, self.traffic)}{served}"
-            ) from None
+            raise MedevalError(f"{self.spec.text}: the server refuses: {_line(error, self.traffic)}{served}") from None
 
 
 class _Pace:
@@ -322,9 +318,7 @@ def _client(spec: EndpointSpec, traffic: Traffic) -> Any:
     host = urlsplit(spec.url).hostname or ""
     key = os.environ.get(KEY)
     if not key and host not in _LOOPBACK:
-        raise MedevalError(
-            f"{spec.text}: {KEY} is not set; set it to the server's key (any text where it wants none)"
-        )
+        raise MedevalError(f"{spec.text}: {KEY} is not set; set it to the server's key (any text where it wants none)")
     if key and not key.isascii():
         raise MedevalError(f"{spec.text}: {KEY} holds more than ASCII, which no HTTP header takes; set it anew")
     return openai.AsyncOpenAI(

@@ -306,7 +306,4 @@ async def _tokens(post: Post, spec: EndpointSpec, fields: dict[str, Any]) -> lis
         raise MalformedError(f"the server's answer has no tokens: {short(body)}") from None
 
 
-_WAYS: dict[Way, Callable[[Post, EndpointSpec, Request], Awaitable[Answer]]] = {
-    "tokens": _by_tokens,
-    "text": _by_text,
-}
+_WAYS: dict[Way, Callable[[Post, EndpointSpec, Request], Awaitable[Answer]]] = {"tokens": _by_tokens, "text": _by_text}

@@ -14,6 +14,7 @@ from pytest_medeval.models.local.tree import shared_prefixes
 
 # Many requests, few batches: pure functions over lengths.
 
+
 def batches(lengths: Sequence[int], *, tokens: int, rows: int) -> Iterator[list[int]]:
     """Group indices of ``lengths`` into batches of similar length, the longest first.
 
@@ -127,9 +128,7 @@ class Unit:
     columns: int = 0
 
 
-def plan(
-    requests: Sequence[Request], prompts: Sequence[Prompt], limits: Limits
-) -> tuple[dict[int, str], list[Unit]]:
+def plan(requests: Sequence[Request], prompts: Sequence[Prompt], limits: Limits) -> tuple[dict[int, str], list[Unit]]:
     """Give the requests that cannot be asked, with the reason of each, and the units of all others."""
     unfit = {
         index: reason

@@ -25,9 +25,7 @@ _WRAPPERS = frozenset({"base_layer", "original_module", "token_adapter"})
 def weight_bytes(model: Any) -> Bytes:
     """Digest every parameter and buffer, under the name that it has without peft's wrappers."""
     named = [*model.named_parameters(remove_duplicate=False), *model.named_buffers(remove_duplicate=False)]
-    tensors = {
-        ".".join(part for part in name.split(".") if part not in _WRAPPERS): tensor for name, tensor in named
-    }
+    tensors = {".".join(part for part in name.split(".") if part not in _WRAPPERS): tensor for name, tensor in named}
     unique = {id(tensor): tensor for tensor in tensors.values()}
     with ThreadPoolExecutor() as pool:  # hashing lets go of Python's lock
         digests = dict(zip(unique, pool.map(_digest, unique.values()), strict=True))

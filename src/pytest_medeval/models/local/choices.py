@@ -67,9 +67,7 @@ class Scorer:
         for unit in choice_units(prompts, limits, cost=self.cost):
             yield from self.unit(unit, prompts)
 
-    def unit(
-        self, unit: Unit, prompts: Sequence[Prompt]
-    ) -> Iterator[list[tuple[int, tuple[float, ...]]]]:
+    def unit(self, unit: Unit, prompts: Sequence[Prompt]) -> Iterator[list[tuple[int, tuple[float, ...]]]]:
         """Score the prompts of one unit; what they share stays for the next unit that shares it too."""
         cache = self._shared(unit, prompts) if unit.shared else None
         rows = [make_row(index, prompts[index], unit.shared) for index in unit.members]
@@ -115,8 +113,7 @@ class Scorer:
         found = log_likelihoods(logits, torch.from_numpy(back).to(device), targets).cpu().double().numpy()
         parts = np.split(found, np.cumsum([len(row.node) for row in rows])[:-1])
         return [
-            (row.request, tuple(np.bincount(row.owner, part).tolist()))
-            for row, part in zip(rows, parts, strict=True)
+            (row.request, tuple(np.bincount(row.owner, part).tolist())) for row, part in zip(rows, parts, strict=True)
         ]
 
 
@@ -154,19 +151,14 @@ def tree_mask(ends: Tensor, past: int, dtype: torch.dtype) -> Tensor:
     return mask
 
 
-def score_plain(
-    model: Any, prompts: Sequence[Prompt], budget: Budget
-) -> Iterator[list[tuple[int, tuple[float, ...]]]]:
+def score_plain(model: Any, prompts: Sequence[Prompt], budget: Budget) -> Iterator[list[tuple[int, tuple[float, ...]]]]:
     """Score choices on the plain path, one prompt with all its choices at a time."""
     for index, prompt in enumerate(prompts):
         rows = [(prompt, choice) for choice in range(len(prompt.choices))]
         fitting = budget.rows_of(len(prompt.ids) + max(map(len, prompt.choices)))
         parts = [rows[start : start + fitting] for start in range(0, len(rows), fitting)]
         found = [
-            value
-            for part in parts
-            for half in halving(part, lambda some: score_rows(model, some))
-            for value in half
+            value for part in parts for half in halving(part, lambda some: score_rows(model, some)) for value in half
         ]
         yield [(index, tuple(found))]
 

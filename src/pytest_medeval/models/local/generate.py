@@ -23,14 +23,7 @@ import torch
 import transformers
 from torch import Tensor
 
-from pytest_medeval.models.local.attention import (
-    TREE,
-    BufferCache,
-    attending,
-    in_blocks,
-    plan_readings,
-    read_prompts,
-)
+from pytest_medeval.models.local.attention import TREE, BufferCache, attending, in_blocks, plan_readings, read_prompts
 from pytest_medeval.models.local.batches import NO_TOKEN
 
 _BITS = 52

@@ -49,9 +49,7 @@ def halving(batch: Sequence[T], run: Callable[[Sequence[T]], R]) -> Iterator[R]:
         if not _is_shortage(error):
             raise
         if len(batch) == 1:
-            raise MedevalError(
-                "memory is short for one prompt alone: choose a smaller model or dtype"
-            ) from None
+            raise MedevalError("memory is short for one prompt alone: choose a smaller model or dtype") from None
     else:
         yield done
         return

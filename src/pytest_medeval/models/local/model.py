@@ -14,16 +14,7 @@ from pytest_medeval.core.model import Burst, Identity, Settings, Streaming
 from pytest_medeval.core.types import Answer, Request
 from pytest_medeval.models import prompts
 from pytest_medeval.models.identity import tokenizer_folder
-from pytest_medeval.models.local.batches import (
-    NO_NUMBERS,
-    SLAB,
-    Budget,
-    Limits,
-    Prompt,
-    Unit,
-    plan,
-    unfit_answer,
-)
+from pytest_medeval.models.local.batches import NO_NUMBERS, SLAB, Budget, Limits, Prompt, Unit, plan, unfit_answer
 from pytest_medeval.models.local.choices import Scorer, score_plain, score_rows
 from pytest_medeval.models.local.generate import Draws, Task, generate_lean, generate_plain
 from pytest_medeval.models.local.memory import find_budget, halving
@@ -31,6 +22,7 @@ from pytest_medeval.models.local.weights import Base, open_base, quiet
 from pytest_medeval.models.spec import LocalSpec, Variables
 
 # The tokenizer of a model folder, as Transformers loads it.
+
 
 class Prompter(prompts.Prompter):
     """Turns requests into token ids by the tokenizer and the chat template of a folder."""

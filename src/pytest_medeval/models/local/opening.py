@@ -18,6 +18,7 @@ from pytest_medeval.models.spec import AdapterSpec, LocalSpec, QuantisedSpec
 
 # Open a local model so that nothing is loaded before it is needed.
 
+
 def check_local(spec: LocalSpec, settings: Settings) -> None:
     """Check what needs no torch: the extra is installed, weights are numbers, the adapter belongs to its base."""
     require_extra()

@@ -46,9 +46,7 @@ def loading(identity: Identity) -> dict[str, Any]:
     if identity.dtype == "int8":
         config = _BITS.BitsAndBytesConfig(load_in_8bit=True)
     else:
-        config = _BITS.BitsAndBytesConfig(
-            load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=rest
-        )
+        config = _BITS.BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=rest)
     return {"dtype": rest, "quantization_config": config, "device_map": {"": identity.device}}
 
 
@@ -135,11 +133,7 @@ def open_base(
     alone = (*everybody[:3], identity.adapter)
     found = None if own else _BASES.get(alone) or _BASES.get(everybody)
     base = found or Base(load_whole(folder, identity))
-    if (
-        isinstance(spec, AdapterSpec)
-        and identity.adapter is not None
-        and identity.adapter not in base.adapters
-    ):
+    if isinstance(spec, AdapterSpec) and identity.adapter is not None and identity.adapter not in base.adapters:
         if found:
             base = _join(base, spec, identity)
         else:
@@ -173,11 +167,7 @@ def load_whole(folder: Path, identity: Identity) -> Any:
     """Load weights in the dtype and on the device of ``identity``; a missing weight would be random."""
     try:
         model, info = _CAUSAL.from_pretrained(
-            folder,
-            **loading(identity),
-            local_files_only=True,
-            use_safetensors=True,
-            output_loading_info=True,
+            folder, **loading(identity), local_files_only=True, use_safetensors=True, output_loading_info=True
         )
         if identity.dtype in QUANTISED:
             keep_layout(model)
@@ -186,9 +176,7 @@ def load_whole(folder: Path, identity: Identity) -> Any:
             model = model.to(identity.device)
     except Exception as error:
         how = f" in {identity.dtype} on {identity.device}" if identity.dtype in QUANTISED else ""
-        raise MedevalError(
-            f"{folder}: cannot be loaded as a causal model{how}: {_first_line(error)}"
-        ) from error
+        raise MedevalError(f"{folder}: cannot be loaded as a causal model{how}: {_first_line(error)}") from error
     broken = sorted([*info["missing_keys"], *(str(key[0]) for key in info["mismatched_keys"])])
     if broken:
         raise MedevalError(
@@ -305,11 +293,7 @@ def _not_the_base(base: Base, *, same: bool) -> str:
     changed = touched(base.bytes or {}, weight_bytes(base.model))
     if same and not changed:
         return ""
-    what = (
-        f"{len(changed)} weights of its base, the first is {changed[0]!r}"
-        if changed
-        else "what its base computes"
-    )
+    what = f"{len(changed)} weights of its base, the first is {changed[0]!r}" if changed else "what its base computes"
     return _own_copy(base, f"attaching this adapter changes {what}, also when it is off")
 
 

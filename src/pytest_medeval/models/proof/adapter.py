@@ -94,8 +94,7 @@ def _prove_base(folder: Path, base: Path, memory: Path | None) -> None:
     found = fingerprint_weights(base, memory=memory)
     if found != told:
         raise MedevalError(
-            f"{folder}: trained on another base: {file.name} says base_fingerprint {told}, "
-            f"but {base} has {found}"
+            f"{folder}: trained on another base: {file.name} says base_fingerprint {told}, but {base} has {found}"
         )
 
 
@@ -156,9 +155,7 @@ def _fits(side: str, stored: Stored, weight: Stored, *, transposed: bool) -> boo
     return stored.shape[1] == columns if side[-1] == "A" else stored.shape[0] == rows
 
 
-def _prove_complete(
-    folder: Path, sides: Mapping[str, set[str]], weights: Tensors, config: Mapping[str, Any]
-) -> None:
+def _prove_complete(folder: Path, sides: Mapping[str, set[str]], weights: Tensors, config: Mapping[str, Any]) -> None:
     """Insist on both matrices for each target module in each layer that the adapter's config names."""
     for name, stored in weights.items():
         module = name.removesuffix(".weight")
@@ -198,6 +195,4 @@ def _prove_values(folder: Path, tensors: Tensors) -> None:
     """Refuse an adapter whose every lora_B is zero: it adds nothing."""
     matches = ((_KEY.fullmatch(key), stored) for key, stored in tensors.items())
     if not any(match and match["side"].endswith("B") and stored.values().any() for match, stored in matches):
-        raise MedevalError(
-            f"{folder}: every lora_B of the adapter is zero, so it changes nothing: not trained?"
-        )
+        raise MedevalError(f"{folder}: every lora_B of the adapter is zero, so it changes nothing: not trained?")

@@ -60,9 +60,7 @@ def compare(adapter: AdapterSpec, shipped: ModelSpec, settings: Settings) -> Ali
     """Ask what ships, the adapter and its base the same, one after the other."""
     settings = replace(settings, cache=None, keep=False)
     base = baseline_of(adapter)
-    beside, bare, found = (
-        [] if spec is None else _likelihoods(spec, settings) for spec in (adapter, base, shipped)
-    )
+    beside, bare, found = ([] if spec is None else _likelihoods(spec, settings) for spec in (adapter, base, shipped))
     floor = EXACT if isinstance(shipped, FolderSpec) else ROUNDED
     return Alike(_distance(beside, found), _distance(beside, bare), floor)
 

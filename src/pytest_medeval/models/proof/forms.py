@@ -11,32 +11,15 @@ from typing import Any
 
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.models.hub import model_folder
-from pytest_medeval.models.proof.shipped import (
-    QUANTISED,
-    ROUNDED,
-    Held,
-    Rows,
-    folder_rows,
-    measure,
-    unmoved,
-)
-from pytest_medeval.models.spec import (
-    AdapterSpec,
-    FolderSpec,
-    GgufSpec,
-    LocalSpec,
-    ModelSpec,
-    QuantisedSpec,
-)
+from pytest_medeval.models.proof.shipped import QUANTISED, ROUNDED, Held, Rows, folder_rows, measure, unmoved
+from pytest_medeval.models.spec import AdapterSpec, FolderSpec, GgufSpec, LocalSpec, ModelSpec, QuantisedSpec
 
 
 def inspect(adapter: AdapterSpec, shipped: ModelSpec) -> tuple[Held, str]:
     """Measure a model against the adapter that it should hold; the text says what is wrong, if anything."""
     rows = _rows(_inner(shipped))
     if rows is None:
-        raise MedevalError(
-            f"model {shipped.text!r} has no weights to compare; accepted: a model folder, gguf:FILE"
-        )
+        raise MedevalError(f"model {shipped.text!r} has no weights to compare; accepted: a model folder, gguf:FILE")
     held = measure(adapter.folder, model_folder(adapter), rows)
     return held, held.complaint(QUANTISED if isinstance(shipped, GgufSpec) else ROUNDED)
 

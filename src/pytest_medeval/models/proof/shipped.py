@@ -172,9 +172,7 @@ def _scale(config: Mapping[str, Any], name: str, rank: int) -> float:
     """Give the factor of B A: alpha / r, or alpha / sqrt(r) with rsLoRA; a module may have its own alpha."""
     module = name.removesuffix(".weight")
     own = (
-        alpha
-        for key, alpha in (config.get("alpha_pattern") or {}).items()
-        if re.fullmatch(rf"(.*\.)?({key})", module)
+        alpha for key, alpha in (config.get("alpha_pattern") or {}).items() if re.fullmatch(rf"(.*\.)?({key})", module)
     )
     alpha = float(next(own, config.get("lora_alpha", 8)))
     return alpha / (math.sqrt(rank) if config.get("use_rslora") else rank)

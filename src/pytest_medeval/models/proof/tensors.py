@@ -37,9 +37,7 @@ class Stored:
         if self.dtype == "BF16":
             return (np.frombuffer(data, np.uint16).astype(np.uint32) << 16).view(np.float32)
         if self.dtype not in _FLOATS:
-            raise MedevalError(
-                f"{self.file}: unknown dtype {self.dtype}; accepted: BF16, {', '.join(_FLOATS)}"
-            )
+            raise MedevalError(f"{self.file}: unknown dtype {self.dtype}; accepted: BF16, {', '.join(_FLOATS)}")
         return np.frombuffer(data, _FLOATS[self.dtype])
 
 

@@ -123,9 +123,7 @@ class Dispatch:
         self._waiting.extend(Compute(job.slab, unit) for unit in units)
         self._open[job.slab] = len(units)
         self._left -= len(unfit)
-        answers = [
-            (job.slab + place, unfit_answer(found[job.slab + place], reason)) for place, reason in unfit.items()
-        ]
+        answers = [(job.slab + place, unfit_answer(found[job.slab + place], reason)) for place, reason in unfit.items()]
         self._release(job.slab)
         return answers
 
@@ -136,9 +134,7 @@ class Dispatch:
         self._left -= len(answers)
         self._open[job.slab] -= 1
         self._release(job.slab)
-        return [
-            (job.slab + member, answer) for member, answer in zip(job.unit.members, answers, strict=True)
-        ]
+        return [(job.slab + member, answer) for member, answer in zip(job.unit.members, answers, strict=True)]
 
     def lost(self, job: Job, reason: str) -> str:
         """Put back what a replica had taken when it died, and say so; ``MedevalError`` when it killed several."""

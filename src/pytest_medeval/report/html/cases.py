@@ -37,9 +37,7 @@ def cases(block: Cases) -> dict[str, Any]:
             for name, suite in block.suites.items()
         },
         "cases": [
-            _case(
-                case, names[case["suite"]], block.suites[case["suite"]]["headline"], directions[case["suite"]]
-            )
+            _case(case, names[case["suite"]], block.suites[case["suite"]]["headline"], directions[case["suite"]])
             for case in block.cases
         ],
     }
@@ -104,9 +102,7 @@ def _judge(found: CaseJudgement | None) -> dict[str, Any] | None:
         return None
     grades = [found.get("candidate", {}), found.get("baseline", {})]
     dimensions = dict.fromkeys(name for one in grades for name in one)
-    rows = [
-        [name, *(number(one[name]) if name in one else "-" for one in grades)] for name in dimensions
-    ]
+    rows = [[name, *(number(one[name]) if name in one else "-" for one in grades)] for name in dimensions]
     unjudged = [
         f"{judge}, {key}: {_why(reasons)}"
         for judge, said in found.get("judges", {}).items()

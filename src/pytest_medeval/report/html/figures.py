@@ -102,14 +102,7 @@ def reliability(bins: Mapping[str, Sequence[Mapping[str, Any]]]) -> Html:
     ]
     names = [
         tag("text", "confidence", x=_across(0.5), y=height - 4, text_anchor="middle"),
-        tag(
-            "text",
-            "accuracy",
-            x=12,
-            y=_up(0.5),
-            text_anchor="middle",
-            transform=f"rotate(-90 12 {_up(0.5):g})",
-        ),
+        tag("text", "accuracy", x=12, y=_up(0.5), text_anchor="middle", transform=f"rotate(-90 12 {_up(0.5):g})"),
     ]
     curves = [piece for role, points in reversed(list(bins.items())) for piece in _curve(role, points)]
     label = "Reliability: accuracy over confidence. " + " ".join(
@@ -148,11 +141,5 @@ def _line(kind: str, x1: float, y1: float, x2: float, y2: float) -> Html:
 
 def _svg(*children: Html, width: float, height: float, label: str) -> Html:
     return tag(
-        "svg",
-        *children,
-        viewBox=f"0 0 {width} {height}",
-        width=width,
-        height=height,
-        role="img",
-        aria_label=label,
+        "svg", *children, viewBox=f"0 0 {width} {height}", width=width, height=height, role="img", aria_label=label
     )

@@ -28,9 +28,7 @@ def tag(name: str, *children: str, **attributes: object) -> Html:
     <p class="note">a &lt; b</p>
     """
     told = "".join(
-        _attribute(key, value)
-        for key, value in attributes.items()
-        if value is not None and value is not False
+        _attribute(key, value) for key, value in attributes.items() if value is not None and value is not False
     )
     if name in VOID:
         return Html(f"<{name}{told}{'' if name in ('br', 'input') else '/'}>")
@@ -52,9 +50,7 @@ def code(text: str) -> Html:
     return tag("code", text)
 
 
-def table(
-    caption: str, head: Sequence[str], rows: Iterable[Sequence[str]], *, words: Collection[int] = ()
-) -> Html:
+def table(caption: str, head: Sequence[str], rows: Iterable[Sequence[str]], *, words: Collection[int] = ()) -> Html:
     """Make a table with a caption; the first cell of a row names the row, columns in ``words`` hold prose.
 
     It can be scrolled sideways by itself, by keyboard too, so that a phone shows the page and not a strip of it.

@@ -30,18 +30,7 @@ from pytest_medeval.report.blocks import (
 from pytest_medeval.report.html import figures
 from pytest_medeval.report.html.cases import cases
 from pytest_medeval.report.html.figures import Axis, around_zero
-from pytest_medeval.report.html.markup import (
-    Html,
-    code,
-    details,
-    embedded,
-    filled,
-    joined,
-    part,
-    policy,
-    table,
-    tag,
-)
+from pytest_medeval.report.html.markup import Html, code, details, embedded, filled, joined, part, policy, table, tag
 from pytest_medeval.report.outline import Outline
 from pytest_medeval.report.suites import ALPHA
 
@@ -133,8 +122,7 @@ def _prose(pieces: Prose) -> Html:
 def _table(block: Table) -> Iterator[Html]:
     axes = _axes(block)
     heads = [
-        joined([column.name, figures.ticks(axes["share"])]) if column.drawn else column.name
-        for column in block.columns
+        joined([column.name, figures.ticks(axes["share"])]) if column.drawn else column.name for column in block.columns
     ]
     rows = [[_cell(block, cell, axes) for cell in row] for row in block.rows]
     words = [place for place, column in enumerate(block.columns) if column.words]

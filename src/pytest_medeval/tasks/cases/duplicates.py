@@ -111,9 +111,7 @@ class Index:
         shape = (len(self._words), int(offsets[-1]))
         rare = _rarer_half(places, owners, self.counts)
         self._all = sparse.csr_matrix((np.ones(len(places), np.int32), (owners, places)), shape=shape[::-1])
-        self._rare = sparse.csr_matrix(
-            (np.ones(len(rare), np.int32), (places[rare], owners[rare])), shape=shape
-        )
+        self._rare = sparse.csr_matrix((np.ones(len(rare), np.int32), (places[rare], owners[rare])), shape=shape)
         chosen = np.bincount(owners[rare], minlength=shape[1])
         self._needed = np.maximum(1, np.ceil(chosen - (1 - least) * self.counts - 1e-9))
         self._filter = np.zeros(1 << _BITS, np.bool_)
@@ -131,9 +129,7 @@ class Index:
             for text, wanted, share in self._near(chunk):
                 if share > best[wanted]:
                     best[wanted], where[wanted] = share, start + text
-        found = iter(
-            [Match(int(at), float(share)) if at >= 0 else None for at, share in zip(where, best, strict=True)]
-        )
+        found = iter([Match(int(at), float(share)) if at >= 0 else None for at, share in zip(where, best, strict=True)])
         return [[next(found) for _ in range(size)] for size in self._sizes]
 
     def _near(self, chunk: Sequence[str]) -> Iterator[tuple[int, int, float]]:
@@ -142,11 +138,7 @@ class Index:
         enough = (shared.data >= self._needed[shared.col]) & (self.counts[shared.col] >= FEWEST_GRAMS)
         order = np.lexsort((shared.row[enough], -shared.data[enough], shared.col[enough]))
         texts, wanted = shared.row[enough][order], shared.col[enough][order]
-        first = (
-            np.concatenate([[0], np.flatnonzero(np.diff(wanted)) + 1])
-            if len(wanted)
-            else np.zeros(0, np.int64)
-        )
+        first = np.concatenate([[0], np.flatnonzero(np.diff(wanted)) + 1]) if len(wanted) else np.zeros(0, np.int64)
         rank = np.arange(len(wanted)) - np.repeat(first, np.diff([*first, len(wanted)]))
         texts, wanted = texts[rank < CANDIDATES], wanted[rank < CANDIDATES]
         if not len(wanted):
@@ -167,8 +159,7 @@ class Index:
         places = np.minimum(np.searchsorted(self._words, words), len(self._words) - 1)
         known = self._words[places] == words
         held = sparse.csr_matrix(
-            (np.ones(int(known.sum()), np.int32), (owners[known], places[known])),
-            shape=(len(chunk), len(self._words)),
+            (np.ones(int(known.sum()), np.int32), (owners[known], places[known])), shape=(len(chunk), len(self._words))
         )
         held.sum_duplicates()
         held.data[:] = 1

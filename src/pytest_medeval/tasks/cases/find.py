@@ -42,9 +42,7 @@ def detect(path: Path) -> str:
         if any(alternative <= keys for alternative in getattr(module_of(name), "KEYS", ())):
             return name
     found = ", ".join(sorted(keys)) or "(none)"
-    raise MedevalError(
-        f"{path}: unknown format: the first record has the keys {found}; known formats: {known}"
-    )
+    raise MedevalError(f"{path}: unknown format: the first record has the keys {found}; known formats: {known}")
 
 
 def _first_keys(document: Document) -> frozenset[str]:
@@ -89,8 +87,7 @@ def _matches(pattern: str, base: Path) -> list[Path]:
     if not files:
         kind = "it is a folder" if os.path.isdir(exact) else "no such file"  # noqa: PTH112 - see above
         raise MedevalError(
-            f"cases {pattern!r}: {kind} (looked in {base});"
-            " accepted: a file, or a pattern such as cases/*.jsonl"
+            f"cases {pattern!r}: {kind} (looked in {base}); accepted: a file, or a pattern such as cases/*.jsonl"
         )
     return files
 
@@ -111,9 +108,7 @@ def read_cases(
     read = FORMATS.resolve(name)
     serves = getattr(module_of(name), "TASK", None)
     if serves not in (None, task.name):
-        raise MedevalError(
-            f"{path}: format {name!r} holds cases of task {serves!r}; the suite's task is {task.name!r}"
-        )
+        raise MedevalError(f"{path}: format {name!r} holds cases of task {serves!r}; the suite's task is {task.name!r}")
     usable: list[Any] = []
     skips: list[Skip] = []
     for entry in read(path):

@@ -16,6 +16,7 @@ from pytest_medeval.core.errors import MedevalError
 
 # The bytes of a case file as text; what cannot be read is one line that says where.
 
+
 def read_text(path: Path) -> str:
     r"""Read a UTF-8 file, with or without byte order mark, newlines as they are.
 
@@ -81,9 +82,7 @@ class Document(Lines):
     @cached_property
     def _decoder(self) -> json.JSONDecoder:
         return json.JSONDecoder(
-            object_pairs_hook=_unique,
-            parse_constant=_refuse_constant,
-            parse_float=str if self.exact_numbers else None,
+            object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_float=str if self.exact_numbers else None
         )
 
     def decode(self, at: int, end: int | None = None) -> tuple[Any, int]:
@@ -199,9 +198,7 @@ def array(document: Document) -> Iterator[tuple[int, Any]]:
     """Yield position and value of each element of the one array that the file holds."""
     start = document.skip(0)
     if document.text[start] != "[":
-        raise document.mistake(
-            start, f"found {document.text[start]!r}; accepted: an array of records, '[...]'"
-        )
+        raise document.mistake(start, f"found {document.text[start]!r}; accepted: an array of records, '[...]'")
     document.end((yield from document.elements(start)))
 
 
@@ -209,9 +206,7 @@ def members(document: Document) -> Iterator[tuple[int, str, Any]]:
     """Yield position, key and value of each member of the one object that the file holds."""
     start = document.skip(0)
     if document.text[start] != "{":
-        raise document.mistake(
-            start, f"found {document.text[start]!r}; accepted: an object of records, '{{...}}'"
-        )
+        raise document.mistake(start, f"found {document.text[start]!r}; accepted: an object of records, '{{...}}'")
     document.end((yield from document.members(start)))
 
 

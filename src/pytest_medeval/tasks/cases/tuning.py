@@ -38,9 +38,7 @@ def read_tuning(path: Path) -> list[Tuned]:
     """
     found = [Tuned(source, texts) for source, value in _values(path) if (texts := tuple(_texts(value)))]
     if not found:
-        raise MedevalError(
-            f"{path}: no record with a text; accepted: JSON, JSONL, CSV, YAML cases, or plain text"
-        )
+        raise MedevalError(f"{path}: no record with a text; accepted: JSON, JSONL, CSV, YAML cases, or plain text")
     return found
 
 
@@ -52,10 +50,7 @@ def _values(path: Path) -> Iterator[tuple[Source, Any]]:
         return _rows(path)
     if suffix in (".yaml", ".yml"):
         suite = ".medeval" in path.suffixes
-        return (
-            (one.source, one.fields)
-            for one in (read_yaml_suite(path).records if suite else read_yaml_cases(path))
-        )
+        return ((one.source, one.fields) for one in (read_yaml_suite(path).records if suite else read_yaml_cases(path)))
     return _published(path, suffix) or _blocks(path)
 
 

@@ -98,9 +98,7 @@ class _Loader:
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             where = "" if mark is None else f":{self.lines.line(mark.index)}"
-            raise MedevalError(
-                f"{self.file}{where}: not YAML: {_one_line(error.problem or error.context)}"
-            ) from error
+            raise MedevalError(f"{self.file}{where}: not YAML: {_one_line(error.problem or error.context)}") from error
         except yaml.reader.ReaderError as error:
             character = f"character #x{ord(text[error.position]):04x}"
             raise self.lines.mistake(error.position, f"not YAML: {character} is not allowed") from error

@@ -16,8 +16,7 @@ FILES = {
     "cases last": "task: dialogue\n# mine\ncases:\n  - id: a  # first\n    input: x\n    reference: y\n",
     "no newline": "task: dialogue\ncases:\n- id: a\n  input: x\n  reference: y",
     "gates behind": (
-        "task: dialogue\ncases:\n    - id: a\n      input: x\n"
-        "      reference: |\n        y\n\n# gates\ngates: []\n"
+        "task: dialogue\ncases:\n    - id: a\n      input: x\n      reference: |\n        y\n\n# gates\ngates: []\n"
     ),
     "no cases": "# a suite\ntask: dialogue\n",
     "windows": "task: dialogue\r\ncases:\r\n  - id: a\r\n    input: x\r\n    reference: y\r\n",

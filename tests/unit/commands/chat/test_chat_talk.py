@@ -19,9 +19,7 @@ from pytest_medeval.tasks.dialogue import Dialogue, DialogueCase
 from pytest_medeval.tasks.mcq import MCQ
 from pytest_medeval.tasks.polarity import Polarity
 
-CASE = DialogueCase(
-    id="cold", source=Source("made", 1), input="I cough.", reference="Rest and see your doctor."
-)
+CASE = DialogueCase(id="cold", source=Source("made", 1), input="I cough.", reference="Rest and see your doctor.")
 
 
 def test_both_models_answer_side_by_side_and_alone(chat):
@@ -78,17 +76,7 @@ def test_a_question_is_typed_with_its_options(chat):
     """In mcq the options are asked for, and the right letter until it is one."""
     candidate = FakeModel(lambda _: Answer("", "choice", (-1.0, -2.0), (1, 1)))
     shown = chat(
-        "Which drug?",
-        "Aspirin",
-        "Tea",
-        "",
-        "/c",
-        "Z",
-        "b",
-        "y",
-        task="mcq",
-        candidate=candidate,
-        baseline=candidate,
+        "Which drug?", "Aspirin", "Tea", "", "/c", "Z", "b", "y", task="mcq", candidate=candidate, baseline=candidate
     )
     assert "(A) Aspirin" in shown
     (case,) = check_records(read_yaml_suite(chat.folder / "chat.medeval.yaml").records, MCQ())
@@ -210,13 +198,7 @@ def test_in_a_terminal(tmp_path):
     command = [sys.executable, "-c", script]
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100", "PYTHONIOENCODING": "utf-8"}
     with subprocess.Popen(
-        command,
-        stdin=terminal,
-        stdout=terminal,
-        stderr=terminal,
-        cwd=tmp_path,
-        env=environment,
-        start_new_session=True,
+        command, stdin=terminal, stdout=terminal, stderr=terminal, cwd=tmp_path, env=environment, start_new_session=True
     ) as process:
         os.close(terminal)
         seen = b""
@@ -247,5 +229,5 @@ def test_ctrl_c_and_the_end_of_a_question_drop_what_was_begun(chat):
     shown = chat("I cough.", "", "/c", cases=[CASE], candidate=FakeModel(stop))
     assert shown.count("stopped; /quit or Ctrl-D leaves") == 2
     assert "there is no exchange to keep yet" in shown
-    assert chat("", "/c", cases=[CASE])[len(shown):].count("stopped; /quit or Ctrl-D leaves") == 1
+    assert chat("", "/c", cases=[CASE])[len(shown) :].count("stopped; /quit or Ctrl-D leaves") == 1
     assert not (chat.folder / "chat.medeval.yaml").exists()

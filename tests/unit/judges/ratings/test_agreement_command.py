@@ -20,18 +20,13 @@ def files(tmp_path):
     for index in range(40):
         grade = LEVELS[index % 5]
         about = {"item": f"r{index}", "dimension": "accuracy", "cluster": f"case{index // 2}"}
-        people += [
-            {**about, "rater": "dr1", "score": grade},
-            {**about, "rater": "dr2", "score": LEVELS[index % 4]},
-        ]
+        people += [{**about, "rater": "dr1", "score": grade}, {**about, "rater": "dr2", "score": LEVELS[index % 4]}]
         good.append({**about, "rater": "good", "score": LEVELS[min(4, index % 5 + (index % 7 == 0))]})
         flat.append({**about, "rater": "flat", "score": 3})
     good[0]["score"] = None
     flat[1]["item"] = "unknown"
     for name, entries in (("people", people), ("good", good), ("flat", flat)):
-        (tmp_path / f"{name}.jsonl").write_text(
-            "".join(json.dumps(entry) + "\n" for entry in entries), "utf-8"
-        )
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in entries), "utf-8")
     return tmp_path
 
 
@@ -68,14 +63,7 @@ def test_table(files, capsys):
 
 def test_json_says_the_same(files, capsys):
     """``--json`` is one object, without NaN, with reasons where the table has a dash."""
-    arguments = (
-        "--human",
-        files / "people.jsonl",
-        "--judge",
-        files / "good.jsonl",
-        "--judge",
-        files / "flat.jsonl",
-    )
+    arguments = ("--human", files / "people.jsonl", "--judge", files / "good.jsonl", "--judge", files / "flat.jsonl")
     code, lines, _ = run(capsys, *arguments, "--json", "--seed", "3", "--floor", "0.99")
     record = json.loads("\n".join(lines), parse_constant=lambda name: pytest.fail(f"{name} in JSON"))
     good, flat = record["agreement"]
@@ -115,16 +103,10 @@ MISTAKES = [
     (("--judge", "good.jsonl"), "one judge alone cannot be compared"),
     (("--human", "good.jsonl"), "good.jsonl: one rater alone cannot be compared"),
     (("--human", "people.jsonl", "--judge", "people.csv"), "people.csv: no reply joins people.jsonl"),
-    (
-        ("--human", "people.jsonl", "--judge", "good.jsonl", "good2.jsonl"),
-        "judge 'good' is in good.jsonl as well",
-    ),
+    (("--human", "people.jsonl", "--judge", "good.jsonl", "good2.jsonl"), "judge 'good' is in good.jsonl as well"),
     (("--human", "people.jsonl", "--judge", "medieval.json"), "medieval.json: no reply joins"),
     (("--human", "medieval.json"), "medieval.json: holds a judge's scores; give it as --judge"),
-    (
-        ("--human", "people.jsonl", "--judge", "bench.jsonl"),
-        "bench.jsonl: brings its own label; leave --human out",
-    ),
+    (("--human", "people.jsonl", "--judge", "bench.jsonl"), "bench.jsonl: brings its own label; leave --human out"),
     (("--judge", "bench.jsonl", "--dimension", "x"), "decisions on pairs have no dimensions"),
     (("--human", "people.jsonl", "--format", "exel"), "unknown rating format 'exel'"),
     (("--human", "people.jsonl", "--format", "germediq"), "people.jsonl:2: no column id"),

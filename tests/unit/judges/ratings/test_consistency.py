@@ -47,8 +47,7 @@ def test_a_judge_that_always_says_the_same_has_no_alpha():
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "final"),
-    [(1, 1, 1), (-1, -1, -1), (1, -1, 0), (-1, 1, 0), (0, 0, 0), (1, 0, 1), (0, -1, -1)],
+    ("first", "second", "final"), [(1, 1, 1), (-1, -1, -1), (1, -1, 0), (-1, 1, 0), (0, 0, 0), (1, 0, 1), (0, -1, -1)]
 )
 def test_a_preference_that_flips_is_a_tie(first, second, final):
     """Opposite decisions are a tie; a tie and a preference leave the preference."""

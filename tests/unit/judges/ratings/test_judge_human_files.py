@@ -159,9 +159,7 @@ def mentalalign(judge, attribute):
 def test_mentalalign(capsys, judge):
     """Seven attributes of each judge; the ten shifted conversations are left out with 700 scores."""
     folder = DATA / "mentalalign"
-    found = record(
-        capsys, "--human", folder / "Human_judge.csv", "--judge", folder / f"{judge}_llm_judge.csv"
-    )
+    found = record(capsys, "--human", folder / "Human_judge.csv", "--judge", folder / f"{judge}_llm_judge.csv")
     assert [entry["dimension"] for entry in found["agreement"]] == list(ATTRIBUTES)
     for entry in found["agreement"]:
         check(entry, *mentalalign(judge, entry["dimension"]), steps=5, low=1, step=1)

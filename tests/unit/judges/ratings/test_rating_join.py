@@ -25,12 +25,7 @@ def rating(item, rater, score, *, dimension="accuracy", cluster=None, about="", 
 
 def test_people_are_averaged_and_the_rest_is_listed():
     """Two people's mean against the judge; what is unknown, unjudged or unshared has its reason."""
-    people = [
-        rating("a", "p", 3),
-        rating("a", "q", 4),
-        rating("b", "p", 2),
-        rating("a", "p", 1, dimension="tone"),
-    ]
+    people = [rating("a", "p", 3), rating("a", "q", 4), rating("b", "p", 2), rating("a", "p", 1, dimension="tone")]
     judge = [rating("a", "j", 5), rating("c", "j", 1), rating("a", "j", 1, dimension="style")]
     joined = join(people, judge, SCALES)
     (pairs,) = joined.pairs
@@ -78,9 +73,7 @@ def panel(noise, *, items=60, bias=0.0, seed=0):
     return people, [rating(str(index), "j", float(grade)) for index, grade in enumerate(graded)]
 
 
-@pytest.mark.parametrize(
-    ("noise", "bias", "admissible"), [(0.5, 0.0, True), (10.0, 0.0, False), (0.0, 4.0, False)]
-)
+@pytest.mark.parametrize(("noise", "bias", "admissible"), [(0.5, 0.0, True), (10.0, 0.0, False), (0.0, 4.0, False)])
 def test_a_judge_that_agrees_is_admissible(noise, bias, admissible):
     """Little noise admits; pure noise does not, nor does a judge that gives everyone the top grade."""
     (pairs,) = join(*panel(noise, bias=bias), SCALES).pairs
@@ -127,11 +120,7 @@ def test_raters_among_themselves():
 
 def test_one_dimension_on_two_scales_is_a_mistake():
     """People's 0 to 10 against a judge's 1 to 5 is not compared."""
-    human = RatingSet(
-        file="p.json", role="human", ratings=(rating("a", "p", 3),), scales={"accuracy": Scale(0, 10)}
-    )
-    judge = RatingSet(
-        file="j.json", role="judge", ratings=(rating("a", "j", 3),), scales={"accuracy": GRADES}
-    )
+    human = RatingSet(file="p.json", role="human", ratings=(rating("a", "p", 3),), scales={"accuracy": Scale(0, 10)})
+    judge = RatingSet(file="j.json", role="judge", ratings=(rating("a", "j", 3),), scales={"accuracy": GRADES})
     with pytest.raises(MedevalError, match=r"j.json: 'accuracy' is graded 1 to 5, elsewhere 0 to 10"):
         audit(human, [judge])

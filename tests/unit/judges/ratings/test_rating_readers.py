@@ -96,15 +96,8 @@ def test_mentalalign_judge(tmp_path):
         "missing": json.dumps({"Guidance": 4}),
     }
     head = ",".join(["ConvID", "context", *(f"judge_response_{name}" for name in cells)]) + "\n"
-    found = read_ratings(
-        written(tmp_path, "robot_llm_judge.csv", head + csv_row("1", "hello", *cells.values()))
-    )
-    assert Counter(one.item for one in found.ratings) == {
-        "1/bare": 7,
-        "1/fenced": 7,
-        "1/prose": 7,
-        "1/missing": 1,
-    }
+    found = read_ratings(written(tmp_path, "robot_llm_judge.csv", head + csv_row("1", "hello", *cells.values())))
+    assert Counter(one.item for one in found.ratings) == {"1/bare": 7, "1/fenced": 7, "1/prose": 7, "1/missing": 1}
     assert {one.rater for one in found.ratings} == {"robot"}
     assert reasons(found) == {
         "unreadable reply, broken JSON: cut off, or quotes not escaped": 2,
@@ -117,8 +110,7 @@ def test_mentalalign_judge(tmp_path):
 def judgebench_line(first, second, **other):
     """Write one JudgeBench record."""
     judgments = [
-        {"judgment": {"judge_model": "robot", "response": ""}, "decision": decision}
-        for decision in (first, second)
+        {"judgment": {"judge_model": "robot", "response": ""}, "decision": decision} for decision in (first, second)
     ]
     record = {
         "pair_id": "p",
@@ -156,9 +148,7 @@ def test_judgebench_without_label_or_order(tmp_path, other, reason):
 def test_germediq(tmp_path):
     """Semicolons, CRLF, a nameless column, newlines in a field, one group a row, an odd rating."""
     head = "id;question;response;rating1a;rating1b;rating2a;rating2b;model;run;\r\n"
-    rows = (
-        '1;Rauchen?;"Ja,\r\nviel";4;5;;;human;;\r\n1;Rauchen?;x;;;2;7;bloom;3.0;\r\n3;Wie?;y;;;;;human;;\r\n'
-    )
+    rows = '1;Rauchen?;"Ja,\r\nviel";4;5;;;human;;\r\n1;Rauchen?;x;;;2;7;bloom;3.0;\r\n3;Wie?;y;;;;;human;;\r\n'
     path = tmp_path / "Human-Judgments.csv"
     path.write_bytes((head + rows).encode())
     found = read_ratings(path)
@@ -182,9 +172,7 @@ def test_labels_as_json_lines_and_as_csv(tmp_path):
         '{"item": "a", "score": 5, "dimension": "accuracy", "rater": "dr1"}\n',
     )
     table = written(
-        tmp_path,
-        "labels.csv",
-        "item,score,dimension,rater,cluster\na,4,accuracy,dr1,k\n7,,,,\na,5,accuracy,dr1,\n",
+        tmp_path, "labels.csv", "item,score,dimension,rater,cluster\na,4,accuracy,dr1,k\n7,,,,\na,5,accuracy,dr1,\n"
     )
     for path in (lines, table):
         found = read_ratings(path)
@@ -243,11 +231,7 @@ def test_a_named_format_never_ends_in_a_traceback(tmp_path, name, text):
 def test_files_that_are_not_text(tmp_path):
     """A folder, a missing file and bytes that are not UTF-8 are named."""
     (tmp_path / "bytes.json").write_bytes(b'{"item": "\xff"}')
-    for name, message in (
-        ("", "is a folder"),
-        ("none.json", "no such file"),
-        ("bytes.json", "not UTF-8 .byte 10."),
-    ):
+    for name, message in (("", "is a folder"), ("none.json", "no such file"), ("bytes.json", "not UTF-8 .byte 10.")):
         with pytest.raises(MedevalError, match=message):
             read_ratings(tmp_path / name)
 

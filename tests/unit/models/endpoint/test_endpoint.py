@@ -21,9 +21,7 @@ def ask(text: str, **fields: object) -> Request:
     return Request((Message("user", text),), **fields)
 
 
-def opened(
-    server: FakeServer, traffic: Traffic = FAST, *, name: str = "fake", cache: Path | None = None
-) -> Model:
+def opened(server: FakeServer, traffic: Traffic = FAST, *, name: str = "fake", cache: Path | None = None) -> Model:
     """Open the model of a server."""
     return open_model(parse_spec(f"{server.url}#{name}", Path()), Settings(traffic=traffic, cache=cache))
 
@@ -87,9 +85,7 @@ def test_a_fault_that_stays_is_one_failed_answer(fault: Fault, said: str):
         model = opened(server)
         assert model.answer([ask("well")])[0].text == "well"
         after = len(server.asked)
-        server.faults = lambda number: (
-            fault if server.asked[number][1]["messages"][0]["content"] == "bad" else None
-        )
+        server.faults = lambda number: fault if server.asked[number][1]["messages"][0]["content"] == "bad" else None
         answers = model.answer([ask("a"), ask("bad"), ask("b")])
     assert [answer.text for answer in answers] == ["a", "", "b"]
     assert answers[1].finish == "error"
@@ -108,9 +104,7 @@ def test_retry_after_is_waited_for():
 def test_a_third_of_all_requests_failing_loses_nothing():
     """30 % injected faults of every kind: with tries enough, each request is answered."""
     drawn = random.Random(5)
-    plan = [
-        drawn.choice(["429", "500", "cut", "drop"]) if drawn.random() < 0.3 else None for _ in range(2000)
-    ]
+    plan = [drawn.choice(["429", "500", "cut", "drop"]) if drawn.random() < 0.3 else None for _ in range(2000)]
     with FakeServer(faults=lambda number: plan[number], retry_after=0.01) as server:
         answers = opened(server, Traffic(concurrency=32, timeout=5, retries=6)).answer(
             [ask(f"q{n}") for n in range(60)]
@@ -150,9 +144,7 @@ def test_a_refusal_that_names_the_model_is_one_line():
     """``transformers serve`` answers 400 to a name that it does not hold."""
     with FakeServer(refuse=["model"]) as server:
         model = opened(server, name="'model'")
-        with pytest.raises(
-            MedevalError, match="the server refuses: HTTP 400: Unsupported parameter: 'model'"
-        ):
+        with pytest.raises(MedevalError, match="the server refuses: HTTP 400: Unsupported parameter: 'model'"):
             model.answer([ask("a")])
 
 
@@ -230,9 +222,7 @@ def test_pace_is_kept():
     """Requests begin no faster than the rate limit allows: here one in 0.1 seconds."""
     with FakeServer() as server:
         started = time.monotonic()
-        opened(server, Traffic(concurrency=8, per_minute=600)).answer(
-            [ask(f"q{number}") for number in range(6)]
-        )
+        opened(server, Traffic(concurrency=8, per_minute=600)).answer([ask(f"q{number}") for number in range(6)])
     assert time.monotonic() - started >= 0.4
 
 

@@ -69,25 +69,17 @@ def test_choices_by_reply_where_there_are_no_likelihoods():
     assert all(answer.finish == "stop" and answer.logprobs == () for answer in found)
     sent = server.asked[-1][1]["messages"][-1]["content"]
     assert sent == "Which drug?\nAnswer with exactly one of these, and nothing else:\nA\nB"
-    assert notices == [
-        f"{server.url}#fake: no log-likelihoods (no such route); choices are read from replies"
-    ]
+    assert notices == [f"{server.url}#fake: no log-likelihoods (no such route); choices are read from replies"]
 
 
 @pytest.mark.parametrize(
     ("said", "letter", "outcome"),
-    [
-        ("The answer is B.", "B", "answered"),
-        ("heparin", "B", "answered"),
-        ("Ask your doctor.", None, "no_answer"),
-    ],
+    [("The answer is B.", "B", "answered"), ("heparin", "B", "answered"), ("Ask your doctor.", None, "no_answer")],
 )
 def test_a_question_is_read_from_such_a_reply(said: str, letter: str | None, outcome: str):
     """The multiple-choice task reads the option that the reply names, or none."""
     task = MCQ()
-    case = MCQCase(
-        id="1", source=Source("f"), question="Which?", options={"A": "aspirin", "B": "heparin"}, answer="B"
-    )
+    case = MCQCase(id="1", source=Source("f"), question="Which?", options={"A": "aspirin", "B": "heparin"}, answer="B")
     with FakeServer(reply=lambda _: said) as server:
         (answer,), _ = answers(server, [task.request(case)])
     reply = task.read(case, answer)
@@ -96,9 +88,7 @@ def test_a_question_is_read_from_such_a_reply(said: str, letter: str | None, out
 
 def test_a_fault_is_not_taken_for_a_missing_route():
     """A server that is out of order when first asked is an error, and is asked for likelihoods afterwards."""
-    with FakeServer(
-        logprob=logprob, tokenize=True, faults=lambda number: "500" if number < 2 else None
-    ) as server:
+    with FakeServer(logprob=logprob, tokenize=True, faults=lambda number: "500" if number < 2 else None) as server:
         settings = Settings(traffic=Traffic(concurrency=1, timeout=2, retries=1))
         model = open_model(parse_spec(f"{server.url}#fake", Path()), settings)
         broken, fine = model.answer([REQUEST, Request(MESSAGES, choices=("A", "B"))])

@@ -16,9 +16,7 @@ PATIENT = Settings(device="cpu", threads=1, traffic=Traffic(concurrency=4, timeo
 
 
 @pytest.fixture(scope="module")
-def served(
-    make_model: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[str, Path]]:
+def served(make_model: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
     """Serve a tiny model; give the server's URL and the model's folder, which is also its name there."""
     folder = make_model("llama")
     with transformers_serve(folder, tmp_path_factory.mktemp("serve")) as url:
@@ -29,8 +27,7 @@ def test_replies_equal_those_of_the_local_model(served: tuple[str, Path]):
     """Greedy replies of a served model are those of the same folder opened here."""
     url, folder = served
     requests = [
-        Request((Message("user", f"I have fever {'and cough ' * count}"),), max_new_tokens=8)
-        for count in range(5)
+        Request((Message("user", f"I have fever {'and cough ' * count}"),), max_new_tokens=8) for count in range(5)
     ]
     remote = open_model(parse_spec(f"{url}#{folder}", Path()), PATIENT).answer(requests)
     local = open_model(parse_spec(str(folder), Path()), PATIENT).answer(requests)

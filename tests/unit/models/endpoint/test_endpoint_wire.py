@@ -16,9 +16,7 @@ values = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
-            st.sampled_from(["choices", "message", "content", "index", "logprobs", "usage"]),
-            inner,
-            max_size=4,
+            st.sampled_from(["choices", "message", "content", "index", "logprobs", "usage"]), inner, max_size=4
         )
     ),
     max_leaves=12,

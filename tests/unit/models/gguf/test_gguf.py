@@ -230,9 +230,7 @@ def test_templates_render_as_in_transformers(models):
     assert engine.text(folded.ids) == "[Be brief.\n\nRash?]"
     turns = [{"role": "user", "content": "é"}]
     rich = Tokenizer(engine, "{{ messages | tojson }}{{ eos_token }}{{ strftime_now('%Y') | length }}")
-    assert rich.apply_chat_template(turns, add_generation_prompt=True) == (
-        '[{"role": "user", "content": "é"}]<|end|>4'
-    )
+    assert rich.apply_chat_template(turns, add_generation_prompt=True) == ('[{"role": "user", "content": "é"}]<|end|>4')
     with pytest.raises(MedevalError, match="chat template cannot be read: line 1"):
         Tokenizer(engine, "{% if %}")
     bare = Prompter(Tokenizer(engine, None)).encode(asked)

@@ -28,8 +28,7 @@ def _forget():
 def _requests(count, **fields):
     return [
         Request(
-            (Message("system", "Be brief."), Message("user", " ".join(WORDS[: 1 + i % 10]) + "?" * (i % 4))),
-            **fields,
+            (Message("system", "Be brief."), Message("user", " ".join(WORDS[: 1 + i % 10]) + "?" * (i % 4))), **fields
         )
         for i in range(count)
     ]
@@ -100,9 +99,7 @@ def test_long_prompts_are_errors(make_model):
     """A prompt that leaves no room is refused with its length, never cut; the others are answered."""
     model = _loaded(make_model("llama"))
     long = Request((Message("user", "rash " * 600),), max_new_tokens=4)
-    short, refused, scored = model.answer(
-        [*_requests(1, max_new_tokens=4), long, replace(long, choices=("A", "B"))]
-    )
+    short, refused, scored = model.answer([*_requests(1, max_new_tokens=4), long, replace(long, choices=("A", "B"))])
     assert short.finish in {"stop", "length"}
     assert refused.finish == scored.finish == "error"
     assert "max_new_tokens 4, together more than the model's context of 512" in refused.error
@@ -141,9 +138,7 @@ def test_adapter_without_effect_is_refused(make_model, make_adapter):
         folder / "adapter_model.safetensors",
     )
     for _ in range(2):  # a second try must not find it half loaded
-        with pytest.raises(
-            MedevalError, match="adapter changes nothing: its logits on a probe equal its base's"
-        ):
+        with pytest.raises(MedevalError, match="adapter changes nothing: its logits on a probe equal its base's"):
             _loaded(folder)
 
 
@@ -163,11 +158,7 @@ def test_missing_weights_are_refused(make_model, tmp_path):
 
 @pytest.mark.parametrize(
     ("shape", "reason"),
-    [
-        ("mistral", "not all full attention"),
-        ("gemma2", "not all full attention"),
-        ("mamba", "linear_attention"),
-    ],
+    [("mistral", "not all full attention"), ("gemma2", "not all full attention"), ("mamba", "linear_attention")],
 )
 def test_other_architectures_take_the_plain_path(make_model, shape, reason):
     """Sliding windows and recurrent states are noticed, said once, and answered right."""
@@ -201,9 +192,7 @@ model.answer([Request((Message("user", "rash?"),), max_new_tokens=3)])
 assert model.inner.hits == 1 and not model.inner.loaded
 assert not {{"torch", "transformers", "peft"}} & set(sys.modules)
 """
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 

@@ -96,8 +96,7 @@ def test_an_adapter_is_proved_in_few_bits(shipped, make_model, make_adapter, bit
     empty = make_adapter(make_model("llama"), seed=3)
     tensors = load_file(empty / "adapter_model.safetensors")
     save_file(
-        {key: value * ("lora_B" not in key) for key, value in tensors.items()},
-        empty / "adapter_model.safetensors",
+        {key: value * ("lora_B" not in key) for key, value in tensors.items()}, empty / "adapter_model.safetensors"
     )
     with pytest.raises(MedevalError, match="changes nothing"):
         open_model(parse_model(f"{bits}:{empty}", empty), Settings(device="cpu"))

@@ -41,9 +41,11 @@ def _forget():
 def _requests(count, **fields):
     fields = {"temperature": 1.0, "max_new_tokens": 10} | fields
     return [
-        Request((Message("user", " ".join(WORDS[: 1 + place % 10])),), seed=fields.get("seed", place), **{
-            name: value for name, value in fields.items() if name != "seed"
-        })
+        Request(
+            (Message("user", " ".join(WORDS[: 1 + place % 10])),),
+            seed=fields.get("seed", place),
+            **{name: value for name, value in fields.items() if name != "seed"},
+        )
         for place in range(count)
     ]
 

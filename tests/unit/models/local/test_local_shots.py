@@ -18,11 +18,7 @@ def cases(kind: str, count: int) -> list[MCQCase]:
     """Make questions."""
     return [
         MCQCase(
-            id=str(at),
-            source=Source("made"),
-            question=f"{kind} {at}: which drug first?",
-            options=OPTIONS,
-            answer="B",
+            id=str(at), source=Source("made"), question=f"{kind} {at}: which drug first?", options=OPTIONS, answer="B"
         )
         for at in range(count)
     ]

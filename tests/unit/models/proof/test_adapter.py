@@ -60,9 +60,7 @@ def test_whole_adapter_passes(adapter, base):
 def test_wrong_base_is_named(adapter, base):
     """A fingerprint other than the recorded one names both."""
     (adapter / "provenance.json").write_text(json.dumps({"base_fingerprint": "a" * 64}))
-    with pytest.raises(
-        MedevalError, match=f"trained on another base: .*{'a' * 64}.* has {fingerprint_weights(base)}"
-    ):
+    with pytest.raises(MedevalError, match=f"trained on another base: .*{'a' * 64}.* has {fingerprint_weights(base)}"):
         prove_adapter(adapter, base)
 
 
@@ -108,10 +106,7 @@ def test_changed_adapter_is_refused(adapter, base, change):
 
 def test_zero_may_be_negative(adapter, base):
     """Minus zero adds nothing either."""
-    _change(
-        adapter,
-        lambda t: t.update({key: -np.zeros_like(value) for key, value in t.items() if "lora_B" in key}),
-    )
+    _change(adapter, lambda t: t.update({key: -np.zeros_like(value) for key, value in t.items() if "lora_B" in key}))
     with pytest.raises(MedevalError, match="every lora_B"):
         prove_adapter(adapter, base)
 

@@ -32,11 +32,7 @@ def names(paths, folder):
 def test_patterns(folder):
     """Files of a pattern are sorted, patterns keep their order, a file named twice is read once."""
     assert names(expand("*.jsonl", folder), folder) == ["[x].jsonl", "a.jsonl", "b.jsonl"]
-    assert names(expand(["sub/*.jsonl", "?.jsonl", "a.jsonl"], folder), folder) == [
-        "sub/c.jsonl",
-        "a.jsonl",
-        "b.jsonl",
-    ]
+    assert names(expand(["sub/*.jsonl", "?.jsonl", "a.jsonl"], folder), folder) == ["sub/c.jsonl", "a.jsonl", "b.jsonl"]
     assert names(expand("**/*.jsonl", folder), folder) == ["[x].jsonl", "a.jsonl", "b.jsonl", "sub/c.jsonl"]
 
 

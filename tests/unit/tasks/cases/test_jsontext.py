@@ -99,11 +99,7 @@ BAD = [
     ('[{"a": 1},\n {"a": NaN}]', 2, "NaN is not JSON"),
     ('[\n{"a": -Infinity}]', 2, "-Infinity is not JSON"),
     ('[\n{"a": 1, "b": 2, "a": 3}]', 2, "key 'a' occurs twice in one object"),
-    (
-        '{"a": 1}\n{"a": \n2}',
-        2,
-        "not JSON: Expecting value; accepted: one array of objects, or one object a line",
-    ),
+    ('{"a": 1}\n{"a": \n2}', 2, "not JSON: Expecting value; accepted: one array of objects, or one object a line"),
     ('{"a": 1} {"a": 2}', 1, "not JSON: found more after the object; accepted: one object a line"),
     ('{"a": 1}\n[1]', 2, "found an array; accepted: an object a record"),
     ('{"a": "\\ud800"}', 1, "half of a surrogate pair"),
@@ -112,9 +108,7 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("text", "line", "message"), BAD, ids=[bad[2][:40] + f" {at}" for at, bad in enumerate(BAD)]
-)
+@pytest.mark.parametrize(("text", "line", "message"), BAD, ids=[bad[2][:40] + f" {at}" for at, bad in enumerate(BAD)])
 def test_broken_json(tmp_path, text, line, message):
     """What is broken is refused with the line on which it stands."""
     path = tmp_path / "f.json"

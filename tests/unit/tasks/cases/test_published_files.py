@@ -67,15 +67,11 @@ def test_format_is_found(name, form):
     assert detect(published(name)) == form
 
 
-@pytest.mark.parametrize(
-    "name", ["promptcblue_mdcfnpc/dev_structured.json", "promptcblue_imcs_sr/dev_structured.json"]
-)
+@pytest.mark.parametrize("name", ["promptcblue_mdcfnpc/dev_structured.json", "promptcblue_imcs_sr/dev_structured.json"])
 def test_structured_golds_are_no_cases(name):
     """The golds without prompts are refused with the keys that were found."""
     path = published(name)
-    with pytest.raises(
-        Exception, match=r"first record has the keys (CHIP-MDCFNPC|IMCS-V2-SR); known formats:"
-    ):
+    with pytest.raises(Exception, match=r"first record has the keys (CHIP-MDCFNPC|IMCS-V2-SR); known formats:"):
         detect(path)
 
 
@@ -161,9 +157,7 @@ def test_promptcblue_agrees_with_its_structured_form():
     for folder, name in (("promptcblue_mdcfnpc", "CHIP-MDCFNPC"), ("promptcblue_imcs_sr", "IMCS-V2-SR")):
         cases, _ = cases_of(f"{folder}/dev.json", "promptcblue")
         golds = json.loads(published(f"{folder}/dev_structured.json").read_text(encoding="utf-8"))[name]
-        expected = {
-            g["sample_id"]: {a["entity"]: LABELS[name][a["attr"]] for a in g["answer"]} for g in golds
-        }
+        expected = {g["sample_id"]: {a["entity"]: LABELS[name][a["attr"]] for a in g["answer"]} for g in golds}
         assert {case.id: dict(case.findings) for case in cases} == expected
 
 

@@ -27,9 +27,7 @@ SUITES = {
 
 def load(name):
     """Import a file of the published suites by its path."""
-    spec = importlib.util.spec_from_file_location(
-        f"published_{name}", ROOT / "suites" / "published" / f"{name}.py"
-    )
+    spec = importlib.util.spec_from_file_location(f"published_{name}", ROOT / "suites" / "published" / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -116,9 +116,7 @@ def test_medmcqa_first_option(tmp_path, records, letters):
 )
 def test_medmcqa_is_not_guessed(tmp_path, records, why):
     """A file that shows nothing is refused with the two formats that would say it."""
-    with pytest.raises(
-        MedevalError, match=rf"'cop' holds {why}.*accepted: format='medmcqa:0' or format='medmcqa:1'"
-    ):
+    with pytest.raises(MedevalError, match=rf"'cop' holds {why}.*accepted: format='medmcqa:0' or format='medmcqa:1'"):
         read(tmp_path, lines(*records), "medmcqa")
 
 

@@ -33,17 +33,13 @@ def test_round_trip(tmp_path_factory, texts, array):
     records = [{"id": f"c{at}", "input": one, "reference": other} for at, (one, other) in enumerate(texts)]
     text = json.dumps(records, ensure_ascii=False, indent=1) if array else "\n".join(map(json.dumps, records))
     cases, skips = read(tmp_path_factory.getbasetemp(), text, "dialogue")
-    assert [(c.id, c.input, c.reference) for c in cases] == [
-        (f"c{at}", *pair) for at, pair in enumerate(texts)
-    ]
+    assert [(c.id, c.input, c.reference) for c in cases] == [(f"c{at}", *pair) for at, pair in enumerate(texts)]
     assert skips == []
 
 
 def test_numbers_stay_as_typed(tmp_path):
     """An option typed as 12.50 is the text 12.50."""
-    (one,), _ = read(
-        tmp_path, '{"id": 7, "question": "q", "options": {"A": 12.50, "B": 1E2, "C": 3}, "answer": "A"}'
-    )
+    (one,), _ = read(tmp_path, '{"id": 7, "question": "q", "options": {"A": 12.50, "B": 1E2, "C": 3}, "answer": "A"}')
     assert (one.id, one.options) == ("7", {"A": "12.50", "B": "1E2", "C": "3"})
 
 
@@ -110,15 +106,11 @@ def test_not_utf8(tmp_path, raw, line, byte, offset):
 
 def test_unknown_format(tmp_path):
     """A format's name is checked, with the one that may have been meant."""
-    with pytest.raises(
-        MedevalError, match=r"unknown format 'medqua' \(did you mean 'medqa'\?\); accepted: dxy, "
-    ):
+    with pytest.raises(MedevalError, match=r"unknown format 'medqua' \(did you mean 'medqa'\?\); accepted: dxy, "):
         read(tmp_path, case(), form="medqua")
 
 
 def test_format_of_another_task(tmp_path):
     """A format whose cases are of another task is refused before a case is read."""
-    with pytest.raises(
-        MedevalError, match=r"format 'medqa' holds cases of task 'mcq'; the suite's task is 'polarity'"
-    ):
+    with pytest.raises(MedevalError, match=r"format 'medqa' holds cases of task 'mcq'; the suite's task is 'polarity'"):
         read(tmp_path, case(), "polarity", "medqa")

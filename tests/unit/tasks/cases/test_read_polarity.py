@@ -30,13 +30,7 @@ def blue(
     **changes,
 ):
     """Give a PromptCBLUE record as a line."""
-    record = {
-        "input": prompt,
-        "target": target,
-        "task_type": "attr_cls",
-        "task_dataset": name,
-        "sample_id": "s",
-    }
+    record = {"input": prompt, "target": target, "task_type": "attr_cls", "task_dataset": name, "sample_id": "s"}
     return json.dumps({**record, **changes}, ensure_ascii=False)
 
 
@@ -97,13 +91,7 @@ def symptom(name, state):
 def test_mie_dialogue(tmp_path):
     """Turns are the windows' last ones; later news replaces older, an unknown state replaces nothing."""
     windows = [
-        window(
-            ["患者:甲"],
-            symptom("a", "未知"),
-            symptom("b", "阳性"),
-            symptom("c", "阳性"),
-            symptom("e-f", "未知"),
-        ),
+        window(["患者:甲"], symptom("a", "未知"), symptom("b", "阳性"), symptom("c", "阳性"), symptom("e-f", "未知")),
         window(
             ["患者:甲", "医生:乙"],
             symptom("a", "医生阳性"),
@@ -138,9 +126,7 @@ def test_mie_dialogue(tmp_path):
 def test_mie_two_states(tmp_path, states, label):
     """Within a window the doctor stands above the patient, a known state above an unknown one."""
     for order in (states, states[::-1]):
-        (case,), _ = read(
-            tmp_path, json.dumps([[window(["患者:甲"], *(symptom("a", s) for s in order))]]), "mie"
-        )
+        (case,), _ = read(tmp_path, json.dumps([[window(["患者:甲"], *(symptom("a", s) for s in order))]]), "mie")
         assert case.findings == {"a": label}
 
 
@@ -180,14 +166,7 @@ def test_mie_skips(tmp_path):
 
 @pytest.mark.parametrize(
     "dialogue",
-    [
-        {},
-        [],
-        ["x"],
-        [{"utterances": [], "label": []}],
-        [{"utterances": ["a"], "label": [3]}],
-        [{"utterances": ["a"]}],
-    ],
+    [{}, [], ["x"], [{"utterances": [], "label": []}], [{"utterances": ["a"], "label": [3]}], [{"utterances": ["a"]}]],
     ids=json.dumps,
 )
 def test_mie_shape(tmp_path, dialogue):
@@ -203,13 +182,7 @@ def consultation(name="1", explicit=None, implicit=None, **changes):
         "implicit_inform_slots": implicit or {},
         "origin_inform_slots": ["x"],
     }
-    return {
-        "goal": goal,
-        "consult_id": name,
-        "dialog": ["报告\n", "问", "答"],
-        "disease_tag": "腹泻",
-        **changes,
-    }
+    return {"goal": goal, "consult_id": name, "dialog": ["报告\n", "问", "答"], "disease_tag": "腹泻", **changes}
 
 
 def test_dxy(tmp_path):

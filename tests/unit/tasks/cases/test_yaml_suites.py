@@ -46,18 +46,9 @@ def suite_of(tmp_path, text):
 def test_values_stay_as_typed(tmp_path):
     """Numbers, times and YAML 1.1's booleans stay text in cases; switches and options of the suite do not."""
     suite = suite_of(tmp_path, SUITE)
-    assert suite.fields == {
-        "task": "mcq",
-        "gates": ["accuracy >= 0.8"],
-        "normalize": "none",
-        "max_new_tokens": 64,
-    }
+    assert suite.fields == {"task": "mcq", "gates": ["accuracy >= 0.8"], "normalize": "none", "max_new_tokens": 64}
     first, second = check_records(suite.records, TASKS.resolve("mcq")())
-    assert (first.id, first.options, first.answer) == (
-        "007",
-        {"A": "12.50", "B": "NO", "C": "1:30", "D": "yes"},
-        "B",
-    )
+    assert (first.id, first.options, first.answer) == ("007", {"A": "12.50", "B": "NO", "C": "1:30", "D": "yes"}, "B")
     assert (first.critical, first.tags) == (True, {"specialty": "cardiology", "year": "2020"})
     assert (second.id, second.question, second.options) == ("on", "Two\nlines.", {"A": "~", "B": "0x1F"})
 
@@ -216,8 +207,7 @@ def test_cases_alone(tmp_path):
         assert [case.id for case in read_cases(path, task)[0]] == ["1"]
     path.write_text("task: dialogue\ncases: []")
     with pytest.raises(
-        MedevalError,
-        match=r"c.yaml:1: found the keys task, cases; accepted: a list of cases, or only 'cases'",
+        MedevalError, match=r"c.yaml:1: found the keys task, cases; accepted: a list of cases, or only 'cases'"
     ):
         read_cases(path, task)
     path.write_text("[]")
@@ -231,9 +221,7 @@ def test_cases_alone(tmp_path):
 )
 def test_switches_are_true_or_false(tmp_path, typed, message):
     """``critical`` takes true or false, nothing near it."""
-    suite = suite_of(
-        tmp_path, f"task: dialogue\ncases:\n- id: a\n  input: b\n  reference: c\n  critical: {typed}"
-    )
+    suite = suite_of(tmp_path, f"task: dialogue\ncases:\n- id: a\n  input: b\n  reference: c\n  critical: {typed}")
     with pytest.raises(MedevalError, match=message):
         check_records(suite.records, TASKS.resolve("dialogue")())
 
@@ -241,8 +229,7 @@ def test_switches_are_true_or_false(tmp_path, typed, message):
 def test_same_id_twice(tmp_path):
     """Two cases of one id are refused with both lines."""
     suite = suite_of(
-        tmp_path,
-        "task: dialogue\ncases:\n- {id: a, input: b, reference: c}\n- {id: a, input: b, reference: c}",
+        tmp_path, "task: dialogue\ncases:\n- {id: a, input: b, reference: c}\n- {id: a, input: b, reference: c}"
     )
     with pytest.raises(MedevalError, match=r"yaml:4: id 'a' occurs twice; first at .*yaml:3"):
         check_records(suite.records, TASKS.resolve("dialogue")())

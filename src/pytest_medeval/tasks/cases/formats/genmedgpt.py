@@ -24,11 +24,7 @@ def read(path: Path) -> Iterator[Record | Skip]:
         if not str(found.get("output") or "").strip():
             yield Skip(source, "empty reference")
             continue
-        fields = {
-            "id": f"genmedgpt-{position:04d}",
-            "input": found.get("input"),
-            "reference": found["output"],
-        }
+        fields = {"id": f"genmedgpt-{position:04d}", "input": found.get("input"), "reference": found["output"]}
         if found.get("instruction"):
             fields["instruction"] = found["instruction"]
         yield Record(source, fields)

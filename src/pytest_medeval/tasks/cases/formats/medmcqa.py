@@ -22,8 +22,7 @@ TASK = "mcq"
 KEYS = (frozenset({"question", "opa", "cop"}),)
 OPTIONS = {"A": "opa", "B": "opb", "C": "opc", "D": "opd"}
 LETTER = re.compile(
-    r"\s*ans(?:wer)?\b[\s.:\-–(\[]*(?:is\b)?[\s.:\-–(\[]*['\"‘’]?([a-d])\b\s*(?:['\"‘’).,:\]-]|i\.?e|$)",
-    re.IGNORECASE,
+    r"\s*ans(?:wer)?\b[\s.:\-–(\[]*(?:is\b)?[\s.:\-–(\[]*['\"‘’]?([a-d])\b\s*(?:['\"‘’).,:\]-]|i\.?e|$)", re.IGNORECASE
 )
 """Opens with the letter: "Ans. B", "Ans-a.", "Ans. is 'd' i.e."; not "Answer: A patient"."""
 
@@ -84,9 +83,7 @@ def _read(path: Path, entries: Entries, first: int) -> Iterator[Record | Skip]:
             "options": {name: "" if found.get(key) is None else found[key] for name, key in OPTIONS.items()},
             "answer": letter,
             "tags": {
-                tag: found[key]
-                for tag, key in (("subject", "subject_name"), ("topic", "topic_name"))
-                if found.get(key)
+                tag: found[key] for tag, key in (("subject", "subject_name"), ("topic", "topic_name")) if found.get(key)
             },
         }
         yield choice(source, fields)

@@ -66,11 +66,7 @@ def _is_window(window: Any) -> bool:
 
 
 def _entry(
-    source: Source,
-    name: str,
-    turns: Sequence[str],
-    windows: Sequence[dict[str, Any]],
-    group: str | None = None,
+    source: Source, name: str, turns: Sequence[str], windows: Sequence[dict[str, Any]], group: str | None = None
 ) -> Record | Skip:
     labels = [label for window in windows for label in window["label"]]
     if not labels:

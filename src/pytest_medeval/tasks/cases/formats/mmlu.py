@@ -48,7 +48,6 @@ def rows(path: Path) -> Iterator[tuple[int, list[str]]]:
             continue
         if len(row) != COLUMNS:
             raise MedevalError(
-                f"{path}:{start}: found {len(row)} columns;"
-                f" accepted: {COLUMNS} (question, four options, gold letter)"
+                f"{path}:{start}: found {len(row)} columns; accepted: {COLUMNS} (question, four options, gold letter)"
             )
         yield start, row

@@ -24,17 +24,11 @@ def read(path: Path) -> Iterator[Record | Skip]:
     for at, pmid, found in members(document):
         source = Source(str(path), document.line(at))
         if not isinstance(found, dict):
-            raise document.mistake(
-                at, f"PMID {pmid!r} is no object; accepted: an object with QUESTION and CONTEXTS"
-            )
+            raise document.mistake(at, f"PMID {pmid!r} is no object; accepted: an object with QUESTION and CONTEXTS")
         gold, contexts = found.get("final_decision"), found.get("CONTEXTS")
         if not isinstance(gold, str) or gold not in LETTERS:
             yield Skip(source, "final_decision is not yes, no or maybe")
-        elif (
-            not isinstance(contexts, list)
-            or not all(isinstance(text, str) for text in contexts)
-            or not contexts
-        ):
+        elif not isinstance(contexts, list) or not all(isinstance(text, str) for text in contexts) or not contexts:
             yield Skip(source, "CONTEXTS holds no text")
         else:
             fields = {
