@@ -87,6 +87,7 @@ def corrected_mean(
     names = np.unique(own[rated])
     if len(names) < FEWEST_UNITS:
         return None
+    judged = judged - judged.mean()  # folds with other weights must not spread by the judge's level
     weights = _weights(judged, people, own, names, min(folds, len(names)))
     n, rest = int(rated.sum()), int((~rated).sum())
     weight = float(weights[rated].mean())
