@@ -1,4 +1,7 @@
-"""Files that are there whole or not at all: written aside, forced to the disk, then renamed."""
+"""Files that are there whole or not at all: written aside, forced to the disk, then renamed.
+
+What is no regular file (a device, a pipe, ``/dev/stdout``) is never replaced by one: it is written to.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import errno
 import json
 import math
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -68,16 +72,41 @@ def _encoded(value: Any) -> bytes:
         return json_bytes(finite(value), indent=None).rstrip()
 
 
+_DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(\d+)")
+"""A file that this process has open: writing there goes on where the last text ended."""
+_LINKS = 40
+"""Links that lead to one another, as many as Linux follows."""
+
+
 def write_whole(path: Path, data: bytes | Iterable[bytes], what: str) -> None:
-    """Write a file, replacing an older one; ``MedevalError`` names ``what`` when the disk refuses."""
-    with _aside(path, data, what) as partial:
-        partial.replace(path)
+    """Write a file, replacing an older one; ``MedevalError`` names ``what`` when the disk refuses.
+
+    A link stays, and the file that it leads to is replaced; what is no regular file is written to as it stands.
+    """
+    with _refusals(path, what):
+        place = _followed(path)
+        descriptor = _DESCRIPTOR.fullmatch(str(place))
+        if not descriptor and (place.is_file() or place.is_dir() or not place.exists()):
+            with _aside(place, data) as partial:
+                partial.replace(place)
+            return
+        with open(os.dup(int(descriptor[1])) if descriptor else place, "wb") as stream:  # noqa: PTH123 - a number too
+            stream.writelines([data] if isinstance(data, bytes) else data)
+
+
+def _followed(path: Path) -> Path:
+    """Follow links, but not those of descriptors: they may lead to a pipe, which has no name."""
+    for _ in range(_LINKS):
+        if _DESCRIPTOR.fullmatch(str(path)) or not path.is_symlink():
+            break
+        path = path.absolute().parent / path.readlink()
+    return path
 
 
 def write_new(path: Path, data: bytes, what: str) -> bool:
     """Write a file that must not exist yet; False when another process was first."""
     try:
-        with _aside(path, data, what) as partial:
+        with _refusals(path, what), _aside(path, data) as partial:
             try:
                 os.link(partial, path)
             except OSError as error:
@@ -92,7 +121,7 @@ def write_new(path: Path, data: bytes, what: str) -> bool:
 
 
 @contextlib.contextmanager
-def _aside(path: Path, data: bytes | Iterable[bytes], what: str) -> Any:
+def _aside(path: Path, data: bytes | Iterable[bytes]) -> Iterator[Path]:
     partial = path.with_name(f".{path.name}.{os.getpid()}{PART}")
     try:
         with partial.open("wb") as file:
@@ -101,13 +130,20 @@ def _aside(path: Path, data: bytes | Iterable[bytes], what: str) -> Any:
             os.fsync(file.fileno())
         yield partial
         _sync(path.parent)
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _refusals(path: Path, what: str) -> Iterator[None]:
+    """Say in one line that the disk refuses."""
+    try:
+        yield
     except FileExistsError:
         raise
     except OSError as error:
         raise MedevalError(f"{path}: {what} cannot be written: {error.strerror or error}") from None
-    finally:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
 
 
 def _sync(folder: Path) -> None:

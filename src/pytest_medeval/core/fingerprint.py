@@ -1,8 +1,8 @@
 """Which weights are these? SHA-256 over bytes, never over a name.
 
 One model's replies can then never pass as another's: the cache, the run record and an adapter's
-``provenance.json`` hold the same fingerprints. Large files are hashed once and remembered by path, size,
-modification time and inode.
+``provenance.json`` hold the same fingerprints. Large files are hashed once and remembered by path, size, inode, the
+times of the last change of content and of anything, and a sample of their bytes.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ _DIGITS = 64
 
 _LARGE = 1 << 20
 """Files under this many bytes are hashed each time: looking them up costs as much."""
+_BLOCK, _BLOCKS = 4096, 64
+"""Bytes of a block, and blocks between the first and the last, that are read of a remembered file each time."""
 
 
 def fingerprint_weights(folder: Path, *, memory: Path | None = None) -> str:
@@ -73,12 +75,23 @@ def remembered(file: Path, memory: Path | None, what: str, find: Callable[[Path]
     state = file.stat()
     if memory is None or state.st_size < _LARGE:
         return find(file)
-    key = f"{what}{file.resolve()}|{state.st_size}|{state.st_mtime_ns}|{state.st_ino}"
+    times = f"{state.st_mtime_ns}|{state.st_ctime_ns}"
+    key = f"{what}{file.resolve()}|{state.st_size}|{times}|{state.st_ino}|{_sample(file, state.st_size)}"
     known = _recall(memory)
     if key not in known:
         known[key] = find(file)
         _remember(memory, known)
     return known[key]
+
+
+def _sample(file: Path, size: int) -> str:
+    """Digest head, tail and blocks at even distances: times and inode can be those of other bytes, as after a copy."""
+    digest = hashlib.sha256()
+    with file.open("rb", buffering=0) as stream:
+        for number in range(_BLOCKS + 2):
+            stream.seek((size - _BLOCK) * number // (_BLOCKS + 1))
+            digest.update(stream.read(_BLOCK))
+    return digest.hexdigest()
 
 
 def _digest(file: Path) -> str:

@@ -13,7 +13,6 @@ import math
 import random
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from pytest_medeval.core.errors import MedevalError, accepted
@@ -196,21 +195,10 @@ def _root_mean_square(changes: Sequence[float | None]) -> float:
     return math.sqrt(square) or 1.0
 
 
-__all__ = ["DEFAULT_SIZE", "SHARES", "Chosen", "choose", "page", "write"]
+__all__ = ["DEFAULT_SIZE", "SHARES", "Chosen", "choose", "page"]
 
 DEFAULT_SIZE = 20
 """Pairs on a page unless said otherwise; about an hour of a clinician's time."""
-
-
-def write(
-    record: Mapping[str, Any], path: Path, size: int = DEFAULT_SIZE, seed: int = 0, rubric: Rubric = DEFAULT_RUBRIC
-) -> None:
-    """Write the page; ``MedevalError`` when nothing can be reviewed or the disk refuses."""
-    text = page(record, size, seed, rubric)
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise MedevalError(f"{path}: the review page cannot be written: {error.strerror}") from None
 
 
 def page(

@@ -77,6 +77,28 @@ def test_a_replaced_file_is_read_again(tmp_path):
     assert fingerprint_weights(folder, memory=memory) == fingerprint_weights(folder) != first
 
 
+def test_other_bytes_written_over_a_file_are_read(tmp_path, monkeypatch):
+    """Weights copied over others keep path, size, inode and, with ``cp -p``, their time: the time of change tells."""
+    folder, memory = _folder(tmp_path / "m", {"a.safetensors": LARGE}), tmp_path / "cache"
+    file = folder / "a.safetensors"
+    os.utime(file, ns=(1, 1))
+    first = fingerprint_weights(folder, memory=memory)
+    monkeypatch.setattr(fingerprint, "_sample", lambda *_: "")  # a sample alone would miss this byte
+    file.write_bytes(LARGE[:5000] + b"y" + LARGE[5001:])
+    os.utime(file, ns=(1, 1))
+    assert fingerprint_weights(folder, memory=memory) == fingerprint_weights(folder) != first
+
+
+@pytest.mark.parametrize("place", [0, len(LARGE) - 1, *range(2000, len(LARGE), 200_000)])
+def test_a_sample_tells_other_weights_where_times_do_not(tmp_path, place):
+    """Head, tail and 64 blocks are read each time: other weights differ everywhere, whatever a file system says."""
+    file = tmp_path / "a"
+    file.write_bytes(LARGE)
+    before = fingerprint._sample(file, len(LARGE))
+    file.write_bytes(LARGE[:place] + b"y" * 16_384 + LARGE[place + 16_384 :])
+    assert fingerprint._sample(file, len(LARGE)) != before
+
+
 @pytest.mark.parametrize("content", ["", "[]", "{broken", '{"key": 5}'])
 def test_broken_memory_is_made_again(tmp_path, content):
     """A memory file that cannot be read costs time, never the run."""

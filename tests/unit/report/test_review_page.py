@@ -5,10 +5,7 @@ import hashlib
 import re
 from html.parser import HTMLParser
 
-import pytest
-
-from pytest_medeval.core.errors import MedevalError
-from pytest_medeval.report.review import page, write
+from pytest_medeval.report.review import page
 
 HOSTILE = (
     "</script><script>alert(1)</script>",
@@ -151,15 +148,3 @@ def test_gold_of_every_task_is_readable(make_record, data_of):
         case["gold"] = gold
     references = {pair["case"]: pair["reference"] for pair in data_of(page(record, 3, seed=0))["pairs"]}
     assert references == {"case-000": "B", "case-001": "咳嗽: positive\n发热: negative", "case-002": None}
-
-
-def test_writing_where_the_disk_refuses_is_one_line(make_record, tmp_path):
-    """The error names the file and the reason."""
-    with pytest.raises(MedevalError, match=r"the review page cannot be written: No such file"):
-        write(make_record(), tmp_path / "missing" / "review.html")
-
-
-def test_written_page_is_the_page(make_record, tmp_path):
-    """What is written is what ``page`` gives, as UTF-8."""
-    write(make_record(), tmp_path / "review.html", size=4, seed=2)
-    assert (tmp_path / "review.html").read_text(encoding="utf-8") == page(make_record(), 4, seed=2)

@@ -150,6 +150,40 @@ def test_a_really_full_device_is_one_line(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_is_no_file_is_written_to_and_a_link_stays(tmp_path, capfd):
+    """A device, a pipe or ``/dev/stdout`` is not replaced by a file; of a link, the file behind it is replaced."""
+    (tmp_path / "out.json").symlink_to("deep/real.json")
+    (tmp_path / "deep").mkdir()
+    for text in (b"one", b"two"):
+        files.write_whole(tmp_path / "out.json", text, "the run record")
+    assert (tmp_path / "out.json").is_symlink()
+    assert (tmp_path / "deep" / "real.json").read_bytes() == b"two"
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    files.write_whole(pipe, [b"a", b"b"], "the run record")
+    assert os.read(reader, 9) == b"ab"
+    assert pipe.is_fifo()
+    os.close(reader)
+    (tmp_path / "stdout").symlink_to("/dev/stdout")
+    files.write_whole(tmp_path / "stdout", b"seen", "the run record")
+    files.write_whole(files.Path("/dev/null"), b"unseen", "the run record")
+    assert files.Path("/dev/null").is_char_device()
+    assert capfd.readouterr().out == "seen"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["deep", "out.json", "pipe", "stdout"]
+
+
+def test_standard_output_sent_to_a_file_goes_on_where_it_was(tmp_path):
+    """With ``> log`` the record stands in the log between what was printed before and after."""
+    code = (
+        "import sys; from pathlib import Path; from pytest_medeval.core.files import write_whole;"
+        "print('before', flush=True); write_whole(Path('/dev/stdout'), b'record\\n', 'it'); print('after')"
+    )
+    with (tmp_path / "log").open("wb") as log:
+        subprocess.run([sys.executable, "-c", code], stdout=log, check=True)
+    assert (tmp_path / "log").read_text().split() == ["before", "record", "after"]
+
+
 def test_a_refused_run_is_kept_elsewhere(quiz, monkeypatch, tmp_path):
     """Hours of replies are not lost because the store is full."""
     monkeypatch.setattr(store.tempfile, "mkdtemp", lambda **_: str(tmp_path))
