@@ -12,14 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
-
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.types import Message, Record, Skip, Source
-from pytest_medeval.core.words import folded, letters_only, nfc
+from pytest_medeval.core.words import folded, letters_only
 from pytest_medeval.tasks import TASKS, Task
 from pytest_medeval.tasks.cases import read_cases
+from pytest_medeval.tasks.cases.duplicates import Index, plain, plain_lines
 from pytest_medeval.tasks.cases.find import detect
 from pytest_medeval.training.examples import Example
 from pytest_medeval.training.recipe import DATA, Data, Recipe
@@ -72,50 +70,6 @@ def divide(cases: Sequence[Any], share: float) -> tuple[list[Any], list[Any]]:
     for case in cases:
         (dev if place(content(case)) < share else train).append(case)
     return train, dev
-
-
-# Near-duplicates between training text and held-out text, by character n-grams.
-
-GRAM = 8
-"""Characters of one n-gram."""
-CHUNK = 4096
-
-
-def nearest(texts: Sequence[str], held: Sequence[str]) -> NDArray[np.float64]:
-    """Give each text's highest similarity with any held-out text: shape (n,).
-
-    Jaccard similarity over sets of character 8-grams: J(a, b) = |G(a) & G(b)| / |G(a) | G(b)|,
-    between 0 and 1; 0 where a text is shorter than one n-gram.
-    N-grams are hashed into 2^22 cells, so that a value can only be too high, and by very little.
-    """
-    if not texts or not held:
-        return np.zeros(len(texts))
-    kept = _grams(held)
-    sizes = np.asarray(kept.sum(axis=1)).ravel()
-    best = [_best(_grams(texts[start : start + CHUNK]), kept, sizes) for start in range(0, len(texts), CHUNK)]
-    return np.concatenate(best)
-
-
-def _best(grams: Any, kept: Any, sizes: NDArray[np.float64]) -> NDArray[np.float64]:
-    shared = (grams @ kept.T).toarray()
-    union = np.asarray(grams.sum(axis=1)).reshape(-1, 1) + sizes - shared
-    result: NDArray[np.float64] = (shared / np.maximum(union, 1)).max(axis=1)
-    return result
-
-
-def _grams(texts: Sequence[str]) -> Any:
-    from sklearn.feature_extraction.text import HashingVectorizer
-
-    vectorizer = HashingVectorizer(
-        analyzer="char",
-        preprocessor=lambda text: nfc(text).lower(),
-        ngram_range=(GRAM, GRAM),
-        n_features=2**22,
-        binary=True,
-        norm=None,
-        alternate_sign=False,
-    )
-    return vectorizer.transform(texts)
 
 
 # What must hold for the data of a run before anything is computed: mistakes with their counts, one line
@@ -241,8 +195,8 @@ def task_cases(recipe: Recipe, task: Task) -> TrainingCases:
     found, skips = _read(recipe, data, task)
     check_train(recipe.file, skips, skip_empty=data.skip_empty)
     used = _filtered(found, data, task)
-    similar = nearest([asked_text(vars(case)) for case in used], held_texts(recipe))
-    kept = [case for case, value in zip(used, similar, strict=True) if value < data.overlap]
+    near = _held_out(recipe).holders([plain(asked_text(vars(case))) for case in used])
+    kept = [case for case, held in zip(used, near, strict=True) if not held]
     train, dev = divide(kept, data.dev_share) if data.dev_share else (kept, _dev(recipe, task))
     if not train:
         raise MedevalError(f"{recipe.file}: [data] train {data.train!r} leaves no case to train on")
@@ -295,6 +249,11 @@ def held_texts(recipe: Recipe) -> list[str]:
     return [text for name in recipe.data.held_out for text in _held(recipe, recipe.path(name))]
 
 
+def _held_out(recipe: Recipe) -> Index:
+    """Make the held-out texts ready to be looked for in training texts."""
+    return Index([[plain_lines(text) for text in held_texts(recipe)]], recipe.data.overlap)
+
+
 def _held(recipe: Recipe, file: Path) -> list[str]:
     """Read a file of the recipe's task in any format; case files of our own may be of another task."""
     if not file.is_file():
@@ -310,12 +269,11 @@ def general_text(recipe: Recipe, stage: int) -> Iterator[Document]:
     """Give the documents of a stage without end, near-duplicates of held-out cases left out."""
     make: Texts = function_of(recipe, recipe.data.train)
     source = make(recipe.path(recipe.data.source), recipe.stages[stage].mixture, recipe.seed + stage)
-    held = held_texts(recipe)
+    index = _held_out(recipe)
     while True:
         batch = [next(source) for _ in range(BATCH)]
-        similar = nearest([document.words for document in batch], held)
-        near = zip(batch, similar, strict=True)
-        yield from (document for document, value in near if value < recipe.data.overlap)
+        near = index.holders([plain(document.words) for document in batch])
+        yield from (document for document, held in zip(batch, near, strict=True) if not held)
 
 
 def digest(parts: Sequence[str]) -> str:

@@ -96,7 +96,8 @@ class Data:
 
     ``dev`` names a case file whose loss is logged; or ``dev_share`` of the training cases become the dev set, chosen
     by content hash, so that the same case always falls on the same side. ``held_out`` names case files; training
-    texts whose character 8-gram Jaccard similarity with one of them is ``overlap`` or more are dropped.
+    texts that hold a share of ``overlap`` or more of what one of them asks are dropped, by the rule of leakage
+    (``pytest_medeval.tasks.cases.duplicates``).
 
     ``expected``: examples of the published data; what a plan counts with while the files are missing.
     """
@@ -309,6 +310,8 @@ def _check(recipe: Recipe) -> None:
         value = getattr(getattr(recipe, section), key)
         if not value > 0:
             raise MedevalError(f"{recipe.file}: [{section}] {key} is {value!r}; accepted: a number above 0")
+    if not 0 < recipe.data.overlap <= 1:
+        raise MedevalError(f"{recipe.file}: [data] overlap is {recipe.data.overlap!r}; accepted: above 0, up to 1")
     for section, key in (("lora", "dropout"), ("data", "dev_share")):
         value = getattr(getattr(recipe, section), key)
         if not 0 <= value < 1:

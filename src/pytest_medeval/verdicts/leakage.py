@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 
 from pytest_medeval.core.types import Metric
-from pytest_medeval.tasks.cases.duplicates import Index, Match, plain
+from pytest_medeval.tasks.cases.duplicates import Index, Match, joined, plain, plain_lines
 from pytest_medeval.tasks.cases.tuning import Tuned, read_tuning
 from pytest_medeval.verdicts.gates import GateResult, SuiteData
 
@@ -87,13 +87,16 @@ def find_leaks(
     suites: Mapping[str, Sequence[Mapping[str, Any]]], tuning: Tuning, *, limit: float = LIMIT
 ) -> dict[str, Leakage]:
     """Look for the cases of suites (name -> entries with ``id``, ``asked``, ``gold``) in the tuning data."""
-    asked = [[_plain(entry["asked"]) for entry in entries] for entries in suites.values()]
+    asked = [[plain_lines(entry["asked"]) for entry in entries] for entries in suites.values()]
     both = [
-        [f"{one}\n{gold}" if (gold := _plain(_gold(entry))) else one for one, entry in zip(texts, entries, strict=True)]
+        [
+            f"{one}\n{gold}" if (gold := plain_lines(_gold(entry))) else one
+            for one, entry in zip(texts, entries, strict=True)
+        ]
         for texts, entries in zip(asked, suites.values(), strict=True)
     ]
     pieces = [[plain(text) for text in one.texts] for one in tuning.records]
-    equal = _equal({_joined(text) for texts in asked for text in texts if text}, pieces)
+    equal = _equal({joined(text) for texts in asked for text in texts if text}, pieces)
     found = Index([*asked, *both], NEAR).search(["".join(texts) for texts in pieces])
     return {
         name: Leakage(
@@ -107,7 +110,7 @@ def find_leaks(
                 if (
                     leak := _leak(
                         entry["id"],
-                        equal.get(_joined(asked[suite][at])),
+                        equal.get(joined(asked[suite][at])),
                         found[suite][at],
                         found[len(asked) + suite][at],
                         tuning,
@@ -118,15 +121,6 @@ def find_leaks(
         )
         for suite, (name, entries) in enumerate(suites.items())
     }
-
-
-def _plain(text: str) -> str:
-    """Give a text's lines in the form in which texts are compared; an option or a turn stands on its own."""
-    return "\n".join(line for part in text.splitlines() if (line := plain(part)))
-
-
-def _joined(text: str) -> str:
-    return text.replace("\n", "")
 
 
 def _gold(entry: Mapping[str, Any]) -> str:

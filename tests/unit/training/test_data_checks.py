@@ -163,12 +163,14 @@ def test_filters_and_more_files(tmp_path):
     (tmp_path / "medqa.jsonl").write_text("\n".join(map(json.dumps, medqa)), encoding="utf-8")
     (tmp_path / "own.jsonl").write_text("\n".join(map(json.dumps, native)), encoding="utf-8")
     text = 'kind = "lora"\nname = "x"\nbase = "b"\ntask = "mcq"\n[data]\ntrain = "data:medqa.jsonl"\nmin_words = 10\n'
-    text += 'held_out = ["data:medqa.jsonl"]\noverlap = 1.1\n[[data.more]]\ntrain = "own.jsonl"\nlimit = 4\n'
+    asked = {**medqa[1], "question": "Which virus is the usual cause of hand, foot and mouth disease in children?"}
+    (tmp_path / "held.jsonl").write_text(json.dumps(asked), encoding="utf-8")
+    text += 'held_out = ["data:held.jsonl"]\n[[data.more]]\ntrain = "own.jsonl"\nlimit = 4\n'
     (tmp_path / "recipe.toml").write_text(text, encoding="utf-8")
     recipe = load_recipe(tmp_path / "recipe.toml", tmp_path)
     found = task_cases(recipe, asked_task(recipe))
     assert (len(found.cases), found.filtered) == (5, 1)
-    assert held_texts(recipe) == [entry["question"] for entry in medqa]
+    assert held_texts(recipe) == [asked["question"]]
     with pytest.raises(MedevalError, match="needs --data=DIR"):
         held_texts(load_recipe(tmp_path / "recipe.toml"))
 

@@ -54,6 +54,10 @@ def test_a_recipe_becomes_dataclasses(tmp_path):
         (lambda text: text + "[lora]\nrank = true\n", "[lora] 'rank' is True; accepted: int"),
         (lambda text: text + "[lora]\nrank = 0\n", "[lora] rank is 0; accepted: a number above 0"),
         (lambda text: text + "[lora]\ndropout = 1.0\n", "[lora] dropout is 1.0"),
+        (
+            lambda text: text.replace("[data]", "[data]\noverlap = 1.1"),
+            "[data] overlap is 1.1; accepted: above 0, up to 1",
+        ),
         (lambda text: text + "[schedule]\nepochs = nan\n", "[schedule] epochs is nan; accepted: a number above 0"),
         (lambda text: text + '[schedule]\ndecay = "cosin"\n', "did you mean 'cosine'?"),
         (lambda text: "lora = 8\n" + text, "'lora' is 8; accepted: a table [lora]"),

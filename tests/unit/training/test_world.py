@@ -19,13 +19,18 @@ from tools.world.words import listed
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.types import Record, Source
 from pytest_medeval.tasks import TASKS
+from pytest_medeval.tasks.cases.duplicates import Index, plain, plain_lines
 from pytest_medeval.tasks.polarity import LABELS
-from pytest_medeval.training.data import nearest
 
 ROOT = Path(__file__).parents[3]
 ASKED = {"dialogue": "input", "mcq": "question", "polarity": "dialogue"}
 NEAR = 0.7
-"""Jaccard similarity of character 8-grams from which two texts are near-duplicates, as in the recipes."""
+"""Share of a held-out text from which a training text is its near-duplicate, as in the recipes."""
+
+
+def looked_for(asked):
+    """Make held-out texts ready to be looked for."""
+    return Index([list(map(plain_lines, asked))], NEAR)
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +100,7 @@ def test_no_held_out_text_is_near_a_training_text(world, held, task):
     asked = [entry[ASKED[task]] for entry in held[task]]
     train = [entry[ASKED[task]] for entry in records(world, task, "train", 3000)]
     assert set(asked).isdisjoint(train)
-    assert (nearest(train, asked) >= NEAR).mean() <= 0.001
+    assert looked_for(asked).holders(list(map(plain, train))).mean() <= 0.01
 
 
 def test_no_held_out_text_is_in_the_general_text(world, held):
@@ -104,20 +109,25 @@ def test_no_held_out_text_is_in_the_general_text(world, held):
     asked = [entry[ASKED[task]] for task in ASKED for entry in held[task]]
     joined = "\n".join(text)
     assert not [one for one in asked if one in joined]
-    assert nearest(text, asked).max() < NEAR
+    assert not looked_for(asked).holders(list(map(plain, text))).any()
 
 
 def test_the_overlap_check_sees_a_paraphrase_that_was_left_in():
-    """The check is no formality: the same case with one word changed is found."""
+    """The check is no formality: the same case with one word changed is found, and so is one that goes on."""
     text = "A 41-year-old man has had fatigue and thirst for two days. Which test is best?"
-    assert nearest([text.replace("best", "right")], [text])[0] > NEAR
-    assert nearest(["Something else altogether, with other words."], [text])[0] < 0.05
-    assert nearest([], [text]).shape == (0,)
+    found = [
+        text.replace("best", "right"),
+        f"{text} Fasting glucose, because it tells diabetes at once. {text[::-1] * 9}",
+    ]
+    apart = ["Something else altogether, with other words.", text[: len(text) // 2]]
+    assert looked_for([text]).holders(list(map(plain, found + apart))).tolist() == [True, True, False, False]
+    assert looked_for([]).holders(["any"]).tolist() == [False]
+    assert looked_for([text]).holders([]).shape == (0,)
 
 
-def test_overlap_equals_sets_counted_by_hand():
-    """Jaccard similarity of "abcdefghij" and "abcdefghiX": 3 grams each, 2 shared, 4 in all."""
-    assert nearest(["abcdefghij"], ["abcdefghix"])[0] == pytest.approx(2 / 4)
+def test_a_short_text_is_held_out_when_it_is_equal():
+    """Too few grams to be looked for inside another text."""
+    assert looked_for(["Cough?"]).holders(["cough", "coughing"]).tolist() == [True, False]
 
 
 def test_shipped_case_files_are_what_the_generator_writes(world):

@@ -1,5 +1,7 @@
 """Which of some texts stand, whole or nearly so, among many others? Character n-grams, compared as they are.
 
+The one rule for near-duplicates: of suites in tuning data (leakage), and of held-out cases in training texts.
+
 Texts are compared without case, width, blanks, punctuation and single Latin letters (the A, B, C of options).
 A gram is eight bytes, where an ASCII character counts one byte and any other two: eight letters, or four
 Chinese characters. It fills one machine word, so no gram is hashed and no two are mistaken for one another.
@@ -63,6 +65,11 @@ def plain(text: str) -> str:
     return letters_only(_LONE.sub(" ", folded(text)))
 
 
+def plain_lines(text: str) -> str:
+    """Give a text's lines in the form in which texts are compared; an option or a turn stands on its own."""
+    return "\n".join(line for part in text.splitlines() if (line := plain(part)))
+
+
 def grams(texts: Sequence[str]) -> tuple[Words, Numbers]:
     """Give the grams of plain texts, in order, and the number of the text of each: two (n,) arrays."""
     pieces = [_bytes(text) for text in texts]
@@ -98,6 +105,7 @@ class Index:
         from scipy import sparse  # not at the top: most runs search nothing
 
         self._sizes = [len(group) for group in groups]
+        self._whole = {joined(text) for group in groups for text in group} - {""}
         found = [_distinct(group) for group in groups]
         offsets = np.cumsum([0, *self._sizes])
         words = np.concatenate([words for words, _ in found]) if found else np.zeros(0, np.uint64)
@@ -132,7 +140,15 @@ class Index:
         found = iter([Match(int(at), float(share)) if at >= 0 else None for at, share in zip(where, best, strict=True)])
         return [[next(found) for _ in range(size)] for size in self._sizes]
 
-    def _near(self, chunk: Sequence[str]) -> Iterator[tuple[int, int, float]]:
+    def holders(self, texts: Sequence[str]) -> NDArray[np.bool_]:
+        """Say of each of plain ``texts`` whether it holds ``least`` of any text here, or is equal to one: (n,)."""
+        found = np.array([text in self._whole for text in texts], np.bool_)
+        for start, chunk in _chunks(texts):
+            for text, _, _ in self._near(chunk, most=len(chunk)):
+                found[start + text] = True
+        return found
+
+    def _near(self, chunk: Sequence[str], most: int = CANDIDATES) -> Iterator[tuple[int, int, float]]:
         held = self._held(chunk)
         shared = (held @ self._rare).tocoo()
         enough = (shared.data >= self._needed[shared.col]) & (self.counts[shared.col] >= FEWEST_GRAMS)
@@ -140,7 +156,7 @@ class Index:
         texts, wanted = shared.row[enough][order], shared.col[enough][order]
         first = np.concatenate([[0], np.flatnonzero(np.diff(wanted)) + 1]) if len(wanted) else np.zeros(0, np.int64)
         rank = np.arange(len(wanted)) - np.repeat(first, np.diff([*first, len(wanted)]))
-        texts, wanted = texts[rank < CANDIDATES], wanted[rank < CANDIDATES]
+        texts, wanted = texts[rank < most], wanted[rank < most]
         if not len(wanted):
             return
         both = np.asarray(held[texts].multiply(self._all[wanted]).sum(axis=1)).ravel()
@@ -164,6 +180,11 @@ class Index:
         held.sum_duplicates()
         held.data[:] = 1
         return held
+
+
+def joined(text: str) -> str:
+    """Give a text of plain lines as one line, as other texts are searched."""
+    return text.replace("\n", "")
 
 
 def _cell(words: Words) -> Words:
