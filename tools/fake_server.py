@@ -24,14 +24,25 @@ def echo(body: dict[str, Any]) -> str:
     return str(body["messages"][-1]["content"])
 
 
+def characters(text: str) -> list[int]:
+    """Take characters for tokens."""
+    return [ord(character) for character in text]
+
+
+def text_of(tokens: Sequence[int]) -> str:
+    """Take tokens for characters."""
+    return "".join(map(chr, tokens))
+
+
 @dataclass
 class FakeServer:
     """Serves while it is entered; ``url`` is what a client is given.
 
     ``reply`` makes the text of a reply from the request's JSON; ``faults`` says by the number of a POST
     request (0, 1, ...) what goes wrong with it. ``refuse``: fields that are answered with 400. ``logprob``:
-    log-probability of a token behind the one before it; with it, completions echo log-probabilities, where a
-    token is a character; ``tokenize`` adds vLLM's route of that name.
+    log-probability of a token behind the one before it; with it, completions echo log-probabilities;
+    ``tokenize`` adds vLLM's routes ``/tokenize`` and ``/detokenize``. ``encode`` and ``decode`` make tokens of
+    texts and texts of tokens; a token is else a character.
 
     >>> with FakeServer() as server:
     ...     server.url.startswith("http://127.0.0.1:")
@@ -46,6 +57,8 @@ class FakeServer:
     refuse: Collection[str] = ()
     logprob: Callable[[int, int], float] | None = None
     tokenize: bool = False
+    encode: Callable[[str], list[int]] = characters
+    decode: Callable[[Sequence[int]], str] = text_of
     delay: float = 0.0
     retry_after: float = 0.1
     finish: str = "stop"
@@ -107,10 +120,15 @@ class FakeServer:
             return 200, self._chat(body)
         if path.endswith("/completions") and self.logprob is not None:
             return 200, self._completions(body)
-        if path == "/tokenize" and self.tokenize:
-            text = body.get("prompt") or "".join(f"<{turn['role']}>{turn['content']}" for turn in body["messages"])
-            return 200, {"tokens": [ord(character) for character in text]}
+        if path in ("/tokenize", "/detokenize") and self.tokenize:
+            return 200, self._cut(body)
         return 404, {"error": {"message": "no such route"}}
+
+    def _cut(self, body: dict[str, Any]) -> dict[str, Any]:
+        if "tokens" in body:
+            return {"prompt": self.decode(body["tokens"])}
+        text = body.get("prompt") or "".join(f"<{turn['role']}>{turn['content']}" for turn in body["messages"])
+        return {"tokens": self.encode(text)}
 
     def _chat(self, body: dict[str, Any]) -> dict[str, Any]:
         text = self.reply(body)
@@ -123,9 +141,10 @@ class FakeServer:
         assert self.logprob is not None  # noqa: S101 - respond() has looked
         choices = []
         for index, prompt in enumerate(body["prompt"]):
-            ids = [ord(character) for character in prompt] if isinstance(prompt, str) else prompt
+            ids = self.encode(prompt) if isinstance(prompt, str) else prompt
             told = [None, *(self.logprob(ids[at - 1], ids[at]) for at in range(1, len(ids))), -1.0]
-            choices.append({"index": index, "text": "", "logprobs": {"token_logprobs": told}})
+            tokens = [*(self.decode([token]) for token in ids), "."]
+            choices.append({"index": index, "text": "", "logprobs": {"token_logprobs": told, "tokens": tokens}})
         return {"choices": choices[::-1]}  # the protocol promises no order
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:

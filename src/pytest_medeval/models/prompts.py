@@ -1,9 +1,9 @@
 """Messages to token ids, by the model's own chat template where it has one.
 
-With a template the reply starts right behind the generation prompt, so a choice is tokenised on its own.
-Without one the messages are joined by blank lines and the reply is the next such part; prompt and choice are
-then tokenised together and split at the prompt's length, as lm-evaluation-harness does (``encode_pair``),
-since a token may reach over the border.
+With a template the reply starts right behind the generation prompt; without one the messages are joined by blank
+lines and the reply is the next such part. A choice is tokenised where it stands: together with its prompt, as
+lm-evaluation-harness does (``_encode_pair``), since what a tokenizer makes of a text hangs on what is before it, and a
+token may reach over the border.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from jinja2.exceptions import TemplateError
 
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.types import Message, Request
-from pytest_medeval.models.local.batches import Prompt
+from pytest_medeval.models.local.batches import Prompt, behind
 from pytest_medeval.models.spec import Variables
 
 _MARK = "medeval7probe"
@@ -33,10 +33,14 @@ class Prompter:
 
     def encode(self, request: Request) -> Prompt:
         """Turn a request into token ids."""
-        if not self.templated:
-            return self._plain(request)
-        ids = self._ids(self._render(request.messages))
-        return Prompt(tuple(ids), tuple(tuple(self._ids(choice)) for choice in request.choices))
+        if self.templated:
+            context = self._render(request.messages)
+            wholes = [self._ids(context + choice) if choice else () for choice in request.choices]
+            return behind(self._ids(context), wholes)
+        context = "\n\n".join(turn.content for turn in request.messages) + "\n\n"
+        stem = context.rstrip() if request.choices else context
+        wholes = [self._begun(context + choice) if choice else () for choice in request.choices]
+        return behind(self._begun(stem), wholes)
 
     def decode(self, ids: Sequence[int]) -> str:
         """Turn the ids of a reply into text, with the special tokens: they may be what encloses thoughts."""
@@ -67,9 +71,8 @@ class Prompter:
         text: str = self.tokenizer.decode(ids, skip_special_tokens=not special, clean_up_tokenization_spaces=False)
         return text
 
-    def _ids(self, text: str) -> list[int]:
-        ids: list[int] = self.tokenizer.encode(text, add_special_tokens=False)
-        return ids
+    def _ids(self, text: str) -> tuple[int, ...]:
+        return tuple(self.tokenizer.encode(text, add_special_tokens=False))
 
     def _render(self, messages: Sequence[Message], *, prompt: bool = True) -> str:
         turns = [{"role": turn.role, "content": turn.content} for turn in messages]
@@ -94,14 +97,16 @@ class Prompter:
         except TemplateError:
             return False
 
-    def _plain(self, request: Request) -> Prompt:
-        context = "\n\n".join(turn.content for turn in request.messages) + "\n\n"
-        if not request.choices:
-            return Prompt(tuple(self.tokenizer.encode(context)))
-        stem = context.rstrip()
-        ids = self.tokenizer.encode(stem)
-        choices = (self.tokenizer.encode(context + choice)[len(ids) :] for choice in request.choices)
-        return Prompt(tuple(ids), tuple(map(tuple, choices)))
+    def _begun(self, text: str) -> tuple[int, ...]:
+        """Tokenise a text behind the tokens that begin one, without those that some tokenizers end one with."""
+        return (*self._beginning, *self._ids(text))
+
+    @cached_property
+    def _beginning(self) -> tuple[int, ...]:
+        """Give the special tokens that the tokenizer puts before a text."""
+        bare, whole = self._ids(_MARK), tuple(self.tokenizer.encode(_MARK))
+        places = (at for at in range(len(whole)) if whole[at : at + len(bare)] == bare)
+        return tuple(whole[: next(places, 0)])
 
 
 def _merged(turns: list[dict[str, str]]) -> list[dict[str, str]]:

@@ -1,8 +1,8 @@
 """Log-likelihoods of choices from a server, as vLLM offers them: ``/v1/completions`` with an echo.
 
 That route applies no chat template. Where the server also has ``/tokenize`` (vLLM), the messages are turned
-into token ids by the model's own template, and a choice is tokenised on its own behind them, as for a local
-model. Elsewhere the messages are joined by blank lines, as for a local model without a template. What a
+into token ids by the model's own template, and a choice is tokenised behind the text of them (``/detokenize``), as for
+a local model. Elsewhere the messages are joined by blank lines, as for a local model without a template. What a
 server offers is found out by the first request and kept.
 """
 
@@ -12,11 +12,14 @@ import hashlib
 import json
 import math
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
 from pytest_medeval.core.encodable import encodable
 from pytest_medeval.core.types import Answer, Message, Request, is_logprob
+from pytest_medeval.models.local.batches import behind
+from pytest_medeval.models.local.tree import Ids, common
 from pytest_medeval.models.spec import EndpointSpec
 
 # Requests and answers as an OpenAI-compatible server writes them: pure functions over JSON.
@@ -162,28 +165,43 @@ def echo_fields(name: str, prompts: Sequence[Any]) -> dict[str, Any]:
     }
 
 
-def read_echo(body: Any, prompts: int) -> list[list[float | None]]:
-    """Read the log-probability of each token of each prompt; the generated token behind it is dropped.
+@dataclass(frozen=True, slots=True)
+class Echo:
+    """The tokens of a prompt as a server wrote them, and the log-probability of each; the first has none."""
 
-    The first token of a prompt has none. ``MalformedError`` where the server gave no log-probabilities.
+    tokens: tuple[str, ...]
+    logprobs: tuple[float | None, ...]
+
+
+def read_echo(body: Any, prompts: int) -> list[Echo]:
+    """Read the tokens of each prompt; the generated token behind it is dropped.
+
+    ``MalformedError`` where the server gave no log-probabilities. Where it gave no tokens they are all alike.
     """
     try:
         choices = sorted(body["choices"], key=lambda choice: int(choice.get("index", 0)))
-        found = [list(choice["logprobs"]["token_logprobs"])[:-1] for choice in choices]
+        given = [choice["logprobs"] for choice in choices]
+        found = [Echo(_texts(one), tuple(one["token_logprobs"])[:-1]) for one in given]
     except (TypeError, KeyError, AttributeError, ValueError):
         raise MalformedError(f"the server's answer has no log-probabilities: {short(body)}") from None
-    if len(found) != prompts or not all(found):
+    if len(found) != prompts or not all(one.logprobs for one in found):
         raise MalformedError(f"the server gave log-probabilities of {len(found)} texts; asked were {prompts}")
     return found
 
 
-def choice_answer(request: Request, rows: Sequence[Sequence[float | None]], starts: Sequence[int]) -> Answer:
-    """Sum the log-probabilities of each choice's tokens, which begin at ``starts``.
+def _texts(given: Mapping[str, Any]) -> tuple[str, ...]:
+    count = len(given["token_logprobs"])
+    tokens = given.get("tokens")
+    return tuple(map(str, tokens if isinstance(tokens, list) and len(tokens) == count else [""] * count))[:-1]
+
+
+def choice_answer(request: Request, rows: Sequence[Sequence[float | None]], start: int) -> Answer:
+    """Sum the log-probabilities of each choice's tokens, which begin at ``start``.
 
     A token whose number is none (null is how some servers write NaN) makes the answer an error.
     """
-    facts: dict[str, Any] = {"prompt_hash": prompt_hash(request), "prompt_tokens": starts[0]}
-    choices = [row[start:] for row, start in zip(rows, starts, strict=True)]
+    facts: dict[str, Any] = {"prompt_hash": prompt_hash(request), "prompt_tokens": start}
+    choices = [row[start:] for row in rows]
     for number, tokens in enumerate(choices, start=1):
         if not tokens:
             raise MalformedError("the server gave no log-probability for a token of a choice")
@@ -277,13 +295,32 @@ async def _by_tokens(post: Post, spec: EndpointSpec, request: Request) -> Answer
     chat: dict[str, Any] = {"model": spec.name, "messages": messages, "add_generation_prompt": True}
     if spec.variables:
         chat[VARIABLES] = dict(spec.variables)
-    prompt = await _tokens(post, spec, chat)
-    choices = [
-        await _tokens(post, spec, {"model": spec.name, "prompt": choice, "add_special_tokens": False})
-        for choice in request.choices
+    prompt = behind(*await _in_place(post, spec, await _tokens(post, spec, chat), request.choices))
+    body = await post("/completions", echo_fields(spec.name, [[*prompt.ids, *choice] for choice in prompt.choices]))
+    rows = [one.logprobs for one in read_echo(body, len(prompt.choices))]
+    return choice_answer(request, rows, len(prompt.ids))
+
+
+async def _in_place(post: Post, spec: EndpointSpec, prompt: Ids, choices: Sequence[str]) -> tuple[Ids, list[Ids]]:
+    """Tokenise choices behind the text of a prompt; give the prompt's tokens, and those with each choice.
+
+    Read back from its tokens, a prompt may begin otherwise than it did; what counts is how it ends.
+    """
+    body = await post(_beside(spec, "/detokenize"), {"model": spec.name, "tokens": list(prompt)})
+    try:
+        text = str(body["prompt"])
+    except (TypeError, KeyError):
+        raise MalformedError(f"the server's answer has no prompt: {short(body)}") from None
+    bare, *wholes = [
+        await _tokens(post, spec, {"model": spec.name, "prompt": one, "add_special_tokens": False})
+        for one in (text, *(text + choice for choice in choices))
     ]
-    body = await post("/completions", echo_fields(spec.name, [prompt + choice for choice in choices]))
-    return choice_answer(request, read_echo(body, len(choices)), [len(prompt)] * len(choices))
+    border = min(common(bare, whole) for whole in wholes)
+    kept = common(bare[::-1], prompt[::-1]) - (len(bare) - border)
+    if kept <= 0:
+        raise MalformedError(f"the server tokenises the end of its own prompt otherwise: {short(text[-80:])}")
+    head = prompt[: len(prompt) - (len(bare) - border)]
+    return prompt, [head + whole[border:] for whole in wholes]
 
 
 async def _by_text(post: Post, spec: EndpointSpec, request: Request) -> Answer:
@@ -293,15 +330,29 @@ async def _by_text(post: Post, spec: EndpointSpec, request: Request) -> Answer:
     stem = "\n\n".join(turn.content for turn in request.messages).rstrip()
     texts = [stem, *(f"{stem}\n\n{choice}" for choice in request.choices)]
     body = await post("/completions", echo_fields(spec.name, texts))
-    bare, *rows = read_echo(body, len(texts))
-    return choice_answer(request, rows, [len(bare)] * len(rows))
+    bare, *rows = _without_end(texts, read_echo(body, len(texts)))
+    start = min(common(bare.tokens, row.tokens) for row in rows)
+    return choice_answer(request, [row.logprobs for row in rows], start)
 
 
-async def _tokens(post: Post, spec: EndpointSpec, fields: dict[str, Any]) -> list[int]:
-    """Ask vLLM's ``/tokenize``, which stands beside ``/v1``."""
-    body = await post(spec.url.removesuffix("/v1") + "/tokenize", fields)
+def _without_end(texts: Sequence[str], found: Sequence[Echo]) -> Sequence[Echo]:
+    """Take away the token that some tokenizers end a text with: it is behind all of them and in none."""
+    last = {one.tokens[-1] for one in found}
+    if len(last) > 1 or "" in last or any(text.endswith(tuple(last)) for text in texts):
+        return found
+    return [Echo(one.tokens[:-1], one.logprobs[:-1]) for one in found]
+
+
+def _beside(spec: EndpointSpec, route: str) -> str:
+    """Give the address of a route of vLLM that stands beside ``/v1``."""
+    return spec.url.removesuffix("/v1") + route
+
+
+async def _tokens(post: Post, spec: EndpointSpec, fields: dict[str, Any]) -> Ids:
+    """Ask vLLM's ``/tokenize``."""
+    body = await post(_beside(spec, "/tokenize"), fields)
     try:
-        return [int(token) for token in body["tokens"]]
+        return tuple(int(token) for token in body["tokens"])
     except (TypeError, KeyError, ValueError):
         raise MalformedError(f"the server's answer has no tokens: {short(body)}") from None
 

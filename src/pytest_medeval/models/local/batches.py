@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pytest_medeval.core.types import Answer, Request
-from pytest_medeval.models.local.tree import shared_prefixes
+from pytest_medeval.models.local.tree import Ids, common, shared_prefixes
 
 # Many requests, few batches: pure functions over lengths.
 
@@ -90,6 +90,16 @@ class Prompt:
     def hash(self) -> str:
         """Give the SHA-256 of the prompt's token ids, written in decimal and joined by commas."""
         return hashlib.sha256(",".join(map(str, self.ids)).encode()).hexdigest()
+
+
+def behind(prompt: Ids, wholes: Sequence[Ids]) -> Prompt:
+    """Split prompts with their choices where the first of them leaves the prompt's tokens; all are split there.
+
+    >>> behind((5, 6, 7), [(5, 6, 7, 1), (5, 6, 9)])
+    Prompt(ids=(5, 6), choices=((7, 1), (9,)))
+    """
+    border = min((common(prompt, whole) for whole in wholes if whole), default=len(prompt))
+    return Prompt(prompt[:border], tuple(whole[border:] for whole in wholes))
 
 
 @dataclass(frozen=True, slots=True)

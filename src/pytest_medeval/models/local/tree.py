@@ -79,7 +79,7 @@ def pack(sequences: Sequence[Ids]) -> Tree:
     )
 
 
-def common(one: Sequence[int], two: Sequence[int]) -> int:
+def common(one: Sequence[object], two: Sequence[object]) -> int:
     """Count the tokens that two sequences share at their beginning."""
     limit = min(len(one), len(two))
     if one[:limit] == two[:limit]:

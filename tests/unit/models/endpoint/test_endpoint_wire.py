@@ -103,8 +103,8 @@ def test_schema_becomes_structured_output():
 def test_lengths_of_echoes_are_checked():
     """A server that leaves out a prompt, or all tokens of a choice, gives no likelihood."""
     row = {"index": 0, "logprobs": {"token_logprobs": [None, -1.0, -2.0, -9.0]}}
-    assert wire.read_echo({"choices": [row]}, 1) == [[None, -1.0, -2.0]]
+    assert wire.read_echo({"choices": [row]}, 1) == [wire.Echo(("", "", ""), (None, -1.0, -2.0))]
     with pytest.raises(wire.MalformedError, match="of 1 texts; asked were 2"):
         wire.read_echo({"choices": [row]}, 2)
     with pytest.raises(wire.MalformedError, match="for a token of a choice"):
-        wire.choice_answer(REQUEST, [[None, -1.0]], [2])
+        wire.choice_answer(REQUEST, [[None, -1.0]], 2)
