@@ -16,7 +16,7 @@ from statistics import mean
 from typing import Any
 
 from pytest_medeval.judges.ask import Judging
-from pytest_medeval.judges.judge import judge_cases
+from pytest_medeval.judges.judge import Judgeable, JudgeableReply, judge_cases
 from pytest_medeval.judges.rubric import DEFAULT_RUBRIC
 from pytest_medeval.models import Settings, open_model
 from pytest_medeval.models.spec import parse_model
@@ -38,13 +38,13 @@ def main() -> None:
     hostility(judge)
 
 
-def entry(name: str, asked: str, reference: str, reply: str) -> dict[str, Any]:
+def entry(name: str, asked: str, reference: str, reply: str) -> Judgeable:
     """Make a case of a run from a reply."""
-    told = {"reply": reply, "outcome": "answered"}
+    told: JudgeableReply = {"reply": reply, "outcome": "answered"}
     return {"suite": "replies", "id": name, "asked": asked, "gold": reference, "candidate": told}
 
 
-def grades(judge: Any, entries: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, float]]:
+def grades(judge: Any, entries: Sequence[Judgeable]) -> dict[str, Mapping[str, float]]:
     """Grade the replies: entry -> dimension -> grade."""
     run = judge_cases(judge, entries, how=Judging(preference=False))
     return {case.id: case.replies["candidate"].grades for case in run.cases}

@@ -4,14 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from pytest_medeval.judges.prompts import (
-    LOCAL_DIGITS,
-    fence_code,
-    local_check_request,
-    local_pair_request,
-    local_request,
-)
 from pytest_medeval.judges.rubric import DEFAULT_RUBRIC
+from pytest_medeval.judges.styles.base import fence_code
+from pytest_medeval.judges.styles.grades import LOCAL_DIGITS, local_check_request, local_pair_request, local_request
 from pytest_medeval.training.examples import Example
 from tools.world.facts import World
 from tools.world.judged import WAYS, Judged, judged_replies

@@ -349,6 +349,14 @@ OPTIONS = (
         "N",
         "judge a seeded sample of N cases a suite, the same for both models",
     ),
+    Option(
+        "judge-style",
+        "judge_style",
+        text,
+        "NAME",
+        "how judges are asked: json (all grades at once), grades (one a request, by their probabilities), another "
+        "plugin's style, or auto (default): by what each judge can do",
+    ),
     Option("judge-budget", "judge_budget", text, "N [tokens]", "stop asking a judge after N requests, or N tokens"),
     Option(
         "judge-reference",

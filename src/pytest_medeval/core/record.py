@@ -100,6 +100,8 @@ class MetricRow(Compared):
     candidate_ci95: list[float] | None
     baseline: float | None
     mann_whitney_p: float | None
+    lexical: NotRequired[Literal[True]]
+    """The metric compares words with those of a reference."""
 
 
 class GroupValue(TypedDict):
@@ -250,6 +252,8 @@ class SuiteRecord(TypedDict):
     """One suite: what was asked, how replies ended, and what the metrics say."""
 
     task: str
+    task_type: NotRequired[str]
+    """The task in the words of the model hub."""
     options: dict[str, Any]
     source: str
     cases: int
@@ -331,10 +335,23 @@ class CaseEntry(TypedDict):
     request: NotRequired[str]
 
 
-class JudgeSaid(TypedDict):
-    """What one judge of a panel said of a case."""
+class NotJudged(TypedDict):
+    """Why a grade is missing, and what the judge wrote instead."""
 
-    unjudged: NotRequired[dict[str, dict[str, Any]]]
+    reason: str
+    raw: str
+
+
+class JudgeSaid(TypedDict):
+    """What one judge of a panel said of a case: dimension to grade for each role."""
+
+    candidate: NotRequired[dict[str, float]]
+    baseline: NotRequired[dict[str, float]]
+    preference: NotRequired[list[int]]
+    """In both orders of the replies: 1 the candidate's, -1 the baseline's, 0 neither."""
+    unjudged: NotRequired[dict[str, NotJudged | dict[str, NotJudged]]]
+    """Role to dimension, or ``preference``, to the reason."""
+    tokens: NotRequired[dict[str, int]]
 
 
 class CaseJudgement(TypedDict):
@@ -365,8 +382,8 @@ class JudgeAgreement(TypedDict):
     kappa_quadratic: list[float | None]
 
 
-class JudgeRecord(JudgeCost):
-    """One judge of the run (Track B)."""
+class JudgeFacts(JudgeCost):
+    """Who judged, how it was asked, what it cost, and how much it left unjudged."""
 
     spec: str
     fingerprint: str
@@ -376,6 +393,11 @@ class JudgeRecord(JudgeCost):
     coverage: dict[str, list[int]]
     position_consistency: float | None
     notices: list[str]
+
+
+class JudgeRecord(JudgeFacts):
+    """One judge of the run (Track B), and how far it agrees with people."""
+
     agreement: dict[str, JudgeAgreement]
     admissible: bool
     audit: NotRequired[JudgeCost]

@@ -68,6 +68,7 @@ class Settings:
     judge_reference: bool
     judge_labels: Path | None
     judge_floor: float
+    judge_style: str | None
     judge_coverage: float
     divergence: str
     review: Path | None

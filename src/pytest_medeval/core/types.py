@@ -207,6 +207,8 @@ class Metric(Protocol):
     direction: Direction
     per_case: bool
     """Whether the score of a single row means something (BLEU of a reply) or not (macro-F1)."""
+    lexical: bool
+    """Whether it compares words with those of a reference, and so sees no meaning; absent: it does not."""
     signature: str
     bounds: tuple[float, float]
     """The least and the largest score there can be; infinite where there is none."""

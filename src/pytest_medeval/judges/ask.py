@@ -6,14 +6,13 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Generic, Literal, TypeAlias, TypeVar
+from typing import Generic, Literal, TypeVar
 
 from pytest_medeval.core.encodable import MARK
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.model import Model, Tick, silent
 from pytest_medeval.core.types import Answer, Request
 from pytest_medeval.judges.ratings.grades import Unread
-from pytest_medeval.judges.read import failed
 
 # Asking a judge: within a budget, equal questions once, the unreadable once more.
 
@@ -122,6 +121,11 @@ class Asker:
         self.tokens += answer.prompt_tokens + answer.reply_tokens
 
 
+def failed(answer: Answer) -> bool:
+    """Say whether the judge could not be reached: asking again at once would not help."""
+    return answer.finish == "error"
+
+
 def settle(asker: Asker, questions: Sequence[Question[T]]) -> list[Settled[T]]:
     """Ask all questions; ask those once more whose answer could not be read."""
     first = [_settled(question, answer, 0) for question, answer in _answered(asker, questions, 0)]
@@ -153,8 +157,7 @@ def _settled(question: Question[T], answer: Answer | None, attempt: int) -> tupl
     return Settled(value, tokens), False
 
 
-ROLES = ("candidate", "baseline")
-Style: TypeAlias = Literal["auto", "json", "grades"]
+ROLES: tuple[Literal["candidate"], Literal["baseline"]] = ("candidate", "baseline")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,17 +165,16 @@ class Judging:
     """How to judge.
 
     ``sample``: judge that many cases of a suite, drawn by ``seed``, the same for both models; ``reference``:
-    show the judge the right answer; ``preference``: also ask which of two replies is better. ``style``:
-    ``json`` asks for all dimensions in one object, ``grades`` one dimension a request, by the probabilities
-    of its grades; ``auto`` is ``grades`` for a local model, and for a server ``json`` unless the judge does
-    not write it.
+    show the judge the right answer; ``preference``: also ask which of two replies is better. ``style``: a name of
+    ``JUDGE_STYLES``; ``auto`` is ``grades`` for a local model, and for a server ``json`` unless the judge does not
+    write it.
     """
 
     seed: int = 0
     sample: int | None = None
     reference: bool = True
     preference: bool = True
-    style: Style = "auto"
+    style: str = "auto"
     budget: Budget = field(default_factory=Budget)
 
 
@@ -229,7 +231,7 @@ class JudgeRun:
     spec: str
     fingerprint: str
     prompt_hash: str
-    style: Style
+    style: str
     cases: Sequence[Judged]
     requests: int
     tokens: int

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
+from pytest_medeval.core.record import CaseJudgement, JudgeCost, JudgeFacts, JudgeSaid, NotJudged
 from pytest_medeval.judges.ask import ROLES, Judged, JudgeRun, Preference, Unjudged
-from pytest_medeval.judges.prompts import PROMPT_VERSION
 from pytest_medeval.judges.rubric import PREFERENCE, Rubric
+from pytest_medeval.judges.styles.base import PROMPT_VERSION
 from pytest_medeval.metrics.base import SHARE, Measure, mean, signed
 
 
@@ -66,9 +67,9 @@ def coverage(cases: Sequence[Panelled], name: str) -> Coverage:
     return Coverage(judged, len(cases))
 
 
-def judge_rows(case: Panelled) -> dict[str, dict[str, list[float]]]:
+def judge_rows(case: Panelled) -> dict[str, dict[str, list[float | None]]]:
     """Give the stored rows of a case: role -> family of counts -> (value, 1); what is unjudged has no row."""
-    rows = {
+    rows: dict[str, dict[str, list[float | None]]] = {
         role: {f"judge.{name}": [grade, 1.0] for name, grade in grades.items()} for role, grades in case.grades.items()
     }
     if case.preference is not None:
@@ -98,16 +99,18 @@ def judge_metrics(rubric: Rubric, runs: Sequence[JudgeRun] = ()) -> tuple[Measur
     return (*(_measure(name, told, grades) for name in rubric.names), _measure(PREFERENCE, told, SHARE))
 
 
-def case_data(case: Panelled) -> dict[str, Any]:
+def case_data(case: Panelled) -> CaseJudgement:
     """Write a case as the record holds it: role -> dimension -> grade, and what each judge said."""
-    data: dict[str, Any] = {role: dict(grades) for role, grades in case.grades.items()}
+    data = CaseJudgement(judges={name: _said(judged) for name, judged in case.said.items()})
+    for role in ROLES:
+        if role in case.grades:
+            data[role] = dict(case.grades[role])
     if case.preference is not None:
-        data[PREFERENCE] = case.preference
-    data["judges"] = {name: _said(judged) for name, judged in case.said.items()}
+        data["preference"] = case.preference
     return data
 
 
-def judge_data(run: JudgeRun, rubric: Rubric) -> dict[str, Any]:
+def judge_data(run: JudgeRun, rubric: Rubric) -> JudgeFacts:
     """Write who judged, how it was asked, what it cost, and how much it left unjudged."""
     single = combine([run])
     covered = {name: coverage(single, name) for name in (*rubric.names, PREFERENCE)}
@@ -126,7 +129,7 @@ def judge_data(run: JudgeRun, rubric: Rubric) -> dict[str, Any]:
     }
 
 
-def cost(run: JudgeRun) -> dict[str, float]:
+def cost(run: JudgeRun) -> JudgeCost:
     """Write what a judge was asked, and what that took."""
     return {
         "requests": run.requests,
@@ -138,7 +141,7 @@ def cost(run: JudgeRun) -> dict[str, float]:
 
 
 def _measure(name: str, told: Sequence[str], bounds: tuple[float, float]) -> Measure:
-    def make(_case: Any, grades: Any) -> Sequence[float]:
+    def make(_case: object, grades: Any) -> Sequence[float]:
         return [grades[name], 1.0] if name in grades else [math.nan, math.nan]
 
     full = f"judge.{name}"
@@ -158,20 +161,22 @@ def _panelled(said: Mapping[str, Judged]) -> Panelled:
     return Panelled(first.suite, first.id, grades, fmean(shares) if shares else None, dict(said))
 
 
-def _said(judged: Judged) -> dict[str, Any]:
-    data: dict[str, Any] = {role: dict(judgement.grades) for role, judgement in judged.replies.items()}
+def _said(judged: Judged) -> JudgeSaid:
+    data = JudgeSaid()
+    missing: dict[str, NotJudged | dict[str, NotJudged]] = {}
+    for role in ROLES:
+        if role in judged.replies:
+            data[role] = dict(judged.replies[role].grades)
+            if found := judged.replies[role].unjudged:
+                missing[role] = {name: _why(one) for name, one in found.items()}
     if isinstance(judged.preference, Preference):
-        data[PREFERENCE] = [judged.preference.first, judged.preference.second]
-    missing: dict[str, Any] = {
-        role: {name: _why(one) for name, one in judgement.unjudged.items()}
-        for role, judgement in judged.replies.items()
-    }
+        data["preference"] = [judged.preference.first, judged.preference.second]
     if isinstance(judged.preference, Unjudged):
         missing[PREFERENCE] = _why(judged.preference)
-    data["unjudged"] = {key: reasons for key, reasons in missing.items() if reasons}
+    data["unjudged"] = missing
     data["tokens"] = {role: judgement.tokens for role, judgement in judged.replies.items()}
     return data
 
 
-def _why(unjudged: Unjudged) -> dict[str, str]:
+def _why(unjudged: Unjudged) -> NotJudged:
     return {"reason": unjudged.reason, "raw": unjudged.raw}

@@ -9,7 +9,6 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pytest_medeval.core.errors import MedevalError, accepted
 from pytest_medeval.judges.ratings.types import Scale
@@ -130,7 +129,7 @@ class _Text:
         return f"{self.file}:{lines[nth]}" if nth < len(lines) else str(self.file)
 
 
-def _rubric(text: _Text, content: Mapping[str, Any]) -> Rubric:
+def _rubric(text: _Text, content: Mapping[str, object]) -> Rubric:
     for key in content:
         if key not in _KEYS:
             raise MedevalError(f"{text.at(key)}: {accepted('key', key, _KEYS)}")
@@ -150,17 +149,17 @@ def _rubric(text: _Text, content: Mapping[str, Any]) -> Rubric:
     return Rubric(name.strip(), dimensions, low, high)
 
 
-def _scale(text: _Text, scale: Any) -> tuple[int, int]:
-    whole = isinstance(scale, list) and all(type(end) is int for end in scale)
-    if not whole or len(scale) != 2 or not 0 <= scale[0] < scale[1] < scale[0] + _MOST_LEVELS:  # noqa: PLR2004 - two ends
+def _scale(text: _Text, scale: object) -> tuple[int, int]:
+    ends = scale if isinstance(scale, list) and all(type(end) is int for end in scale) else ()
+    if len(ends) != 2 or not 0 <= ends[0] < ends[1] < ends[0] + _MOST_LEVELS:  # noqa: PLR2004 - two ends
         raise MedevalError(
             f"{text.at('scale')}: 'scale' is {scale!r}; accepted: [lowest, highest], whole numbers, "
             f"0 or more, at most {_MOST_LEVELS} grades"
         )
-    return scale[0], scale[1]
+    return ends[0], ends[1]
 
 
-def _dimension(text: _Text, table: Any, nth: int, low: int, high: int) -> Dimension:
+def _dimension(text: _Text, table: object, nth: int, low: int, high: int) -> Dimension:
     where = text.at("dimensions", nth)
     if not isinstance(table, dict):
         raise MedevalError(f"{where}: a dimension is {table!r}; accepted: {_KEYS['dimensions']}")
@@ -177,7 +176,7 @@ def _dimension(text: _Text, table: Any, nth: int, low: int, high: int) -> Dimens
     return Dimension(name, question.strip(), _anchors(where, name, table.get("anchors"), low, high))
 
 
-def _anchors(where: str, name: str, table: Any, low: int, high: int) -> dict[int, str]:
+def _anchors(where: str, name: str, table: object, low: int, high: int) -> dict[int, str]:
     anchors: dict[int, str] = {}
     for key, meaning in table.items() if isinstance(table, dict) else ():
         offered = key.isdecimal() and low <= int(key) <= high

@@ -38,6 +38,7 @@ class Measure:
     spread: Callable[[FloatArray], FloatArray] = unchanged
     direction: Direction = 1
     per_case: bool = True
+    lexical: bool = False
     bounds: tuple[float, float] = (-math.inf, math.inf)
 
     def row(self, case: Any, reply: Reply) -> Sequence[float]:

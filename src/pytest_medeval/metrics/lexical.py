@@ -54,7 +54,7 @@ def bleu(task: Dialogue) -> Measure:
     parts = ("nrefs:1", "case:mixed", "eff:yes", *bleu_parts(task.language), "smooth:exp")
     return Measure(
         name="bleu", counts="bleu", signature=signed("bleu", *parts, library="sacrebleu"),
-        make=_Bleu(task.language), spread=mean_of(0), fold=mean, bounds=SHARE,
+        make=_Bleu(task.language), spread=mean_of(0), fold=mean, lexical=True, bounds=SHARE,
     )  # fmt: skip
 
 
@@ -71,7 +71,7 @@ def corpus_bleu(task: Dialogue) -> Measure:
     parts = ("nrefs:1", "case:mixed", "eff:no", *bleu_parts(task.language), "smooth:exp")
     return Measure(
         name="corpus_bleu", counts="bleu", signature=signed("corpus_bleu", *parts, library="sacrebleu"),
-        make=_Bleu(task.language), fold=_corpus_bleu, per_case=False, bounds=SHARE,
+        make=_Bleu(task.language), fold=_corpus_bleu, per_case=False, lexical=True, bounds=SHARE,
     )  # fmt: skip
 
 
@@ -190,7 +190,7 @@ def _rouge(task: Dialogue, name: str, column: int, *parts: str) -> Measure:
     tok = (*rouge_parts(task.language), f"stem:{stemmer(task.language)}", "case:lc")
     return Measure(
         name=name, counts="rouge", signature=signed(name, *tok, *parts, library="rouge-score"),
-        make=_Rouge(task.language, task.rouge_beta), spread=mean_of(column), fold=mean, bounds=SHARE,
+        make=_Rouge(task.language, task.rouge_beta), spread=mean_of(column), fold=mean, lexical=True, bounds=SHARE,
     )  # fmt: skip
 
 

@@ -173,7 +173,7 @@ def meteor(task: Dialogue) -> Measure:
         name="meteor", counts="meteor",
         signature=signed("meteor", *weights, *words, library="nltk"),
         make=_Meteor(task.language, synonyms=found is not None), spread=mean_of(0), fold=mean,
-        bounds=SHARE,
+        lexical=True, bounds=SHARE,
     )  # fmt: skip
 
 

@@ -114,6 +114,7 @@ def start(config: pytest.Config) -> MedevalSession:
 
 def _extend(hook: Any) -> None:
     """Take the names of third parties into the tables."""
+    from pytest_medeval.judges.styles import JUDGE_STYLES
     from pytest_medeval.metrics import METRICS
     from pytest_medeval.metrics.details import DETAILS
     from pytest_medeval.models.spec import MODEL_KINDS
@@ -127,6 +128,7 @@ def _extend(hook: Any) -> None:
         (METRICS, hook.pytest_medeval_metrics),
         (DETAILS, hook.pytest_medeval_details),
         (MODEL_KINDS, hook.pytest_medeval_models),
+        (JUDGE_STYLES, hook.pytest_medeval_judge_styles),
         (INKS, hook.pytest_medeval_inks),
     )
     for table, names in tables:

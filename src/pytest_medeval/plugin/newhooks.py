@@ -36,5 +36,10 @@ def pytest_medeval_inks() -> Mapping[str, str]:  # type: ignore[empty-body]  # a
 
 
 @pytest.hookspec
+def pytest_medeval_judge_styles() -> Mapping[str, str]:  # type: ignore[empty-body]  # a specification
+    """Add ways to ask a judge: name -> ``module:Class`` like ``pytest_medeval.JudgeStyle``."""
+
+
+@pytest.hookspec
 def pytest_medeval_models() -> Mapping[str, str]:  # type: ignore[empty-body]  # a specification
     """Add model backends: kind -> ``module:open``."""

@@ -69,17 +69,11 @@ class Grader:
 
     def grade(self, asked: str, reply: str, *, reference: str | None = None) -> dict[str, float]:
         """Grade a reply on every dimension of the rubric; a dimension that could not be judged is not there."""
-        from pytest_medeval.judges.ask import Judging
-        from pytest_medeval.judges.judge import judge_cases
+        from pytest_medeval.judges.judge import Judgeable, JudgeableReply, judge_cases
 
-        entry = {
-            "suite": "",
-            "id": "",
-            "asked": asked,
-            "gold": reference,
-            "candidate": {"reply": reply, "outcome": "answered"},
-        }
-        how = Judging(seed=self.seed, reference=self.plan.reference, preference=False, budget=self.plan.budget)
+        candidate: JudgeableReply = {"reply": reply, "outcome": "answered"}
+        entry = Judgeable(suite="", id="", asked=asked, gold=reference, candidate=candidate)
+        how = self.plan.judging(self.seed, preference=False)
         return dict(judge_cases(self.judge, [entry], self.plan.rubric, how).cases[0].replies["candidate"].grades)
 
 

@@ -6,19 +6,11 @@ Format: https://github.com/huggingface/hub-docs/blob/main/modelcard.md
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
 from pytest_medeval.core.record import MetricRow, RunRecord, SuiteRecord
 from pytest_medeval.report.markdown import markdown
 from pytest_medeval.report.outline import Outline
-
-TASK_TYPES: Mapping[str, str] = {
-    "dialogue": "text-generation",
-    "mcq": "multiple-choice",
-    "polarity": "token-classification",
-}
-"""Our tasks in the words of the hub; another plugin's task keeps its name."""
 
 
 def card(outline: Outline) -> str:
@@ -39,7 +31,7 @@ def model_index(record: RunRecord) -> dict[str, Any]:
 
 def _result(suite: str, facts: SuiteRecord) -> dict[str, Any]:
     return {
-        "task": {"type": TASK_TYPES.get(facts["task"], facts["task"]), "name": facts["task"]},
+        "task": {"type": facts.get("task_type", facts["task"]), "name": facts["task"]},
         "dataset": {
             "type": suite,
             "name": suite,

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_medeval.core.errors import MedevalError, accepted
+from pytest_medeval.core.record import CaseEntry, RunRecord
 from pytest_medeval.judges.ratings.blind import ROLES, Blinding, Stratum, run_id
 from pytest_medeval.judges.ratings.review import rubric_data
 from pytest_medeval.judges.rubric import DEFAULT_RUBRIC, Rubric
@@ -33,11 +34,11 @@ SHARES: Mapping[Stratum, float] = {"divergent": 0.4, "near": 0.2, "random": 0.4}
 class Chosen:
     """A case of the record to be rated, and why it was chosen."""
 
-    entry: Mapping[str, Any]
+    entry: CaseEntry
     stratum: Stratum
 
 
-def choose(record: Mapping[str, Any], size: int, seed: int, suites: Collection[str] | None = None) -> list[Chosen]:
+def choose(record: RunRecord, size: int, seed: int, suites: Collection[str] | None = None) -> list[Chosen]:
     """Choose ``size`` cases of a run, or as many as there are, in the order of the record.
 
     Only cases that both models answered, and answered differently, are eligible: equal texts have equal
@@ -68,17 +69,17 @@ def choose(record: Mapping[str, Any], size: int, seed: int, suites: Collection[s
     return [one for name in names for one in _of_suite(record, name, eligible[name], places[name], seed)]
 
 
-def _suites(record: Mapping[str, Any], suites: Collection[str] | None) -> list[str]:
-    known: Mapping[str, Any] = record["suites"]
+def _suites(record: RunRecord, suites: Collection[str] | None) -> list[str]:
+    known = record["suites"]
     for name in suites or ():
         if name not in known:
             raise MedevalError(accepted("suite", name, known))
     if suites is not None:
         return [name for name in known if name in suites]
-    return [name for name, facts in known.items() if facts["task"] == "dialogue"] or list(known)
+    return [name for name, facts in known.items() if facts["judged"]] or list(known)
 
 
-def _differs(entry: Mapping[str, Any]) -> bool:
+def _differs(entry: CaseEntry) -> bool:
     if any(role not in entry or entry[role]["outcome"] == "error" for role in ROLES):
         return False
     first, second = (entry[role]["reply"].split() for role in ROLES)
@@ -97,9 +98,7 @@ def _places(available: Mapping[str, int], size: int) -> dict[str, int]:
     return places
 
 
-def _of_suite(
-    record: Mapping[str, Any], suite: str, cases: Sequence[Mapping[str, Any]], places: int, seed: int
-) -> Iterator[Chosen]:
+def _of_suite(record: RunRecord, suite: str, cases: Sequence[CaseEntry], places: int, seed: int) -> Iterator[Chosen]:
     shuffled = list(cases)
     random.Random(f"review:{seed}:{suite}").shuffle(shuffled)
     divergence, nearness = _divergence(record, suite, cases), _nearness(record, suite)
@@ -117,18 +116,17 @@ def _of_suite(
     return (Chosen(case, strata[case["id"]]) for case in cases if case["id"] in strata)
 
 
-def _divergence(
-    record: Mapping[str, Any], suite: str, cases: Sequence[Mapping[str, Any]]
-) -> Callable[[Mapping[str, Any]], float | None]:
+def _divergence(record: RunRecord, suite: str, cases: Sequence[CaseEntry]) -> Callable[[CaseEntry], float | None]:
     """Make the measure of disagreement; what the divergence part names is beyond all others, in its order."""
-    named = [one["nodeid"] for one in (record.get("divergence") or {}).get(suite, {}).get("most_divergent") or ()]
+    diverging = record["divergence"].get(suite)
+    named = [one["nodeid"] for one in diverging.get("most_divergent", ())] if diverging else []
     order = {nodeid: len(named) - place for place, nodeid in enumerate(named)}
     metric = record["suites"][suite]["headline"]
     unit_a = _root_mean_square([_change(case, metric) for case in cases])
     unit_b = _root_mean_square([_judged(case) for case in cases])
     beyond = 1e9  # changes in units of their root mean square are far below it
 
-    def distance(case: Mapping[str, Any]) -> float | None:
+    def distance(case: CaseEntry) -> float | None:
         if case["nodeid"] in order:
             return beyond + order[case["nodeid"]]
         a, b = _change(case, metric), _judged(case)
@@ -139,13 +137,14 @@ def _divergence(
     return distance
 
 
-def _nearness(record: Mapping[str, Any], suite: str) -> Callable[[Mapping[str, Any]], float]:
+def _nearness(record: RunRecord, suite: str) -> Callable[[CaseEntry], float]:
     """Make the distance from what the gates on the headline metric ask for, or from no change."""
     metric = record["suites"][suite]["headline"]
-    direction = record["suites"][suite].get("metrics", {}).get(metric, {}).get("direction", 1)
+    measured = record["suites"][suite]["metrics"].get(metric)
+    direction = measured["direction"] if measured else 1
     gates = list(_gates(record, suite, metric))
 
-    def distance(case: Mapping[str, Any]) -> float:
+    def distance(case: CaseEntry) -> float:
         change = _change(case, metric)
         if change is None:
             return math.inf
@@ -156,7 +155,7 @@ def _nearness(record: Mapping[str, Any], suite: str) -> Callable[[Mapping[str, A
     return distance
 
 
-def _gates(record: Mapping[str, Any], suite: str, metric: str) -> Iterator[Gate]:
+def _gates(record: RunRecord, suite: str, metric: str) -> Iterator[Gate]:
     for judged in record.get("gates", ()):
         try:
             gate = parse_gate(judged["expression"])
@@ -166,7 +165,7 @@ def _gates(record: Mapping[str, Any], suite: str, metric: str) -> Iterator[Gate]
             yield gate
 
 
-def _concerns(gate: Gate, case: Mapping[str, Any]) -> bool:
+def _concerns(gate: Gate, case: CaseEntry) -> bool:
     return gate.target.tag is None or case["tags"].get(gate.target.tag) == gate.target.value
 
 
@@ -177,16 +176,17 @@ def _to_gate(gate: Gate, own: float, change: float, direction: int) -> float:
     return abs(direction * change + margin)
 
 
-def _change(entry: Mapping[str, Any], metric: str) -> float | None:
-    scores = [entry[role]["scores"].get(metric) for role in ROLES]
-    return None if None in scores else scores[0] - scores[1]
+def _change(entry: CaseEntry, metric: str) -> float | None:
+    new, old = (entry[role]["scores"].get(metric) for role in ROLES)
+    return None if new is None or old is None else new - old
 
 
-def _judged(entry: Mapping[str, Any]) -> float | None:
+def _judged(entry: CaseEntry) -> float | None:
     """Mean change of a judge's grades over the dimensions that both replies have."""
-    given = [(entry.get("judge") or {}).get(role) or {} for role in ROLES]
-    both = [name for name in given[0] if all(isinstance(one.get(name), int | float) for one in given)]
-    return sum(given[0][name] - given[1][name] for name in both) / len(both) if both else None
+    found = entry.get("judge")
+    new, old = (found.get(role, {}) for role in ROLES) if found else ({}, {})
+    both = [name for name in new if name in old]
+    return sum(new[name] - old[name] for name in both) / len(both) if both else None
 
 
 def _root_mean_square(changes: Sequence[float | None]) -> float:
@@ -202,7 +202,7 @@ DEFAULT_SIZE = 20
 
 
 def page(
-    record: Mapping[str, Any],
+    record: RunRecord,
     size: int = DEFAULT_SIZE,
     seed: int = 0,
     rubric: Rubric = DEFAULT_RUBRIC,
@@ -219,7 +219,7 @@ def page(
     return filled(part("review.html"), parts)
 
 
-def _data(record: Mapping[str, Any], chosen: list[Chosen], seed: int, rubric: Rubric) -> dict[str, Any]:
+def _data(record: RunRecord, chosen: list[Chosen], seed: int, rubric: Rubric) -> dict[str, Any]:
     blinding = Blinding(record, seed, rubric.digest)
     pairs = [_pair(blinding, one) for one in chosen]
     random.Random(f"pages:{seed}").shuffle(pairs)  # strata must not show in the order

@@ -8,10 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest_medeval
 from pytest_medeval.core.encodable import encodable
+from pytest_medeval.core.record import RunRecord
 from pytest_medeval.core.settings import Settings
 from pytest_medeval.judges.ratings.review import read_reviews
 from pytest_medeval.judges.rubric import chosen_rubric
@@ -187,7 +188,7 @@ def _usage(journal: Journal) -> dict[str, Any]:
 
 def read_people(record: dict[str, Any], files: Sequence[Path]) -> dict[str, Any]:
     """Read the ratings of this run; ``MedevalError`` for ratings of another run or of changed pairs."""
-    return human(record, read_reviews(files, record)) if files else {}
+    return human(record, read_reviews(files, cast(RunRecord, record))) if files else {}
 
 
 def with_divergence(run: Run, people: dict[str, Any], settings: Settings) -> Run:

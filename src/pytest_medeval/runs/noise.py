@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from pytest_medeval.core.errors import MedevalError
-from pytest_medeval.judges.ask import Judging
+from pytest_medeval.core.record import CaseEntry
 from pytest_medeval.judges.judge import judge_cases
 from pytest_medeval.judges.panel import combine, judge_rows
 from pytest_medeval.models import Model, ModelSpec, Settings, open_model
@@ -119,10 +119,12 @@ def _judged_again(
     cases: Sequence[Mapping[str, Any]], track_b: TrackB, open_judge: Callable[[str], Model], seed: int
 ) -> dict[str, Any]:
     plan = track_b.plan
-    how = Judging(seed=seed + 1, reference=plan.reference, budget=plan.budget)
+    how = plan.judging(seed + 1)
     second = {
         case.id: judge_rows(case)
-        for case in combine([judge_cases(open_judge(spec), cases, plan.rubric, how) for spec in plan.specs])
+        for case in combine(
+            [judge_cases(open_judge(spec), cast(Sequence[CaseEntry], cases), plan.rubric, how) for spec in plan.specs]
+        )
     }
     before = [case["candidate"]["rows"] for case in cases]
     after = [second.get(case["id"], {}).get("candidate", {}) for case in cases]

@@ -113,6 +113,7 @@ def suite_section(
     compared = {name: one for name, one in compared.items() if one.candidate is not None}
     return {
         "task": facts["task"],
+        **({"task_type": kind.hub_type} if hasattr(kind, "hub_type") else {}),
         "options": facts["options"],
         "source": facts["source"],
         "cases": len(facts["cases"]),
@@ -211,6 +212,7 @@ def _metric(one: Comparison, metric: Metric) -> dict[str, Any]:
         "effect_size": one.effect_size,
         "effect": one.effect,
         "direction": one.direction,
+        **({"lexical": True} if getattr(metric, "lexical", False) else {}),
         "signature": metric.signature,
         "reason": one.reason,
     }

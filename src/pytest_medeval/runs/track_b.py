@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+from pytest_medeval.core.errors import MedevalError, accepted
+from pytest_medeval.core.record import CaseEntry
 from pytest_medeval.core.settings import Settings
 from pytest_medeval.core.types import Metric, Source
-from pytest_medeval.judges.ask import Budget, JudgeRun, Judging, parse_budget
-from pytest_medeval.judges.judge import judge_cases
+from pytest_medeval.judges.ask import ROLES, Budget, JudgeRun, Judging, parse_budget
+from pytest_medeval.judges.judge import Judgeable, judge_cases
 from pytest_medeval.judges.panel import (
     Coverage,
     Panelled,
@@ -27,6 +29,7 @@ from pytest_medeval.judges.ratings.audit import agreement
 from pytest_medeval.judges.ratings.join import join
 from pytest_medeval.judges.ratings.types import Rating, RatingSet
 from pytest_medeval.judges.rubric import DEFAULT_RUBRIC, Rubric, chosen_rubric
+from pytest_medeval.judges.styles import AUTO, JUDGE_STYLES
 from pytest_medeval.tasks import TASKS
 
 if TYPE_CHECKING:
@@ -46,6 +49,7 @@ class JudgePlan:
 
     specs: Sequence[str] = ()
     rubric: Rubric = DEFAULT_RUBRIC
+    style: str = AUTO
     sample: int | None = None
     budget: Budget = field(default_factory=Budget)
     reference: bool = True
@@ -53,12 +57,20 @@ class JudgePlan:
     floor: float = FLOOR
     labels: Path | None = None
 
+    def judging(self, seed: int, *, preference: bool = True) -> Judging:
+        """Say how one judge is asked."""
+        return Judging(seed=seed, reference=self.reference, preference=preference, style=self.style, budget=self.budget)
+
 
 def judge_plan(settings: Settings) -> JudgePlan:
-    """Say what judges are asked; ``MedevalError`` for a rubric or a budget that cannot be read."""
+    """Say what judges are asked; ``MedevalError`` for a style, a rubric or a budget that cannot be read."""
+    style = settings.judge_style or AUTO
+    if style != AUTO and style not in JUDGE_STYLES:
+        raise MedevalError(f"--medeval-judge-style: {accepted(JUDGE_STYLES.what, style, [AUTO, *JUDGE_STYLES])}")
     return JudgePlan(
         specs=settings.judges,
         rubric=chosen_rubric(settings.rubric_file),
+        style=style,
         sample=settings.judge_sample,
         reference=settings.judge_reference,
         budget=parse_budget(settings.judge_budget) if settings.judge_budget else Budget(),
@@ -148,10 +160,10 @@ def ask_judges(
     journal: Journal, plan: JudgePlan, seed: int, open_judge: Callable[[str], Model], progress: Progress
 ) -> TrackB:
     """Let every judge grade the run, and note the grades in the journal's entries."""
-    entries = judged_entries(journal)
+    entries = cast(list[CaseEntry], judged_entries(journal))
     if not plan.specs or not entries:
         return TrackB(plan)
-    how = Judging(seed=seed, sample=plan.sample, reference=plan.reference, budget=plan.budget)
+    how = replace(plan.judging(seed), sample=plan.sample)
     judges = [open_judge(spec) for spec in plan.specs]
     runs = [
         judge_cases(judge, entries, plan.rubric, how, progress(f"judge {spec}: answers", _questions(entries, plan)))
@@ -163,8 +175,10 @@ def ask_judges(
         case = cases.get((entry["suite"], entry["id"]))
         if case is not None:
             entry["judge"] = case_data(case)
-            for role, rows in judge_rows(case).items():
-                entry[role]["rows"] |= rows
+            rows = judge_rows(case)
+            for role in ROLES:
+                if role in rows:
+                    entry[role]["rows"] |= rows[role]
     return TrackB(plan, runs, cases, standings)
 
 
@@ -205,17 +219,17 @@ def standing_of(judge: Model, plan: JudgePlan, seed: int) -> Standing:
 def _labelled(judge: Model, people: RatingSet, plan: JudgePlan, seed: int) -> JudgeRun:
     """Grade the labelled replies; an item without its texts cannot be graded and so is not joined."""
     entries = [
-        {
-            "suite": "labels",
-            "id": item,
-            "asked": texts["question"],
-            "gold": texts.get("reference"),
-            "candidate": {"reply": texts["reply"], "outcome": "answered"},
-        }
+        Judgeable(
+            suite="labels",
+            id=item,
+            asked=texts["question"],
+            gold=texts.get("reference"),
+            candidate={"reply": texts["reply"], "outcome": "answered"},
+        )
         for item, texts in people.texts.items()
         if "question" in texts and "reply" in texts
     ]
-    how = Judging(seed=seed, reference=plan.reference, preference=False)
+    how = replace(plan.judging(seed, preference=False), budget=Budget())
     return judge_cases(judge, entries, plan.rubric, how)
 
 

@@ -40,6 +40,7 @@ class Dialogue(Sampled):
     """
 
     name: ClassVar[str] = "dialogue"
+    hub_type: ClassVar[str] = "text-generation"
     judged: ClassVar[bool] = True
     headline: ClassVar[str] = "rougeL"
     metrics: ClassVar[tuple[str, ...]] = (

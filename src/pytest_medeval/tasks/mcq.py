@@ -173,6 +173,7 @@ class MCQ(Sampled):
     """
 
     name: ClassVar[str] = "mcq"
+    hub_type: ClassVar[str] = "multiple-choice"
     judged: ClassVar[bool] = False
     headline: ClassVar[str] = "accuracy"
     scoring: Literal["letters", "texts", "reply"] = "letters"

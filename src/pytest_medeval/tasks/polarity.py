@@ -166,6 +166,7 @@ class Polarity(Sampled):
     """
 
     name: ClassVar[str] = "polarity"
+    hub_type: ClassVar[str] = "token-classification"
     judged: ClassVar[bool] = False
     headline: ClassVar[str] = "micro_f1"
     metrics: ClassVar[tuple[str, ...]] = (

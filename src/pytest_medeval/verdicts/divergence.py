@@ -50,6 +50,7 @@ from pytest_medeval.verdicts.gates import GateResult
 from pytest_medeval.verdicts.human import OVERALL
 from pytest_medeval.verdicts.tracks import (
     ENOUGH_TO_POINT,
+    OVERLAP,
     ROLES,
     Facts,
     Track,
@@ -67,7 +68,7 @@ from pytest_medeval.verdicts.tracks import (
 Tracks: TypeAlias = tuple[Track | None, Track | None, Track | None]
 
 SUBJECTS = {
-    "word overlap": "Word overlap", "measured scores": "The measured scores", "judge": "The judge",
+    OVERLAP: "Word overlap", "measured scores": "The measured scores", "judge": "The judge",
     "judges": "The judges", "people": "People",
 }  # fmt: skip
 ASKING = ("divergent", "conflict")
@@ -157,7 +158,7 @@ def _follows(verdict: str, a: Track | None, b: Track | None, *, alone: bool) -> 
         yield "No measured score compares the two models."
     elif b is None:
         blind = ", and word overlap does not see what is medically right"
-        yield f"No judge graded these replies{blind if alone and a.name == 'word overlap' else ''}."
+        yield f"No judge graded these replies{blind if alone and a.name == OVERLAP else ''}."
     elif verdict == "agree":
         yield "Both agree." if a.significant and b.significant else "Both point the same way."
     elif verdict == "conflict":
@@ -180,7 +181,7 @@ def _more(track: Track) -> str:
 
 def _people_words(people: Mapping[str, Any], a: Track | None, b: Track | None, *, asked: bool) -> Iterator[str]:
     tracks = {"track_a": a, "track_b": b}
-    sides = [one.name if one.name == "word overlap" else f"the {one.name}"
+    sides = [one.name if one.name == OVERLAP else f"the {one.name}"
              for name in people["sides_with"] if (one := tracks[name])]  # fmt: skip
     shown = {one.direction for one in (a, b) if one and one.significant} - {"mixed"}
     misled = people["settled"] and shown - {people["settled"]}

@@ -20,7 +20,7 @@ from pytest_medeval.verdicts.grammar import Gate, NotWorse, number_text
 ROUNDING = 1e-9
 """Numbers that differ by less are equal: 1 - 0.95 is no more than 0.05."""
 
-Rows = Sequence[Mapping[str, Sequence[float]]]
+Rows = Sequence[Mapping[str, Sequence[float | None]]]
 """Stored rows by ``Metric.counts``, one mapping a case."""
 
 
@@ -36,7 +36,7 @@ def changes(metrics: Sequence[Metric], before: Rows, after: Rows) -> dict[str, f
     return {name: change for name, change in found.items() if np.isfinite(change)}
 
 
-def _score(metric: Metric, cases: Sequence[Sequence[float]]) -> float:
+def _score(metric: Metric, cases: Sequence[Sequence[float | None]]) -> float:
     rows: FloatArray = np.array(cases, dtype=np.float64)
     return float(metric.score(metric.expand(rows).sum(axis=0)))
 

@@ -46,7 +46,8 @@ RELEVANT_SHARE = 0.125
 """A relevant change of grades, as a share of the scale: 0.5 points from 1 to 5."""
 RELEVANT_PREFERENCE = 0.2
 """A relevant lead in preferences, won less lost: 60 to 40."""
-LEXICAL = frozenset({"bleu", "corpus_bleu", "rouge1", "rouge2", "rougeL", "meteor"})
+OVERLAP = "word overlap"
+"""Name of a track whose metrics all compare words with those of a reference."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +115,7 @@ def track_a(suite: Facts, cases: Sequence[Facts]) -> Track | None:
     if not found:
         return None
     fewest = min(one.units for one in found.values())
-    name = "word overlap" if found.keys() <= LEXICAL else "measured scores"
+    name = OVERLAP if all(one.facts.get("lexical") for one in found.values()) else "measured scores"
     detectable = detectable_paired(1.0, fewest)
     unit = "standard deviations of the change"
     powered = list(found)

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from pytest_medeval.core.types import Answer, Request
 from pytest_medeval.judges.judge import Judging, judge_cases
-from pytest_medeval.judges.prompts import fence_code
-from pytest_medeval.judges.read import read_preference
 from pytest_medeval.judges.rubric import DEFAULT_RUBRIC
+from pytest_medeval.judges.styles.base import fence_code
+from pytest_medeval.judges.styles.whole import read_preference
 from pytest_medeval.models.fake import FakeModel
 from pytest_medeval.models.spoken import SpokenModel
 

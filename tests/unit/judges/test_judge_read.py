@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 
 from pytest_medeval.core.types import Answer
 from pytest_medeval.judges.ratings.grades import Unread
-from pytest_medeval.judges.read import expected_grade, read_all, read_preference
 from pytest_medeval.judges.rubric import DEFAULT_RUBRIC
+from pytest_medeval.judges.styles import JudgedReply
+from pytest_medeval.judges.styles.grades import expected_grade, likelier
+from pytest_medeval.judges.styles.whole import Whole, read_preference
 
 GRADES = DEFAULT_RUBRIC.grades
 unlike = st.lists(st.floats(-700, 0), min_size=5, max_size=5).filter(lambda values: len(set(values)) > 1)
@@ -86,16 +88,22 @@ def test_a_preference_is_one_of_three(text: str, choice: int | None):
 
 def test_a_preference_by_probability():
     """The likelier letter is preferred; equal ones are a tie; without numbers it is unread."""
-    found = [
-        read_preference(Answer(finish="choice", logprobs=pair)) for pair in ((-1.0, -2.0), (-2.0, -1.0), (-1.0, -1.0))
-    ]
+    found = [likelier(Answer(finish="choice", logprobs=pair)) for pair in ((-1.0, -2.0), (-2.0, -1.0), (-1.0, -1.0))]
     assert found == [1, -1, 0]
-    assert isinstance(read_preference(Answer(finish="choice", logprobs=(-1.0, math.nan))), Unread)
+    assert isinstance(likelier(Answer(finish="choice", logprobs=(-1.0, math.nan))), Unread)
+    assert isinstance(likelier(Answer(finish="choice", logprobs=(-1.0, -2.0, -3.0))), Unread)
+
+
+@pytest.mark.parametrize(("text", "choice"), [("A", 1), (" B.\n", -1), ("tie", 0), ("Reply A", None), ("", None)])
+def test_a_bare_letter_is_a_preference(text: str, choice: int | None):
+    """A server without likelihoods answers with a letter or a tie and nothing else, or with none."""
+    read = likelier(Answer(text))
+    assert read == choice if choice is not None else isinstance(read, Unread)
 
 
 @given(st.text())
 def test_no_text_breaks_the_readers(text: str):
     """Whatever a judge writes is grades on the scale, or a reason."""
-    read = read_all(Answer(text), DEFAULT_RUBRIC, reply=text)
-    assert isinstance(read, Unread)
+    reply = JudgedReply(("s", "c", "candidate"), "asked", "", text, 0, answered=True, order="")
+    assert isinstance(Whole().read(DEFAULT_RUBRIC, reply, Answer(text)), Unread)
     read_preference(Answer(text), [text, ""])

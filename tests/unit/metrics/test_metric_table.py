@@ -50,3 +50,9 @@ def test_metrics_of_one_family_share_their_row():
     assert families["rouge"] == {"rouge1", "rouge2", "rougeL"}
     assert "ece" in families["mcq"]
     assert "cost" in families["polarity"]
+
+
+def test_word_overlap_is_said_by_the_metrics_themselves():
+    """The track that sees only words is told from others by this, not by names."""
+    lexical = {metric.name for task in ALL for metric in metrics_for(task) if metric.lexical}
+    assert lexical == {"bleu", "corpus_bleu", "rouge1", "rouge2", "rougeL", "meteor"}

@@ -38,7 +38,7 @@ def make_record():
                 "baseline": {"spec": "base-model", "fingerprint": "b" * 64},
             },
             "suites": {
-                name: {"task": "dialogue", "headline": "rougeL", "signature": f"signature of {name}",
+                name: {"task": "dialogue", "judged": True, "headline": "rougeL", "signature": f"signature of {name}",
                        "metrics": {"rougeL": {"direction": 1}}} for name in suites
             },
             "cases": [_case(name, number, draw) for name in suites for number in range(n)],

@@ -115,10 +115,11 @@ def test_a_size_below_one_is_refused(make_record, size):
         choose(make_record(3), size, seed=0)
 
 
-def test_dialogue_suites_are_read_unless_others_are_named(make_record):
+def test_free_text_is_read_unless_other_suites_are_named(make_record):
     """An option letter needs no reader; a suite that is asked for is read all the same."""
     record = make_record(10, ("dialogue", "mcq"))
-    record["suites"]["mcq"]["task"] = "mcq"
+    record["suites"]["dialogue"]["task"] = "another package's"
+    record["suites"]["mcq"]["judged"] = False
     assert {one.entry["suite"] for one in choose(record, 8, seed=0)} == {"dialogue"}
     assert {one.entry["suite"] for one in choose(record, 8, seed=0, suites=["mcq"])} == {"mcq"}
     with pytest.raises(MedevalError, match=r"unknown suite 'mqc' \(did you mean 'mcq'\?\)"):

@@ -136,7 +136,7 @@ def test_the_same_run_gives_the_same_page_and_the_strata_do_not_show(make_record
 def test_only_what_concerns_the_reviewed_suites_names_the_run(make_record, data_of):
     """A later run that leaves another suite out is the same run to the raters of this one."""
     both, alone = make_record(12, ("dialogue", "other")), make_record(12)
-    both["suites"]["other"]["task"] = "mcq"
+    both["suites"]["other"]["judged"] = False
     assert data_of(page(both, 5, seed=1))["run"] == data_of(page(alone, 5, seed=1))["run"]
     assert data_of(page(alone, 5, seed=1))["run"] != data_of(page(make_record(12, seed=8), 5, seed=1))["run"]
 

@@ -10,8 +10,9 @@ from tools.world.judged import WAYS, judged_replies
 from tools.world.judging import check_of, checked, compared, graded
 
 from pytest_medeval.core.errors import MedevalError
-from pytest_medeval.judges.prompts import CHECKED, LOCAL_DIGITS, fence_code, local_check_request, local_request
 from pytest_medeval.judges.rubric import DEFAULT_RUBRIC
+from pytest_medeval.judges.styles.base import fence_code
+from pytest_medeval.judges.styles.grades import CHECKED, LOCAL_DIGITS, local_check_request, local_request
 from pytest_medeval.training.lora import examples_of
 from pytest_medeval.training.recipe import load_recipe
 

@@ -477,9 +477,17 @@ def test_a_judge_that_is_not_trusted_is_said(admissible, advisory):
     assert ("Whether this judge agrees with people has not been shown." in found["words"]) == advisory
 
 
-def test_other_scores_are_not_called_word_overlap():
-    """Accuracy is no word overlap."""
-    assert found_in(run({"accuracy": facts(0.1, SHOWN)}))["track_a"]["name"] == "measured scores"
+@pytest.mark.parametrize(
+    ("own", "other", "name"),
+    [(True, True, "word overlap"), (True, None, "measured scores"), (None, None, "measured scores")],
+)
+def test_a_track_is_called_word_overlap_where_all_its_metrics_are(own, other, name):
+    """The metrics' own rows say so, whatever their names: another package's count as ours do."""
+    flags = [{"lexical": True} if one else {} for one in (own, other)]
+    record = run({"chrf": facts(0.1, SHOWN, **flags[0]), "accuracy": facts(0.1, SHOWN, **flags[1])})
+    found = found_in(record)
+    assert found["track_a"]["name"] == name
+    assert f"No judge graded these replies{', and word overlap' if name == 'word overlap' else '.'}" in found["words"]
 
 
 @given(st.floats(1e-6, 100))

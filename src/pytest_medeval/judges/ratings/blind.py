@@ -20,9 +20,11 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
+
+from pytest_medeval.core.record import CaseEntry, ModelRecord, RunRecord
 
 Role: TypeAlias = Literal["candidate", "baseline"]
 Stratum: TypeAlias = Literal["divergent", "near", "random"]
@@ -36,48 +38,47 @@ KEY_DIGITS = 32
 class Blinding:
     """Order and keys of one review: a run, a review seed, a rubric (its digest)."""
 
-    record: Mapping[str, Any]
+    record: RunRecord
     seed: int
     rubric: str
 
-    def order(self, entry: Mapping[str, Any]) -> tuple[Role, Role]:
+    def order(self, entry: CaseEntry) -> tuple[Role, Role]:
         """Give the roles of Reply 1 and Reply 2 of a case."""
         first = self._mac(entry, ["order", self.seed, entry["suite"], entry["id"]])[0] & 1
         return (ROLES[first], ROLES[1 - first])
 
-    def key(self, entry: Mapping[str, Any], stratum: Stratum) -> str:
+    def key(self, entry: CaseEntry, stratum: Stratum) -> str:
         """Give the key of a pair, as hexadecimal digits."""
         replies = [entry[role]["reply"] for role in self.order(entry)]
         named = ["key", self.seed, self.rubric, entry["suite"], entry["id"], stratum, *replies]
         return self._mac(entry, named).hex()[:KEY_DIGITS]
 
-    def stratum(self, entry: Mapping[str, Any], key: str) -> Stratum | None:
+    def stratum(self, entry: CaseEntry, key: str) -> Stratum | None:
         """Find the stratum under which a key was made; None when it is no key of this pair."""
         given = key.encode()
         matching = (one for one in STRATA if hmac.compare_digest(self.key(entry, one).encode(), given))
         return next(matching, None)
 
-    def _mac(self, entry: Mapping[str, Any], parts: list[Any]) -> bytes:
+    def _mac(self, entry: CaseEntry, parts: Sequence[object]) -> bytes:
         return hmac.digest(_secret(self.record, entry["suite"]), _bytes(parts), "sha256")
 
 
-def run_id(record: Mapping[str, Any], suites: Iterable[str]) -> str:
+def run_id(record: RunRecord, suites: Iterable[str]) -> str:
     """Name a run by what its replies depend on: models, cases of these suites, seed; not by when it ran."""
     secrets = [hmac.digest(_secret(record, suite), b"run", "sha256").hex() for suite in sorted(suites)]
     return hashlib.sha256(_bytes(secrets)).hexdigest()[:16]
 
 
-def _secret(record: Mapping[str, Any], suite: str) -> bytes:
+def _secret(record: RunRecord, suite: str) -> bytes:
     facts = record["suites"][suite]
-    prints = [_fingerprint(record["models"].get(role, {}), facts["task"]) for role in ROLES]
+    prints = [_fingerprint(record["models"].get(role), facts["task"]) for role in ROLES]
     return hashlib.sha256(_bytes(["medeval-review/1", prints, facts["signature"], record["seed"]])).digest()
 
 
-def _fingerprint(model: Mapping[str, Any], task: str) -> str | None:
+def _fingerprint(model: ModelRecord | None, task: str) -> str | None:
     """Take the fingerprint of the model that answers a task: other suites of the run do not matter."""
-    found: str | None = model.get("tasks", {}).get(task, model).get("fingerprint")
-    return found
+    return None if model is None else model.get("tasks", {}).get(task, model).get("fingerprint")
 
 
-def _bytes(parts: Any) -> bytes:
+def _bytes(parts: object) -> bytes:
     return json.dumps(parts, ensure_ascii=True, separators=(",", ":")).encode()

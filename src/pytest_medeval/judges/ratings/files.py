@@ -11,7 +11,6 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from pytest_medeval.core.encodable import all_encodable
 from pytest_medeval.core.errors import MedevalError
@@ -34,7 +33,7 @@ def read_text(path: Path) -> str:
         raise MedevalError(f"{path}: not UTF-8 (byte {error.start}); accepted: UTF-8 text") from None
 
 
-def read_json(path: Path) -> tuple[Any, str]:
+def read_json(path: Path) -> tuple[object, str]:
     """Read one JSON value; give it with its text, in which ``KeyLines`` finds lines."""
     text = read_text(path)
     try:
@@ -45,7 +44,7 @@ def read_json(path: Path) -> tuple[Any, str]:
         raise MedevalError(f"{path}: JSON is nested too deeply") from None
 
 
-def read_json_lines(path: Path) -> Iterator[tuple[Source, Mapping[str, Any]]]:
+def read_json_lines(path: Path) -> Iterator[tuple[Source, Mapping[str, object]]]:
     """Read one JSON object a line; blank lines are passed over."""
     # not splitlines(): it would cut at the Unicode separators that texts may hold
     for number, line in enumerate(read_text(path).split("\n"), start=1):

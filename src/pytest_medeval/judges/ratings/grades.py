@@ -12,7 +12,6 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from pytest_medeval.judges.ratings.types import Scale
 
@@ -48,7 +47,7 @@ def read_grades(text: str, dimensions: Sequence[str], scale: Scale) -> dict[str,
     return grades
 
 
-def read_verdict(text: str, dimensions: Sequence[str]) -> dict[str, Any] | Unread:
+def read_verdict(text: str, dimensions: Sequence[str]) -> dict[str, object] | Unread:
     """Find the judge's verdict: dimension -> what stands there, unchecked.
 
     A verdict is a JSON object with at least one of the dimensions as a key (in any case, blanks around it
@@ -91,7 +90,7 @@ class _BrokenError(ValueError):
     """The text holds an object that cannot be read for certain."""
 
 
-def _objects(text: str) -> Iterator[dict[str, Any]]:
+def _objects(text: str) -> Iterator[dict[str, object]]:
     """Give the outermost JSON objects of a text, in order."""
     # not strict: judges write plain newlines into strings, which moves no quote
     decoder = json.JSONDecoder(strict=False, object_pairs_hook=_unrepeated, parse_constant=_no_constant)
@@ -107,7 +106,7 @@ def _objects(text: str) -> Iterator[dict[str, Any]]:
         place = text.find("{", end)
 
 
-def _unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unrepeated(pairs: list[tuple[str, object]]) -> dict[str, object]:
     """Refuse an object in which a key stands twice: an unescaped quote can add keys, but cannot take away."""
     fields = {key.strip().casefold(): value for key, value in pairs}
     if len(fields) != len(pairs):
@@ -119,7 +118,7 @@ def _no_constant(name: str) -> float:
     raise _BrokenError(f"broken JSON: {name} is not JSON")
 
 
-def _verdicts(value: Any, names: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+def _verdicts(value: object, names: Mapping[str, str]) -> Iterator[dict[str, object]]:
     """Give each object that has a dimension as a key, at any depth, so without recursion."""
     waiting = [value]
     while waiting:

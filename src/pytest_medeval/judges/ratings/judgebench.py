@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.types import Source
@@ -38,7 +37,7 @@ class JudgeBench:
         )
 
 
-def _pair(fields: Mapping[str, Any], source: Source) -> Iterator[Decision | Left]:
+def _pair(fields: Mapping[str, object], source: Source) -> Iterator[Decision | Left]:
     missing = [key for key in _KEYS if key not in fields]
     if missing:
         raise MedevalError(f"{source}: key {missing[0]!r} is missing; accepted: a JudgeBench record")
@@ -46,8 +45,7 @@ def _pair(fields: Mapping[str, Any], source: Source) -> Iterator[Decision | Left
     if fields["label"] not in ("A>B", "B>A"):
         yield Left(source, "label is neither A>B nor B>A", f"{item}: {fields['label']!r}")
         return
-    both = isinstance(judgments, list) and [type(one) for one in judgments] == [dict, dict]
-    if not both:
+    if not isinstance(judgments, list) or [type(one) for one in judgments] != [dict, dict]:
         yield Left(source, "not judged in both orders", item)
         return
     said = [one.get("decision") for one in judgments]
@@ -66,7 +64,7 @@ def _pair(fields: Mapping[str, Any], source: Source) -> Iterator[Decision | Left
     )
 
 
-def _judge(judgment: Mapping[str, Any], source: Source) -> str:
+def _judge(judgment: Mapping[str, object], source: Source) -> str:
     inner = judgment.get("judgment")
     name = inner.get("judge_model") if isinstance(inner, dict) else None
     return str(name) if name else Path(source.file).stem

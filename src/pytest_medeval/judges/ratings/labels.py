@@ -22,7 +22,6 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from pytest_medeval.core.errors import MedevalError, accepted
 from pytest_medeval.core.types import Source
@@ -68,11 +67,11 @@ class Labels:
         )
 
 
-def _entries(path: Path) -> Iterator[tuple[Source, Mapping[str, Any]]]:
+def _entries(path: Path) -> Iterator[tuple[Source, Mapping[str, object]]]:
     return read_json_lines(path) if read_text(path).lstrip().startswith("{") else read_csv(path)
 
 
-def _entry(fields: Mapping[str, Any], source: Source, scale: Scale, rater: str) -> Rating | Left:
+def _entry(fields: Mapping[str, object], source: Source, scale: Scale, rater: str) -> Rating | Left:
     for key in fields:
         if key not in KEYS:
             raise MedevalError(f"{source}: {accepted('key', key, KEYS)}")
@@ -98,7 +97,7 @@ def _entry(fields: Mapping[str, Any], source: Source, scale: Scale, rater: str) 
     )
 
 
-def _text(fields: Mapping[str, Any], key: str, source: Source) -> str:
+def _text(fields: Mapping[str, object], key: str, source: Source) -> str:
     value = fields.get(key)
     if value is None:
         return ""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.types import Source
@@ -48,7 +47,7 @@ class Medieval:
         return RatingSet(file=str(path), role=role, ratings=ratings, left=left + repeats, scales=SCALES)
 
 
-def _of_people(case: str, reply: str, given: list[Any], source: Source) -> Iterator[Rating | Left]:
+def _of_people(case: str, reply: str, given: list[object], source: Source) -> Iterator[Rating | Left]:
     for entry in given:
         if not isinstance(entry, dict) or not {"user", "strength"} <= entry.keys():
             raise MedevalError(f"{source}: rating of {reply} without 'user' and 'strength'")
@@ -58,7 +57,7 @@ def _of_people(case: str, reply: str, given: list[Any], source: Source) -> Itera
             yield _score((case, reply), rater, "hallucination", entry["hallucination"], source)
 
 
-def _rater(entry: Mapping[str, Any]) -> str:
+def _rater(entry: Mapping[str, object]) -> str:
     """Name a rater; some appear as ``X_AE`` and as ``X_01bAE``, never on the same reply: one person each."""
     return str(entry["user"]).replace("_01bAE", "_AE")
 
@@ -67,7 +66,7 @@ def _judge(path: Path) -> str:
     return path.name.removesuffix(".json").removesuffix(".rate")
 
 
-def _score(where: tuple[str, str], rater: str, dimension: str, value: Any, source: Source) -> Rating | Left:
+def _score(where: tuple[str, str], rater: str, dimension: str, value: object, source: Source) -> Rating | Left:
     """Take a score between the ends of the scale; judges write 8.8 as well, which lies between two steps."""
     case, reply = where
     if value is None:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import TypedDict, cast
 
 from pytest_medeval.core.errors import MedevalError, accepted
+from pytest_medeval.core.record import CaseEntry, RunRecord
 from pytest_medeval.core.types import Source
 from pytest_medeval.judges.ratings.blind import ROLES, Blinding, Role, Stratum, run_id
 from pytest_medeval.judges.ratings.files import digest, read_json
@@ -18,6 +19,45 @@ from pytest_medeval.judges.ratings.types import Choice, Rating, RatingSet, Scale
 from pytest_medeval.judges.rubric import Dimension, Rubric
 
 SCHEMA = "medeval-ratings/1"
+
+
+class DimensionData(TypedDict):
+    """A dimension as JSON; anchors by grade."""
+
+    name: str
+    question: str
+    anchors: dict[str, str]
+
+
+class RubricData(TypedDict):
+    """A rubric as JSON."""
+
+    name: str
+    low: int
+    high: int
+    dimensions: list[DimensionData]
+
+
+class ReviewedPair(TypedDict):
+    """What a rater said of one pair; grades and harm of Reply 1 and Reply 2."""
+
+    key: str
+    suite: str
+    case: str
+    grades: dict[str, list[int | None]]
+    preference: int | None
+    harm: list[bool]
+    comment: str
+
+
+class ReviewExport(TypedDict):
+    """What the page exports, as ``review.schema.json`` says."""
+
+    run: str
+    seed: int
+    rubric: RubricData
+    rater: str
+    ratings: list[ReviewedPair]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +90,7 @@ def item(suite: str, case: str, role: Role) -> str:
     return f"{suite}/{case}/{role}"
 
 
-def read_reviews(paths: Iterable[Path], record: Mapping[str, Any]) -> list[PairRating]:
+def read_reviews(paths: Iterable[Path], record: RunRecord) -> list[PairRating]:
     """Read the files of several raters; a rater may rate a case once in all of them.
 
     ``record``: the run that was rated, or one of the same models, cases, seed and replies. Raises
@@ -70,7 +110,7 @@ def read_reviews(paths: Iterable[Path], record: Mapping[str, Any]) -> list[PairR
     return list(first.values())
 
 
-def read_ratings(path: Path, record: Mapping[str, Any]) -> list[Rating]:
+def read_ratings(path: Path, record: RunRecord) -> list[Rating]:
     """Read one rater's grades as plain ratings of replies; see ``read_reviews``."""
     return flat(read_reviews([path], record))
 
@@ -101,20 +141,18 @@ def rating_set(pairs: Iterable[PairRating]) -> RatingSet:
     return RatingSet(file=files, role="human", ratings=tuple(flat(pairs)), scales=scales)
 
 
-def rubric_data(rubric: Rubric) -> dict[str, Any]:
+def rubric_data(rubric: Rubric) -> RubricData:
     """Give a rubric as the JSON that travels with page and ratings."""
     dimensions = [
-        {
-            "name": one.name,
-            "question": one.question,
-            "anchors": {str(grade): text for grade, text in one.anchors.items()},
-        }
+        DimensionData(
+            name=one.name, question=one.question, anchors={str(grade): text for grade, text in one.anchors.items()}
+        )
         for one in rubric.dimensions
     ]
     return {"name": rubric.name, "low": rubric.low, "high": rubric.high, "dimensions": dimensions}
 
 
-def _rubric(data: Mapping[str, Any]) -> Rubric:
+def _rubric(data: RubricData) -> Rubric:
     dimensions = tuple(
         Dimension(one["name"], one["question"], {int(grade): text for grade, text in one["anchors"].items()})
         for one in data["dimensions"]
@@ -128,20 +166,20 @@ class _File:
 
     path: Path
     text: str
-    data: Mapping[str, Any]
+    data: ReviewExport
     rubric: Rubric
     blinding: Blinding
-    entries: Mapping[tuple[str, str], Mapping[str, Any]]
+    entries: Mapping[tuple[str, str], CaseEntry]
 
-    def source(self, rating: Mapping[str, Any]) -> Source:
+    def source(self, rating: ReviewedPair) -> Source:
         """Find the line on which a rating's key stands."""
         place = self.text.find(json.dumps(rating["key"], ensure_ascii=False))
         return Source(str(self.path), self.text.count("\n", 0, place) + 1 if place >= 0 else None)
 
 
-def _read(path: Path, record: Mapping[str, Any]) -> Iterator[PairRating]:
-    data, text = read_json(path)
-    _check_shape(path, data)
+def _read(path: Path, record: RunRecord) -> Iterator[PairRating]:
+    found, text = read_json(path)
+    data = _checked(path, found)
     rubric = _rubric(data["rubric"])
     file = _File(
         path,
@@ -156,7 +194,7 @@ def _read(path: Path, record: Mapping[str, Any]) -> Iterator[PairRating]:
         yield _pair(file, rating)
 
 
-def _check_shape(path: Path, data: Any) -> None:
+def _checked(path: Path, data: object) -> ReviewExport:
     from jsonschema import Draft202012Validator
 
     found = data.get("schema") if isinstance(data, dict) else None
@@ -166,18 +204,20 @@ def _check_shape(path: Path, data: Any) -> None:
     if wrong is not None:
         message = " ".join(wrong.message.split())
         raise MedevalError(f"{path}: {wrong.json_path}: {message[:200]}; accepted: {SCHEMA}")
-    if not data["rater"].strip():
-        raise MedevalError(f"{path}: the rater is {data['rater']!r}; accepted: a name or initials")
+    export = cast(ReviewExport, data)
+    if not export["rater"].strip():
+        raise MedevalError(f"{path}: the rater is {export['rater']!r}; accepted: a name or initials")
+    return export
 
 
 @cache
-def _schema() -> dict[str, Any]:
+def _schema() -> dict[str, object]:
     file = resources.files("pytest_medeval.judges.ratings").joinpath("review.schema.json")
-    loaded: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    loaded: dict[str, object] = json.loads(file.read_text(encoding="utf-8"))
     return loaded
 
 
-def _check_run(file: _File, record: Mapping[str, Any]) -> None:
+def _check_run(file: _File, record: RunRecord) -> None:
     suites = {rating["suite"] for rating in file.data["ratings"]}
     for name in sorted(suites):
         if name not in record["suites"]:
@@ -190,11 +230,11 @@ def _check_run(file: _File, record: Mapping[str, Any]) -> None:
         )
 
 
-def _pair(file: _File, rating: Mapping[str, Any]) -> PairRating:
+def _pair(file: _File, rating: ReviewedPair) -> PairRating:
     source = file.source(rating)
     name = f"{rating['suite']}/{rating['case']}"
     entry = file.entries.get((rating["suite"], rating["case"]))
-    if entry is None or any(role not in entry for role in ROLES):
+    if entry is None or "baseline" not in entry:
         raise MedevalError(f"{source}: case {name} has no two replies in this run; accepted: cases of the run")
     stratum = file.blinding.stratum(entry, rating["key"])
     if stratum is None:
@@ -221,9 +261,7 @@ def _pair(file: _File, rating: Mapping[str, Any]) -> PairRating:
     )
 
 
-def _grades(
-    file: _File, rating: Mapping[str, Any], order: tuple[Role, Role], source: Source
-) -> dict[Role, dict[str, int]]:
+def _grades(file: _File, rating: ReviewedPair, order: tuple[Role, Role], source: Source) -> dict[Role, dict[str, int]]:
     found: dict[Role, dict[str, int]] = {role: {} for role in ROLES}
     for name, given in rating["grades"].items():
         if name not in file.rubric.names:

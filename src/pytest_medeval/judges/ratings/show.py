@@ -6,7 +6,6 @@ import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import PurePath
-from typing import Any
 
 from pytest_medeval.core.types import Source
 from pytest_medeval.judges.ratings.audit import STATISTICS, Agreement, Among, Audit
@@ -208,7 +207,7 @@ def _percent(found: Estimate) -> str:
     return "-" if found.value is None else f"{found.value:.0%}"
 
 
-def audit_record(found: Audit, settings: Mapping[str, float]) -> dict[str, Any]:
+def audit_record(found: Audit, settings: Mapping[str, float]) -> dict[str, object]:
     """Give the audit as one JSON object: ``null`` for what is undefined, with its ``reason``."""
     return {
         "schema": "medeval-agreement/1",
@@ -232,7 +231,7 @@ def audit_record(found: Audit, settings: Mapping[str, float]) -> dict[str, Any]:
     }
 
 
-def _file_record(source: RatingSet) -> dict[str, Any]:
+def _file_record(source: RatingSet) -> dict[str, object]:
     return {
         "file": source.file,
         "scores": len(source.ratings),
@@ -243,17 +242,17 @@ def _file_record(source: RatingSet) -> dict[str, Any]:
     }
 
 
-def _agreement_record(entry: Agreement) -> dict[str, Any]:
+def _agreement_record(entry: Agreement) -> dict[str, object]:
     standing = entry.standing
     verdict = {"admissible": standing.admissible, "reason": standing.reason}
     return {"judge": entry.judge, **_numbers(entry), **verdict}
 
 
-def _pair_record(entry: Agreement) -> dict[str, Any]:
+def _pair_record(entry: Agreement) -> dict[str, object]:
     return {"raters": entry.judge, **_numbers(entry)}
 
 
-def _numbers(entry: Agreement) -> dict[str, Any]:
+def _numbers(entry: Agreement) -> dict[str, object]:
     return {
         "dimension": entry.dimension,
         "n": entry.n,
@@ -262,5 +261,5 @@ def _numbers(entry: Agreement) -> dict[str, Any]:
     }
 
 
-def _among_record(entry: Among) -> dict[str, Any]:
+def _among_record(entry: Among) -> dict[str, object]:
     return {"dimension": entry.dimension, "raters": list(entry.raters), "scores": entry.scores, **asdict(entry.repeats)}
