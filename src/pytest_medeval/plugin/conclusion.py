@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar, cast
 
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.record import RunRecord
 from pytest_medeval.core.settings import Settings
+from pytest_medeval.judges.ratings.review import PairRating, read_reviews
 from pytest_medeval.models.roles import Roles
 from pytest_medeval.plugin.outputs import Output, leave
 from pytest_medeval.report.outline import Outline, outline_of
-from pytest_medeval.runs.build import build, read_people, with_divergence
+from pytest_medeval.runs.build import build, with_divergence
 from pytest_medeval.runs.engine import Progress
 from pytest_medeval.runs.journal import Journal
 from pytest_medeval.runs.reference import Awaited, Reference
@@ -33,9 +34,12 @@ def conclude(
     """Judge what the tests evaluated; a mistake in an option costs nothing else of the run, and is a failed output."""
     mistakes: list[Output] = []
     track_b = _or_say("--medeval-judge", lambda: _ask_judges(journal, settings, roles, progress), mistakes)
-    run = build(journal, settings, reference, track_b, _leaks(journal, settings, tuning))
-    people = _or_say("--medeval-human", lambda: read_people(run.record, settings.humans), mistakes)
-    record = cast(RunRecord, with_divergence(run, people or {}, settings).record)
+
+    def rated(record: RunRecord) -> Sequence[PairRating]:
+        return _or_say("--medeval-human", lambda: read_reviews(settings.humans, record), mistakes) or ()
+
+    run = build(journal, settings, reference, track_b, _leaks(journal, settings, tuning), rated=rated)
+    record = cast(RunRecord, with_divergence(run, settings).record)
     outline = outline_of(record, roles.notices)
     return outline, [*mistakes, *leave(record, journal.suites, settings, outline)]
 

@@ -40,6 +40,7 @@ from pytest_medeval.report.blocks import (
 )
 from pytest_medeval.report.lines import contrast, how_asked, interval, number
 from pytest_medeval.verdicts.gates import undefined_in
+from pytest_medeval.verdicts.grammar import CORRECTED
 
 ALPHA = 0.05
 """A corrected p-value below it makes a metric's change worth a line."""
@@ -136,6 +137,12 @@ def metrics(
     """Tabulate metrics of the candidate, against the baseline where there is one; signatures on demand."""
     paired = any(one["baseline"] is not None for one in found.values())
     yield from _metrics(name, found, headline, "baseline" if paired else None, minor)
+    for key, one in found.items():
+        if key.endswith(CORRECTED):
+            raw = key.removesuffix(CORRECTED)
+            yield Note(
+                (f"{key}: {one['reason']}; gates against the baseline rest on it, {raw} is the judge's own word",)
+            )
 
 
 def _metrics(

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, cast
 
 import pytest_medeval
 from pytest_medeval.core.encodable import encodable
 from pytest_medeval.core.record import RunRecord
 from pytest_medeval.core.settings import Settings
-from pytest_medeval.judges.ratings.review import read_reviews
+from pytest_medeval.judges.ratings.review import PairRating
 from pytest_medeval.judges.rubric import chosen_rubric
 from pytest_medeval.models.roles import together
 from pytest_medeval.runs.environment import environment, repository
@@ -24,6 +23,7 @@ from pytest_medeval.runs.sections import ROLES, add_caveats, correct_together, o
 from pytest_medeval.runs.track_b import JUDGE, JudgePlan, TrackB
 from pytest_medeval.stats.compare import Comparison, compare_all
 from pytest_medeval.tasks import TASKS
+from pytest_medeval.verdicts.corrected import correct, corrected_row
 from pytest_medeval.verdicts.divergence import HOLDING, divergence, divergence_gate
 from pytest_medeval.verdicts.gates import (
     GateResult,
@@ -31,8 +31,10 @@ from pytest_medeval.verdicts.gates import (
     critical_gate,
     judge_all,
     parse_gate,
+    rests_on_ratings,
     tracks_with_undefined,
 )
+from pytest_medeval.verdicts.grammar import CORRECTED
 from pytest_medeval.verdicts.human import human
 from pytest_medeval.verdicts.leakage import Leakage, with_leakage
 from pytest_medeval.verdicts.noise import margin_below
@@ -48,6 +50,7 @@ class Run:
 
     record: dict[str, Any]
     gates: Sequence[GateResult]
+    ratings: Sequence[PairRating] = ()
 
 
 def build(
@@ -56,8 +59,13 @@ def build(
     reference: Reference | Awaited | None = None,
     track_b: TrackB | None = None,
     leaks: Mapping[str, Leakage] | None = None,
+    *,
+    rated: Callable[[RunRecord], Sequence[PairRating]] = lambda _record: (),
 ) -> Run:
-    """Compare the roles in every suite, judge the gates of the run together, and record it all."""
+    """Compare the roles in every suite, judge the gates of the run together, and record it all.
+
+    ``rated`` reads people's ratings of the run, which corrects the judges' differences before gates rest on them.
+    """
     track_b, leaks = track_b or TrackB(JudgePlan()), leaks or {}
     data = {name: suite_data(facts, journal, track_b) for name, facts in journal.suites.items()}
     pairings = _paired(journal, data, reference) if isinstance(reference, Reference) else {}
@@ -74,20 +82,38 @@ def build(
         )
     for name, suite in suites.items():
         add_caveats(suite, data[name], leaks.get(name), journal.noise.get(name))
-    correct_together(suites)
-    gates = [*_judged(journal, data, settings, track_b), *_critical(journal, data)]
-    gates = [with_leakage(gate, leaks.get(gate.suite)) for gate in gates]
     record = {
         **_provenance(journal, settings),
         "judges": track_b.judges(),
         "suites": suites,
         "cases": [case for name in journal.suites for case in ordered(name, journal)],
         "divergence": {},
+    }
+    ratings = rated(cast(RunRecord, record))
+    for name, suite in suites.items():
+        data[name] = _corrected(data[name], ordered(name, journal), ratings, suite)
+    correct_together(suites)
+    gates = [*_judged(journal, data, settings, track_b), *_critical(journal, data)]
+    gates = [with_leakage(gate, leaks.get(gate.suite)) for gate in gates]
+    record |= {
         "gates": [{**asdict(gate), "outcome": settings.gate_outcome(gate)} for gate in gates],
         "usage": {**_usage(journal), "judge_tokens": track_b.tokens()},
         **_reference(reference, list(suites)),
     }
-    return Run(record, gates)
+    return Run(record, gates, ratings)
+
+
+def _corrected(
+    data: SuiteData, cases: Sequence[Any], ratings: Sequence[PairRating], suite: dict[str, Any]
+) -> SuiteData:
+    """Correct the judges' differences by people's ratings, and note them beside the judges' own."""
+    groups = dict(zip(data.ids, data.groups, strict=True))
+    scored = [case for case in cases if case["id"] in groups]
+    found = correct(scored, ratings, [groups[case["id"]] for case in scored])
+    for name, one in found.items():
+        if name in data.metrics:
+            suite["metrics"][f"{name}{CORRECTED}"] = corrected_row(one, data.metrics[name].signature)
+    return replace(data, corrected=found)
 
 
 def _reference(reference: Reference | Awaited | None, suites: Sequence[str]) -> dict[str, Any]:
@@ -146,7 +172,10 @@ def _judged(journal: Journal, data: Mapping[str, SuiteData], settings: Settings,
         index: reason
         for index, (gate, suite) in enumerate(asked)
         if (
-            reason := (gate.target.metric.startswith(JUDGE) and track_b.barred(suite.name, gate.target.metric))
+            reason := (
+                gate.target.metric.startswith(JUDGE)
+                and track_b.barred(suite.name, gate.target.measured, corrected=rests_on_ratings(gate, suite))
+            )
             or margin_below(gate, journal.noise.get(suite.name))
         )
     }
@@ -186,13 +215,9 @@ def _usage(journal: Journal) -> dict[str, Any]:
     }
 
 
-def read_people(record: dict[str, Any], files: Sequence[Path]) -> dict[str, Any]:
-    """Read the ratings of this run; ``MedevalError`` for ratings of another run or of changed pairs."""
-    return human(record, read_reviews(files, cast(RunRecord, record))) if files else {}
-
-
-def with_divergence(run: Run, people: dict[str, Any], settings: Settings) -> Run:
-    """Add the divergence of every suite whose replies are free text, and its gate, to a run."""
+def with_divergence(run: Run, settings: Settings) -> Run:
+    """Add what people said, the divergence of every suite whose replies are free text, and its gate, to a run."""
+    people = human(run.record, run.ratings)
     suites = {name: facts for name, facts in run.record["suites"].items() if TASKS.resolve(facts["task"]).judged}
     scale = chosen_rubric(settings.rubric_file).scale
     free = divergence({**run.record, "suites": suites}, people, settings.seed, scale=scale)

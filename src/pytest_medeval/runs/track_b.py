@@ -124,8 +124,11 @@ class TrackB:
         """Count a suite's cases that could be judged on a dimension."""
         return coverage([case for (own, _), case in self.cases.items() if own == suite], name)
 
-    def barred(self, suite: str, metric: str) -> str:
-        """Say why a gate on a judge's metric cannot be evaluated; empty where it can."""
+    def barred(self, suite: str, metric: str, *, corrected: bool = False) -> str:
+        """Say why a gate on a judge's metric cannot be evaluated; empty where it can.
+
+        A difference that people's ratings correct needs no judge that agrees with people.
+        """
         name = metric.removeprefix(JUDGE)
         if not self.runs:
             return "no judge was asked; give --medeval-judge=SPEC"
@@ -134,6 +137,10 @@ class TrackB:
             return "no case of this suite was judged"
         if seen.share < self.plan.coverage:
             return f"{seen}: a coverage of {self.plan.coverage:g} is needed"
+        return "" if corrected else self._advisory(name)
+
+    def _advisory(self, name: str) -> str:
+        """Say why no judge's word on a dimension may carry a gate; empty where it may."""
         if self.plan.labels is None:
             return "the judge is advisory: its agreement with people was not measured; give --medeval-judge-labels=FILE"
         for run, standing in zip(self.runs, self.standings, strict=True):

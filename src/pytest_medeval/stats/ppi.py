@@ -33,7 +33,7 @@ class Corrected:
     """A mean corrected by people's ratings, in the ratings' unit.
 
     ``se``: its standard error; ``weight``: what of the judge's grades was used (0: none of them helped);
-    ``rated``, ``judged``: cases with people's ratings, and all cases that the mean speaks for; ``units``:
+    ``rated``, ``judged``: cases drawn by chance that people rated, and all cases that the mean speaks for; ``units``:
     independent units among the rated.
     """
 
@@ -72,52 +72,68 @@ def _weight(people: FloatArray, judged: FloatArray, unrated: FloatArray) -> floa
 
 
 def corrected_mean(
-    judged: FloatArray, people: FloatArray, units: NDArray[np.intp] | None = None, *, folds: int = FOLDS
+    judged: FloatArray,
+    people: FloatArray,
+    units: NDArray[np.intp] | None = None,
+    *,
+    known: FloatArray | None = None,
+    folds: int = FOLDS,
 ) -> Corrected | None:
     """Correct the mean of a judge's values by people's ratings of some of the cases.
 
     ``judged``, ``people`` (n,): of the same cases; ``people`` is NaN where nobody rated. ``units`` (n,): numbers of the
-    independent units, None where each case is one. ``folds``: 1 takes one weight from all, as ``ppi_py`` does. None
-    with fewer than two rated units.
+    independent units, None where each case is one. ``known`` (n,): what people would say of cases that nobody needs to
+    read, NaN for all others; the rated cases are a random part of those others, and the mean is over both. ``folds``:
+    1 takes one weight from all, as ``ppi_py`` does. None with fewer than two rated units.
     """
     if len(judged) != len(people):
         raise ValueError(f"{len(judged)} judged values against {len(people)} places for people's")
     own = np.arange(len(judged)) if units is None else units
-    rated = np.isfinite(people)
+    given = np.full(len(judged), np.nan) if known is None else known
+    read = np.isnan(given)
+    rated = np.isfinite(people) & read
     names = np.unique(own[rated])
     if len(names) < FEWEST_UNITS:
         return None
-    judged = judged - judged.mean()  # folds with other weights must not spread by the judge's level
-    weights = _weights(judged, people, own, names, min(folds, len(names)))
-    n, rest = int(rated.sum()), int((~rated).sum())
+    unrated = read & ~rated
+    judged = judged - judged[read].mean()  # folds with other weights must not spread by the judge's level
+    weights = _weights(judged, people, (rated, unrated), own, min(folds, len(names)))
     weight = float(weights[rated].mean())
-    residual = people[rated] - weights[rated] * judged[rated]
-    used = weight * judged[~rated]
-    influence = np.zeros(len(judged))
-    influence[rated] = (residual - residual.mean()) / n
-    if rest:
-        influence[~rated] = (used - used.mean()) / rest
+    residual, used = people[rated] - weights[rated] * judged[rated], weight * judged[unrated]
+    inside = float(residual.mean() + (used.mean() if len(used) else 0.0))
+    value = float(np.where(read, inside, given).mean())
+    influence = (np.where(read, inside, given) - value) / len(judged)
+    share = float(read.mean())
+    influence[rated] += share * (residual - residual.mean()) / len(residual)
+    if len(used):
+        influence[unrated] += share * (used - used.mean()) / len(used)
     _, codes = np.unique(own, return_inverse=True)
-    by_unit = np.bincount(codes, weights=influence)
     return Corrected(
-        value=float(residual.mean() + (used.mean() if rest else 0.0)),
-        se=float(np.sqrt(np.sum(by_unit**2))),
+        value=value,
+        se=float(np.sqrt(np.sum(np.bincount(codes, weights=influence) ** 2))),
         weight=weight,
-        rated=n,
+        rated=len(residual),
         judged=len(judged),
         units=len(names),
     )
 
 
 def _weights(
-    judged: FloatArray, people: FloatArray, own: NDArray[np.intp], names: NDArray[np.intp], folds: int
+    judged: FloatArray,
+    people: FloatArray,
+    parts: tuple[NDArray[np.bool_], NDArray[np.bool_]],
+    own: NDArray[np.intp],
+    folds: int,
 ) -> FloatArray:
-    """Give each rated case the weight that the units of the other folds ask for; unit i is in fold i % ``folds``."""
-    rated = np.isfinite(people)
+    """Give each rated case the weight that the units of the other folds ask for; unit i is in fold i % ``folds``.
+
+    ``parts``: which cases were rated, and which could have been.
+    """
+    rated, unrated = parts
     fold = np.full(len(judged), -1)
-    fold[rated] = np.searchsorted(names, own[rated]) % folds
+    fold[rated] = np.unique(own[rated], return_inverse=True)[1] % folds
     weights = np.zeros(len(judged))
     for one in range(folds):
         others = rated & (fold != one) if folds > 1 else rated
-        weights[fold == one] = _weight(people[others], judged[others], judged[~rated])
+        weights[fold == one] = _weight(people[others], judged[others], judged[unrated])
     return weights

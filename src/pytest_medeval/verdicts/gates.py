@@ -19,17 +19,19 @@ Left out of a mean they would cost a model nothing; as 0 they would claim what w
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from pytest_medeval.core.types import Metric, Verdict
+from pytest_medeval.core.types import Direction, Metric, Verdict
 from pytest_medeval.stats.bootstrap import NORMAL, RESAMPLES, Interval
 from pytest_medeval.stats.evidence import Evidence, Rows, gather
 from pytest_medeval.stats.intervals import difference_interval, value_interval
 from pytest_medeval.stats.power import MOST_CASES, cases_needed
+from pytest_medeval.stats.ppi import Corrected
 from pytest_medeval.verdicts.grammar import Against, Gate, NotWorse, Threshold, check, number_text, parse_gate
 
 # What a gate reads and what it says.
@@ -70,6 +72,7 @@ class SuiteData:
     gates are then not evaluated. ``barred``: role -> metric -> why it must not be compared with that role.
     ``undefined``: role -> counts name -> ids of the cases whose row is NaN because the metric cannot score the reply.
     ``awaited``: role -> why there is none yet, where that is expected.
+    ``corrected``: metric -> difference from the baseline, a judge's corrected by people's ratings.
     """
 
     name: str
@@ -83,6 +86,7 @@ class SuiteData:
     barred: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     undefined: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
     awaited: Mapping[str, str] = field(default_factory=dict)
+    corrected: Mapping[str, Corrected] = field(default_factory=dict)
 
     def having(self, tag: str, value: str) -> SuiteData:
         """Give the suite of one subgroup's cases."""
@@ -138,7 +142,7 @@ def see(gates: Sequence[tuple[Gate, SuiteData]], *, seed: int, resamples: int) -
     wanted: dict[Look, dict[str, Metric]] = {}
     for gate, suite in gates:
         for look in looks(gate, suite) if suite.complete else ():
-            metric = suite.metrics[gate.target.metric]
+            metric = suite.metrics[gate.target.measured]
             if all(metric.counts in suite.rows.get(role, {}) for role in ("candidate", look.against) if role):
                 wanted.setdefault(look, {})[metric.name] = metric
     return {
@@ -180,7 +184,7 @@ def with_undefined(result: GateResult, gate: Gate, suite: SuiteData) -> GateResu
     if result.verdict not in ("pass", "inconclusive"):
         return result
     against = () if isinstance(gate.condition, Threshold) else (gate.condition.against,)
-    kind, looked = suite.metrics[gate.target.metric].counts, _looked(gate, suite)
+    kind, looked = suite.metrics[gate.target.measured].counts, _looked(gate, suite)
     for role in ("candidate", *against):
         lost = sorted(looked.intersection(suite.undefined.get(role, {}).get(kind, ())))
         if lost:
@@ -321,12 +325,14 @@ ROUNDING = 1e-9
 
 @dataclass(frozen=True)
 class Contest:
-    """A comparison that can be judged: the evidence, and the difference that the condition asks for."""
+    """A comparison that can be judged: its interval at any level, and the difference that the condition asks for."""
 
-    gate: Gate
-    evidence: Evidence
+    direction: Direction
+    interval: Callable[[float], Interval | None]
     result: GateResult
     """What is known before the verdict."""
+    basis: str = ""
+    """What else than the suite's rows the interval rests on."""
 
     @property
     def threshold(self) -> float:
@@ -336,7 +342,7 @@ class Contest:
 
     def verdict(self, interval: Interval) -> Verdict:
         """Hold both ends of an interval of the difference against the condition."""
-        ends = [self.evidence.metric.direction * (end - self.threshold) for end in interval]
+        ends = [self.direction * (end - self.threshold) for end in interval]
         if min(ends) > ROUNDING:
             return "pass"
         return "fail" if max(ends) < -ROUNDING else "inconclusive"
@@ -399,6 +405,11 @@ def _open(gate: Gate, suite: SuiteData, seen: Seen) -> GateResult | Contest:
     blank = GateResult(suite=suite.name, expression=str(gate), verdict="not evaluated", reason="")
     if not suite.complete:
         return replace(blank, reason=_partial(suite.reason))
+    return _corrected(gate, suite, blank) or _measured(gate, suite, seen, blank)
+
+
+def _measured(gate: Gate, suite: SuiteData, seen: Seen, blank: GateResult) -> GateResult | Contest:
+    """Judge a gate on the suite's own rows."""
     gathered = [seen.get(look, {}).get(gate.target.metric) for look in looks(gate, suite)]
     if isinstance(gate.condition, Threshold):
         return judge_threshold(gate, gathered, suite, blank)
@@ -437,7 +448,39 @@ def _contest(gate: Gate, evidence: Evidence | None, blank: GateResult) -> GateRe
         )
     if min(evidence.n, evidence.units) < FEWEST:
         return _too_few(gate, evidence, found)
-    return Contest(gate, evidence, found)
+    return Contest(evidence.metric.direction, partial(difference_interval, evidence), found)
+
+
+def corrected_by(gate: Gate, suite: SuiteData) -> Corrected | None:
+    """Give the corrected difference that a comparison rests on; None where people rated too few cases for one."""
+    condition = gate.condition
+    if isinstance(condition, Threshold) or condition.against != "baseline" or gate.target.tag is not None:
+        return None
+    found = suite.corrected.get(gate.target.measured)
+    return found if found is not None and found.units >= FEWEST else None
+
+
+def rests_on_ratings(gate: Gate, suite: SuiteData) -> bool:
+    """Whether a gate asks for, or has, a difference that people's ratings correct: then no judge need be admissible."""
+    return gate.target.metric != gate.target.measured or corrected_by(gate, suite) is not None
+
+
+def _corrected(gate: Gate, suite: SuiteData, blank: GateResult) -> GateResult | Contest | None:
+    """Make a contest of a judge's difference that people's ratings correct; None for all other gates."""
+    found = corrected_by(gate, suite)
+    if found is not None:
+        margin = gate.condition.margin if isinstance(gate.condition, NotWorse) else 0.0
+        told = replace(blank, observed=found.value, threshold=-margin + 0.0, n=found.judged, interval=found.interval())
+        return Contest(1, found.interval, told, f", corrected by people's ratings of {found.rated} cases")
+    if gate.target.metric == gate.target.measured:
+        return None
+    few = suite.corrected.get(gate.target.measured)
+    return replace(
+        blank,
+        reason=f"people rated both replies of {0 if few is None else few.units} independent cases that were judged and "
+        f"drawn by chance, {FEWEST} at least correct a judge: --medeval-review=FILE draws them, --medeval-human=FILE "
+        "reads them",
+    )
 
 
 def _unit_scale(evidence: Evidence) -> bool:
@@ -480,7 +523,7 @@ def _settle(contests: Sequence[Contest], alpha: float) -> list[GateResult]:
 
 
 def _at(contest: Contest, level: float, family: int) -> GateResult:
-    interval = difference_interval(contest.evidence, level)
+    interval = contest.interval(level)
     assert interval is not None  # noqa: S101 - the difference is defined
     verdict = contest.verdict(interval)
     needed = None
@@ -501,7 +544,7 @@ def _said(contest: Contest, result: GateResult, level: float, family: int) -> st
     turn = f"{contest.threshold:+.4g}" if contest.threshold else "0"
     told = (
         f"difference {result.observed:+.4f}, {100 * level:.4g} % interval "
-        f"{result.interval[0]:+.4f} to {result.interval[1]:+.4f}{together}: "
+        f"{result.interval[0]:+.4f} to {result.interval[1]:+.4f}{together}{contest.basis}: "
     )
     if result.verdict == "pass":
         return told + f"even its unfavourable end is on the right side of {turn}"

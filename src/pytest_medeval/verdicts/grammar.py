@@ -12,6 +12,7 @@
     role      = "baseline" | "reference"
 
 A margin is written in the metric's own unit: 0.02 is two points of accuracy. White space is free.
+``judge.DIMENSION.corrected`` is a judge's difference from the baseline, corrected by people's ratings.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ ACCEPTED = (
 )
 
 ENDS = ("low", "high")
+CORRECTED = ".corrected"
 UNIT = "a finite number in the metric's own unit, such as 0.02"
 
 _NAME = r"[^\W\d]\w*(?:[.-]\w+)*"
@@ -57,6 +59,11 @@ class Target:
     tag: str | None = None
     value: str | None = None
     by: str | None = None
+
+    @property
+    def measured(self) -> str:
+        """The metric whose rows the gate rests on: ``judge.accuracy`` of ``judge.accuracy.corrected``."""
+        return self.metric.removesuffix(CORRECTED)
 
     def __str__(self) -> str:
         if self.by is not None:
@@ -187,12 +194,23 @@ def check(gate: Gate, metrics: Mapping[str, Direction], tags: Sequence[Mapping[s
     ``metrics``: name -> direction of every metric of the suite; ``tags``: the tags of every case.
     """
     target = gate.target
-    if target.metric not in metrics:
-        raise MedevalError(f"gate '{gate}': {accepted('metric', target.metric, metrics)}")
-    direction = metrics[target.metric]
+    if target.measured not in metrics:
+        raise MedevalError(f"gate '{gate}': {accepted('metric', target.measured, metrics)}")
+    if target.metric != target.measured:
+        _check_corrected(gate)
+    direction = metrics[target.measured]
     if direction == 0 and (target.by is not None or not isinstance(gate.condition, Threshold)):
         raise _refusal(str(gate), f"neither more nor less {target.metric} is better", f"{target.metric} OP NUMBER")
     _check_tags(gate, tags)
+
+
+def _check_corrected(gate: Gate) -> None:
+    """Refuse what people's ratings cannot correct: anything but a judge's difference from the baseline."""
+    target, condition = gate.target, gate.condition
+    differs = not isinstance(condition, Threshold) and condition.against == "baseline"
+    if not target.measured.startswith("judge.") or not differs or target.tag is not None:
+        accepts = f"judge.DIMENSION{CORRECTED} better than baseline, or not worse than baseline by MARGIN"
+        raise _refusal(str(gate), "ratings correct a judge's difference from the baseline over a suite", accepts)
 
 
 def _check_tags(gate: Gate, tags: Sequence[Mapping[str, str]]) -> None:

@@ -24,6 +24,7 @@ from pytest_medeval.stats.agreement import Estimate, estimate, kendall_tau_b, nu
 from pytest_medeval.stats.bootstrap import NORMAL
 from pytest_medeval.stats.correct import holm
 from pytest_medeval.stats.power import detectable_paired
+from pytest_medeval.verdicts.grammar import CORRECTED
 from pytest_medeval.verdicts.human import OVERALL
 
 Tendency: TypeAlias = Literal["better", "worse", "mixed", "none"]
@@ -126,8 +127,12 @@ def track_b(suite: Facts, cases: Sequence[Facts], judges: int, scale: Scale) -> 
     """Read Track B, on its dimensions without ``judge.``; None where nothing was judged for both models."""
     found = {}
     for key, facts in suite["metrics"].items():
-        if key.startswith(JUDGE) and _usable(facts):
-            name = key.removeprefix(JUDGE)
+        if not key.startswith(JUDGE) or not _usable(facts):
+            continue
+        name = key.removeprefix(JUDGE)
+        if name.endswith(CORRECTED):  # goes before the judge's own, which stands above it
+            found[name.removesuffix(CORRECTED)] = _measured(facts, {}, ())
+        else:
             found[name] = _measured(facts, {case["id"]: grade_change(case, name) for case in cases}, cases)
     return _graded("judges" if judges > 1 else "judge", found, scale)
 

@@ -143,3 +143,16 @@ def test_rows_that_are_not_of_the_same_cases_are_refused():
     """Rows of different length are a mistake of the caller."""
     with pytest.raises(ValueError, match="3 judged values against 2"):
         corrected_mean(np.zeros(3), np.zeros(2))
+
+
+def test_cases_that_nobody_needs_to_read_are_part_of_the_mean():
+    """Half of the cases have equal replies: the difference is half, and so is the width, but for the draw of cases."""
+    rng = np.random.default_rng(2)
+    judged = np.concatenate([rng.normal(size=50), np.zeros(50)])
+    people = np.concatenate([judged[:20] + rng.normal(size=20) + 1, np.full(80, np.nan)])
+    known = np.concatenate([np.full(50, np.nan), np.zeros(50)])
+    read, whole = corrected_mean(judged[:50], people[:50]), corrected_mean(judged, people, known=known)
+    assert whole.value == pytest.approx(read.value / 2)
+    # variance of a mixture: of the read half's mean, and of how many cases are of which kind
+    assert whole.se == pytest.approx(np.sqrt(read.se**2 / 4 + read.value**2 / 4 / 100))
+    assert (whole.rated, whole.judged) == (20, 100)

@@ -1,0 +1,134 @@
+"""A judge's differences, corrected by people's ratings of a random part of the same cases.
+
+A judge that likes the candidate's style finds it better where it is not, and no agreement with people can show
+that. Where people rated both replies of cases that the review page drew by chance, the paired difference is
+estimated from both (``stats.ppi``): the judge's bias, whatever it is, goes out of it.
+
+Two kinds of cases are on no review page, and what people would say of them is not in question: equal replies
+differ by nothing, and an empty reply of the candidate against one of the baseline loses the whole scale, while
+the candidate gains nothing where the baseline's is empty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from statistics import fmean
+from typing import TypeAlias
+
+import numpy as np
+
+from pytest_medeval.core.record import CaseEntry, MetricRow
+from pytest_medeval.judges.ratings.blind import ROLES
+from pytest_medeval.judges.ratings.review import PairRating
+from pytest_medeval.judges.rubric import PREFERENCE
+from pytest_medeval.stats.bootstrap import cluster_codes
+from pytest_medeval.stats.ppi import Corrected, corrected_mean
+
+JUDGE = "judge."
+
+Said: TypeAlias = Callable[[PairRating], float | None]
+
+
+def correct(
+    cases: Sequence[CaseEntry], ratings: Sequence[PairRating], groups: Sequence[str | None]
+) -> dict[str, Corrected]:
+    """Correct every judged dimension of a suite: metric name -> difference, candidate less baseline.
+
+    ``cases``: the suite's; ``groups`` (n,): their independent units; ``ratings``: people's, of any suites. What nobody
+    rated by chance is not there.
+    """
+    drawn: dict[str, list[PairRating]] = {}
+    for pair in ratings:
+        if pair.stratum == "random" and cases and pair.suite == cases[0]["suite"]:
+            drawn.setdefault(pair.case, []).append(pair)
+    scales = [pair.scale for pairs in drawn.values() for pair in pairs]
+    if not scales:
+        return {}
+    span = float(scales[0].high - scales[0].low)
+    names = dict.fromkeys(name for raters in drawn.values() for pair in raters for name in pair.grades["candidate"])
+    readers = {**{name: (_graded(name), span) for name in names}, PREFERENCE: (_preferred, 1.0)}
+    found = {name: _estimate(cases, groups, drawn, name, reader) for name, reader in readers.items()}
+    return {JUDGE + name: one for name, one in found.items() if one is not None}
+
+
+def corrected_row(found: Corrected, signature: str) -> MetricRow:
+    """Write a corrected difference as a row of the record's metrics; a value of one role alone is not corrected."""
+    return {
+        "candidate": None,
+        "candidate_ci95": None,
+        "baseline": None,
+        "n": found.judged,
+        "difference": found.value,
+        "relative": None,
+        "ci95": list(found.interval()),
+        "p_value": found.p_value,
+        "test": "prediction-powered t",
+        "p_corrected": None,
+        "mann_whitney_p": None,
+        "effect_size": None,
+        "effect": None,
+        "direction": 1,
+        "signature": f"{signature}|corrected:ppi++",
+        "reason": f"corrected by people's ratings of {found.rated} of {found.judged} judged cases, drawn by chance "
+        f"({found.units} independent); weight of the judge {found.weight:.2f}",
+    }
+
+
+def difference_of(case: CaseEntry, name: str) -> float | None:
+    """Give what the judges say of a case, candidate less baseline; None where a reply is unjudged."""
+    said = case.get("judge")
+    if said is None:
+        return None
+    if name == PREFERENCE:
+        share = said.get("preference")
+        return None if share is None else 2 * share - 1
+    new, old = said.get("candidate", {}).get(name), said.get("baseline", {}).get(name)
+    return None if new is None or old is None else new - old
+
+
+def _estimate(
+    cases: Sequence[CaseEntry],
+    groups: Sequence[str | None],
+    drawn: Mapping[str, Sequence[PairRating]],
+    name: str,
+    reader: tuple[Said, float],
+) -> Corrected | None:
+    said, span = reader
+    judged = [difference_of(case, name) for case in cases]
+    kept = [index for index, one in enumerate(judged) if one is not None]
+    if not kept:
+        return None
+    people = [_mean([said(pair) for pair in drawn.get(cases[index]["id"], ())]) for index in kept]
+    codes = cluster_codes([groups[index] for index in kept], len(kept)) if groups else None
+    return corrected_mean(
+        np.array([judged[index] for index in kept], dtype=np.float64),
+        np.array(people, dtype=np.float64),
+        codes,
+        known=np.array([_known(cases[index], span) for index in kept], dtype=np.float64),
+    )
+
+
+def _known(case: CaseEntry, span: float) -> float:
+    """Give the difference of a pair that is on no review page; NaN for all others."""
+    new, old = case["candidate"]["reply"].split(), case["baseline"]["reply"].split()
+    if new == old:
+        return 0.0
+    return np.nan if new and old else 0.0 if new else -span
+
+
+def _graded(name: str) -> Said:
+    def said(pair: PairRating) -> float | None:
+        new, old = (pair.grades[role].get(name) for role in ROLES)
+        return None if new is None or old is None else float(new - old)
+
+    return said
+
+
+def _preferred(pair: PairRating) -> float | None:
+    return None if pair.preference is None else float(pair.preference)
+
+
+def _mean(given: Sequence[float | None]) -> float:
+    """Average over raters: several raters of a case do not make it several cases."""
+    known = [one for one in given if one is not None]
+    return fmean(known) if known else np.nan
