@@ -79,9 +79,9 @@ class Hollow:
         """Give tokens of the right number."""
         return [self._prompts[request.max_new_tokens % len(self._prompts)] for request in requests]
 
-    def compute(self, _loading: Loading, order: Order) -> list[Answer]:
+    def compute(self, _loading: Loading, order: Order) -> tuple[list[Answer], list[str]]:
         """Give answers of the right size."""
-        return [Answer("", "choice", (-1.0,) * 4, (3,) * 4, "0" * 64, len(one.ids)) for one in order.prompts]
+        return [Answer("", "choice", (-1.0,) * 4, (3,) * 4, "0" * 64, len(one.ids)) for one in order.prompts], []
 
     def rest(self, _loading: Loading) -> None:
         """Keep nothing."""

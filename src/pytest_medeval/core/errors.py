@@ -23,6 +23,15 @@ class NoneYetError(MedevalError):
     """What is asked for does not exist yet, which is another thing than one that is there and cannot be read."""
 
 
+def whole(error: BaseException) -> str:
+    r"""Tell a library's error in one line, with all that it says: the reason often stands last.
+
+    >>> whole(ValueError("cannot load:\n  no such key"))
+    'ValueError: cannot load: no such key'
+    """
+    return f"{type(error).__name__}: {' '.join(str(error).split())}".removesuffix(": ")
+
+
 def accepted(what: str, found: object, names: Iterable[str]) -> str:
     """Say that a name is unknown, which one may have been meant, and all that are accepted.
 

@@ -57,6 +57,48 @@ SHAPES = {
         },
     ),
 }
+DYNAMIC = {"rope_type": "dynamic", "factor": 4.0, "rope_theta": 10_000.0}
+LONGROPE = {
+    "rope_type": "longrope",
+    "rope_theta": 10_000.0,
+    "original_max_position_embeddings": 64,
+    "short_factor": [1.0] * 4,
+    "long_factor": [4.0, 8.0, 16.0, 32.0],
+}
+SHAPES |= {
+    "gpt_neo": (
+        "GPTNeoConfig",
+        {
+            "vocab_size": 320,
+            "hidden_size": 32,
+            "num_layers": 2,
+            "num_heads": 4,
+            "attention_types": [[["global", "local"], 1]],
+            "window_size": 32,
+            "max_position_embeddings": 512,
+            "bos_token_id": 0,
+            "eos_token_id": 1,
+        },
+    ),
+    "phi3": ("Phi3Config", {**GROUPED, "original_max_position_embeddings": 64, "rope_parameters": LONGROPE}),
+    "dynamic": ("LlamaConfig", {**GROUPED, "max_position_embeddings": 128, "rope_parameters": DYNAMIC}),
+    "mpt": ("MptConfig", {"vocab_size": 320, "d_model": 32, "n_heads": 4, "n_layers": 2, "max_seq_len": 512}),
+    "rwkv": (
+        "RwkvConfig",
+        {
+            "vocab_size": 320,
+            "hidden_size": 32,
+            "num_hidden_layers": 2,
+            "attention_hidden_size": 32,
+            "bos_token_id": 0,
+            "eos_token_id": 1,
+        },
+    ),
+    "recurrent_gemma": (
+        "RecurrentGemmaConfig",
+        {**SHAPE, "num_hidden_layers": 3, "num_key_value_heads": 1, "lru_width": 32, "attention_window_size": 48},
+    ),
+}
 TEMPLATE = (
     "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"

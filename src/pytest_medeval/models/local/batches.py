@@ -76,7 +76,7 @@ NO_NUMBERS = "the model's logits are not finite (NaN or infinity), so no token f
 """Why a reply that had begun is none."""
 
 _PLAIN = 16
-"""Requests of a unit on the plain path, which asks one at a time anyway."""
+"""Requests of a unit on the plain path, on which those of equal length are computed together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,8 +177,8 @@ def unfit_answer(prompt: Prompt, reason: str) -> Answer:
 def choice_units(prompts: Sequence[Prompt], limits: Limits, *, cost: int = GROUP_COST) -> Iterator[Unit]:
     """Plan log-likelihoods: prompts that share a beginning together, in batches of similar length."""
     if limits.plain:
-        for start in range(0, len(prompts), _PLAIN):
-            yield Unit(tuple(range(start, min(start + _PLAIN, len(prompts)))))
+        for batch in batches([_longest_tree(prompt) for prompt in prompts], tokens=1 << 40, rows=_PLAIN):
+            yield Unit(tuple(batch))
         return
     budget = limits.budget
     for group in shared_prefixes([prompt.ids[:-1] for prompt in prompts], cost=cost):

@@ -151,18 +151,6 @@ def tree_mask(ends: Tensor, past: int, dtype: torch.dtype) -> Tensor:
     return mask
 
 
-def score_plain(model: Any, prompts: Sequence[Prompt], budget: Budget) -> Iterator[list[tuple[int, tuple[float, ...]]]]:
-    """Score choices on the plain path, one prompt with all its choices at a time."""
-    for index, prompt in enumerate(prompts):
-        rows = [(prompt, choice) for choice in range(len(prompt.choices))]
-        fitting = budget.rows_of(len(prompt.ids) + max(map(len, prompt.choices)))
-        parts = [rows[start : start + fitting] for start in range(0, len(rows), fitting)]
-        found = [
-            value for part in parts for half in halving(part, lambda some: score_rows(model, some)) for value in half
-        ]
-        yield [(index, tuple(found))]
-
-
 def score_rows(model: Any, rows: Sequence[tuple[Prompt, int]]) -> list[float]:
     """Give the log-likelihood of one choice of each prompt, each as a row of its own.
 

@@ -110,7 +110,7 @@ _LEAVE = 0.2
 class Task:
     """A prompt being answered: its ids, how many may follow, when else to stop, what has followed so far.
 
-    Without ``draws`` it is answered greedily.
+    Without ``draws`` it is answered greedily. ``seen``: where the logits (1, V) before each token are kept, if at all.
     """
 
     index: int
@@ -119,6 +119,13 @@ class Task:
     stopped: Callable[[list[int]], bool]
     draws: Draws | None = None
     found: list[int] = field(default_factory=list)
+    seen: list[Tensor] | None = None
+
+    def clear(self) -> None:
+        """Forget what has followed."""
+        self.found.clear()
+        if self.seen is not None:
+            self.seen.clear()
 
     def ended(self, ends: set[int]) -> bool:
         """Say whether the last token was the last one."""
@@ -161,9 +168,13 @@ def generate_lean(model: Any, tasks: Sequence[Task], ends: set[int], *, tokens: 
         newest = _chosen(_step(model, cache, newest.clamp(min=0), sight), rows)  # lost rows wait to leave
 
 
-def _chosen(logits: Tensor, rows: Sequence[Task]) -> Tensor:
-    """Choose the next token of each row (B,) from its logits (B, V)."""
-    return next_tokens(logits, [task.draws for task in rows], [len(task.found) for task in rows])
+def _chosen(logits: Tensor, rows: Sequence[Task], step: int | None = None) -> Tensor:
+    """Choose the next token of each row (B,) from its logits (B, V); ``step``: of all rows, else each has its own."""
+    steps = [len(task.found) if step is None else step for task in rows]
+    for row, (task, at) in enumerate(zip(rows, steps, strict=True)):
+        if task.seen is not None and at < task.limit:
+            task.seen.append(logits[row : row + 1].float().cpu())
+    return next_tokens(logits, [task.draws for task in rows], steps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,8 +265,7 @@ def _noting(tasks: Sequence[Task], longest: int, end: int, steps: list[Tensor]) 
     """
 
     def only_chosen(ids: Tensor, scores: Tensor) -> Tensor:
-        step = ids.shape[1] - longest
-        tokens = next_tokens(scores, [task.draws for task in tasks], [step] * len(tasks))
+        tokens = _chosen(scores, tasks, ids.shape[1] - longest)
         steps.append(tokens.cpu())
         return torch.full_like(scores, -torch.inf).scatter_(1, tokens.where(tokens != NO_TOKEN, end)[:, None], 0.0)
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.errors import MedevalError, whole
 from pytest_medeval.models.local.tree import Ids
 
 PROBE = 16
@@ -47,8 +47,7 @@ def merge_in(wrapped: Any, name: str, prompts: Sequence[Ids] = ()) -> Any:
     try:
         merged = wrapped.merge_and_unload(adapter_names=[name])
     except (ValueError, NotImplementedError, RuntimeError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise MedevalError(f"the adapter cannot be merged into its base: {reason}") from error
+        raise MedevalError(f"the adapter cannot be merged into its base: {whole(error)}") from error
     gap = divergence(beside, probe_logits(merged, prompts))
     if not gap <= (EXACT if merged.dtype == torch.float32 else ROUGH):
         raise MedevalError(f"the merged weights are another model than the adapter: its logits are {gap:.2g} nats off")

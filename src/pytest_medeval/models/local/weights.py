@@ -20,12 +20,13 @@ import transformers
 from torch import Tensor
 from transformers.utils import logging as transformers_logging
 
-from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.errors import MedevalError, whole
 from pytest_medeval.core.model import Identity
 from pytest_medeval.models.hub import model_folder
 from pytest_medeval.models.identity import QUANTISED
 from pytest_medeval.models.local.bytes import Bytes, size_of, touched, weight_bytes
 from pytest_medeval.models.local.merging import merge_in, probe_logits
+from pytest_medeval.models.local.ways import Ways
 from pytest_medeval.models.proof import finite
 from pytest_medeval.models.spec import AdapterSpec, LocalSpec
 
@@ -80,8 +81,8 @@ class Base:
     model: Any
     wrapped: Any = None
     """The ``PeftModel`` around it, from the first adapter on."""
-    plain: str | None = None
-    """Why the fast paths cannot be used; empty when they can, ``None`` before it was tried."""
+    ways: Ways | None = None
+    """In which ways it is computed; ``None`` before it is."""
     adapters: dict[str, tuple[str, Path]] = field(default_factory=dict)
     """SHA-256 of an adapter -> its name within peft, its folder."""
     bytes: Bytes | None = None
@@ -176,7 +177,7 @@ def load_whole(folder: Path, identity: Identity) -> Any:
             model = model.to(identity.device)
     except Exception as error:
         how = f" in {identity.dtype} on {identity.device}" if identity.dtype in QUANTISED else ""
-        raise MedevalError(f"{folder}: cannot be loaded as a causal model{how}: {_first_line(error)}") from error
+        raise MedevalError(f"{folder}: cannot be loaded as a causal model{how}: {whole(error)}") from error
     broken = sorted([*info["missing_keys"], *(str(key[0]) for key in info["mismatched_keys"])])
     if broken:
         raise MedevalError(
@@ -261,8 +262,7 @@ def _attach(base: Base, folder: Path, digest: str, *, shared: bool) -> None:
     except MedevalError:
         raise
     except Exception as error:
-        reason = _first_line(error)
-        raise MedevalError(f"{folder}: the adapter does not go into its base: {reason}") from error
+        raise MedevalError(f"{folder}: the adapter does not go into its base: {whole(error)}") from error
 
 
 def _load_adapter(base: Base, folder: Path, name: str) -> None:
@@ -299,8 +299,3 @@ def _not_the_base(base: Base, *, same: bool) -> str:
 
 def _own_copy(base: Base, why: str) -> str:
     return f"{why}: it has a copy of the base of its own, {size_of(base.model) / 1e6:,.1f} MB of memory more"
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0] if lines else ''}"

@@ -174,8 +174,12 @@ class Sweep:
             self._opened(seat, found)
         elif self._work is not None:
             seat.deaths = 0
-            done = self._work.tokenised if isinstance(step, Encode) else self._work.answered
-            return done(step, found)  # type: ignore[arg-type]  # each takes the kind of step that it is chosen by
+            if isinstance(step, Encode):
+                return self._work.tokenised(step, found)
+            answers, notices = found
+            for notice in notices:
+                self._tell(notice)
+            return self._work.answered(step, answers)
         return []
 
     def _opened(self, seat: Seat, found: Opened | list[str]) -> None:

@@ -210,10 +210,11 @@ class Replica:
         """Turn requests into token ids."""
         return self._models[loading].encode(requests)
 
-    def compute(self, loading: Loading, order: Order) -> list[Answer]:
-        """Answer the requests of a unit, in their order."""
-        found = dict(self._models[loading].compute(order.unit, order.requests, order.prompts))
-        return [found[index] for index in range(len(order.requests))]
+    def compute(self, loading: Loading, order: Order) -> tuple[list[Answer], list[str]]:
+        """Answer the requests of a unit, in their order; say what the model has to say by then."""
+        model = self._models[loading]
+        found = dict(model.compute(order.unit, order.requests, order.prompts))
+        return [found[index] for index in range(len(order.requests))], model.notices
 
     def rest(self, loading: Loading) -> None:
         """Let go of what was kept between units."""

@@ -51,7 +51,7 @@ def _answers(replica, loading):
     for unit in plan(ASKED, prompts, opened.limits)[1]:
         chosen = [(replace(ASKED[index], messages=()), prompts[index]) for index in unit.members]
         order = Order(replace(unit, members=tuple(range(len(chosen)))), *map(tuple, zip(*chosen, strict=True)))
-        answers |= zip(unit.members, replica.compute(loading, order), strict=True)
+        answers |= zip(unit.members, replica.compute(loading, order)[0], strict=True)
     replica.rest(loading)
     return [answers[index] for index in range(len(ASKED))]
 

@@ -77,7 +77,7 @@ class Scripted:
             order: Order = given[1]
             self.asked.update(len(prompt.ids) for prompt in order.prompts)
             assert all(request.messages == () for request in order.requests), "words need not travel twice"
-            return [Answer(str(len(prompt.ids))) for prompt in order.prompts]
+            return [Answer(str(len(prompt.ids))) for prompt in order.prompts], ["a notice"]
         return "machine", 1000 + seat.number
 
 
