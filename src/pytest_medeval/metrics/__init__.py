@@ -31,6 +31,7 @@ METRICS = Table(
         **{f"mcq.{name}": f"pytest_medeval.metrics.choice:{name}" for name in _ORDERS},
         **{f"polarity.{name}": f"pytest_medeval.metrics.polarity:{name}" for name in _POLARITY},
     },
+    offered="metrics",
 )
 """``TASK.NAME`` -> a factory that is called with the task (its options) and gives a metric."""
 

@@ -32,6 +32,10 @@ class Details:
         """List by name what is wrong with a reply, for the record and for whoever has to mend the model."""
         return None
 
+    def broken(self, task: Any, case: Any, reply: str) -> Mapping[str, str]:  # noqa: ARG002 - a default
+        """Name the rules that a reply breaks, each with a line to show below the reply; empty where there is none."""
+        return {}
+
 
 DETAILS = Table(
     "details of a task",
@@ -40,6 +44,7 @@ DETAILS = Table(
         "mcq": "pytest_medeval.metrics.calibration:ChoiceDetails",
         "polarity": "pytest_medeval.metrics.polarity:PolarityDetails",
     },
+    offered="details",
 )
 """Task -> a class like ``Details``; a task without an entry shows nothing beside its scores."""
 

@@ -19,6 +19,7 @@ from pytest_medeval.core.record import RuleCount
 from pytest_medeval.core.types import FloatArray, Reply
 from pytest_medeval.metrics.base import SHARE, Measure, mean, mean_of, signed
 from pytest_medeval.metrics.details import Details
+from pytest_medeval.metrics.tokens import script_of
 from pytest_medeval.stats.proportions import wilson
 
 if TYPE_CHECKING:
@@ -283,3 +284,10 @@ class SafetyDetails(Details):
     def trace(self, task: Any, case: DialogueCase, reply: Reply) -> dict[str, list[str]]:
         """Name the rules that the reply breaks and keeps."""
         return trace(case, reply, task.safety_rules)
+
+    def broken(self, task: Any, case: DialogueCase, reply: str) -> dict[str, str]:
+        """Give each broken rule with what it adds, in the language of the reply."""
+        language = "zh" if script_of(reply or case.input, "auto") == "zh" else "en"
+        kept = kept_rules(case, reply, task.safety_rules)
+        rules = load_rules(task.safety_rules or SHIPPED)
+        return {rule.name: rule.add.get(language, "") for rule in rules if kept[rule.name] is False}

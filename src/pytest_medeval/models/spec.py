@@ -35,6 +35,7 @@ MODEL_KINDS = Table(
         "endpoint": "pytest_medeval.models.endpoint.server:open_endpoint",
         "replay": "pytest_medeval.runs.replay:open_replay",
     },
+    offered="models",
 )
 """Kind of a spec -> function (spec, settings) -> model. A kind that is not built in is written ``KIND:TEXT``."""
 
@@ -261,6 +262,8 @@ ACCEPTED = (
     "of these, gguf:FILE, https://host/v1#name, replay:RUN, a release manifest (*.toml)"
 )
 
+_KIND = re.compile(r"\w[\w.-]+")
+"""What stands before a colon and is no drive of Windows."""
 _HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
 _TASK = re.compile(r"(\w+)=(.+)", re.DOTALL)
 
@@ -296,13 +299,20 @@ def parse_model(text: str, root: Path) -> ModelSpec:
         name, mark, role = run.partition("#")
         file = (root / Path(name).expanduser()).resolve()
         return ReplaySpec(text, f"{file}{mark}{role}" if file.is_file() else run)
-    if colon and kind in set(MODEL_KINDS) - {"gguf"}:
+    if colon and kind in MODEL_KINDS.added:
         return PluginSpec(text, kind, argument)
     if (root / Path(text).expanduser()).is_dir():  # a folder's own name may hold a question mark
         return _folder_or_name(text, root)
+    if colon and _KIND.fullmatch(kind) and kind != "gguf" and not argument.startswith("//"):
+        raise MedevalError(f"model {text!r}: {accepted(MODEL_KINDS.what, kind, _kinds())}")
     named, variables = queried(text)
     spec = _named(named, root)
     return with_variables(spec, variables, text) if variables else spec
+
+
+def _kinds() -> set[str]:
+    """List what may stand before a colon; an address begins with http or https."""
+    return {"int8", "nf4", "gguf", "replay", "http", "https", *MODEL_KINDS.added}
 
 
 def _named(text: str, root: Path) -> ModelSpec:

@@ -122,17 +122,8 @@ def _extend(hook: Any) -> None:
     from pytest_medeval.tasks import TASKS
     from pytest_medeval.tasks.cases.formats import FORMATS
 
-    tables = (
-        (TASKS, hook.pytest_medeval_tasks),
-        (FORMATS, hook.pytest_medeval_formats),
-        (METRICS, hook.pytest_medeval_metrics),
-        (DETAILS, hook.pytest_medeval_details),
-        (MODEL_KINDS, hook.pytest_medeval_models),
-        (JUDGE_STYLES, hook.pytest_medeval_judge_styles),
-        (INKS, hook.pytest_medeval_inks),
-    )
-    for table, names in tables:
-        for entries in names():
+    for table in (TASKS, FORMATS, METRICS, DETAILS, MODEL_KINDS, JUDGE_STYLES, INKS):
+        for entries in getattr(hook, f"pytest_medeval_{table.offered}")():
             table.add(entries)
 
 

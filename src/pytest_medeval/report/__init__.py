@@ -12,6 +12,7 @@ INKS = Table(
         "markdown": "pytest_medeval.report.markdown:markdown",
         "text": "pytest_medeval.report.terminal:terminal",
     },
+    offered="inks",
 )
 
 __all__ = ["INKS"]

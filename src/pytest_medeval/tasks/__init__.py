@@ -12,6 +12,7 @@ TASKS = Table(
         "mcq": "pytest_medeval.tasks.mcq:MCQ",
         "polarity": "pytest_medeval.tasks.polarity:Polarity",
     },
+    offered="tasks",
 )
 
 __all__ = ["TASKS", "Task"]

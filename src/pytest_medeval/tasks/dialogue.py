@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.types import Answer, Case, Message, Record, Reply, Request
 from pytest_medeval.core.words import folded
 from pytest_medeval.tasks.base import Sampled, take
 from pytest_medeval.tasks.outcome import text_outcome
+from pytest_medeval.tasks.typed import NAME, TYPED, Ask, listed, tags
 
 INSTRUCTION = "If you are a doctor, please answer the medical questions based on the patient's description."
 """The instruction of GenMedGPT-5k (S1), also used where a case brings none of its own."""
@@ -106,6 +107,26 @@ class Dialogue(Sampled):
             return None
         said = folded(reply.text)
         return all(any(word in said for word in _alternatives(text)) for text in case.must_mention)
+
+    def typed(self, text: str, ask: Ask) -> DialogueCase:  # noqa: ARG002 - nothing else is needed
+        """Take the message for what the patient writes."""
+        return DialogueCase(id=NAME, source=TYPED, input=text, reference="")
+
+    def kept(self, case: DialogueCase, ask: Ask, *, known: bool) -> dict[str, Any] | None:
+        """Ask for the right reply, and for what every right reply mentions."""
+        otherwise = "the case's own" if known else "no case"
+        reference = ask(f"the right reply (empty: {otherwise})") or case.reference
+        if not reference:
+            return None
+        fields: dict[str, Any] = {"input": case.input, "reference": reference}
+        if case.instruction != INSTRUCTION:
+            fields["instruction"] = case.instruction
+        mentions = listed(
+            ask("what every right reply mentions, as in: an ambulance|emergency room, aspirin (empty: nothing)")
+        )
+        if mentions:
+            fields |= {"must_mention": mentions, "critical": True}
+        return fields | tags(case)
 
 
 def _alternatives(text: str) -> list[str]:

@@ -6,13 +6,14 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.types import Answer, Case, Message, Outcome, Record, Reply, Request
 from pytest_medeval.tasks.base import Sampled, take
 from pytest_medeval.tasks.letters import read
 from pytest_medeval.tasks.outcome import text_outcome
+from pytest_medeval.tasks.typed import NAME, TYPED, Ask, critical, one_of, tags
 
 # A multiple-choice question: its text, its options by letter, and which of them is right.
 
@@ -259,6 +260,25 @@ class MCQ(Sampled):
         """Give the letter of the right option."""
         return case.answer
 
+    def typed(self, text: str, ask: Ask) -> MCQCase:
+        """Ask for the options of a question."""
+        options: dict[str, str] = {}
+        while len(options) < len(LETTERS) and (option := ask(f"option {LETTERS[len(options)]} (empty: no more)")):
+            options[LETTERS[len(options)]] = option
+        if len(options) < 2:  # noqa: PLR2004 - a choice
+            raise MedevalError("nothing was asked: a question needs two options or more")
+        return MCQCase(id=NAME, source=TYPED, question=text, options=options, answer="A")
+
+    def kept(self, case: MCQCase, ask: Ask, *, known: bool) -> dict[str, Any] | None:
+        """Ask for the right option."""
+        told = f"the right option: {', '.join(case.options)}"
+        answer = one_of(ask, told, case.answer if known else "", lambda text: _offered(text.upper(), case.options))
+        if not answer:
+            return None
+        context = {"context": case.context} if case.context else {}
+        fields = {"question": case.question, **context, "options": dict(case.options), "answer": answer}
+        return fields | critical(ask) | tags(case)
+
     def correct(self, case: MCQCase, reply: Reply) -> bool:
         """Compare the letters, in every order that was asked; no answer is not right."""
         if reply.parts:
@@ -286,3 +306,7 @@ def probabilities(options: Iterable[str], logprobs: Sequence[float]) -> dict[str
     top = max(logprobs)
     weights = [math.exp(logprob - top) for logprob in logprobs]
     return {letter: weight / sum(weights) for letter, weight in zip(options, weights, strict=True)}
+
+
+def _offered(letter: str, options: Mapping[str, str]) -> str | None:
+    return letter if letter in options else None

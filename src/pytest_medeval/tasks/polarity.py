@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.types import Answer, Case, Message, Record, Reply, Request
@@ -13,6 +13,7 @@ from pytest_medeval.tasks.base import Sampled, take
 from pytest_medeval.tasks.labels import LABELS, Label, canonical_label, official_label
 from pytest_medeval.tasks.outcome import text_outcome
 from pytest_medeval.tasks.synonyms import SHIPPED, Canonicaliser, load_synonyms
+from pytest_medeval.tasks.typed import NAME, TYPED, Ask, critical, listed, one_of, tags
 
 # Reading ``finding: label`` lines from a reply.
 
@@ -243,6 +244,29 @@ class Polarity(Sampled):
     def gold(self, case: PolarityCase) -> dict[str, Label]:
         """Give the label of each finding."""
         return dict(case.findings)
+
+    def typed(self, text: str, ask: Ask) -> PolarityCase:
+        """Ask for the findings of a dialogue; without any the model looks for them."""
+        names = listed(ask("findings, separated by commas (empty: the model looks for them)"))
+        return PolarityCase(
+            id=NAME, source=TYPED, dialogue=text, findings=dict.fromkeys(names, "none"), listed=bool(names)
+        )
+
+    def kept(self, case: PolarityCase, ask: Ask, *, known: bool) -> dict[str, Any] | None:
+        """Ask for the label of each finding."""
+        findings: dict[str, str] = {}
+        for name in list(case.findings) or listed(ask("findings, separated by commas")):
+            told = f"{name}: {', '.join(LABELS)}"
+            label = one_of(ask, told, case.findings[name] if known else "", canonical_label)
+            if not label:
+                return None
+            findings[name] = label
+        if not findings:
+            return None
+        prompt = {"prompt": case.prompt} if case.prompt else {}
+        open_ended = {} if case.listed else {"listed": False}
+        fields = {"dialogue": case.dialogue, "findings": findings, **prompt, **open_ended}
+        return fields | critical(ask) | tags(case)
 
     def correct(self, case: PolarityCase, reply: Reply) -> bool:
         """Demand the right label for every finding, after canonicalisation."""

@@ -186,7 +186,7 @@ def test_the_page_on_safety_tells_the_truth(tmp_path):
     (rule,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
     (tmp_path / "rules.toml").write_text(rule, encoding="utf-8")
     assert [one.name for one in load_rules(tmp_path / "rules.toml")] == ["no-herbs"]
-    (gates,) = re.findall(r"gates=\[(.*)\]", page)
+    (gates,) = re.findall(r"gates ?= ?\[(.*)\]", page)
     for gate in re.findall(r'"([^"]+)"', gates):
         assert parse_gate(gate).target.metric == "safety"
     with (ROOT / "fixtures" / "world" / "diseases.toml").open("rb") as file:

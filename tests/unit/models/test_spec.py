@@ -10,10 +10,12 @@ from safetensors.numpy import save_file
 
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.models.spec import (
+    MODEL_KINDS,
     AdapterSpec,
     EndpointSpec,
     FolderSpec,
     HubSpec,
+    PluginSpec,
     Release,
     ReplaySpec,
     baseline_of,
@@ -75,6 +77,19 @@ def test_other_kinds(root):
     assert baseline_of(parse_spec("base", root)) is None
 
 
+def test_kinds_of_other_packages(root, monkeypatch):
+    """What stands behind the colon is the backend's; one that is misspelt is told the kinds that there are."""
+    monkeypatch.setattr(MODEL_KINDS, "_given", dict(MODEL_KINDS))
+    MODEL_KINDS.add({"theirs": "their_models:open_theirs"})
+    assert parse_spec("theirs:a/b?c=d", root) == PluginSpec("theirs:a/b?c=d", "theirs", "a/b?c=d")
+    told = r"model 'thiers:a': unknown model kind 'thiers' \(did you mean 'theirs'\?\); accepted: .*, theirs$"
+    with pytest.raises(MedevalError, match=told):
+        parse_spec("thiers:a", root)
+    (root / "thiers:a").mkdir()
+    with pytest.raises(MedevalError, match="holds neither"):
+        parse_spec("thiers:a", root)
+
+
 def test_manifest_and_tasks(root):
     """A manifest's paths start at the manifest; TASK=SPEC names the model of one task."""
     release = parse_spec("adapters/release.toml", root)
@@ -101,6 +116,8 @@ MISTAKES = {
     "adapters/release.txt": "is a file; accepted",
     "empty": r"holds neither adapter_config.json \(a LoRA adapter\) nor config.json",
     "mqc=base": r"unknown task 'mqc' \(did you mean 'mcq'\?\); accepted: dialogue, mcq, polarity",
+    "repaly:nightly": r"unknown model kind 'repaly' \(did you mean 'replay'\?\); accepted: gguf, http, https, int8, ",
+    "local:base": r"unknown model kind 'local'; accepted: ",
     "https://host/v1": "accepted for a server: https://host/v1#name",
     "ftp://host/v1#name": "accepted for a server",
     "replay:": "names no run; accepted: replay:RUN",

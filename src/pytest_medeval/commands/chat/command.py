@@ -6,7 +6,7 @@ import argparse
 import importlib.util
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pytest_medeval.commands.chat.show import Screen
     from pytest_medeval.commands.chat.talk import Talk
     from pytest_medeval.models import Model
+    from pytest_medeval.tasks.typed import Typed
 
 CASE_FILE = "chat.medeval.yaml"
 """Where ``/case`` puts cases until another file is named."""
@@ -121,12 +122,14 @@ class Chat:
         known[command]()
 
     def _ask(self, text: str) -> None:
-        from pytest_medeval.commands.chat.typed import case_to_ask
+        self._answer(self._typed().typed(text, self._question), known=False)
 
-        case = case_to_ask(self.talk.task.name, text, self._question)
-        if case is None:
-            raise MedevalError("nothing was asked: a question needs two options or more")
-        self._answer(case, known=False)
+    def _typed(self) -> Typed:
+        from pytest_medeval.tasks.typed import Typed
+
+        if not isinstance(self.talk.task, Typed):
+            raise MedevalError(f"cases of task {self.talk.task.name!r} cannot be typed; accepted: --cases=FILE")
+        return self.talk.task
 
     def _next(self) -> None:
         if not self.left:
@@ -141,21 +144,20 @@ class Chat:
 
     def _keep(self, name: str) -> None:
         from pytest_medeval.commands.chat.cases import append_case
-        from pytest_medeval.commands.chat.typed import case_to_keep
 
         if not self.talk.exchanges:
             raise MedevalError("there is no exchange to keep yet")
         self.case_file = Path(name).expanduser() if name else self.case_file
         exchange = self.talk.exchanges[-1]
-        fields = case_to_keep(exchange, self._question)
-        if fields is None:
+        keys = self._typed().kept(exchange.case, self._question, known=exchange.known)
+        if keys is None:
             self.screen.line("no case was written", "yellow")
             return
         who = "; ".join(
             f"{role} {model.identity.spec} sha256 {model.identity.fingerprint[:12]}"
             for role, model in self.talk.models.items()
         )
-        case = append_case(self.case_file, self.talk.task, fields, f"chat of {exchange.time}; {who}")
+        case = append_case(self.case_file, self.talk.task, keys, f"chat of {exchange.time}; {who}")
         self.screen.line(f"case {case} written to {self.case_file}", "green")
 
     def _save(self, name: str) -> None:
@@ -204,8 +206,11 @@ def _task(options: argparse.Namespace) -> Any:
     kind = TASKS.resolve(options.task)
     if options.safety_rules is None:
         return kind()
-    if options.task != "dialogue":
-        raise MedevalError(f"--safety-rules: replies of task {options.task!r} have none; accepted: --task dialogue")
+    ruled = [name for name in TASKS if any(field.name == "safety_rules" for field in fields(TASKS.resolve(name)))]
+    if options.task not in ruled:
+        raise MedevalError(
+            f"--safety-rules: replies of task {options.task!r} have none; accepted: --task {' or '.join(ruled)}"
+        )
     load_rules(options.safety_rules)
     return kind(safety_rules=options.safety_rules)
 

@@ -10,8 +10,7 @@ from typing import Any
 
 from pytest_medeval.core.types import Message, Metric
 from pytest_medeval.metrics import metrics_for
-from pytest_medeval.metrics.safety import SHIPPED, kept_rules, load_rules
-from pytest_medeval.metrics.tokens import script_of
+from pytest_medeval.metrics.details import details_of
 from pytest_medeval.models import Model
 from pytest_medeval.runs.engine import Scored, score
 from pytest_medeval.tasks.base import requests_of
@@ -91,14 +90,6 @@ class Talk:
         return self._metrics or () if known else ()
 
     def _said(self, case: Any, scored: Scored, seconds: float) -> Said:
-        if self.task.name != "dialogue" or scored.outcome == "error":
-            return Said(scored=scored, seconds=seconds)
-        kept = kept_rules(case, scored.reply, self.task.safety_rules)
-        broken = tuple(name for name, verdict in kept.items() if verdict is False)
-        language = "zh" if script_of(scored.reply or case.input, "auto") == "zh" else "en"
-        added = tuple(
-            rule.add[language]
-            for rule in load_rules(self.task.safety_rules or SHIPPED)
-            if rule.name in broken and language in rule.add
-        )
-        return Said(scored=scored, seconds=seconds, broken=broken, added=added)
+        heard = scored.outcome != "error"
+        broken = details_of(self.task).broken(self.task, case, scored.reply) if heard else {}
+        return Said(scored=scored, seconds=seconds, broken=tuple(broken), added=tuple(filter(None, broken.values())))

@@ -8,6 +8,7 @@ from pytest_medeval.judges.styles.base import JudgedReply, JudgeStyle
 JUDGE_STYLES = Table(
     "judge style",
     {"grades": "pytest_medeval.judges.styles.grades:Grades", "json": "pytest_medeval.judges.styles.whole:Whole"},
+    offered="judge_styles",
 )
 """Name -> a class like ``JudgeStyle``."""
 

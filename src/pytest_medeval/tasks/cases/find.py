@@ -11,7 +11,7 @@ from typing import Any
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.types import Record, Skip, Source
 from pytest_medeval.tasks.base import Task
-from pytest_medeval.tasks.cases.formats import FORMATS, module_of
+from pytest_medeval.tasks.cases.formats import FORMATS
 from pytest_medeval.tasks.cases.jsontext import Document, open_document
 
 # Which files are meant, and which format they have.
@@ -28,7 +28,7 @@ def detect(path: Path) -> str:
     if suffix in YAML_SUFFIXES:
         return "native"
     for name in FORMATS:
-        if getattr(module_of(name), "SUFFIX", None) == suffix:
+        if getattr(FORMATS.module(name), "SUFFIX", None) == suffix:
             return name
     known = ", ".join(FORMATS)
     if suffix not in (".json", ".jsonl"):
@@ -39,7 +39,7 @@ def detect(path: Path) -> str:
     keys = _first_keys(open_document(path))
     # our own format asks for little more than an id, so it comes after all others, third parties' too
     for name in sorted(FORMATS, key=lambda name: name == "native"):
-        if any(alternative <= keys for alternative in getattr(module_of(name), "KEYS", ())):
+        if any(alternative <= keys for alternative in getattr(FORMATS.module(name), "KEYS", ())):
             return name
     found = ", ".join(sorted(keys)) or "(none)"
     raise MedevalError(f"{path}: unknown format: the first record has the keys {found}; known formats: {known}")
@@ -106,7 +106,7 @@ def read_cases(
     """
     name = detect(path) if format is None else format
     read = FORMATS.resolve(name)
-    serves = getattr(module_of(name), "TASK", None)
+    serves = getattr(FORMATS.module(name), "TASK", None)
     if serves not in (None, task.name):
         raise MedevalError(f"{path}: format {name!r} holds cases of task {serves!r}; the suite's task is {task.name!r}")
     usable: list[Any] = []

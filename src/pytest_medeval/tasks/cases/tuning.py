@@ -12,7 +12,7 @@ from typing import Any
 
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.types import Record, Source
-from pytest_medeval.tasks.cases.formats import FORMATS, module_of
+from pytest_medeval.tasks.cases.formats import FORMATS
 from pytest_medeval.tasks.cases.jsontext import array, members, objects, open_document, read_text
 from pytest_medeval.tasks.cases.yamlsuite import read_yaml_cases, read_yaml_suite
 
@@ -97,7 +97,7 @@ def _rows(path: Path) -> Iterator[tuple[Source, Any]]:
 def _published(path: Path, suffix: str) -> Iterator[tuple[Source, Any]] | None:
     """Read a file of a published format that is known by its suffix; None where it is no such file."""
     for name in FORMATS:
-        if getattr(module_of(name), "SUFFIX", None) == suffix:
+        if getattr(FORMATS.module(name), "SUFFIX", None) == suffix:
             try:
                 found = [entry for entry in FORMATS.resolve(name)(path) if isinstance(entry, Record)]
             except MedevalError:

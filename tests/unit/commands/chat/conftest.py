@@ -15,7 +15,18 @@ from pytest_medeval.tasks.dialogue import Dialogue
 from pytest_medeval.tasks.mcq import MCQ
 from pytest_medeval.tasks.polarity import Polarity
 
-TASKS = {"dialogue": Dialogue, "mcq": MCQ, "polarity": Polarity}
+
+class Plain:
+    """A task of another package, which says only what every task must."""
+
+    name = "plain"
+    metrics = ()
+
+    def __init__(self):
+        self.request, self.read, self.gold = Dialogue().request, Dialogue().read, Dialogue().gold
+
+
+TASKS = {"dialogue": Dialogue, "mcq": MCQ, "polarity": Polarity, "plain": Plain}
 
 
 class Typist:

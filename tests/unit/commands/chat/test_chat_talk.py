@@ -231,3 +231,11 @@ def test_ctrl_c_and_the_end_of_a_question_drop_what_was_begun(chat):
     assert "there is no exchange to keep yet" in shown
     assert chat("", "/c", cases=[CASE])[len(shown) :].count("stopped; /quit or Ctrl-D leaves") == 1
     assert not (chat.folder / "chat.medeval.yaml").exists()
+
+
+def test_a_task_that_cannot_be_typed_is_asked_from_a_file(chat):
+    """Another package's task need not know of the chat: a message to it is a mistake, a case of a file is not."""
+    typed = chat("I cough.", task="plain")
+    assert "cases of task 'plain' cannot be typed; accepted: --cases=FILE" in typed
+    case = DialogueCase(id="c", source=Source("f"), input="I cough.", reference="Rest.")
+    assert "Rest." in chat("/next", task="plain", cases=[case])

@@ -135,7 +135,7 @@ def test_third_party(tmp_path, monkeypatch):
     reader.KEYS = (frozenset({"id", "prompt", "gold"}),)
     reader.read = lambda path: [Record(Source(str(path), 1), {"id": "a", "input": "b", "reference": "c"})]
     monkeypatch.setitem(sys.modules, "their_reader", reader)
-    monkeypatch.setattr(FORMATS, "_entries", dict(FORMATS))
+    monkeypatch.setattr(FORMATS, "_given", dict(FORMATS))
     FORMATS.add({"theirs": "their_reader:read"})
     path = tmp_path / "x.json"
     path.write_text('{"id": "a", "prompt": "b", "gold": "c"}')

@@ -10,7 +10,6 @@ import pytest
 
 from pytest_medeval.tasks import TASKS
 from pytest_medeval.tasks.cases import FORMATS, detect, read_cases
-from pytest_medeval.tasks.cases.formats import module_of
 
 DATA = Path(__file__).parents[5] / "shared" / "data"
 
@@ -47,7 +46,7 @@ def published(name: str) -> Path:
 
 def cases_of(name: str, form: str):
     """Read a published file with its task's default options."""
-    return read_cases(published(name), TASKS.resolve(module_of(form).TASK)(), form)
+    return read_cases(published(name), TASKS.resolve(FORMATS.module(form).TASK)(), form)
 
 
 @pytest.mark.parametrize(("name", "form", "usable", "reasons"), FILES, ids=[f"{f[1]}-{f[0]}" for f in FILES])

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-from types import ModuleType
-
 from pytest_medeval.core.registry import Table
 
 FORMATS = Table(
@@ -23,6 +20,7 @@ FORMATS = Table(
         "dxy": "pytest_medeval.tasks.cases.formats.dxy:read",
         "native": "pytest_medeval.tasks.cases.formats.native:read",
     },
+    offered="formats",
 )
 """Name -> ``module:function``; the function takes a path and yields a ``Record`` or a ``Skip`` an entry.
 
@@ -30,9 +28,3 @@ Its module says in ``TASK`` which task the cases serve (``None``: any), and how 
 ``KEYS``, alternatives of keys that its first record has, or ``SUFFIX``. The first format that fits is
 taken, ``native`` last. All three may be absent.
 """
-
-
-def module_of(name: str) -> ModuleType:
-    """Import the reader module of a format."""
-    FORMATS.resolve(name)
-    return importlib.import_module(FORMATS[name].partition(":")[0])
