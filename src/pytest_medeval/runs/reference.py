@@ -204,7 +204,9 @@ def stored_data(record: Mapping[str, Any], suite: str, metrics: Mapping[str, Met
         },
         ids=everything.same,
         tags=[case["tags"] for case in cases],
-        groups=[case["group"] for case in cases],
+        clusters=[case["cluster"] for case in cases],
+        cluster=facts["cluster"]["name"],
+        found=facts["cluster"]["origin"] == "found",
         complete=facts["complete"],
         reason="" if facts["complete"] else f"{facts['evaluated']} of {facts['cases']} cases",
         undefined={role: undefined_in(cases, role) for role in roles},
@@ -335,8 +337,9 @@ def contrasts(data: SuiteData, pairing: Pairing, *, seed: int) -> dict[str, Comp
     ]
     if not metrics or not any(np.isfinite(rows).all(axis=1).any() for rows in known.values()):
         return {}
-    groups = data.groups if any(group is not None for group in data.groups) else None
-    found = compare_all(metrics, data.rows["candidate"], known, groups=groups, seed=seed)
+    found = compare_all(
+        metrics, data.rows["candidate"], known, clusters=data.clusters or None, wider=data.found, seed=seed
+    )
     return {name: one for name, one in found.items() if one.candidate is not None and one.baseline is not None}
 
 

@@ -43,7 +43,6 @@ def suite_data(facts: Mapping[str, Any], journal: Journal, track_b: TrackB) -> S
         rows={role: {kind: _rows(cases, role, kind) for kind in kinds} for role in present},
         ids=[case["id"] for case in cases],
         tags=[case["tags"] for case in cases],
-        groups=[case["group"] for case in cases],
         complete=complete,
         reason=reason,
         undefined={role: undefined_in(cases, role) for role in present},

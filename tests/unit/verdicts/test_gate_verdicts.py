@@ -189,8 +189,10 @@ def test_few_cases_stay_inconclusive():
     """A comparison of fewer than 20 cases is not decided, however clear it looks."""
     found = verdict("accuracy better than baseline", suite(15, 0, 2, 1))
     assert (found.verdict, found.cases_needed) == ("inconclusive", 20)
-    groups = [str(i % 8) for i in range(135)]
-    assert "8 independent groups" in verdict("accuracy better than baseline", suite(30, 5, groups=groups)).reason
+    clusters = [str(i % 5) for i in range(135)]
+    found = verdict("accuracy better than baseline", suite(30, 5, clusters=clusters))
+    assert (found.verdict, found.cases_needed) == ("inconclusive", 162)
+    assert "5 clusters in both roles are too few to compare; 6 at least" in found.reason
 
 
 def test_a_margin_that_cannot_be_missed_is_not_evaluated():
