@@ -84,7 +84,11 @@ def test_a_reason_keeps_cases_apart_and_yaml_says_the_same(project):
     suites = {name: one["cluster"] for name, one in project.record()["suites"].items()}
     assert (suites["alone"]["name"], suites["alone"]["reason"]) == (None, "templates differ in words alone")
     assert suites["alone"]["notable"]["template"]["count"] == 20
-    assert (suites["by_key"]["name"], suites["by_key"]["origin"], suites["by_key"]["count"]) == ("group", "declared", 10)
+    assert (suites["by_key"]["name"], suites["by_key"]["origin"], suites["by_key"]["count"]) == (
+        "group",
+        "declared",
+        10,
+    )
     said = spoken(result)
     assert "cases are taken as independent: templates differ in words alone" in said
     assert "cases of one template (20 values) depend on each other" in said

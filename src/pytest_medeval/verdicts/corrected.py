@@ -34,8 +34,8 @@ def correct(
 ) -> dict[str, Corrected]:
     """Correct every judged dimension of a suite: metric name -> difference, candidate less baseline.
 
-    ``cases``: the suite's; ``clusters`` (n,): their independent units; ``ratings``: people's, of any suites. What nobody
-    rated by chance is not there.
+    ``cases``: the suite's; ``clusters`` (n,): their independent units; ``ratings``: people's, of any suites. What
+    nobody rated by chance is not there.
     """
     drawn: dict[str, list[PairRating]] = {}
     for pair in ratings:

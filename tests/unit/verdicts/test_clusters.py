@@ -20,7 +20,9 @@ def suite(shared=1.0, clusters=30, size=8, gain=0.1, contents=None):
     common = np.repeat(generator.normal(size=clusters), size)
     change = gain + 0.2 * (shared**0.5 * common + (1 - shared) ** 0.5 * generator.normal(size=n))
     ids = [f"c{i:03}" for i in range(n)]
-    rows = {role: {"accuracy": (0.5 + side * change / 2)[:, None]} for role, side in (("candidate", 1), ("baseline", -1))}
+    rows = {
+        role: {"accuracy": (0.5 + side * change / 2)[:, None]} for role, side in (("candidate", 1), ("baseline", -1))
+    }
     tags = [{"patient": f"p{i // size}", "half": str(i % 2)} for i in range(n)]
     data = SuiteData(name="s", metrics={"accuracy": METRIC}, rows=rows, ids=ids, tags=tags)
     asked = contents or ids
@@ -112,4 +114,6 @@ def test_cases_that_would_settle_it_are_told_in_clusters():
     """Of an undecided comparison: as many cases of as many clusters more."""
     found = judge(BETTER, settled(shared=0.9, gain=0.03).data)
     assert found.verdict == "inconclusive"
-    assert f"about {found.cases_needed} cases of {int(np.ceil(found.cases_needed / 8))} clusters settle it" in found.reason
+    assert (
+        f"about {found.cases_needed} cases of {int(np.ceil(found.cases_needed / 8))} clusters settle it" in found.reason
+    )
