@@ -194,7 +194,7 @@ def _preference(cases: Mapping[str, Sequence[PairRating]], seed: int) -> dict[st
         "difference": found.difference,
         "ci95": None if found.ci95 is None else list(found.ci95),
         "p_value": found.p_value,
-        "test": "sign test" if found.test == MCNEMAR else found.test,
+        "test": "sign test" if found.test in (None, MCNEMAR) else found.test,
     }
 
 
