@@ -77,7 +77,7 @@ class Population:
         new = {name: array[where] for name, array in self.candidate.items()}
         return new, {name: array[where] for name, array in self.baseline.items()}
 
-    def clusters(self, n: int) -> list[str] | None:
+    def groups(self, n: int) -> list[str] | None:
         """Name the dialogue of each case of a suite."""
         return None if self.turns == 1 else [str(i // self.turns) for i in range(n)]
 
@@ -162,8 +162,8 @@ def simulate(source: Population, n: int, suites: int, *, seed: int = 1) -> list[
     counted = {metric.name: np.zeros(3) for metric in METRICS}
     for suite in range(suites):
         new, old = source.sample(n, rng)
-        clusters = source.clusters(n)
-        seen = gather(METRICS, new, old, clusters=clusters, seed=suite, resamples=RESAMPLES, permute=False)
+        groups = source.groups(n)
+        seen = gather(METRICS, new, old, groups=groups, seed=suite, resamples=RESAMPLES, permute=False)
         for name, evidence in seen.items():
             value, difference = truths[name]
             low, high = difference_interval(evidence) or (np.nan, np.nan)

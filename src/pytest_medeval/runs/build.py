@@ -23,7 +23,6 @@ from pytest_medeval.runs.sections import ROLES, add_caveats, correct_together, o
 from pytest_medeval.runs.track_b import JUDGE, JudgePlan, TrackB
 from pytest_medeval.stats.compare import Comparison, compare_all
 from pytest_medeval.tasks import TASKS
-from pytest_medeval.verdicts.clusters import Clustered, Declared, clustered
 from pytest_medeval.verdicts.corrected import correct, corrected_row
 from pytest_medeval.verdicts.divergence import HOLDING, divergence, divergence_gate
 from pytest_medeval.verdicts.gates import (
@@ -70,8 +69,6 @@ def build(
     track_b, leaks = track_b or TrackB(JudgePlan()), leaks or {}
     data = {name: suite_data(facts, journal, track_b) for name, facts in journal.suites.items()}
     pairings = _paired(journal, data, reference) if isinstance(reference, Reference) else {}
-    clusters = _clustered(journal, data)
-    data = {name: one.data for name, one in clusters.items()}
     if isinstance(reference, Awaited):
         data = {name: replace(one, awaited={REFERENCE: reference.reason}) for name, one in data.items()}
     suites = {
@@ -84,17 +81,12 @@ def build(
             data[name], pairing, found, ordered(name, journal), suites[name]["headline"]
         )
     for name, suite in suites.items():
-        suite["cluster"] = clusters[name].record
         add_caveats(suite, data[name], leaks.get(name), journal.noise.get(name))
     record = {
         **_provenance(journal, settings),
         "judges": track_b.judges(),
         "suites": suites,
-        "cases": [
-            {**case, "cluster": one.labels.get(case["id"])}
-            for name, one in clusters.items()
-            for case in ordered(name, journal)
-        ],
+        "cases": [case for name in journal.suites for case in ordered(name, journal)],
         "divergence": {},
     }
     ratings = rated(cast(RunRecord, record))
@@ -115,9 +107,9 @@ def _corrected(
     data: SuiteData, cases: Sequence[Any], ratings: Sequence[PairRating], suite: dict[str, Any]
 ) -> SuiteData:
     """Correct the judges' differences by people's ratings, and note them beside the judges' own."""
-    clusters = dict(zip(data.ids, data.clusters or [None] * len(data.ids), strict=True))
-    scored = [case for case in cases if case["id"] in clusters]
-    found = correct(scored, ratings, [clusters[case["id"]] for case in scored])
+    groups = dict(zip(data.ids, data.groups, strict=True))
+    scored = [case for case in cases if case["id"] in groups]
+    found = correct(scored, ratings, [groups[case["id"]] for case in scored])
     for name, one in found.items():
         if name in data.metrics:
             suite["metrics"][f"{name}{CORRECTED}"] = corrected_row(one, data.metrics[name].signature)
@@ -165,30 +157,12 @@ def _paired(journal: Journal, data: dict[str, SuiteData], reference: Reference) 
     return pairings
 
 
-def _clustered(journal: Journal, data: Mapping[str, SuiteData]) -> dict[str, Clustered]:
-    """Give every suite its clusters."""
-    return {
-        name: clustered(
-            data[name],
-            ordered(name, journal),
-            None if facts["cluster"] is None else Declared(**facts["cluster"]),
-            [parse_gate(text) for text in facts["gates"]],
-            TASKS.resolve(facts["task"]).headline,
-        )
-        for name, facts in journal.suites.items()
-    }
-
-
 def _compared(data: SuiteData, seed: int) -> dict[str, Comparison]:
     if not data.ids:
         return {}
+    groups = data.groups if any(group is not None for group in data.groups) else None
     return compare_all(
-        list(data.metrics.values()),
-        data.rows["candidate"],
-        data.rows.get("baseline"),
-        clusters=data.clusters or None,
-        wider=data.found,
-        seed=seed,
+        list(data.metrics.values()), data.rows["candidate"], data.rows.get("baseline"), groups=groups, seed=seed
     )
 
 

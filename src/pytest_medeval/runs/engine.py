@@ -227,6 +227,7 @@ def entry(suite: str, nodeid: str, evaluation: Evaluation) -> dict[str, Any]:
         "nodeid": nodeid,
         "tags": dict(case.tags),
         "critical": case.critical,
+        "group": case.group,
         "content": case_signature(case),
         "request": joined(signatures),
         "asked": evaluation.asked,

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_medeval.core.signature import case_signature
-from pytest_medeval.core.types import plain
 from pytest_medeval.tasks.base import Sampled
 from pytest_medeval.tasks.making import options_of
 
@@ -41,7 +40,6 @@ def manifest(suite: Resolved, root: Path) -> dict[str, Any]:
         "metrics": [metric.name for metric in suite.metrics],
         "pairs": suite.pairs,
         "signature": suite.signature,
-        "cluster": None if suite.cluster is None else plain(suite.cluster),
         **({"shots": _shots(suite.shots)} if suite.shots else {}),
         **_sampling(suite),
     }

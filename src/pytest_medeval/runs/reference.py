@@ -18,9 +18,9 @@ import numpy as np
 from pytest_medeval.core.errors import MedevalError, NoneYetError, accepted
 from pytest_medeval.core.types import FloatArray, Metric
 from pytest_medeval.metrics import metrics_for
+from pytest_medeval.runs.sections import correct_together
 from pytest_medeval.runs.store import LATEST_OR_NONE, load
 from pytest_medeval.stats.compare import Comparison, compare_all
-from pytest_medeval.stats.correct import holm
 from pytest_medeval.tasks import TASKS
 from pytest_medeval.verdicts.gates import Gate, GateResult, SuiteData, judge_all, parse_gate, undefined_in
 
@@ -204,9 +204,7 @@ def stored_data(record: Mapping[str, Any], suite: str, metrics: Mapping[str, Met
         },
         ids=everything.same,
         tags=[case["tags"] for case in cases],
-        clusters=[case["cluster"] for case in cases],
-        cluster=facts["cluster"]["name"],
-        found=facts["cluster"]["origin"] == "found",
+        groups=[case["group"] for case in cases],
         complete=facts["complete"],
         reason="" if facts["complete"] else f"{facts['evaluated']} of {facts['cases']} cases",
         undefined={role: undefined_in(cases, role) for role in roles},
@@ -337,9 +335,8 @@ def contrasts(data: SuiteData, pairing: Pairing, *, seed: int) -> dict[str, Comp
     ]
     if not metrics or not any(np.isfinite(rows).all(axis=1).any() for rows in known.values()):
         return {}
-    found = compare_all(
-        metrics, data.rows["candidate"], known, clusters=data.clusters or None, wider=data.found, seed=seed
-    )
+    groups = data.groups if any(group is not None for group in data.groups) else None
+    found = compare_all(metrics, data.rows["candidate"], known, groups=groups, seed=seed)
     return {name: one for name, one in found.items() if one.candidate is not None and one.baseline is not None}
 
 
@@ -433,7 +430,7 @@ def contest(
         name: {"headline": record["suites"][name]["headline"], "reference": _section(side, record)}
         for name, side in sides.items()
     }
-    _correct(suites)
+    correct_together(suites)
     asked = _asked(gates, sides) or [
         (parse_gate(f"{suite['headline']} not worse than reference by 0"), name) for name, suite in suites.items()
     ]
@@ -472,14 +469,6 @@ def _section(side: Side, record: Mapping[str, Any]) -> dict[str, Any]:
         **made,
         "differences": [*made["differences"], *(f"{metric} {why}: not compared" for metric, why in side.other.items())],
     }
-
-
-def _correct(suites: Mapping[str, Mapping[str, Any]]) -> None:
-    tested = [
-        one for suite in suites.values() for one in suite["reference"]["metrics"].values() if one["p_value"] is not None
-    ]
-    for one, corrected in zip(tested, holm([one["p_value"] for one in tested]), strict=True):
-        one["p_corrected"] = corrected
 
 
 def _asked(gates: Sequence[str], sides: Mapping[str, Side]) -> list[tuple[Gate, str]]:

@@ -43,6 +43,7 @@ def suite_data(facts: Mapping[str, Any], journal: Journal, track_b: TrackB) -> S
         rows={role: {kind: _rows(cases, role, kind) for kind in kinds} for role in present},
         ids=[case["id"] for case in cases],
         tags=[case["tags"] for case in cases],
+        groups=[case["group"] for case in cases],
         complete=complete,
         reason=reason,
         undefined={role: undefined_in(cases, role) for role in present},
@@ -228,10 +229,9 @@ def correct_together(suites: Mapping[str, Mapping[str, Any]]) -> None:
         for suite in suites.values()
         for part in (suite, suite.get("reference", {}))
         for one in part.get("metrics", {}).values()
-        if one["p_value"] is not None
     ]
     for one, corrected in zip(tested, holm([one["p_value"] for one in tested]), strict=True):
-        one["p_corrected"] = None if corrected is None else float(corrected)
+        one["p_corrected"] = corrected
 
 
 def _subgroups(data: SuiteData, headline: str) -> dict[str, Any]:

@@ -38,8 +38,6 @@ from pytest_medeval.verdicts.grammar import Against, Gate, NotWorse, Threshold, 
 
 FEWEST = 20
 """Fewer cases than this are shown and not judged as a subgroup, and too few for a comparison."""
-FEWEST_CLUSTERS = 6
-"""Below it no swap of whole clusters can be significant at 5 %: 2 / 2^5 is 0.06."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,9 +67,8 @@ class SuiteData:
     """What gates see of a suite.
 
     ``rows``: role (``candidate``, ``baseline``, ``reference``) -> counts name -> stored rows (n, r), all in
-    the order of ``ids``; a case that a role has no row for is a row of NaN. ``tags``, ``clusters``: one entry a
-    case, or empty; ``cluster``: what names the clusters; ``found``: nobody declared them.
-    ``complete`` is False where only a part of the suite ran, and ``reason`` says why; the
+    the order of ``ids``; a case that a role has no row for is a row of NaN. ``tags``, ``groups``: one entry a
+    case, or empty. ``complete`` is False where only a part of the suite ran, and ``reason`` says why; the
     gates are then not evaluated. ``barred``: role -> metric -> why it must not be compared with that role.
     ``undefined``: role -> counts name -> ids of the cases whose row is NaN because the metric cannot score the reply.
     ``awaited``: role -> why there is none yet, where that is expected.
@@ -83,9 +80,7 @@ class SuiteData:
     rows: Mapping[str, Rows]
     ids: Sequence[str]
     tags: Sequence[Mapping[str, str]] = ()
-    clusters: Sequence[str | None] = ()
-    cluster: str | None = None
-    found: bool = False
+    groups: Sequence[str | None] = ()
     complete: bool = True
     reason: str = ""
     barred: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -111,7 +106,7 @@ class SuiteData:
             },
             ids=[self.ids[i] for i in where],
             tags=[self.tags[i] for i in where] if self.tags else (),
-            clusters=[self.clusters[i] for i in where] if self.clusters else (),
+            groups=[self.groups[i] for i in where] if self.groups else (),
         )
 
 
@@ -162,18 +157,9 @@ def _gather(
     if look.tag is not None and look.value is not None:
         suite = suite.having(look.tag, look.value)
     baseline = None if look.against is None else suite.rows[look.against]
-    # within one cluster its cases are all that an interval can speak of
-    within = look.tag is not None and look.tag == suite.cluster
-    clusters = None if within else suite.clusters or None
+    groups = suite.groups or None
     return gather(
-        metrics,
-        suite.rows["candidate"],
-        baseline,
-        clusters=clusters,
-        wider=suite.found,
-        seed=seed,
-        resamples=resamples,
-        permute=False,
+        metrics, suite.rows["candidate"], baseline, groups=groups, seed=seed, resamples=resamples, permute=False
     )
 
 
@@ -288,13 +274,10 @@ def _part(name: str, evidence: Evidence | None) -> Part:
 
 def _verdict(part: Part, condition: Threshold, blank: GateResult) -> GateResult:
     found = replace(blank, observed=part.value, interval=part.interval, n=part.n)
-    if part.value is None:
+    if part.value is None or part.interval is None:
         return replace(found, reason=f"{part.name} is undefined: no case says anything about it")
-    seen = part.value
-    if condition.end is not None:
-        if part.interval is None:
-            return replace(found, reason=f"{part.name} has no interval: one cluster alone, or too often undefined")
-        seen = part.interval[list(ENDS).index(condition.end)]
+    ends = {None: part.value, "low": part.interval[0], "high": part.interval[1]}
+    seen = ends[condition.end]
     what = part.name if condition.end is None else f"the {ENDS[condition.end]} end of {part.name}"
     told = f"{what} is {seen:.4f}, asked for: {condition.op} {number_text(condition.number)}"
     if holds(seen, condition):
@@ -350,8 +333,6 @@ class Contest:
     """What is known before the verdict."""
     basis: str = ""
     """What else than the suite's rows the interval rests on."""
-    clusters: int | None = None
-    """How many clusters its cases are of; None where they are independent."""
 
     @property
     def threshold(self) -> float:
@@ -449,8 +430,7 @@ def _contest(gate: Gate, evidence: Evidence | None, blank: GateResult) -> GateRe
     if evidence is None:
         return replace(blank, reason=f"candidate and {condition.against} have no case in common")
     interval = difference_interval(evidence)
-    few = evidence.n < FEWEST or (evidence.clustered and evidence.units < FEWEST_CLUSTERS)
-    if evidence.difference is None or (interval is None and not few):
+    if evidence.difference is None or interval is None:
         return replace(blank, n=evidence.n, reason=f"{gate.target.metric} is undefined on these cases")
     margin = condition.margin if isinstance(condition, NotWorse) else 0.0
     found = replace(
@@ -466,10 +446,9 @@ def _contest(gate: Gate, evidence: Evidence | None, blank: GateResult) -> GateRe
             reason=f"a margin of {number_text(margin)} can never be missed: "
             f"{gate.target.metric} lies between 0 and 1, and two points are written 0.02",
         )
-    if few:
+    if min(evidence.n, evidence.units) < FEWEST:
         return _too_few(gate, evidence, found)
-    clusters = evidence.units if evidence.clustered else None
-    return Contest(evidence.metric.direction, partial(difference_interval, evidence), found, clusters=clusters)
+    return Contest(evidence.metric.direction, partial(difference_interval, evidence), found)
 
 
 def corrected_by(gate: Gate, suite: SuiteData) -> Corrected | None:
@@ -515,15 +494,15 @@ def _unit_scale(evidence: Evidence) -> bool:
 
 
 def _too_few(gate: Gate, evidence: Evidence, found: GateResult) -> GateResult:
-    clusters = evidence.n >= FEWEST
-    few, least, kind = (evidence.units, FEWEST_CLUSTERS, "clusters") if clusters else (evidence.n, FEWEST, "cases")
+    few = min(evidence.n, evidence.units)
+    kind = "independent groups" if evidence.clustered else "cases"
     if gate.target.tag is not None:
-        return replace(found, reason=f"{few} {kind}: a subgroup of fewer than {least} is shown, not judged")
+        return replace(found, reason=f"{few} {kind}: a subgroup of fewer than {FEWEST} is shown, not judged")
     return replace(
         found,
         verdict="inconclusive",
-        cases_needed=math.ceil(evidence.n * least / few),
-        reason=f"{few} {kind} in both roles are too few to compare; {least} at least",
+        cases_needed=FEWEST,
+        reason=f"{few} {kind} in both roles are too few to compare; {FEWEST} at least",
     )
 
 
@@ -561,9 +540,7 @@ def _said(contest: Contest, result: GateResult, level: float, family: int) -> st
     """Tell a release engineer what the interval says about the condition."""
     assert result.observed is not None  # noqa: S101 - a comparison was judged
     assert result.interval is not None  # noqa: S101 - as above
-    by = [f"{contest.clusters} clusters"] if contest.clusters else []
-    told = ", ".join([*by, *([f"Holm, {family} comparisons"] if family > 1 else [])])
-    together = f" ({told})" if told else ""
+    together = f" (Holm, {family} comparisons)" if family > 1 else ""
     turn = f"{contest.threshold:+.4g}" if contest.threshold else "0"
     told = (
         f"difference {result.observed:+.4f}, {100 * level:.4g} % interval "
@@ -575,5 +552,4 @@ def _said(contest: Contest, result: GateResult, level: float, family: int) -> st
         return told + f"even its favourable end is on the wrong side of {turn}"
     if result.cases_needed is None:
         return told + f"{turn} lies inside, too near the difference for more cases to settle it"
-    of = f" of {math.ceil(result.cases_needed * contest.clusters / result.n)} clusters" if contest.clusters else ""
-    return told + f"{turn} lies inside; about {result.cases_needed} cases{of} settle it if the difference stays"
+    return told + f"{turn} lies inside; about {result.cases_needed} cases settle it if the difference stays"

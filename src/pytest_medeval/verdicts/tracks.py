@@ -172,8 +172,8 @@ def grade_of(case: Facts, role: str, dimension: str) -> float | None:
 
 
 def unit_of(case: Facts) -> str:
-    """Name what is resampled together: the case's cluster, or the case alone."""
-    return f"cluster {case['cluster']}" if case.get("cluster") is not None else f"case {case['id']}"
+    """Name what is resampled together: the case's group, or the case alone."""
+    return f"group {case['group']}" if case.get("group") is not None else f"case {case['id']}"
 
 
 def _less(new: float | None, old: float | None) -> float | None:
@@ -189,10 +189,10 @@ def _measured(facts: Facts, changed: Mapping[str, float | None], cases: Sequence
     changes = {name: change for name, change in changed.items() if change is not None}
     units = {unit_of(case) for case in cases if case["id"] in changes}
     direction: Direction = facts.get("direction", 1)
-    clustered = 0 < len(units) < len(changes)
-    if len(changes) > 1 and len(changes) == facts["n"] and not clustered:
+    grouped = 0 < len(units) < len(changes)
+    if len(changes) > 1 and len(changes) == facts["n"] and not grouped:
         return _Measured(facts, direction, stdev(changes.values()), facts["n"])
-    n = len(units) if clustered else facts["n"]
+    n = len(units) if grouped else facts["n"]
     error = _error(facts)
     return _Measured(facts, direction, None if error is None else error * math.sqrt(n), n)
 
@@ -317,7 +317,7 @@ def correlations(
     """Correlate every measured metric with every dimension over the judged replies of both models.
 
     Kendall's tau-b of score and grade, positive where better scores go with better grades, with a 95 %
-    bootstrap interval that draws whole cases (or clusters of cases). Rows: metric, dimension, tau, low, high,
+    bootstrap interval that draws whole cases (or groups of cases). Rows: metric, dimension, tau, low, high,
     replies, reason. At most 400 judged cases take part, drawn by ``seed``. Metrics without a score per case
     have no row.
     """

@@ -37,9 +37,17 @@ class Quiz:
         limit: int | None = None,
         baseline: set[int] | None = None,
         model=None,
+        only=None,
+        seen=None,
+        leaks=None,
+        given=(),
         **options: Any,
     ) -> dict[str, Any]:
-        """Evaluate ``count`` questions; ``edit`` changes their records, ``options`` are the suite's."""
+        """Evaluate ``count`` questions, or ``only`` some.
+
+        ``edit`` changes their records, ``given`` are values of options by field, ``seen`` looks at the journal before
+        the record is made of it, ``options`` are the suite's.
+        """
         records = [
             {
                 "id": f"q{i}",
@@ -55,21 +63,25 @@ class Quiz:
                 edit(record)
         path = self.folder / "quiz.jsonl"
         path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
-        given = {"limit": limit}
-        settings = read_settings(lambda option: given.get(option.name), self.folder)
+        told = {"limit": limit, **dict(given)}
+        settings = read_settings(lambda option: told.get(option.name), self.folder)
         suite = resolve(
             Suite("mcq", str(path), name="quiz", metrics=list(metrics), gates=list(gates), **options), settings
         )
-        models = {"candidate": model or scripted(wrong), "baseline": None if baseline is None else scripted(baseline)}
+        models = {
+            "candidate": model or scripted(wrong),
+            "baseline": scripted(baseline) if isinstance(baseline, set) else baseline,
+        }
         journal = Journal()
         journal.collected([manifest(suite, self.folder)])
         self.manifests = journal.suites
-        for evaluation in (
-            Engine(lambda role, _task: models[role]).evaluations(suite, [case.id for case in suite.cases]).values()
-        ):
+        ran = [case.id for case in suite.cases if only is None or case.id in only]
+        for evaluation in Engine(lambda role, _task: models[role]).evaluations(suite, ran).values():
             journal.note({"entry": entry("quiz", f"quiz::{evaluation.case.id}", evaluation)})
         journal.note({"models": {role: {"mcq": asdict(one.identity)} for role, one in models.items() if one}})
-        return json.loads(json.dumps(build(journal, settings, reference).record))
+        if seen:
+            seen(journal)
+        return json.loads(json.dumps(build(journal, settings, reference, leaks=leaks).record))
 
 
 def scripted(wrong: set[int]) -> FakeModel:

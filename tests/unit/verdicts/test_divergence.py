@@ -17,6 +17,7 @@ VERDICTS = {"agree", "divergent", "conflict", "no difference", "underpowered", "
 MIRROR = {"better": "worse", "worse": "better", "mixed": "mixed", "none": "none"}
 ROLES = ("candidate", "baseline")
 SHOWN, NOT_SHOWN = 0.001, 0.6
+LEXICAL = ("rougeL", "bleu", "corpus_bleu")
 
 
 def track(direction, *, shown=False, underpowered=False):
@@ -35,6 +36,7 @@ def facts(difference, p_value, *, n=100, half=0.2, direction=1, **more):
 
 def run(metrics, cases=(), judges=1, **suite):
     """Make the record of one dialogue suite."""
+    metrics = {name: {**one, "lexical": True} if name in LEXICAL else one for name, one in metrics.items()}
     told = {"task": "dialogue", "headline": "rougeL", "metrics": metrics, "complete": True, **suite}
     return {"suites": {"dialogue": told}, "cases": list(cases), "judges": [{}] * judges}
 
@@ -44,9 +46,9 @@ def found_in(record, human=None, **how):
     return divergence(record, human or {}, 1, **how)["dialogue"]
 
 
-def case(number, scores, grades=None, cluster=None, outcome="answered"):
+def case(number, scores, grades=None, group=None, outcome="answered"):
     """Make a case from (candidate, baseline) pairs of scores and grades by name."""
-    made = {"suite": "dialogue", "id": f"c{number}", "nodeid": f"test_d.py::test[c{number}]", "cluster": cluster}
+    made = {"suite": "dialogue", "id": f"c{number}", "nodeid": f"test_d.py::test[c{number}]", "group": group}
     for side, role in enumerate(ROLES):
         own = {name: pair[side] for name, pair in scores.items()}
         made[role] = {"scores": own, "outcome": outcome, "reply": f"{role} {number}"}
@@ -264,9 +266,9 @@ def test_detectable_from_the_interval():
     assert found["track_a"]["metrics"]["corpus_bleu"]["detectable"] == pytest.approx(2.801585 * 0.01, rel=1e-4)
 
 
-def test_cases_of_one_cluster_do_not_count_as_many():
-    """For power, turns of one dialogue are one case: the interval tells the spread, clusters the n."""
-    cases = [case(i, {"rougeL": (0.5 + 0.01 * i, 0.4)}, cluster=f"g{i // 20}") for i in range(100)]
+def test_cases_of_one_group_do_not_count_as_many():
+    """For power, turns of one dialogue are one case: the interval tells the spread, groups the n."""
+    cases = [case(i, {"rougeL": (0.5 + 0.01 * i, 0.4)}, group=f"g{i // 20}") for i in range(100)]
     found = found_in(run({"rougeL": facts(0.1, NOT_SHOWN, n=100, half=0.196)}, cases))
     assert found["track_a"]["n"] == 5
     assert found["track_a"]["metrics"]["rougeL"]["detectable"] == pytest.approx(2.801585 * 0.1, rel=1e-4)
@@ -495,3 +497,357 @@ def test_detectable_differences_are_rounded_up(value):
     """No more power is claimed than there is, and never by more than a tenth of a point or of the number."""
     shown = float(rounded_up(value))
     assert value * (1 - 1e-3) <= shown <= max(value + 0.1, value * 1.1) + 1e-12
+
+
+OVERLAP = "Word overlap finds the new model better (shown on 2 of 2 scores)."
+ONE = "Word overlap finds the new model better (shown on 1 of 1 scores)."
+POINTS = "with 100 cases it could {}have seen a difference of {}"
+LEANS = "leans towards better ({} scores), but no difference is shown"
+BLIND = "No judge graded these replies, and word overlap does not see what is medically right."
+FINDS = "People find the new model {} (shown on 3 of 4 scores)."
+WORSE = f"The judge {LEANS.format('2 of 2').replace('better', 'worse')}, though {POINTS.format('', '0.3 points')}."
+QUIET = judged(0.1, 0.1, p_a=NOT_SHOWN, p_b=NOT_SHOWN)
+QUIET_WORDS = (
+    f"Word overlap {LEANS.format('2 of 2')}, though {POINTS.format('', '0.3 in rougeL')}. "
+    f"The judge {LEANS.format('2 of 2')}, though {POINTS.format('', '0.3 points')}. "
+    "Both had cases enough to see a difference that matters, and saw none."
+)
+
+
+@pytest.mark.parametrize(
+    ("record", "human", "words"),
+    [
+        (AGREE, None, f"{OVERLAP} The judge finds the new model better (shown on 2 of 2 scores). Both agree."),
+        (
+            judged(0.1, 0.6, p_b=NOT_SHOWN), None,
+            f"{OVERLAP} {WORSE.replace('worse', 'better')} Both point the same way.",
+        ),
+        (
+            CONFLICT, None, (f"{OVERLAP} The judge finds the new model worse (shown on 2 of 2 scores). Both cannot be "
+            "right. People must look: start with the most divergent cases."),
+        ),
+        (DIVERGENT, None, f"{OVERLAP} {WORSE} People must look: start with the most divergent cases."),
+        (QUIET, None, QUIET_WORDS),
+        (
+            run({"accuracy": facts(0.1, NOT_SHOWN, n=30), "judge.accuracy": facts(0.0, NOT_SHOWN, half=0.9)}), None,
+            (f"The measured scores {LEANS.replace('leans', 'lean').format('1 of 1')}: "
+            f"{POINTS.format('only ', '0.3 in accuracy').replace('100', '30').replace(' it', ' they')}"
+            f". The judge shows no difference: {POINTS.format('only ', '1.3 points')}. About 88 cases would be "
+            "needed to see a difference that matters. About 662 judged cases would be needed to see a difference of "
+            "0.5 points."),
+        ),
+        (run({"rougeL": facts(0.1, SHOWN)}), None, f"{ONE} {BLIND}"),
+        (
+            run({"accuracy": facts(0.1, SHOWN)}), None,
+            "The measured scores find the new model better (shown on 1 of 1 scores). No judge graded these replies.",
+        ),
+        (
+            run({"judge.accuracy": facts(0.1, SHOWN)}), None,
+            "The judge finds the new model better (shown on 1 of 1 scores). No measured score compares the two models.",
+        ),
+        (
+            run({"rougeL": facts(0.0, 1.0), "judge.accuracy": facts(0.5, SHOWN), "judge.style": facts(-0.5, SHOWN)},
+                judges=2), None,
+            (f"Word overlap shows no difference, though {POINTS.format('', '0.3 in rougeL')}. The judges contradict "
+            "themselves: the new model is better on accuracy, worse on style (shown). Only one of the two sees a "
+            "difference."),
+        ),
+        (
+            run({"rougeL": facts(0.1, SHOWN), "bleu": facts(-0.1, SHOWN)}), None,
+            f"Word overlap contradicts itself: the new model is better on rougeL, worse on bleu (shown). {BLIND}",
+        ),
+        (
+            run({"rougeL": facts(0.1, NOT_SHOWN), "bleu": facts(-0.1, NOT_SHOWN)}), None,
+            ("Word overlap finds some scores better and some worse, and no difference is shown, though "
+            f"{POINTS.format('', '0.3 in rougeL')}. {BLIND}"),
+        ),
+        (
+            run({"ece": facts(0.1, NOT_SHOWN), "bleu": facts(-0.1, NOT_SHOWN)}), None,
+            ("The measured scores find some scores better and some worse, and no difference is shown, though "
+            f"{POINTS.format('', '0.3 in ece').replace(' it', ' they')}. No judge graded these replies."),
+        ),
+        (
+            run({"rougeL": facts(0.1, NOT_SHOWN, n=1), "judge.accuracy": facts(0.1, NOT_SHOWN, n=5)}, judges=2), None,
+            ("Word overlap shows no difference: 1 case can show nothing. The judges show no difference: 5 cases can "
+            "show nothing. About 88 cases would be needed to see a difference that matters. About 6 judged cases "
+            "would be needed to see a difference of 0.5 points."),
+        ),
+        (
+            run({"rougeL": facts(0.1, NOT_SHOWN, ci95=None), "judge.accuracy": facts(0.0, NOT_SHOWN, ci95=None)}),
+            None, (f"Word overlap {LEANS.format('1 of 1')} in 100 cases. The judge shows no difference in 100 cases. "
+            "More judged cases are needed."),
+        ),
+        (
+            run({"rougeL": facts(0.0, NOT_SHOWN), "judge.preference": facts(0.1, NOT_SHOWN, half=0.9)}), None,
+            (f"Word overlap shows no difference, though {POINTS.format('', '0.3 in rougeL')}. The judge "
+            f"{LEANS.format('1 of 1')}: {POINTS.format('only ', '1.3 in preference')}. About 4138 judged cases would "
+            "be needed to see a difference that matters."),
+        ),
+        (
+            DIVERGENT, people(0.8, SHOWN),
+            f"{OVERLAP} {WORSE} {FINDS.format('better')} They side with word overlap. This settles it.",
+        ),
+        (
+            DIVERGENT, people(-0.8, SHOWN, harm=(1, 0)),
+            (f"{OVERLAP} {WORSE} {FINDS.format('worse')} They side with the judge. They flagged harm in 1 cases of "
+            "the new model and 0 of the old. This settles it."),
+        ),
+        (
+            DIVERGENT, people(0.8, SHOWN, harm=(3, 1)),
+            (f"{OVERLAP} {WORSE} {FINDS.format('better')} They side with word overlap. They flagged harm in 3 cases of "
+            "the new model and 1 of the old. This does not settle it: people must look again."),
+        ),
+        (
+            QUIET, people(0.8, SHOWN, harm=(0, 2)),
+            (f"{QUIET_WORDS} {FINDS.format('better')} They side with word overlap and the judge. They flagged harm in "
+            "0 cases of the new model and 2 of the old."),
+        ),
+        (
+            run({"rougeL": facts(0.1, SHOWN)}), people(-0.8, SHOWN),
+            (f"{ONE} No judge graded these replies. {FINDS.format('worse')} Where people and scores differ, people are "
+            "right."),
+        ),
+        (
+            run({"judge.accuracy": facts(0.1, SHOWN)}), people(0.8, SHOWN),
+            ("The judge finds the new model better (shown on 1 of 1 scores). No measured score compares the two "
+            f"models. {FINDS.format('better')} They side with the judge."),
+        ),
+    ],
+)  # fmt: skip
+def test_what_a_release_board_reads(record, human, words):
+    """The verdict in sentences, word for word: what each track found, could have seen, and what follows."""
+    assert found_in(record, human)["words"] == words
+
+
+@pytest.mark.parametrize(
+    ("record", "human", "reason"),
+    [
+        (AGREE, None, "agree: word overlap better (shown), judge better (shown)"),
+        (QUIET, None, "no difference: word overlap better (not shown), judge better (not shown)"),
+        (
+            judged(0.0, 0.0, p_a=NOT_SHOWN, p_b=NOT_SHOWN), None,
+            "no difference: word overlap in no direction (not shown), judge in no direction (not shown)",
+        ),
+        (
+            DIVERGENT, None,
+            "divergent: word overlap better (shown), judge worse (not shown); people must look (--medeval-review)",
+        ),
+        (
+            CONFLICT, people(0.8, SHOWN),
+            "conflict: word overlap better (shown), judge worse (shown); people find the candidate better",
+        ),
+        (
+            DIVERGENT, people(0.8, NOT_SHOWN),
+            (
+                "divergent: word overlap better (shown), judge worse (not shown); people were asked, and have not "
+                "settled it"
+            ),
+        ),
+        (
+            DIVERGENT, people(0.8, SHOWN, harm=(2, 1)), ("divergent: word overlap better (shown), judge worse (not "
+            "shown); people were asked, and have not settled it; they flag harm in c0, c1"),
+        ),
+        (
+            DIVERGENT, people(-0.8, SHOWN),
+            "word overlap better (shown), judge worse (not shown); people find the candidate worse",
+        ),
+        (
+            run({"judge.accuracy": facts(0.1, SHOWN)}), people(-0.8, SHOWN),
+            "judge better (shown); people find the candidate worse",
+        ),
+    ],
+)  # fmt: skip
+def test_the_reason_of_the_gate(record, human, reason):
+    """Both tracks in short, and what people said; n is of the track that had the last word."""
+    gate = divergence_gate("dialogue", found_in(record, human), human or {})
+    assert (gate.suite, gate.expression, gate.reason) == ("dialogue", "divergence", reason)
+    assert gate.n == (20 if human else 100)
+
+
+def test_people_who_agree_that_it_is_worse_do_not_fail_what_nobody_praised():
+    """Only a track that shows better misleads: two tracks that show worse are no contradiction."""
+    human = people(-0.8, SHOWN)
+    found = found_in(judged(-0.1, -0.6), human)
+    assert divergence_gate("dialogue", found, human).verdict == "pass"
+    assert "people are right" not in found["words"]
+
+
+@pytest.mark.parametrize(("p_value", "shown"), [(0.0499, True), (0.05, False), (0.0501, False), (None, False)])
+def test_a_level_of_5_percent_shows(p_value, shown):
+    """Below, not at 0.05; a metric without a test shows nothing."""
+    found = found_in(run({"rougeL": facts(0.1, p_value)}))["track_a"]
+    assert (found["significant"], found["metrics"]["rougeL"]["significant"]) == (shown, shown)
+
+
+@pytest.mark.parametrize(("effect", "shown"), [(0.5, True), (0.0, True), (None, True), (-0.5, False)])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_direction_is_shown_where_mean_and_ranks_go_one_way(effect, shown, sign):
+    """For gains and losses alike; a mean of zero shows none, however small p is."""
+    effect_size = None if effect is None else sign * effect
+    found = found_in(run({"rougeL": facts(sign * 0.1, SHOWN, effect_size=effect_size)}))
+    assert found["track_a"]["significant"] == shown
+    still = found_in(run({"rougeL": facts(0.0, SHOWN, effect_size=effect_size)}))["track_a"]
+    assert (still["significant"], still["direction"]) == (False, "none")
+
+
+def test_power_of_a_track():
+    """Relevant is 0.3 standard deviations and 0.5 points; 88 cases see the one, an interval of 0.35 the other."""
+    for n, half, blind in ((87, 0.34, (True, False)), (88, 0.36, (False, True))):
+        found = found_in(judged(0.0, 0.0, p_a=NOT_SHOWN, p_b=NOT_SHOWN, n=n, half=half))
+        a = found_in(run({"rougeL": facts(0.0, NOT_SHOWN, n=n)}))["track_a"]
+        assert (a["underpowered"], found["track_b"]["underpowered"]) == blind
+        assert (a["relevant"], a["unit"]) == (0.3, "standard deviations of the change")
+        assert a["detectable"] == pytest.approx((1.959964 + 0.841621) / math.sqrt(n), rel=1e-6)
+        assert a["cases_needed"] == (88 if blind[0] else None)
+
+
+def test_the_fewest_cases_count():
+    """Of several metrics or dimensions the one on the fewest cases tells n and power."""
+    sizes = {"rougeL": 100, "bleu": 9, "judge.accuracy": 30, "judge.style": 100}
+    found = found_in(run({name: facts(0.1, NOT_SHOWN, n=n) for name, n in sizes.items()}))
+    assert (found["track_a"]["n"], found["track_b"]["n"]) == (9, 30)
+    assert found["track_a"]["detectable"] == pytest.approx((1.959964 + 0.841621) / 3, rel=1e-6)
+
+
+def test_power_is_unknown_where_one_dimension_tells_no_spread():
+    """The largest detectable difference of all dimensions is not known then, and the track is underpowered."""
+    record = run({"judge.accuracy": facts(0.0, 1.0), "judge.style": facts(0.0, 1.0, ci95=None)})
+    found = found_in(record)["track_b"]
+    assert (found["detectable"], found["underpowered"], found["cases_needed"]) == (None, True, None)
+    assert found["metrics"]["accuracy"]["detectable"] == pytest.approx(0.2 / 1.959964 * 2.801585, rel=1e-5)
+
+
+def test_the_standard_error_goes_before_the_interval():
+    """``se`` where a metric has one; without one or an interval nothing is known of the spread."""
+    found = found_in(run({"corpus_bleu": facts(0.1, NOT_SHOWN, half=9.0, se=0.01)}))["track_a"]["metrics"]
+    assert found["corpus_bleu"]["detectable"] == pytest.approx(2.801585 * 0.01, rel=1e-6)
+    found = found_in(run({"corpus_bleu": facts(0.1, NOT_SHOWN, ci95=None)}))["track_a"]["metrics"]
+    assert found["corpus_bleu"]["detectable"] is None
+
+
+def test_the_spread_of_the_cases_counts_where_all_are_there():
+    """Of fewer cases than the comparison had, or of one, the interval tells it; a constant change of scores nothing."""
+    cases = [case(i, {"rougeL": (0.1 * (i % 3), 0.0), "bleu": (0.2, 0.1)}) for i in range(9)]
+    spread = 2.801585 * stdev(0.1 * (i % 3) for i in range(9)) / 3
+    interval = 2.801585 * 0.2 / 1.959964
+    for n, expected in ((9, spread), (10, interval)):
+        found = found_in(run({"rougeL": facts(0.1, NOT_SHOWN, n=n), "bleu": facts(0.1, 0.5, n=n)}, cases))["track_a"]
+        assert found["metrics"]["rougeL"]["detectable"] == pytest.approx(expected, rel=1e-6)
+    assert found_in(run({"bleu": facts(0.1, 0.5, n=9, half=0.0)}))["track_a"]["metrics"]["bleu"]["detectable"] is None
+    alone = found_in(run({"rougeL": facts(0.1, 0.5, n=1)}, cases[:1]))["track_a"]["metrics"]["rougeL"]
+    assert alone["detectable"] == pytest.approx(interval, rel=1e-6)
+
+
+def test_scores_of_one_model_alone_are_no_change():
+    """A case without a score of a metric, a judgement or a role takes no part in what is told by case."""
+    whole = [case(i, {"rougeL": (0.1 * i, 0.3)}, {"accuracy": (1 + i % 5, 3)}) for i in range(4)]
+    lame = [case(i, {"rougeL": (0.9, None)}, {"accuracy": (5, None)}) for i in range(4, 8)]
+    del lame[0]["baseline"], lame[1]["judge"], lame[2]["judge"]["baseline"], lame[3]["candidate"]["scores"]
+    lame.append({**case(8, {"rougeL": (0.9, 0.1)}), "judge": {"candidate": {"accuracy": "unjudged"}}})
+    found = found_in(run({"rougeL": facts(0.1, SHOWN), "judge.accuracy": facts(0.1, SHOWN)}, [*whole, *lame]))
+    assert found["opposite"]["n"] == 2  # grades of c2 and scores of c3 do not change
+    assert found["correlation"][0]["replies"] == 2 * 4 + 2
+
+
+def test_groups_are_resampled_together():
+    """Cases of one group count once in the interval of the correlation: fewer units, a wider interval."""
+    made = [((i * 7 % 11) / 10, 1 + i * 5 % 4) for i in range(24)]
+    metrics = {"rougeL": facts(0.1, SHOWN, n=24), "judge.accuracy": facts(0.1, SHOWN, n=24)}
+
+    def row(group):
+        cases = [case(i, {"rougeL": (a, a)}, {"accuracy": (b, b)}, group(i)) for i, (a, b) in enumerate(made)]
+        return found_in(run(metrics, cases))["correlation"][0]
+
+    alone, grouped = row(lambda _: None), row(lambda i: f"g{i // 8}")
+    assert alone["tau"] == grouped["tau"]
+    assert (alone["low"], alone["high"]) != (grouped["low"], grouped["high"])
+    assert row(lambda i: f"h{i}") == alone
+
+
+def test_lower_scores_of_an_error_go_with_better_grades():
+    """The sign of tau says better with better, whichever way the metric counts."""
+    cases = [case(i, {"ece": (i / 9, i / 9)}, {"accuracy": (1 + i // 2, 1 + i // 2)}) for i in range(8)]
+    metrics = {"ece": facts(0.1, SHOWN, n=8, direction=-1), "judge.accuracy": facts(0.1, SHOWN, n=8)}
+    found = found_in(run(metrics, cases))
+    assert found["correlation"][0]["tau"] < -0.9
+    (row,) = found_in(run(metrics | {"ece": facts(0.1, SHOWN, n=8)}, cases))["correlation"]
+    assert row["tau"] == -found["correlation"][0]["tau"]
+
+
+def test_what_is_told_by_case():
+    """Signed ranks by hand: sizes 0.1 < 0.2 = 0.2 < 0.4 rank 1/8, 4/8, 4/8, 7/8; the five furthest apart are named."""
+    scores = [(0.1, 0.0), (0.0, 0.2), (0.2, 0.0), (0.4, 0.0)]
+    grades = [(1, 5), (2, 1), (5, 2), (3, 1)]
+    cases = [case(i, {"rougeL": a}, {"accuracy": b}) for i, (a, b) in enumerate(zip(scores, grades, strict=True))]
+    metrics = {"rougeL": facts(0.1, SHOWN, n=4), "judge.accuracy": facts(0.1, SHOWN, n=4)}
+    found = found_in(run(metrics, cases))
+    assert found["opposite"] == {"count": 2, "n": 4, "share": 0.5}
+    named = [(one["id"], one["a"], one["b"]) for one in found["most_divergent"]]
+    assert named == [("c0", 0.125, -4), ("c1", -0.5, 1), ("c3", 0.875, 2), ("c2", 0.5, 3)]
+    many = [case(i, {"rougeL": (1 + i, 0)}, {"accuracy": (0, 1 + i)}) for i in range(9)]
+    named = found_in(run(metrics, many))["most_divergent"]
+    assert [one["id"] for one in named] == ["c8", "c7", "c6", "c5", "c4"]
+
+
+def test_preferences_are_no_grades_by_case():
+    """A preference has no grade of each reply, so that nothing is correlated or ranked with it."""
+    cases = [case(i, {"rougeL": (0.9, 0.1)}, {"preference": (1, 0)}) for i in range(4)]
+    found = found_in(run({"rougeL": facts(0.1, SHOWN), "judge.preference": facts(0.1, SHOWN)}, cases))
+    assert (found["correlation"], found["most_divergent"], found["opposite"]["n"]) == ([], [], 0)
+
+
+def test_the_headline_stands_first():
+    """It is the metric that words name, whatever the order in the record."""
+    found = found_in(run({"bleu": facts(0.1, SHOWN), "rougeL": facts(0.1, SHOWN)}))
+    assert list(found["track_a"]["metrics"]) == ["rougeL", "bleu"]
+
+
+@pytest.mark.parametrize(
+    ("harm", "settled"), [((0, 0), "better"), ((1, 1), "better"), ((1, 2), "better"), ((2, 1), None)]
+)
+def test_harm_speaks_against_the_model_that_people_find_better(harm, settled):
+    """More flags on the better one: not settled. As many or fewer: settled; and the reverse for the old model."""
+    assert found_in(DIVERGENT, people(0.8, SHOWN, harm=harm))["people"]["settled"] == settled
+    back = found_in(DIVERGENT, people(-0.8, SHOWN, harm=harm[::-1]))["people"]["settled"]
+    assert back == (settled and "worse")
+
+
+def test_harm_counts_against_a_model_in_people_s_track():
+    """Twelve flags on the new replies and none on the old: a loss of 12 / 20, among grades that show a gain."""
+    harm = found_in(DIVERGENT, people(0.8, SHOWN, harm=(12, 0), harm_p=SHOWN))["track_c"]["metrics"]["harm"]
+    assert (harm["difference"], harm["direction"], harm["significant"]) == (0.6, "worse", True)
+    human = people(0.8, SHOWN, harm=(12, 0))
+    human["suites"]["dialogue"] = {"harm": human["suites"]["dialogue"]["harm"]}
+    assert found_in(DIVERGENT, human)["track_c"] is None  # flags alone are no grades of both replies
+
+
+@pytest.mark.parametrize(
+    ("parts", "settled"),
+    [
+        ((0.1, 0.1), "better"),
+        ((-0.1, 0.1), "better"),
+        ((-0.1, -0.1), None),
+        ((0.0, -0.1), None),
+        ((None, 0.0), "better"),
+    ],
+)
+def test_the_part_by_chance_speaks_against_people_where_all_of_it_does(parts, settled):
+    """Without an overall mean every dimension that changed must point the other way."""
+    human = people(0.8, SHOWN)
+    graded = human["suites"]["dialogue"]["dimensions"]
+    del graded["overall"]
+    for name, part in zip(("accuracy", "relevance"), parts, strict=True):
+        graded[name] = {**graded[name], "random": {"n": 8, "difference": part, "ci95": None}}
+    assert found_in(DIVERGENT, human)["people"]["settled"] == settled
+    graded["overall"] = {**graded["accuracy"], "random": {"n": 8, "difference": -0.1, "ci95": None}}
+    assert found_in(DIVERGENT, human)["people"]["settled"] is None
+
+
+def test_every_suite_is_compared_on_its_own():
+    """Cases, people and power of one suite do not enter another."""
+    record = judged(0.1, -0.1, p_b=NOT_SHOWN)
+    record["suites"]["other"] = copy.deepcopy(record["suites"]["dialogue"])
+    record["cases"] = [{**case(i, {"rougeL": (0.9, 0.1)}, {"accuracy": (1, 5)}), "suite": "other"} for i in range(3)]
+    found = divergence(record, people(0.8, SHOWN), 1)
+    assert [found[name]["people"] is None for name in ("dialogue", "other")] == [False, True]
+    assert [found[name]["opposite"]["n"] for name in ("dialogue", "other")] == [0, 3]

@@ -1,11 +1,15 @@
 """Gates judged on rows."""
 
+import math
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.stats.proportions import tango, wilson
-from pytest_medeval.verdicts.gates import SuiteData, critical_gate, judge, judge_all, parse_gate
+from pytest_medeval.verdicts.gates import SuiteData, critical_gate, holds, judge, judge_all, parse_gate
 
 
 class Share:
@@ -189,10 +193,8 @@ def test_few_cases_stay_inconclusive():
     """A comparison of fewer than 20 cases is not decided, however clear it looks."""
     found = verdict("accuracy better than baseline", suite(15, 0, 2, 1))
     assert (found.verdict, found.cases_needed) == ("inconclusive", 20)
-    clusters = [str(i % 5) for i in range(135)]
-    found = verdict("accuracy better than baseline", suite(30, 5, clusters=clusters))
-    assert (found.verdict, found.cases_needed) == ("inconclusive", 162)
-    assert "5 clusters in both roles are too few to compare; 6 at least" in found.reason
+    groups = [str(i % 8) for i in range(135)]
+    assert "8 independent groups" in verdict("accuracy better than baseline", suite(30, 5, groups=groups)).reason
 
 
 def test_a_margin_that_cannot_be_missed_is_not_evaluated():
@@ -263,3 +265,190 @@ def test_critical_cases():
     assert missed.reason.endswith("case-0, case-1, case-2, case-3, case-4 and 2 more")
     assert critical_gate("mcq", [], 4, complete=False, reason="-x").verdict == "not evaluated"
     assert critical_gate("mcq", ["case-1"], 4, complete=False).verdict == "fail"
+
+
+LOW = f"{wilson(80, 100)[0]:.4f}"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("accuracy >= 0.80", "accuracy is 0.8000, asked for: >= 0.8"),
+        ("accuracy >= 0.9", "accuracy is 0.8000, asked for: >= 0.9"),
+        ("accuracy.low >= 0.7", f"the lower end of accuracy is {LOW}, asked for: >= 0.7"),
+        ("ece.high <= 0.9", f"the upper end of ece is {wilson(80, 100)[1]:.4f}, asked for: <= 0.9"),
+        (
+            "accuracy.low >= 0.75", (f"the lower end of accuracy is {LOW}, asked for: >= 0.75; about 316 cases would "
+            "bring it there if accuracy stays at 0.8000"),
+        ),
+        ("accuracy.low == 0.8", f"the lower end of accuracy is {LOW}, asked for: == 0.8"),
+        ("accuracy.low >= 0.7999", f"the lower end of accuracy is {LOW}, asked for: >= 0.7999"),
+        ("accuracy.low >= 0.8", f"the lower end of accuracy is {LOW}, asked for: >= 0.8"),
+    ],
+)  # fmt: skip
+def test_a_threshold_says_what_was_seen_and_asked_for(text, reason):
+    """Word for word; a number of cases where the value meets the threshold by more than rounding, to a million."""
+    found = verdict(text, suite())
+    assert (found.reason, found.suite, found.expression) == (reason, "mcq", str(parse_gate(text)))
+    assert found.threshold == parse_gate(text).condition.number
+
+
+@pytest.mark.parametrize(("op", "below", "near", "above"), [
+    (">=", False, True, True), (">", False, False, True), ("<=", True, True, False), ("<", True, False, False),
+    ("==", False, True, False),
+])  # fmt: skip
+def test_values_that_differ_by_rounding_are_equal(op, below, near, above):
+    """By a billionth and less, to either side."""
+    held = [holds(0.3 + gap, parse_gate(f"accuracy {op} 0.3").condition) for gap in (-2e-9, -5e-10, 0, 5e-10, 2e-9)]
+    assert held == [below, near, near, near, above]
+
+
+def test_comparisons_are_told_word_for_word():
+    """Difference, level, interval, and on which side of the condition its ends lie."""
+
+    def told(text, *table):
+        return verdict(text, suite(*table)).reason
+
+    low, high = (f"{end:+.4f}" for end in tango(30, 5, 135))
+    head = f"difference +0.1852, 95 % interval {low} to {high}: "
+    assert told("accuracy better than baseline", 30, 5) == f"{head}even its unfavourable end is on the right side of 0"
+    assert told("ece better than baseline", 30, 5) == f"{head}even its favourable end is on the wrong side of 0"
+    assert told("accuracy not worse than baseline by 0.05", 30, 5).endswith("on the right side of -0.05")
+    assert told("ece not worse than baseline by 0.05", 30, 5).endswith("on the wrong side of +0.05")
+    near = verdict("accuracy better than baseline", suite(12, 8))
+    assert near.reason.endswith(f": 0 lies inside; about {near.cases_needed} cases settle it if the difference stays")
+    level = told("accuracy better than baseline", 10, 10)
+    assert level.endswith(": 0 lies inside, too near the difference for more cases to settle it")
+
+
+def test_what_a_difference_is_held_against():
+    """Minus the margin where higher is better, plus it where lower is; 0 for better, and never -0."""
+    margins = {"accuracy not worse than baseline by 0.05": -0.05, "ece not worse than baseline by 0.05": 0.05,
+               "accuracy better than baseline": 0.0, "ece not worse than baseline by 0": 0.0}  # fmt: skip
+    found = {text: verdict(text, suite(30, 5)).threshold for text in margins}
+    assert found == margins
+    assert [str(found[text]) for text in list(margins)[2:]] == ["0.0", "0.0"]
+
+
+def test_cases_needed_follow_the_level_of_the_round():
+    """By hand: n ((z + z_power) se / distance)^2 with the standard error of the interval at the level of the round."""
+    gate, data = parse_gate("accuracy better than baseline"), [suite(12, 8, name=name) for name in ("a", "b")]
+    for count, alpha in ((1, 0.05), (2, 0.025)):
+        found = judge_all([(gate, one) for one in data[:count]])[0]
+        low, high = tango(12, 8, 120, 1 - alpha)
+        z = norm.ppf(1 - alpha / 2)
+        se = (high - low) / 2 / z
+        assert found.cases_needed == math.ceil(120 * ((z + norm.ppf(0.8)) * se / (4 / 120)) ** 2)
+
+
+def test_the_level_is_of_the_family():
+    """``alpha`` is shared by the comparisons of a run."""
+    gate = parse_gate("accuracy better than baseline")
+    assert judge(gate, suite(12, 8), alpha=0.2).interval == tango(12, 8, 120, 0.8)
+    assert judge(gate, suite(20, 8), alpha=0.01).verdict == "inconclusive"
+
+
+@pytest.mark.parametrize("count", [19, 20])
+def test_twenty_cases_are_enough(count):
+    """To judge a subgroup, the worst of groups, and a comparison; nineteen are not."""
+    tags = [{"age": "old"} if i < count else {} for i in range(100)]
+    for text in ("accuracy[age=old] >= 0.5", "worst(accuracy by age) >= 0.5"):
+        assert (verdict(text, suite(tags=tags)).verdict == "pass") == (count == 20)
+    compared = verdict("accuracy better than baseline", suite(count, 0, 0, 0))
+    assert compared.verdict == ("pass" if count == 20 else "inconclusive")
+    if count < 20:
+        assert compared.reason == "19 cases in both roles are too few to compare; 20 at least"
+        few = verdict("accuracy[age=old] better than baseline", suite(tags=tags))
+        assert few.reason == "19 cases: a subgroup of fewer than 20 is shown, not judged"
+        small = verdict("accuracy[age=old] >= 0.5", suite(tags=tags))
+        assert small.reason == "old 1.0000 (n 19): a subgroup of fewer than 20 cases is shown, not judged"
+        assert small.interval == wilson(19, 19)
+
+
+def test_metrics_that_say_nothing_are_not_evaluated():
+    """A value, a difference or a subgroup that is undefined passes and fails no gate."""
+    blank = np.full((100, 1), np.nan)
+    nothing = suite(rows={"candidate": {"accuracy": blank}, "baseline": {"accuracy": np.ones((100, 1))}})
+    found = verdict("accuracy >= 0", nothing)
+    assert (found.verdict, found.n, found.observed) == ("not evaluated", 0, None)
+    assert found.reason == "accuracy is undefined: no case says anything about it"
+    assert verdict("accuracy better than baseline", nothing).verdict == "not evaluated"
+    zero = Share("accuracy")
+    zero.score = lambda total: total[..., 0] / (total[..., 1] - total[..., 1])
+    with np.errstate(all="ignore"):
+        found = verdict("accuracy better than baseline", suite(30, 5, metrics={"accuracy": zero}))
+    assert (found.verdict, found.n, found.reason) == ("not evaluated", 135, "accuracy is undefined on these cases")
+    rare = Share("accuracy")
+    rare.score = lambda total: np.where(total[..., 0] == 80, 0.8, np.nan)  # most resamples have another sum
+    found = verdict("accuracy >= 0.5", suite(metrics={"accuracy": rare}))
+    assert (found.verdict, found.observed, found.interval) == ("not evaluated", 0.8, None)
+
+
+def test_the_worst_group_is_told_with_all_others():
+    """Sorted from the worst; five of the others by name; ends of the interval are not asked for."""
+    names = [f"g{i // 20}" for i in range(160)]
+    right = np.array([[1.0] if i % 20 < 19 - 2 * (i // 20) else [0.0] for i in range(160)])
+    data = suite(0, 0, 160, 0, tags=[{"g": name} for name in names], rows={"candidate": {"accuracy": right}})
+    found = verdict("worst(accuracy by g) >= 0.2", data)
+    assert found.reason == (
+        "worst of 8, n 20: g7 is 0.2500, asked for: >= 0.2; then g6 0.3500 (n 20), g5 0.4500 (n 20), g4 0.5500 (n 20), "
+        "g3 0.6500 (n 20), g2 0.7500 (n 20) and 2 more"
+    )
+    assert verdict("worst(ece by g) <= 0.2", data).reason.startswith("worst of 8, n 20: g0 is 0.9500")
+    alone = verdict("worst(accuracy by g) >= 0.2", suite(tags=[{"g": "one"}] * 100))
+    assert alone.reason == "worst of 1, n 100: one is 0.8000, asked for: >= 0.2"
+
+
+@pytest.mark.parametrize(("margin", "missable"), [("0.99", True), ("1", False), ("2", False)])
+def test_a_margin_as_wide_as_the_scale(margin, missable):
+    """A margin of 1 and more can never be missed by scores between 0 and 1; scores beyond 1 can miss it."""
+    text = f"accuracy not worse than baseline by {margin}"
+    assert (verdict(text, suite(5, 30)).verdict != "not evaluated") == missable
+    points = {
+        role: {"accuracy": 5 * array} for role, array in ((r, a["accuracy"]) for r, a in suite(5, 30).rows.items())
+    }
+    wide = Share("accuracy")
+    wide.bounds = (0.0, 5.0)
+    assert verdict(text, suite(5, 30, rows=points, metrics={"accuracy": wide})).verdict != "not evaluated"
+
+
+def test_a_role_that_is_awaited_or_barred_is_said():
+    """What cannot be compared yet waits for a first reference; what must not be compared says why."""
+    rows = {**suite(30, 5).rows, "reference": suite(30, 5).rows["baseline"]}
+    text = "accuracy better than reference"
+    awaited = verdict(text, suite(30, 5, rows=rows, awaited={"reference": "no run yet"}))
+    assert (awaited.verdict, awaited.reason, awaited.waits) == ("not evaluated", "no run yet", True)
+    barred = verdict(text, suite(30, 5, rows=rows, barred={"reference": {"accuracy": "another version"}}))
+    assert (barred.verdict, barred.reason, barred.waits) == ("not evaluated", "another version", False)
+    for fields in ({"barred": {"reference": {"ece": "x"}}}, {"barred": {"baseline": {"accuracy": "x"}}},
+                   {"awaited": {"baseline": "x"}}):  # fmt: skip
+        assert verdict(text, suite(30, 5, rows=rows, **fields)).verdict == "pass"
+
+
+def test_tags_and_groups_follow_their_cases():
+    """Whatever the order in which cases ran: subgroups and groups are those of the ids."""
+    data = tagged()
+    groups = [f"g{i // 4}" for i in range(100)]
+    order = np.random.default_rng(5).permutation(100)
+    mixed = SuiteData(
+        name=data.name, metrics=data.metrics, ids=[data.ids[i] for i in order], tags=[data.tags[i] for i in order],
+        groups=[groups[i] for i in order],
+        rows={role: {name: array[order] for name, array in rows.items()} for role, rows in data.rows.items()},
+    )  # fmt: skip
+    whole = replace(data, groups=groups)
+    for text in ("accuracy[specialty=neurology].low >= 0.5", "accuracy not worse than baseline by 0.1"):
+        assert verdict(text, mixed) == verdict(text, whole)
+    assert "independent groups" in verdict("accuracy[specialty=neurology] better than baseline", mixed).reason
+
+
+def test_a_part_that_ran_needs_no_reason():
+    """Thresholds, comparisons and critical cases say the same of a part."""
+    said = "only a part of the suite ran"
+    assert verdict("accuracy >= 0.1", suite(complete=False)).reason == said
+    assert critical_gate("mcq", [], 4, complete=False).reason == said
+    assert critical_gate("mcq", [], 4, complete=False, reason="-x").reason == f"{said}: -x"
+    whole = critical_gate("mcq", [], 4)
+    assert (whole.suite, whole.expression, whole.reason) == ("mcq", "critical", "all 4 critical cases are right")
+    assert (whole.observed, whole.threshold, whole.n) == (0.0, 0.0, 4)
+    five = critical_gate("mcq", [f"c{i}" for i in range(5)], 9).reason
+    assert five == "5 of 9 critical cases missed: c0, c1, c2, c3, c4"

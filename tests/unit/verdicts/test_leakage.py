@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.types import Source
+from pytest_medeval.metrics.base import Measure, mean, mean_of
 from pytest_medeval.tasks.cases.duplicates import GRAM, Index, grams, plain
 from pytest_medeval.tasks.cases.tuning import Tuned, read_tuning
-from pytest_medeval.verdicts.gates import GateResult
-from pytest_medeval.verdicts.leakage import Leakage, Tuning, find_leaks, with_leakage
+from pytest_medeval.verdicts.gates import GateResult, SuiteData
+from pytest_medeval.verdicts.leakage import Leakage, Tuning, find_leaks, leakage_section, read_tunings, with_leakage
 
 ENGLISH = (
     "For three days I have had a burning pain below my ribs that comes after meals and wakes me at night, what is it?"
@@ -184,3 +187,90 @@ def test_only_passing_gates_become_inconclusive(verdict, count, expected):
     leakage = Leakage(files=("t",), records=1, cases=100, limit=0.01, leaks=(leak,) * count)
     result = GateResult(suite="s", expression="accuracy >= 0.5", verdict=verdict, reason="why")
     assert with_leakage(result, leakage).verdict == expected
+
+
+def test_what_is_found_names_suite_case_and_record():
+    """Cases of two suites in three records: ids, kinds, shares, sources, and whether the right answer stood there."""
+    suites = {
+        "first": [{"id": "a", "asked": ENGLISH, "gold": OTHER}, {"id": "b", "asked": "What else?", "gold": None}],
+        "second": [{"id": "c", "asked": CHINESE, "gold": {"fever": "present", "cough": "absent in all of his visits"}}],
+    }
+    found = find_leaks(suites, tuning(OTHER + ENGLISH, "nothing", CHINESE), limit=0.5)
+    assert list(found) == ["first", "second"]
+    assert [(leak.id, leak.source, leak.gold) for leak in found["first"].leaks] == [("a", "t:1", True)]
+    assert [(leak.id, leak.source, leak.gold) for leak in found["second"].leaks] == [("c", "t:3", False)]
+    first = found["first"]
+    assert (first.files, first.records, first.cases, first.limit, first.share) == (("t",), 3, 2, 0.5, 0.5)
+    assert not first.too_much
+    assert found["second"].too_much
+
+
+def test_more_of_an_answer_than_of_its_question():
+    """Where both stand in the data, the record that holds more of them is the source; the question decides the kind."""
+    rest = "Drink plenty of water, rest your knee, and come back to us if it is still swollen at the end of the month."
+    rewritten = ENGLISH.replace("three days", "two weeks").replace("what is it", "please help")
+    (leak,) = find_leaks(entries(ENGLISH, gold=rest), tuning(rewritten, f"{rewritten} {rest}"))["suite"].leaks
+    assert (leak.kind, leak.source, leak.gold) == ("near", "t:2", True)
+    assert 0.7 <= leak.similarity < 1
+    assert leak.similarity == round(leak.similarity, 4)
+
+
+@pytest.mark.parametrize(
+    ("count", "limit", "too_much"), [(0, 0.0, False), (1, 0.0, True), (1, 0.01, False), (2, 0.01, True)]
+)
+def test_more_than_the_limit_is_too_much(count, limit, too_much):
+    """At the limit is not above it; a suite without cases has no share."""
+    (leak,) = find_leaks(entries(ENGLISH), tuning(ENGLISH))["suite"].leaks
+    found = Leakage(files=("t",), records=1, cases=100, limit=limit, leaks=(leak,) * count)
+    assert (found.share, found.too_much) == (count / 100, too_much)
+    assert str(found) == f"{count} of 100 cases stand in the training data, more than {100 * limit:g} %"
+    assert Leakage(files=("t",), records=1, cases=0, limit=0.0).share == 0.0
+
+
+def test_a_gate_says_how_much_is_leaked():
+    """The reason of the leak goes before the gate's own; without a leakage search nothing changes."""
+    (leak,) = find_leaks(entries(ENGLISH), tuning(ENGLISH))["suite"].leaks
+    result = GateResult(suite="s", expression="accuracy >= 0.5", verdict="pass", reason="why")
+    found = with_leakage(result, Leakage(files=("t",), records=1, cases=4, limit=0.2, leaks=(leak,)))
+    assert found.reason == "1 of 4 cases stand in the training data, more than 20 %; on all cases: why"
+    assert with_leakage(result, None) is result
+
+
+def test_the_section_of_a_suite_compares_all_cases_with_clean_ones():
+    """Means by hand: of 1, 0, 1 and a row that says nothing, the first case is leaked."""
+    (leak,) = find_leaks({"suite": [{"id": "a", "asked": ENGLISH}]}, tuning(ENGLISH))["suite"].leaks
+    near = replace(leak, id="d", kind="near", similarity=0.8)
+    rows = {
+        "candidate": {"accuracy": np.array([[1.0], [0.0], [1.0], [np.nan]])},
+        "baseline": {"accuracy": np.array([[0.0], [0.0], [1.0], [np.nan]])},
+        "reference": {"accuracy": np.ones((4, 1))},
+    }
+    metric = Measure(name="accuracy", counts="accuracy", signature="", make=None, fold=mean, spread=mean_of(0))
+    data = SuiteData(name="suite", metrics={"accuracy": metric}, rows=rows, ids=list("abcd"))
+    leakage = Leakage(files=("t",), records=9, cases=4, limit=0.01, leaks=(leak, near))
+    section = leakage_section(leakage, data, "accuracy")
+    assert (section["files"], section["records"], section["cases"], section["metric"]) == (["t"], 9, 4, "accuracy")
+    assert (section["exact"], section["near"], section["share"], section["limit"]) == (1, 1, 0.5, 0.01)
+    assert section["clean"] == 2
+    assert section["leaked"] == [
+        {"id": "a", "kind": "exact", "similarity": 1.0, "source": "t:1", "gold": None},
+        {"id": "d", "kind": "near", "similarity": 0.8, "source": "t:1", "gold": None},
+    ]
+    assert section["scores"] == {
+        role: {"all": pytest.approx(share), "clean": 0.5} for role, share in (("candidate", 2 / 3), ("baseline", 1 / 3))
+    }
+    whole = leakage_section(replace(leakage, leaks=tuple(replace(leak, id=name) for name in "abcd")), data, "accuracy")
+    assert (whole["clean"], whole["scores"]["candidate"]["clean"]) == (0, None)
+    assert leakage_section(leakage, data, "f1")["scores"] == {}
+
+
+def test_tuning_files_are_named_as_the_user_named_them(tmp_path: Path):
+    """Inside the project by the path from its root, outside it in full; every record knows its file and line."""
+    inside, outside = tmp_path / "root" / "data" / "a.jsonl", tmp_path / "b.jsonl"
+    inside.parent.mkdir(parents=True)
+    for file in (inside, outside):
+        file.write_text('{"q": "one"}\n{"q": "two"}\n', encoding="utf-8")
+    found = read_tunings([inside, outside], tmp_path / "root")
+    names = (str(Path("data", "a.jsonl")), str(outside))
+    assert found.files == names
+    assert [str(one.source) for one in found.records] == [f"{name}:{line}" for name in names for line in (1, 2)]

@@ -1,131 +1,23 @@
-"""The noise floor: what moves when nothing but the way of computing does, and what it does to gates."""
+"""The noise floor: what it does to gates and differences."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from pathlib import Path
-
+import numpy as np
 import pytest
 
-from pytest_medeval.core.types import Answer, Record, Source
-from pytest_medeval.metrics import metrics_for
-from pytest_medeval.models import Settings
-from pytest_medeval.models.fake import FakeModel
-from pytest_medeval.models.spec import AdapterSpec, FolderSpec
-from pytest_medeval.runs.engine import Engine
-from pytest_medeval.runs.noise import measure, sentinels, variants
-from pytest_medeval.runs.suite import Resolved
-from pytest_medeval.tasks.mcq import MCQ
+from pytest_medeval.metrics.base import Measure, mean, mean_of
 from pytest_medeval.verdicts.gates import parse_gate
-from pytest_medeval.verdicts.noise import floors, margin_below, noise_section
+from pytest_medeval.verdicts.noise import changes, floors, margin_below, noise_section
 
-FOLDER = FolderSpec("./m", Path("m"))
-TASK = MCQ()
-
-
-@dataclass
-class Shaky:
-    """A model whose replies to the questions in ``flips`` depend on the way of computing: the batch size."""
-
-    flips: tuple[str, ...]
-    broken: str = ""
-
-    def open(self, _spec: object, how: Settings) -> FakeModel:
-        """Open it with settings, as ``open_model`` does; refuse the dtype ``broken``."""
-        if how.dtype == self.broken:
-            raise RuntimeError(f"no kernel for {how.dtype}\nat some place")
-
-        def script(request) -> Answer:
-            name = request.messages[-1].content.split()[0]
-            wrong = name in self.flips and how.batch_size == 1
-            return Answer("", "choice", (-3.0, -1.0) if wrong else (-1.0, -3.0), (1, 1))
-
-        return FakeModel(script)
-
-
-def suite(count: int = 8) -> Resolved:
-    """Make questions q0, q1, ... of which A is right."""
-    cases = tuple(
-        TASK.case(
-            Record(
-                Source("t", n), {"id": f"q{n}", "question": f"q{n} ?", "options": {"A": "x", "B": "y"}, "answer": "A"}
-            )
-        )
-        for n in range(count)
-    )
-    return Resolved(
-        name="quiz",
-        source=Source("t"),
-        task=TASK,
-        cases=cases,
-        total=count,
-        skips=(),
-        gates=(),
-        metrics=metrics_for(TASK, ["accuracy", "answered"]),
-        pairs="all",
-        signature="",
-    )
-
-
-def measured(shaky: Shaky, *, count: int = 8, spec: object = FOLDER) -> dict:
-    """Measure the floor of a model on all or some of the cases."""
-    run = suite()
-    engine = Engine(lambda role, _: shaky.open(None, Settings()) if role == "candidate" else None)
-    found = engine.evaluations(run, [case.id for case in run.cases])
-    return measure(run, found, spec, "float32", Settings(), count=count, opener=shaky.open)
-
-
-def test_replies_that_change_make_the_floor():
-    """Two of eight replies flip at another batch size: accuracy moves by a quarter, ``answered`` not."""
-    section = measured(Shaky(("q1", "q5")))
-    assert [(one["name"], one["changed"]) for one in section["variants"]] == [
-        ("batch size 1", 2),
-        ("dtype bfloat16", 0),
-    ]
-    assert floors(section) == {"accuracy": 0.25, "answered": 0.0}
-
-
-def test_a_way_that_cannot_be_computed_is_said():
-    """A dtype that the machine lacks costs its line, not the run."""
-    section = measured(Shaky((), broken="bfloat16"))
-    assert section["variants"][1] == {"name": "dtype bfloat16", "reason": "no kernel for bfloat16"}
-    assert floors(section) == {"accuracy": 0.0, "answered": 0.0}
-
-
-def test_a_model_that_is_not_local_is_not_measured():
-    """A server's batches are its own affair: said, and no floor is claimed."""
-    section = measured(Shaky(("q1",)), spec=replace_kind("https://host/v1#m"))
-    assert section["variants"] == []
-    assert "no local model" in section["reason"]
-    assert floors(section) == {}
-
-
-def replace_kind(text: str) -> object:
-    """Make a spec of a server."""
-    from pytest_medeval.models.spec import EndpointSpec
-
-    return EndpointSpec(text, "https://host/v1", "m")
-
-
-def test_ways_of_computing():
-    """Another batch size, another dtype, and the adapter merged; none of them sees stored replies."""
-    own = Settings(batch_size=1, cache=Path("c"))
-    found = dict(variants(AdapterSpec("./a", Path("a"), FOLDER), "bfloat16", own))
-    assert list(found) == ["batch size 8", "dtype float32", "adapter merged"]
-    assert all(how.cache is None for how in found.values())
-    assert found["adapter merged"].merge
-    assert found["batch size 8"] == replace(own, cache=None, batch_size=8)
-    assert [name for name, _ in variants(FOLDER, "float32", Settings())] == ["batch size 1", "dtype bfloat16"]
-
-
-def test_sentinels_are_drawn_by_the_seed():
-    """The same cases whatever order they come in; another seed, other cases; no more than there are."""
-    names = [f"q{n}" for n in range(50)]
-    drawn = sentinels(names, 8, 0, "quiz")
-    assert len(drawn) == 8
-    assert sorted(sentinels(names[::-1], 8, 0, "quiz")) == sorted(drawn)
-    assert sentinels(names, 8, 1, "quiz") != drawn
-    assert sentinels(names, 90, 0, "quiz") == names
+MEASURED = {
+    "n": 8,
+    "variants": [
+        {"name": "batch size 1", "changed": 2, "changes": {"accuracy": 0.25, "answered": 0.0}},
+        {"name": "dtype bfloat16", "changed": 1, "changes": {"accuracy": 0.125, "answered": 0.0}},
+        {"name": "adapter merged", "reason": "no memory"},
+    ],
+}
+"""Two of eight replies flip at another batch size, one at another dtype."""
 
 
 @pytest.mark.parametrize(
@@ -140,7 +32,7 @@ def test_sentinels_are_drawn_by_the_seed():
 )
 def test_a_margin_below_the_floor_cannot_be_held(gate, held):
     """Only a non-inferiority margin that is smaller than the floor is refused, with both numbers."""
-    why = margin_below(parse_gate(gate), measured(Shaky(("q1", "q5"))))
+    why = margin_below(parse_gate(gate), MEASURED)
     assert (why == "") is held
     assert held or ("0.2 " in why and "0.2500" in why)
 
@@ -154,8 +46,37 @@ def test_without_a_floor_nothing_is_refused():
 
 def test_differences_below_the_floor_are_marked():
     """Named once; no difference at all needs no mark."""
-    section = noise_section(
-        measured(Shaky(("q1", "q5"))), [("accuracy", 0.1), ("accuracy", -0.2), ("answered", 0.0), ("ece", 0.3)]
-    )
+    section = noise_section(MEASURED, [("accuracy", 0.1), ("accuracy", -0.2), ("answered", 0.0), ("ece", 0.3)])
     assert section["below"] == ["accuracy"]
     assert noise_section(section, [("accuracy", 0.25), ("accuracy", None)])["below"] == []
+
+
+def test_the_floor_is_the_largest_change():
+    """Over the ways that could be computed; without any there is none."""
+    assert floors(MEASURED) == {"accuracy": 0.25, "answered": 0.0}
+    assert floors(None) == floors({"variants": []}) == floors({}) == {}
+    section = noise_section(MEASURED, [])
+    assert (section["floor"], section["n"], section["below"]) == (floors(MEASURED), 8, [])
+
+
+def test_changes_are_absolute_and_on_the_cases_of_both_passes():
+    """Means 1 / 3 and 2 / 3 of the three cases with rows in both; a metric without any, or undefined, is left out."""
+    how = {"signature": "", "make": None, "fold": mean, "spread": mean_of(0)}
+    metrics = [Measure(name=f"mean {name}", counts=name, **how) for name in ("accuracy", "bleu", "rouge")]
+    rows = [1.0, 0.0, 0.0]
+    before = [*({"accuracy": [score], "rouge": [np.nan]} for score in rows), {"accuracy": [1.0]}, {}]
+    after = [*({"accuracy": [1 - score], "rouge": [1.0]} for score in rows), {"bleu": [1.0]}, {"accuracy": [1.0]}]
+    assert changes(metrics, before, after) == changes(metrics, after, before) == {"mean accuracy": pytest.approx(1 / 3)}
+
+
+def test_a_margin_that_equals_the_floor_but_for_rounding_is_held():
+    """1 - 0.95 is no more than 0.05; a millionth less is."""
+    section = {"n": 8, "variants": [{"name": "x", "changes": {"accuracy": 1 - 0.95}}]}
+    gate = "accuracy not worse than baseline by {}"
+    assert margin_below(parse_gate(gate.format(0.05)), section) == ""
+    assert margin_below(parse_gate(gate.format(0.049999)), section) == (
+        "the margin 0.049999 is below the noise floor of accuracy, 0.0500: so much it moves on 8 cases when the same "
+        "weights only compute in another way"
+    )
+    assert noise_section(section, [("accuracy", 0.05), ("accuracy", -0.05)])["below"] == []
+    assert noise_section(section, [("accuracy", -0.04)])["below"] == ["accuracy"]
