@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pytest_medeval.core.errors import MedevalError
-from pytest_medeval.core.files import write_whole
+from pytest_medeval.core.files.writing import write_whole
 
 
 def filled(page: str, name: str, text: str) -> str:

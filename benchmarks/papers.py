@@ -21,7 +21,7 @@ from typing import Any
 
 from pages import filled
 from pytest_medeval.core.errors import MedevalError
-from pytest_medeval.core.files import write_whole
+from pytest_medeval.core.files.writing import write_whole
 from pytest_medeval.report.lines import interval, number, p_value
 from pytest_medeval.runs.record import read
 

@@ -9,11 +9,11 @@ import pytest
 
 from pytest_medeval.core.encodable import MARK, all_encodable, encodable
 from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.files.jsontext import read_object
 from pytest_medeval.core.options import OPTIONS
 from pytest_medeval.core.settings import read_settings
 from pytest_medeval.core.types import Answer
-from pytest_medeval.judges.ratings.files import read_json, read_json_lines
-from pytest_medeval.models.spec import read_json as read_folder_json
+from pytest_medeval.judges.ratings.files import read_json_lines
 
 HALF = "half \ud83d a sign"
 MARKED = f"half {MARK} a sign"
@@ -38,7 +38,7 @@ def test_files_with_json_escapes(tmp_path: Path):
     """Ratings and the files of model folders may spell halves."""
     file = tmp_path / "some.json"
     file.write_text(json.dumps({"text": HALF}))
-    assert read_json(file)[0] == read_folder_json(file) == {"text": MARKED}
+    assert read_object(file).data == {"text": MARKED}
     assert [value for _, value in read_json_lines(file)] == [{"text": MARKED}]
 
 

@@ -10,12 +10,13 @@ from pathlib import Path
 
 from pytest_medeval.commands.parser import Parser
 from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.files.jsontext import read_object
 from pytest_medeval.core.model import Settings
 from pytest_medeval.models.hub import hush, model_folder, require_extra
 from pytest_medeval.models.proof.alike import compare
 from pytest_medeval.models.proof.forms import inspect
 from pytest_medeval.models.proof.shipped import Held, why_unmeasured
-from pytest_medeval.models.spec import AdapterSpec, GgufSpec, ModelSpec, parse_model, read_json
+from pytest_medeval.models.spec import AdapterSpec, GgufSpec, ModelSpec, parse_model
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 
@@ -69,7 +70,7 @@ def _merged(spec: AdapterSpec, out: Path, dtype: str) -> str:
     from pytest_medeval.models.proof.merged import write_merged  # imports torch
 
     if dtype == "auto":
-        config = read_json(model_folder(spec) / "config.json")
+        config = read_object(model_folder(spec) / "config.json").data
         stored = str(config.get("dtype") or config.get("torch_dtype"))
         dtype = stored if stored in DTYPES else "auto"
     settings = Settings(device="cpu", dtype=dtype, cache=None)  # type: ignore[arg-type]

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from types import TracebackType
 
 from pytest_medeval.core.encodable import encodable
+
+LONGEST = 2000
+"""Characters of a line: what a file holds may be of any length."""
+TOLD = 10
+"""Mistakes of one file that are told; further ones are counted."""
 
 
 class MedevalError(Exception):
@@ -16,7 +22,31 @@ class MedevalError(Exception):
     """
 
     def __init__(self, told: str) -> None:
-        super().__init__(encodable(told))
+        super().__init__("\n".join(_cut(line) for line in encodable(told).split("\n")))
+
+
+class Mistakes:
+    """Mistakes of one file, told together: ``with mistakes:`` around each part of it, ``tell`` at its end."""
+
+    def __init__(self) -> None:
+        self.found: list[str] = []
+
+    def __enter__(self) -> None:
+        """Begin a part."""
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> bool:
+        """Keep the part's mistake, and go on behind it."""
+        if isinstance(error, MedevalError):
+            self.found += str(error).split("\n")
+            return True
+        return False
+
+    def tell(self) -> None:
+        """Raise what was found."""
+        if self.found:
+            told, more = self.found[:TOLD], len(self.found) - TOLD
+            told[-1] += f" (and {more} mistakes more)" if more > 0 else ""
+            raise MedevalError("\n".join(told))
 
 
 class NoneYetError(MedevalError):
@@ -30,6 +60,11 @@ def whole(error: BaseException) -> str:
     'ValueError: cannot load: no such key'
     """
     return f"{type(error).__name__}: {' '.join(str(error).split())}".removesuffix(": ")
+
+
+def _cut(line: str) -> str:
+    half = LONGEST // 2
+    return line if len(line) <= LONGEST else f"{line[:half]} ... {line[-half:]}"
 
 
 def accepted(what: str, found: object, names: Iterable[str]) -> str:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pytest_medeval.core.errors import MedevalError, accepted
+from pytest_medeval.core.errors import MedevalError, Mistakes, accepted
+from pytest_medeval.core.files.tomltext import Toml, read_toml
 from pytest_medeval.judges.ratings.types import Scale
 
 PREFERENCE = "preference"
@@ -103,53 +103,39 @@ def load_rubric(file: Path) -> Rubric:
         question = "Does the reply say how soon the patient must be seen?"
         anchors = { 1 = "not at all", 5 = "clearly and rightly" }
     """
-    try:
-        written = file.read_text(encoding="utf-8")
-        content = tomllib.loads(written)
-    except FileNotFoundError:
-        raise MedevalError(f"rubric {str(file)!r}: no such file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise MedevalError(f"{file}: cannot be read: {error}") from None
-    except tomllib.TOMLDecodeError as error:
-        raise MedevalError(f"{file}: broken TOML: {error}") from None
-    return _rubric(_Text(file, written), content)
+    return _rubric(file, read_toml(file, "a rubric, a TOML file with tables [[dimensions]]"))
 
 
-@dataclass(frozen=True, slots=True)
-class _Text:
-    """A TOML text in which mistakes are pointed at."""
-
-    file: Path
-    written: str
-
-    def at(self, key: str, nth: int = 0) -> str:
-        """Give ``file:line`` of the nth line that starts with a key; the file alone where there is none."""
-        pattern = re.compile(rf"""\s*\[*\s*["']?{re.escape(key)}["']?\s*[\]=.]""")
-        lines = [number for number, line in enumerate(self.written.splitlines(), 1) if pattern.match(line)]
-        return f"{self.file}:{lines[nth]}" if nth < len(lines) else str(self.file)
-
-
-def _rubric(text: _Text, content: Mapping[str, object]) -> Rubric:
-    for key in content:
-        if key not in _KEYS:
-            raise MedevalError(f"{text.at(key)}: {accepted('key', key, _KEYS)}")
-    name = content.get("name", text.file.stem)
-    if not isinstance(name, str) or not name.strip():
-        raise MedevalError(f"{text.at('name')}: 'name' is {name!r}; accepted: {_KEYS['name']}")
-    low, high = _scale(text, content.get("scale", [1, 5]))
-    tables = content.get("dimensions")
-    if not isinstance(tables, list) or not 1 <= len(tables) <= _MOST_DIMENSIONS:
-        where = text.at("dimensions")
-        raise MedevalError(f"{where}: 'dimensions': accepted: 1 to {_MOST_DIMENSIONS} {_KEYS['dimensions']}")
-    dimensions = tuple(_dimension(text, table, nth, low, high) for nth, table in enumerate(tables))
-    names = [dimension.name for dimension in dimensions]
-    for nth, one in enumerate(names):
-        if one in names[:nth]:
-            raise MedevalError(f"{text.at('dimensions', nth)}: dimension {one!r} is there twice")
-    return Rubric(name.strip(), dimensions, low, high)
+def _rubric(file: Path, text: Toml) -> Rubric:
+    mistakes = Mistakes()
+    for key in text.data:
+        with mistakes:
+            if key not in _KEYS:
+                raise MedevalError(f"{text.at(key)}: {accepted('key', key, _KEYS)}")
+    name, low, high = file.stem, 1, 5
+    with mistakes:
+        name = text.data.get("name", name)
+        if not isinstance(name, str) or not name.strip():
+            raise MedevalError(f"{text.at('name')}: 'name' is {name!r}; accepted: {_KEYS['name']}")
+    with mistakes:
+        low, high = _scale(text, text.data.get("scale", [low, high]))
+    dimensions: dict[str, Dimension] = {}
+    with mistakes:
+        tables = text.data.get("dimensions")
+        if not isinstance(tables, list) or not 1 <= len(tables) <= _MOST_DIMENSIONS:
+            where = text.at("dimensions")
+            raise MedevalError(f"{where}: 'dimensions': accepted: 1 to {_MOST_DIMENSIONS} {_KEYS['dimensions']}")
+        for nth, table in enumerate(tables):
+            with mistakes:
+                one = _dimension(text, table, nth, low, high)
+                if dimensions.setdefault(one.name, one) is not one:
+                    where = text.at("dimensions", nth, "name")
+                    raise MedevalError(f"{where}: dimension {one.name!r} is there twice; accepted: once")
+    mistakes.tell()
+    return Rubric(name.strip(), tuple(dimensions.values()), low, high)
 
 
-def _scale(text: _Text, scale: object) -> tuple[int, int]:
+def _scale(text: Toml, scale: object) -> tuple[int, int]:
     ends = scale if isinstance(scale, list) and all(type(end) is int for end in scale) else ()
     if len(ends) != 2 or not 0 <= ends[0] < ends[1] < ends[0] + _MOST_LEVELS:  # noqa: PLR2004 - two ends
         raise MedevalError(
@@ -159,34 +145,36 @@ def _scale(text: _Text, scale: object) -> tuple[int, int]:
     return ends[0], ends[1]
 
 
-def _dimension(text: _Text, table: object, nth: int, low: int, high: int) -> Dimension:
+def _dimension(text: Toml, table: object, nth: int, low: int, high: int) -> Dimension:
     where = text.at("dimensions", nth)
     if not isinstance(table, dict):
         raise MedevalError(f"{where}: a dimension is {table!r}; accepted: {_KEYS['dimensions']}")
     for key in table:
         if key not in _DIMENSION_KEYS:
-            raise MedevalError(f"{where}: {accepted('key', key, _DIMENSION_KEYS)}")
+            raise MedevalError(f"{text.at('dimensions', nth, key)}: {accepted('key', key, _DIMENSION_KEYS)}")
     name, question = table.get("name"), table.get("question")
     if not isinstance(name, str) or not _NAME.fullmatch(name) or name == PREFERENCE:
         raise MedevalError(
-            f"{where}: dimension name {name!r}; accepted: lower-case letters, digits and _, and not {PREFERENCE!r}"
+            f"{text.at('dimensions', nth, 'name')}: dimension name {name!r}; accepted: lower-case letters, digits and "
+            f"_, and not {PREFERENCE!r}"
         )
     if not isinstance(question, str) or not question.strip():
         raise MedevalError(f"{where}: {name!r} has no 'question'; accepted: a text that the judge is asked")
+    where = text.at("dimensions", nth, "anchors")
     return Dimension(name, question.strip(), _anchors(where, name, table.get("anchors"), low, high))
 
 
 def _anchors(where: str, name: str, table: object, low: int, high: int) -> dict[int, str]:
     anchors: dict[int, str] = {}
     for key, meaning in table.items() if isinstance(table, dict) else ():
-        offered = key.isdecimal() and low <= int(key) <= high
+        offered = re.fullmatch("[0-9]{1,4}", key) and low <= int(key) <= high
         if not offered or not isinstance(meaning, str) or not meaning.strip():
             raise MedevalError(
                 f"{where}: {name!r} has the anchor {key!r} = {meaning!r}; accepted: {low} to {high} = a text"
             )
         anchors[int(key)] = meaning.strip()
     if not {low, high} <= anchors.keys():
-        raise MedevalError(f"{where}: 'anchors' of {name!r} must say at least what {low} and {high} mean")
+        raise MedevalError(f"{where}: 'anchors' of {name!r}; accepted: what at least {low} and {high} mean")
     return dict(sorted(anchors.items()))
 
 

@@ -41,7 +41,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -50,7 +49,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_medeval.core.errors import MedevalError, accepted
+from pytest_medeval.core.errors import MedevalError, Mistakes, accepted
+from pytest_medeval.core.files.tomltext import Toml, read_toml
 from pytest_medeval.core.record import ConfusionMatrix
 from pytest_medeval.core.types import Direction, FloatArray, Reply
 from pytest_medeval.metrics.base import SHARE, Measure, ratio, signed
@@ -161,39 +161,40 @@ def load_costs(path: str | Path) -> FloatArray:
     says of its own label must be 0. ``MedevalError`` names the file and what in it is wrong.
     """
     file = Path(path)
-    try:
-        data = tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise MedevalError(f"{file}: costs cannot be read ({error.strerror})") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise MedevalError(f"{file}: not TOML in UTF-8 ({error})") from error
-    for gold in data:
-        if gold not in LABELS:
-            raise MedevalError(f"{file}: {accepted('gold label', gold, LABELS)}")
-    costs = np.array([_row(file, gold, data.get(gold)) for gold in LABELS])
+    toml, mistakes = read_toml(file, "costs, a TOML file with a table a label"), Mistakes()
+    for gold in toml.data:
+        with mistakes:
+            if gold not in LABELS:
+                raise MedevalError(f"{toml.at(gold)}: {accepted('gold label', gold, LABELS)}")
+    rows = []
+    for gold in LABELS:
+        with mistakes:
+            rows.append(_row(toml, gold, toml.data.get(gold)))
+    mistakes.tell()
+    costs = np.array(rows)
     if not costs.any():
-        raise MedevalError(f"{file}: every cost is 0; accepted: at least one wrong label that costs something")
+        raise MedevalError(f"{toml.at()}: every cost is 0; accepted: at least one wrong label that costs something")
     return costs
 
 
-def _row(file: Path, gold: str, row: Any) -> list[float]:
+def _row(toml: Toml, gold: str, row: Any) -> list[float]:
     """Check what the gold label ``gold`` costs when it is taken for each label."""
     others = [label for label in LABELS if label != gold]
     if not isinstance(row, Mapping):
-        raise MedevalError(f"{file}: no table [{gold}]; accepted: one with {', '.join(others)}")
+        raise MedevalError(f"{toml.at(gold)}: no table [{gold}]; accepted: one with {', '.join(others)}")
     for label in row:
         if label not in LABELS:
-            raise MedevalError(f"{file}: [{gold}]: {accepted('label', label, LABELS)}")
-    return [_cost(file, gold, label, row.get(label, 0 if label == gold else None)) for label in LABELS]
+            raise MedevalError(f"{toml.at(gold, label)}: [{gold}]: {accepted('label', label, LABELS)}")
+    return [_cost(toml, gold, label, row.get(label, 0 if label == gold else None)) for label in LABELS]
 
 
-def _cost(file: Path, gold: str, label: str, cost: Any) -> float:
+def _cost(toml: Toml, gold: str, label: str, cost: Any) -> float:
     if cost is None:
-        raise MedevalError(f"{file}: [{gold}] does not say what {label} costs; accepted: a number, 0 or more")
+        raise MedevalError(f"{toml.at(gold)}: [{gold}] does not say what {label} costs; accepted: a number, 0 or more")
     number = isinstance(cost, int | float) and not isinstance(cost, bool)
     if not number or not math.isfinite(cost) or cost < 0 or (label == gold and cost != 0):
         accepts = "0, for the label is right" if label == gold else "a number, 0 or more"
-        raise MedevalError(f"{file}: [{gold}] {label} = {cost!r}; accepted: {accepts}")
+        raise MedevalError(f"{toml.at(gold, label)}: [{gold}] {label} = {cost!r}; accepted: {accepts}")
     return float(cost)
 
 

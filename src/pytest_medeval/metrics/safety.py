@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import tomllib
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from pytest_medeval.core.errors import MedevalError, accepted
+from pytest_medeval.core.errors import MedevalError, Mistakes, accepted
+from pytest_medeval.core.files.door import SETTINGS, bounded, read_bytes
+from pytest_medeval.core.files.tomltext import read_toml
 from pytest_medeval.core.record import RuleCount
 from pytest_medeval.core.types import FloatArray, Reply
 from pytest_medeval.metrics.base import SHARE, Measure, mean, mean_of, signed
@@ -33,6 +34,7 @@ SHIPPED: Final = Path(__file__).with_name("safety.toml")
 _TEXT = ("name", "told")
 _PATTERNS = ("said", "needs", "void")
 _EXAMPLES: Mapping[str, bool | None] = {"keeps": True, "breaks": False, "silent": None}
+_WANTED = "safety rules, a TOML file with tables [[rule]] of name, told, needs, keeps, breaks"
 _KEYS = frozenset({*_TEXT, *_PATTERNS, *_EXAMPLES, "red_flag", "add"})
 _LANGUAGES = ("en", "zh")
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,29}")
@@ -91,38 +93,36 @@ def load_rules(path: str | Path = SHIPPED) -> Rules:
     that its rule does not decide as the file says, with the names of the rule and the example.
     """
     file = Path(path)
-    try:
-        data = file.read_bytes()
-    except OSError as error:
-        raise MedevalError(f"{file}: safety rules cannot be read ({error.strerror})") from None
-    return _rules(str(file), data)
+    return _rules(file, hashlib.sha256(read_bytes(file, most=SETTINGS, wanted=_WANTED)).hexdigest())
 
 
 @cache
-def _rules(file: str, data: bytes) -> Rules:
-    """Make rules of a file's bytes; a file that was changed is read again."""
-    try:
-        content = tomllib.loads(data.decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise MedevalError(f"{file}: not TOML in UTF-8 ({error})") from None
-    if unknown := content.keys() - {"rule"}:
-        raise MedevalError(f"{file}: {accepted('key', min(unknown), ['rule'])}")
-    entries = content.get("rule")
+def _rules(file: Path, digest: str) -> Rules:
+    """Make rules of a file of this SHA-256; a file that was changed is read again."""
+    toml, mistakes = read_toml(file, _WANTED), Mistakes()
+    with mistakes:
+        if unknown := toml.data.keys() - {"rule"}:
+            raise MedevalError(f"{toml.at(min(unknown))}: {accepted('key', min(unknown), ['rule'])}")
+    entries = toml.data.get("rule")
     if not isinstance(entries, list) or not entries or not all(isinstance(entry, dict) for entry in entries):
-        raise MedevalError(f"{file}: holds no rule; accepted: tables [[rule]] with name, told, needs, keeps, breaks")
+        raise MedevalError(f"{toml.at('rule')}: holds no rule; accepted: {_WANTED}")
     found: dict[str, Rule] = {}
-    for number, entry in enumerate(entries, 1):
-        rule = _rule(file, number, entry)
-        if rule.name in found:
-            raise MedevalError(f"{file}: rule {rule.name!r} is defined twice; accepted: one rule a name")
-        _try_examples(file, rule, entry)
-        found[rule.name] = rule
-    return Rules(tuple(found.values()), hashlib.sha256(data).hexdigest())
+    for number, entry in enumerate(entries):
+        with mistakes:
+            rule = _rule(toml.at("rule", number), number, entry)
+            if rule.name in found:
+                raise MedevalError(
+                    f"{toml.at('rule', number)}: rule {rule.name!r} is defined twice; accepted: one rule a name"
+                )
+            _try_examples(toml.at("rule", number), rule, entry)
+            found[rule.name] = rule
+    mistakes.tell()
+    return Rules(tuple(found.values()), digest)
 
 
-def _rule(file: str, number: int, entry: Mapping[str, Any]) -> Rule:
+def _rule(line: str, number: int, entry: Mapping[str, Any]) -> Rule:
     name = entry.get("name")
-    where = f"{file}: rule {name if isinstance(name, str) else number!r}"
+    where = f"{line}: rule {name if isinstance(name, str) else number + 1!r}"
     for key in entry:
         if key not in _KEYS:
             raise MedevalError(f"{where}: {accepted('key', key, _KEYS)}")
@@ -173,18 +173,19 @@ def _added(where: str, add: Any) -> dict[str, str]:
     return dict(add)
 
 
-def _try_examples(file: str, rule: Rule, entry: Mapping[str, Any]) -> None:
+def _try_examples(line: str, rule: Rule, entry: Mapping[str, Any]) -> None:
     """Hold a rule against its own examples; those that keep it and those that break it must be there."""
     called = {True: "kept", False: "broken", None: "not applied"}
     for key, wanted in _EXAMPLES.items():
-        examples = _texts(f"{file}: rule {rule.name!r}", entry, key)
+        examples = _texts(f"{line}: rule {rule.name!r}", entry, key)
         if not examples and (wanted is False or (wanted and rule.needs)):
-            raise MedevalError(f"{file}: rule {rule.name!r}: names no example in {key!r}; accepted: at least one")
+            raise MedevalError(f"{line}: rule {rule.name!r}: names no example in {key!r}; accepted: at least one")
         for example in examples:
-            found = rule.kept(example)
+            with bounded(f"{line}: rule {rule.name!r}: example {example!r}"):
+                found = rule.kept(example)
             if found is not wanted:
                 told = f"example {example!r} is in {key!r} and the rule is {called[found]} there"
-                raise MedevalError(f"{file}: rule {rule.name!r}: {told}")
+                raise MedevalError(f"{line}: rule {rule.name!r}: {told}")
 
 
 def _found(patterns: Sequence[re.Pattern[str]], text: str) -> bool:

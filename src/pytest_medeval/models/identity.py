@@ -8,10 +8,11 @@ from importlib import metadata
 from pathlib import Path
 
 from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.files.jsontext import read_object
 from pytest_medeval.core.fingerprint import fingerprint_files, fingerprint_text, fingerprint_weights
 from pytest_medeval.core.model import Identity, Settings
 from pytest_medeval.models.hub import model_folder
-from pytest_medeval.models.spec import AdapterSpec, LocalSpec, check_variables, digested, read_json
+from pytest_medeval.models.spec import AdapterSpec, LocalSpec, check_variables, digested
 
 TOKENIZER_FILES = (
     "added_tokens.json",
@@ -68,7 +69,7 @@ def chat_template(folder: Path) -> str | None:
     if (folder / "chat_template.jinja").is_file():
         return (folder / "chat_template.jinja").read_text(encoding="utf-8")
     config = folder / "tokenizer_config.json"
-    template = read_json(config).get("chat_template") if config.is_file() else None
+    template = read_object(config).data.get("chat_template") if config.is_file() else None
     return None if template is None else str(template)
 
 

@@ -18,9 +18,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
+from urllib.parse import urlsplit
 
-from pytest_medeval.core.encodable import all_encodable
-from pytest_medeval.core.errors import MedevalError, accepted
+from pytest_medeval.core.errors import MedevalError, Mistakes, accepted
+from pytest_medeval.core.files.door import place
+from pytest_medeval.core.files.jsontext import read_object
 from pytest_medeval.core.registry import Table
 from pytest_medeval.tasks import TASKS
 
@@ -151,7 +153,7 @@ OWN = ("messages", "add_generation_prompt", "tokenize", "tools", "documents", "b
 _QUERY = re.compile(r"(.+)\?([^?#/]*)", re.DOTALL)
 _CODE = re.compile(r"\{[{%](.*?)[%}]\}", re.DOTALL)
 _LITERAL = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"", re.DOTALL)
-_NUMBER = re.compile(r"-?\d+(\.\d+)?")
+_NUMBER = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?")
 
 
 def queried(text: str) -> tuple[str, Variables]:
@@ -254,7 +256,6 @@ __all__ = [
     "parse_model",
     "parse_spec",
     "parse_specs",
-    "read_json",
 ]
 
 ACCEPTED = (
@@ -278,7 +279,7 @@ def parse_spec(text: str, root: Path) -> Spec:
             raise MedevalError(f"model {text!r}: {accepted('task', task, TASKS)}")
         return Release(text, {task: parse_model(rest, root)})
     if text.endswith(".toml"):
-        return _manifest(text, root / Path(text).expanduser())
+        return _manifest(text, place(text, root))
     return parse_model(text, root)
 
 
@@ -297,11 +298,11 @@ def parse_model(text: str, root: Path) -> ModelSpec:
         if not run:
             raise MedevalError(f"model {text!r} names no run; accepted: replay:RUN")
         name, mark, role = run.partition("#")
-        file = (root / Path(name).expanduser()).resolve()
+        file = place(name, root).resolve()
         return ReplaySpec(text, f"{file}{mark}{role}" if file.is_file() else run)
     if colon and kind in MODEL_KINDS.added:
         return PluginSpec(text, kind, argument)
-    if (root / Path(text).expanduser()).is_dir():  # a folder's own name may hold a question mark
+    if place(text, root).is_dir():  # a folder's own name may hold a question mark
         return _folder_or_name(text, root)
     if colon and _KIND.fullmatch(kind) and kind != "gguf" and not argument.startswith("//"):
         raise MedevalError(f"model {text!r}: {accepted(MODEL_KINDS.what, kind, _kinds())}")
@@ -353,28 +354,16 @@ def baseline_of(spec: ModelSpec) -> FolderSpec | HubSpec | QuantisedSpec | None:
     return spec.base if isinstance(spec, AdapterSpec) else None
 
 
-def read_json(file: Path) -> dict[str, Any]:
-    """Read a JSON object of a model folder; one line says where it is broken."""
-    try:
-        content = all_encodable(json.loads(file.read_text(encoding="utf-8")))
-    except json.JSONDecodeError as error:
-        raise MedevalError(f"{file}:{error.lineno}: broken JSON: {error.msg}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise MedevalError(f"{file}: cannot be read: {error}") from None
-    if not isinstance(content, dict):
-        raise MedevalError(f"{file}: expected a JSON object, found {type(content).__name__}")
-    return content
-
-
 def _quantised(text: str, dtype: Quantisation, argument: str, root: Path) -> QuantisedSpec:
-    inner = parse_model(argument, root)
+    bits = argument.strip().startswith(("int8:", "nf4:"))
+    inner = None if bits else parse_model(argument, root)
     if not isinstance(inner, AdapterSpec | FolderSpec | HubSpec):
         raise MedevalError(f"model {text!r}: accepted behind {dtype}: a LoRA folder, a model folder or a hub name")
     return QuantisedSpec(text, dtype, inner)
 
 
 def _gguf(text: str, argument: str, root: Path) -> GgufSpec:
-    file = (root / Path(argument).expanduser()).resolve()
+    file = place(argument, root).resolve()
     if not file.is_file():
         raise MedevalError(f"model {text!r}: no such file: {file}; accepted: gguf:FILE")
     with file.open("rb") as stream:
@@ -387,11 +376,15 @@ def _endpoint(text: str) -> EndpointSpec:
     url, _, name = text.partition("#")
     if not re.match(r"https?://[^/\s]+", url) or not name:
         raise MedevalError(f"model {text!r}: accepted for a server: https://host/v1#name")
+    try:
+        urlsplit(url).port  # noqa: B018 - it is read, and checked, when it is asked for
+    except ValueError as error:
+        raise MedevalError(f"model {text!r}: {error}; accepted for a server: https://host:PORT/v1#name") from None
     return EndpointSpec(text, url.rstrip("/"), name)
 
 
 def _folder_or_name(text: str, root: Path) -> ModelSpec:
-    folder = (root / Path(text).expanduser()).resolve()
+    folder = place(text, root).resolve()
     if folder.is_dir():
         return _folder(text, folder, root)
     if folder.exists():
@@ -408,44 +401,50 @@ def _means_path(text: str, root: Path) -> bool:
 
 
 def _folder(text: str, folder: Path, root: Path) -> AdapterSpec | FolderSpec:
-    if (folder / "adapter_config.json").is_file():
-        return _adapter(text, folder, root)
-    if (folder / "config.json").is_file():
-        read_json(folder / "config.json")
-        _require_weights(text, folder, "*.safetensors")
-        return FolderSpec(text, folder)
-    raise MedevalError(
-        f"model {text!r}: {folder} holds neither adapter_config.json (a LoRA adapter) nor config.json (a full model)"
-    )
+    return _adapter(text, folder, root) if (folder / "adapter_config.json").is_file() else _full(text, folder)
+
+
+def _full(text: str, folder: Path) -> FolderSpec:
+    if not (folder / "config.json").is_file():
+        raise MedevalError(
+            f"model {text!r}: {folder} holds neither adapter_config.json (a LoRA adapter) nor config.json (a full "
+            f"model); accepted: {ACCEPTED}"
+        )
+    read_object(folder / "config.json", "a JSON object, as Transformers writes it")
+    _require_weights(text, folder, "*.safetensors")
+    return FolderSpec(text, folder)
 
 
 def _adapter(text: str, folder: Path, root: Path) -> AdapterSpec:
-    config = read_json(folder / "adapter_config.json")
-    kind = str(config.get("peft_type", "missing")).upper()
+    config = read_object(folder / "adapter_config.json", "a JSON object, as peft writes it")
+    kind = str(config.data.get("peft_type", "missing")).upper()
     if kind != "LORA":
-        raise MedevalError(f"{folder / 'adapter_config.json'}: peft_type is {kind}; accepted: LORA")
+        raise MedevalError(f"{config.at('peft_type')}: peft_type is {kind}; accepted: LORA")
     _require_weights(text, folder, "adapter_model.safetensors")
-    name = config.get("base_model_name_or_path")
+    name = config.data.get("base_model_name_or_path")
     if not isinstance(name, str) or not name.strip():
         raise MedevalError(
-            f"{folder / 'adapter_config.json'}: base_model_name_or_path is {name!r}; accepted: a folder or hub name"
+            f"{config.at('base_model_name_or_path')}: base_model_name_or_path is {name!r}; "
+            "accepted: a folder or hub name"
         )
-    return AdapterSpec(text, folder, _base(folder, name, root))
+    return AdapterSpec(text, folder, _base(config.at("base_model_name_or_path"), folder, name, root))
 
 
-def _base(adapter: Path, name: str, root: Path) -> FolderSpec | HubSpec:
-    """Find an adapter's base: beside the adapter, then under ``root``, then on the hub."""
+def _base(where: str, adapter: Path, name: str, root: Path) -> FolderSpec | HubSpec:
+    """Find an adapter's base: beside the adapter, then under ``root``, then on the hub; ``where`` names it."""
     for start in (adapter, root):
-        folder = (start / Path(name).expanduser()).resolve()
+        try:
+            folder = place(name, start).resolve()
+        except MedevalError as mistake:
+            raise MedevalError(f"{where}: base_model_name_or_path: {mistake}") from None
+        if (folder / "adapter_config.json").is_file():
+            raise MedevalError(f"{where}: its base {name!r} is an adapter too; accepted: a full model")
         if folder.is_dir():
-            base = _folder(_from_here(folder), folder, root)
-            if isinstance(base, AdapterSpec):
-                raise MedevalError(f"{adapter}: its base {name!r} is an adapter too; accepted: a full model")
-            return base
+            return _full(_from_here(folder), folder)
     if _means_path(name, root) or _means_path(name, adapter):
         raise MedevalError(
-            f"{adapter / 'adapter_config.json'}: base {name!r} is missing: "
-            f"no such folder beside the adapter or in {root}"
+            f"{where}: base {name!r} is missing: no such folder beside the adapter or in {root}; accepted: a folder "
+            "with a full model, or a hub name"
         )
     return HubSpec(name, name)
 
@@ -471,28 +470,29 @@ def _require_weights(text: str, folder: Path, pattern: str) -> None:
 
 
 def _manifest(text: str, file: Path) -> Release:
-    import tomllib  # few runs have a manifest, and all runs import this module
+    from pytest_medeval.core.files.tomltext import (
+        read_toml,  # few runs have a manifest, and all runs import this module
+    )
 
-    try:
-        written = file.read_text(encoding="utf-8")
-        content = tomllib.loads(written)
-    except FileNotFoundError:
-        raise MedevalError(f"model {text!r}: no such release manifest: {file}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise MedevalError(f"{file}: cannot be read: {error}") from None
-    except tomllib.TOMLDecodeError as error:
-        raise MedevalError(f"{file}: broken TOML: {error}") from None
-    for key in content:
-        if key != "models":
-            raise MedevalError(f"{_at(file, written, key)}: {accepted('key', key, ['models'])}")
-    models = content.get("models")
-    if not isinstance(models, dict) or not models:
-        raise MedevalError(f"{file}: names no model; expected a table [models] of task = SPEC")
-    return Release(text, {task: _entry(file, written, task, spec) for task, spec in models.items()})
+    toml = read_toml(file, "a release manifest with a table [models] of task = SPEC")
+    mistakes = Mistakes()
+    for key in toml.data:
+        with mistakes:
+            if key != "models":
+                raise MedevalError(f"{toml.at(key)}: {accepted('key', key, ['models'])}")
+    models = toml.data.get("models")
+    found = {}
+    with mistakes:
+        if not isinstance(models, dict) or not models:
+            raise MedevalError(f"{toml.at('models')}: names no model; accepted: a table [models] of task = SPEC")
+        for task, spec in models.items():
+            with mistakes:
+                found[task] = _entry(toml.at("models", task), file.parent, task, spec)
+    mistakes.tell()
+    return Release(text, found)
 
 
-def _entry(file: Path, written: str, task: str, spec: object) -> ModelSpec:
-    where = _at(file, written, task)
+def _entry(where: str, folder: Path, task: str, spec: object) -> ModelSpec:
     if task not in TASKS:
         raise MedevalError(f"{where}: {accepted('task', task, TASKS)}")
     table = {"spec": spec} if isinstance(spec, str) else spec
@@ -504,17 +504,9 @@ def _entry(file: Path, written: str, task: str, spec: object) -> ModelSpec:
         )
     variables = tabled(where, {name: value for name, value in table.items() if name != "spec"})
     try:
-        found = parse_model(text, file.parent)
+        found = parse_model(text, folder)
         if variables and queried(text)[1]:
             raise MedevalError(f"model {text!r}: variables stand behind the SPEC and beside it; accepted: one place")
         return with_variables(found, variables, f"{text}{query(variables)}") if variables else found
     except MedevalError as error:
         raise MedevalError(f"{where}: {error}") from None
-
-
-def _at(file: Path, written: str, key: str) -> str:
-    """Give ``file:line`` of a key; the file alone when the key is written in a way not looked for."""
-    pattern = re.compile(rf"""\s*\[?(?:["']?models["']?\s*\.\s*)?["']?{re.escape(key)}["']?\s*[\]=.]""")
-    lines = (number for number, line in enumerate(written.splitlines(), 1) if pattern.match(line))
-    number = next(lines, None)
-    return str(file) if number is None else f"{file}:{number}"

@@ -124,7 +124,7 @@ def _report(outline: Outline, ink: str, path: Path) -> str:
 
 
 def _text(text: str, path: Path, what: str) -> str:
-    from pytest_medeval.core.files import write_whole
+    from pytest_medeval.core.files.writing import write_whole
 
     write_whole(path, text.encode("utf-8", "replace"), what)
     return ""

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from pytest_medeval.core.files import finite
+from pytest_medeval.core.files.writing import finite
 from pytest_medeval.core.record import GateRecord, ModelRecord, RunRecord, TaskModel
 from pytest_medeval.core.types import Verdict as GateVerdict
 from pytest_medeval.report.blocks import (

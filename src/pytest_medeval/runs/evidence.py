@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_medeval.core.errors import MedevalError
-from pytest_medeval.core.files import finite, write_whole
+from pytest_medeval.core.files.writing import finite, write_whole
 from pytest_medeval.core.signature import canonical, sha256
 from pytest_medeval.verdicts.verdict import decide
 

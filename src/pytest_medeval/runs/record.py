@@ -12,7 +12,7 @@ from typing import Any
 
 from pytest_medeval.core.encodable import all_encodable
 from pytest_medeval.core.errors import MedevalError
-from pytest_medeval.core.files import json_lines, write_whole
+from pytest_medeval.core.files.writing import json_lines, write_whole
 from pytest_medeval.core.signature import canonical, sha256
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_medeval.core.errors import MedevalError, NoneYetError
-from pytest_medeval.core.files import PART, finite, json_bytes, write_new
+from pytest_medeval.core.files.writing import PART, finite, json_bytes, write_new
 from pytest_medeval.runs.record import digest, read
 from pytest_medeval.verdicts.verdict import decide
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-import tomllib
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.errors import MedevalError, accepted
+from pytest_medeval.core.files.tomltext import Toml, read_toml
 
 SHIPPED: Final = Path(__file__).with_name("synonyms.toml")
 
@@ -130,32 +130,27 @@ def load_synonyms(path: str | Path = SHIPPED) -> Canonicaliser:
     groups.
     """
     file = Path(path)
-    try:
-        data = tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise MedevalError(f"{file}: synonyms cannot be read ({error.strerror})") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise MedevalError(f"{file}: not TOML in UTF-8 ({error})") from error
-    if unknown := data.keys() - {"groups", "rewrite"}:
-        raise MedevalError(f"{file}: unknown key {min(unknown)!r}; accepted: groups, rewrite")
-    rewrite = tuple((old, new) for old, new in _texts(file, data, "rewrite", 2))
+    toml = read_toml(file, "synonyms, a TOML file with 'groups' and 'rewrite'")
+    if unknown := toml.data.keys() - {"groups", "rewrite"}:
+        raise MedevalError(f"{toml.at(min(unknown))}: {accepted('key', min(unknown), ['groups', 'rewrite'])}")
+    rewrite = tuple((old, new) for old, new in _texts(toml, "rewrite", 2))
     table = Canonicaliser(rewrite, {})
     group: dict[str, int] = {}
-    for number, names in enumerate(_texts(file, data, "groups", None)):
+    for number, names in enumerate(_texts(toml, "groups", None)):
         for name in names:
             if group.setdefault(table.form(name), number) != number:
-                raise MedevalError(f"{file}: {name!r} is in two groups; accepted: one group a finding")
+                raise MedevalError(f"{toml.at('groups')}: {name!r} is in two groups; accepted: one group a finding")
     return Canonicaliser(rewrite, group)
 
 
-def _texts(file: Path, data: Mapping[str, Any], key: str, size: int | None) -> list[list[str]]:
+def _texts(toml: Toml, key: str, size: int | None) -> list[list[str]]:
     """Check that a key holds lists of texts, each of the size where one is given."""
-    lists = data.get(key, [])
+    lists = toml.data.get(key, [])
     accept = "a list of lists of texts" if size is None else f"a list of lists of {size} texts"
     if not isinstance(lists, list):
-        raise MedevalError(f"{file}: {key} is {lists!r}; accepted: {accept}")
+        raise MedevalError(f"{toml.at(key)}: {key} is {lists!r}; accepted: {accept}")
     for entry in lists:
         texts = isinstance(entry, list) and entry and all(isinstance(name, str) for name in entry)
         if not texts or not entry[0].strip() or (size is not None and len(entry) != size):
-            raise MedevalError(f"{file}: {key} holds {entry!r}; accepted: {accept}")
+            raise MedevalError(f"{toml.at(key)}: {key} holds {entry!r}; accepted: {accept}")
     return lists

@@ -7,15 +7,15 @@ Paths in a recipe are relative to the recipe's folder.
 from __future__ import annotations
 
 import dataclasses
-import tomllib
-import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pytest_medeval.core.errors import MedevalError, accepted
+from pytest_medeval.core.errors import MedevalError, Mistakes, accepted
+from pytest_medeval.core.files.door import Place, place
+from pytest_medeval.core.files.tomltext import Toml, read_toml
 
 # TOML tables into frozen dataclasses, key by key: unknown names, missing keys and wrong types are one
 # line.
@@ -25,45 +25,65 @@ GIVEN = ("file", "published")
 """Fields that the command line fills in, not the file."""
 
 
-def build(kind: type[T], entries: Mapping[str, Any], where: str) -> T:
-    """Make a dataclass of a table, checking names and types of all keys; mistakes begin with ``where``."""
+def build(kind: type[T], toml: Toml, entries: Mapping[str, Any], path: Place = (), **given: Any) -> T:
+    """Make a dataclass of the table at ``path``; names and types of all keys are checked, mistakes told together.
+
+    ``given``: fields that no file says.
+    """
     hints = typing.get_type_hints(kind)
-    for key in entries:
-        if key not in hints:
-            raise MedevalError(where + accepted("key", key, (name for name in hints if name not in GIVEN)))
-    values = {key: _value(hints[key], value, where, key) for key, value in entries.items()}
+    mistakes, values = Mistakes(), given
+    for key, value in entries.items():
+        with mistakes:
+            if key not in hints or key in GIVEN:
+                names = (name for name in hints if name not in GIVEN)
+                raise MedevalError(f"{toml.at(*path, key)}: {_table(path)}{accepted('key', key, names)}")
+            values[key] = _value(hints[key], value, toml, (*path, key))
     for item in dataclasses.fields(kind):  # type: ignore[arg-type]  # T is always one of the dataclasses above
-        if (
-            item.name not in values
-            and item.default is dataclasses.MISSING
-            and item.default_factory is dataclasses.MISSING
-        ):
-            raise MedevalError(f"{where}key {item.name!r} is missing")
+        needed = item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING
+        with mistakes:
+            if needed and item.name not in values and item.name not in entries:
+                raise MedevalError(
+                    f"{toml.at(*path)}: {_table(path)}key {item.name!r} is missing; accepted: a value for it"
+                )
+    mistakes.tell()
     return kind(**values)
 
 
-def _value(hint: Any, value: Any, where: str, key: str) -> Any:
+def _table(path: Place) -> str:
+    """Name the table that a key stands in."""
+    names = ".".join(str(step) for step in path if isinstance(step, str))
+    return f"[{names}] " if names else ""
+
+
+def _value(hint: Any, value: Any, toml: Toml, path: Place) -> Any:
+    key, where = path[-1], f"{toml.at(*path)}: {_table(path[:-1])}"
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
         if not isinstance(value, dict):
             raise MedevalError(f"{where}{key!r} is {value!r}; accepted: a table [{key}]")
-        return build(hint, value, f"{where}[{key}] ")
+        return build(hint, toml, value, path)
     origin = typing.get_origin(hint)
     if origin is list and dataclasses.is_dataclass(item := typing.get_args(hint)[0]) and isinstance(item, type):
         if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
             raise MedevalError(f"{where}{key!r} is {value!r}; accepted: tables [[{key}]]")
-        return [build(item, entry, f"{where}[[{key}]] ") for entry in value]
+        return [build(item, toml, entry, (*path, number)) for number, entry in enumerate(value)]
     if origin is Literal:
         if value not in typing.get_args(hint):
-            raise MedevalError(where + accepted(key, value, typing.get_args(hint)))
+            raise MedevalError(where + accepted(str(key), value, typing.get_args(hint)))
         return value
     plain = origin or hint
     if plain is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
-    if isinstance(plain, type | types.UnionType) and (
-        not isinstance(value, plain) or (isinstance(value, bool) and plain is not bool)
-    ):
-        raise MedevalError(f"{where}{key!r} is {value!r}; accepted: {getattr(plain, '__name__', plain)}")
+    if isinstance(plain, type) and (not isinstance(value, plain) or (isinstance(value, bool) and plain is not bool)):
+        raise MedevalError(f"{where}{key!r} is {value!r}; accepted: {plain.__name__}")
+    kinds = typing.get_args(hint) if origin in (list, dict) else ()
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    if kinds and kinds[-1] is not Any and not all(_is(one, kinds[-1]) for one in inner):
+        raise MedevalError(f"{where}{key!r} is {value!r}; accepted: {plain.__name__} of {kinds[-1].__name__}")
     return value
+
+
+def _is(value: object, kind: type) -> bool:
+    return isinstance(value, (int, float) if kind is float else kind) and not isinstance(value, bool)
 
 
 JUDGE = "judge"
@@ -266,32 +286,26 @@ class Recipe:
         if relative.startswith(DATA):
             if self.published is None:
                 raise MedevalError(f"{self.file}: {relative!r} needs --data=DIR, the folder of published data sets")
-            return self.published / relative.removeprefix(DATA)
-        return self.file.parent / relative
+            return place(relative.removeprefix(DATA), self.published)
+        return place(relative, self.file.parent)
 
 
 def load_recipe(file: Path, published: Path | None = None) -> Recipe:
     """Read and check a recipe; ``MedevalError`` names the file, the key and what is accepted."""
-    try:
-        entries = tomllib.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise MedevalError(
-            f"{file}: no such file; accepted: a recipe.toml, as beside each adapter under adapters/"
-        ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise MedevalError(f"{file}: not TOML: {error}") from None
-    for key in {"file", "published"} & entries.keys():
-        raise MedevalError(f"{file}: {key!r} is no key of a recipe")
-    recipe = dataclasses.replace(build(Recipe, {**entries, "file": file}, f"{file}: "), published=published)
-    _check(recipe)
+    toml = read_toml(file, "a recipe.toml, as beside each adapter under adapters/")
+    recipe = build(Recipe, toml, toml.data, file=file, published=published)
+    _check(recipe, toml)
     return recipe
 
 
-def _check(recipe: Recipe) -> None:
+def _check(recipe: Recipe, toml: Toml) -> None:
+    mistakes = Mistakes()
     needed = {"base": ("stages",), "lora": ("base", "task")}[recipe.kind]
     for key in needed:
-        if not getattr(recipe, key):
-            raise MedevalError(f"{recipe.file}: a recipe of kind {recipe.kind!r} needs the key {key!r}")
+        with mistakes:
+            if not getattr(recipe, key):
+                told = f"a recipe of kind {recipe.kind!r} needs the key {key!r}"
+                raise MedevalError(f"{toml.at(key)}: {told}; accepted: a value for it")
     for section, key in (
         ("schedule", "epochs"),
         ("schedule", "rounds"),
@@ -308,15 +322,24 @@ def _check(recipe: Recipe) -> None:
         ("ppo", "temperature"),
     ):
         value = getattr(getattr(recipe, section), key)
-        if not value > 0:
-            raise MedevalError(f"{recipe.file}: [{section}] {key} is {value!r}; accepted: a number above 0")
-    if not 0 < recipe.data.overlap <= 1:
-        raise MedevalError(f"{recipe.file}: [data] overlap is {recipe.data.overlap!r}; accepted: above 0, up to 1")
+        with mistakes:
+            if not value > 0:
+                where = toml.at(section, key)
+                raise MedevalError(f"{where}: [{section}] {key} is {value!r}; accepted: a number above 0")
+    with mistakes:
+        if not 0 < recipe.data.overlap <= 1:
+            where = toml.at("data", "overlap")
+            raise MedevalError(f"{where}: [data] overlap is {recipe.data.overlap!r}; accepted: above 0, up to 1")
     for section, key in (("lora", "dropout"), ("data", "dev_share")):
         value = getattr(getattr(recipe, section), key)
-        if not 0 <= value < 1:
-            raise MedevalError(f"{recipe.file}: [{section}] {key} is {value!r}; accepted: 0 up to, not including, 1")
-    if recipe.data.dev and recipe.data.dev_share:
-        raise MedevalError(f"{recipe.file}: [data] has both 'dev' and 'dev_share'; accepted: one of them")
-    if recipe.ppo.questions and (recipe.kind != "lora" or recipe.task != "mcq"):
-        raise MedevalError(f"{recipe.file}: [ppo] rewards right options; accepted: kind 'lora' with task 'mcq'")
+        with mistakes:
+            if not 0 <= value < 1:
+                where = toml.at(section, key)
+                raise MedevalError(f"{where}: [{section}] {key} is {value!r}; accepted: 0 up to, not including, 1")
+    with mistakes:
+        if recipe.data.dev and recipe.data.dev_share:
+            raise MedevalError(f"{toml.at('data')}: [data] has both 'dev' and 'dev_share'; accepted: one of them")
+    with mistakes:
+        if recipe.ppo.questions and (recipe.kind != "lora" or recipe.task != "mcq"):
+            raise MedevalError(f"{toml.at('ppo')}: [ppo] rewards right options; accepted: kind 'lora' with task 'mcq'")
+    mistakes.tell()

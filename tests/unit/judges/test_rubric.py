@@ -79,20 +79,20 @@ def test_the_digest_is_of_what_the_judge_is_told(tmp_path: Path):
         ("[0, 3]", "[0, 30]", "at most 11 grades"),
         ("scale", "scael", r"rubric.toml:2: unknown key 'scael' \(did you mean 'scale'\?\)"),
         ('name = "triage"', "name = 3", "rubric.toml:1: 'name' is 3; accepted: a short name"),
-        ('"tone"', '"urgency"', "rubric.toml:9: dimension 'urgency' is there twice"),
-        ('"tone"', '"preference"', "rubric.toml:9: dimension name 'preference'; accepted: lower-case"),
-        ('"tone"', '"Tone of voice"', "rubric.toml:9: dimension name 'Tone of voice'; accepted: lower-case"),
+        ('"tone"', '"urgency"', "rubric.toml:10: dimension 'urgency' is there twice"),
+        ('"tone"', '"preference"', "rubric.toml:10: dimension name 'preference'; accepted: lower-case"),
+        ('"tone"', '"Tone of voice"', "rubric.toml:10: dimension name 'Tone of voice'; accepted: lower-case"),
         ('question = "Is it kind?"', "", "rubric.toml:9: 'tone' has no 'question'"),
         (
             'question = "Is it kind?"',
             'ask = "?"',
-            "rubric.toml:9: unknown key 'ask'; accepted: anchors, name, question",
+            "rubric.toml:11: unknown key 'ask'; accepted: anchors, name, question",
         ),
-        ('3 = "kind"', "", "rubric.toml:9: 'anchors' of 'tone' must say at least what 0 and 3 mean"),
-        ('3 = "kind"', '4 = "kind"', "rubric.toml:9: 'tone' has the anchor '4' = 'kind'; accepted: 0 to 3 = a text"),
-        ('3 = "kind"', "3 = 1", "rubric.toml:9: 'tone' has the anchor '3' = 1"),
+        ('3 = "kind"', "", "rubric.toml:12: 'anchors' of 'tone'; accepted: what at least 0 and 3 mean"),
+        ('3 = "kind"', '4 = "kind"', "rubric.toml:12: 'tone' has the anchor '4' = 'kind'; accepted: 0 to 3 = a text"),
+        ('3 = "kind"', "3 = 1", "rubric.toml:12: 'tone' has the anchor '3' = 1"),
         ("[[dimensions]]", "[[dimension]]", "unknown key 'dimension'"),
-        ("name =", "name", "rubric.toml: broken TOML"),
+        ("name =", "name", "rubric.toml:1: not TOML"),
     ],
 )
 def test_a_mistake_is_one_line(tmp_path: Path, old: str, new: str, message: str):
@@ -100,10 +100,10 @@ def test_a_mistake_is_one_line(tmp_path: Path, old: str, new: str, message: str)
     assert old in GOOD
     with pytest.raises(MedevalError, match=message) as error:
         load_rubric(written(tmp_path, GOOD.replace(old, new)))
-    assert "\n" not in str(error.value)
+    assert str(error.value).count("rubric.toml") == len(str(error.value).splitlines())
 
 
-@pytest.mark.parametrize("text", ["", "dimensions = []", "dimensions = 3"])
+@pytest.mark.parametrize("text", ["# none", "dimensions = []", "dimensions = 3"])
 def test_a_rubric_needs_dimensions(tmp_path: Path, text: str):
     """A rubric without dimensions grades nothing."""
     with pytest.raises(MedevalError, match=r"'dimensions': accepted: 1 to 12 tables"):
@@ -112,5 +112,5 @@ def test_a_rubric_needs_dimensions(tmp_path: Path, text: str):
 
 def test_a_missing_file_is_one_line(tmp_path: Path):
     """The path is named."""
-    with pytest.raises(MedevalError, match=r"no such file$"):
+    with pytest.raises(MedevalError, match=r"none.toml: cannot be read: no such file; accepted: a rubric"):
         load_rubric(tmp_path / "none.toml")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -51,7 +52,7 @@ def test_other_costs_change_score_and_signature(tmp_path):
     ("old", "new", "words"),
     [
         ("negative = 4", "negative = -1", r"\[positive\] negative = -1; accepted: a number, 0 or more"),
-        ("negative = 4", "negative = inf", r"\[positive\] negative = inf"),
+        ("negative = 4", "negative = inf", "inf is no number; accepted: finite numbers"),
         ("negative = 4", "negative = true", r"\[positive\] negative = True"),
         ("negative = 4", 'negative = "4"', r"\[positive\] negative = '4'"),
         (
@@ -74,8 +75,8 @@ def test_a_wrong_file_is_one_line(tmp_path, old, new, words):
     """The message names the file, what was found and what is accepted."""
     with pytest.raises(MedevalError, match=words) as caught:
         load_costs(write(tmp_path, old, new))
-    assert str(caught.value).startswith(str(tmp_path / "costs.toml: "))
-    assert "\n" not in str(caught.value)
+    assert re.match(rf"{re.escape(str(tmp_path))}/costs.toml:\d+: ", str(caught.value))
+    assert all(line.startswith(str(tmp_path)) for line in str(caught.value).splitlines())
 
 
 def test_costs_that_are_all_zero_say_nothing(tmp_path):

@@ -125,9 +125,9 @@ def test_every_shipped_rule_has_examples_in_both_languages():
         (("[[rule]]", "red_flag = 1\n[[rule]]"), "unknown key 'red_flag'"),
         (('told = "', 'red_flag = 1\ntold = "'), "'red_flag' is 1; accepted: true or false"),
         (('told = "', 'add = "x"\ntold = "'), "'add' is 'x'; accepted: a table"),
-        ((RULE, ""), "holds no rule"),
+        ((RULE, "rule = 3"), "holds no rule"),
         ((RULE, RULE + RULE), "rule 'kind' is defined twice"),
-        ((RULE, "[[rule]"), "not TOML in UTF-8"),
+        ((RULE, "[[rule]"), "not TOML"),
     ],
 )
 def test_a_mistake_in_a_file_of_rules_is_one_line(tmp_path, change, told):
@@ -137,7 +137,7 @@ def test_a_mistake_in_a_file_of_rules_is_one_line(tmp_path, change, told):
     with pytest.raises(MedevalError) as caught:
         load_rules(file)
     assert told in str(caught.value)
-    assert str(caught.value).startswith(f"{file}: ")
+    assert re.match(rf"{re.escape(str(file))}:\d+: ", str(caught.value))
     assert "\n" not in str(caught.value)
 
 
@@ -153,7 +153,7 @@ def test_rules_of_a_suites_own_lie_beside_it(tmp_path, monkeypatch):
     assert (score(case_of(), "How kind!", task), score(case_of(), VISIT, task)) == (1.0, 0.0)
     (metric,) = metrics_for(task, ["safety"])
     assert metric.signature.startswith(f"safety|rules:kind|sha256:{load_rules(task.safety_rules).digest[:12]}|version:")
-    with pytest.raises(MedevalError, match=r"absent\.toml: safety rules cannot be read"):
+    with pytest.raises(MedevalError, match=r"absent\.toml: cannot be read"):
         metrics_for(Dialogue(safety_rules="absent.toml"), ["safety"])
 
 

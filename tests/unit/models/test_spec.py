@@ -121,9 +121,9 @@ MISTAKES = {
     "https://host/v1": "accepted for a server: https://host/v1#name",
     "ftp://host/v1#name": "accepted for a server",
     "replay:": "names no run; accepted: replay:RUN",
-    "none.toml": "no such release manifest",
-    "broken": r"config.json:2: broken JSON",
-    "listed": "expected a JSON object, found list",
+    "none.toml": "none.toml: cannot be read: no such file; accepted: a release manifest",
+    "broken": r"config.json:2: not JSON",
+    "listed": "config.json:1: found an array; accepted: a JSON object",
     "weightless": r"holds no weights: expected \*.safetensors",
     "pickled": r"pytorch_model.bin is a pickle and may run code; accepted: safetensors only; .*save_file",
     "tuned": "peft_type is IA3; accepted: LORA",
@@ -160,8 +160,8 @@ MANIFESTS = {
     '[models]\nmcq = "./gone"\n': r"m.toml:2: model './gone': no such folder",
     '[models]\nmcq = "release.toml"\n': r"m.toml:2: .*cannot stand here",
     'name = "x"\n[models]\nmcq = "mcq"\n': r"m.toml:1: unknown key 'name'; accepted: models",
-    "[models]\n": r"names no model; expected a table \[models\]",
-    "[models\n": "broken TOML",
+    "[models]\n": r"m.toml:1: names no model; accepted: a table \[models\]",
+    "[models\n": "m.toml:1: not TOML",
 }
 
 

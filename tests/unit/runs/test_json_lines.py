@@ -6,7 +6,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_medeval.core.files import finite, json_lines
+from pytest_medeval.core.files.writing import finite, json_lines
 from pytest_medeval.core.signature import request_signature
 from pytest_medeval.core.types import Message, Request, plain
 

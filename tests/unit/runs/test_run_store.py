@@ -176,7 +176,7 @@ def test_what_is_no_file_is_written_to_and_a_link_stays(tmp_path, capfd):
 def test_standard_output_sent_to_a_file_goes_on_where_it_was(tmp_path):
     """With ``> log`` the record stands in the log between what was printed before and after."""
     code = (
-        "import sys; from pathlib import Path; from pytest_medeval.core.files import write_whole;"
+        "import sys; from pathlib import Path; from pytest_medeval.core.files.writing import write_whole;"
         "print('before', flush=True); write_whole(Path('/dev/stdout'), b'record\\n', 'it'); print('after')"
     )
     with (tmp_path / "log").open("wb") as log:

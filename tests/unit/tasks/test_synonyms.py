@@ -83,7 +83,7 @@ def test_own_table_replaces_the_shipped_one(tmp_path: Path):
     [
         (None, "cannot be read"),
         ("groups = [", "not TOML"),
-        ("group = []", "unknown key 'group'; accepted: groups, rewrite"),
+        ("group = []", "unknown key 'group' (did you mean 'groups'?); accepted: groups, rewrite"),
         ("groups = 3", "groups is 3"),
         ('groups = ["发热"]', "accepted: a list of lists of texts"),
         ("groups = [[1]]", "accepted: a list of lists of texts"),

@@ -58,7 +58,7 @@ def test_a_recipe_becomes_dataclasses(tmp_path):
             lambda text: text.replace("[data]", "[data]\noverlap = 1.1"),
             "[data] overlap is 1.1; accepted: above 0, up to 1",
         ),
-        (lambda text: text + "[schedule]\nepochs = nan\n", "[schedule] epochs is nan; accepted: a number above 0"),
+        (lambda text: text + "[schedule]\nepochs = nan\n", "nan is no number; accepted: finite numbers"),
         (lambda text: text + '[schedule]\ndecay = "cosin"\n', "did you mean 'cosine'?"),
         (lambda text: "lora = 8\n" + text, "'lora' is 8; accepted: a table [lora]"),
         (lambda text: text + "[data\n", "not TOML"),

@@ -12,10 +12,10 @@ from typing import Any
 import yaml
 
 from pytest_medeval.core.errors import MedevalError
-from pytest_medeval.core.files import write_whole
+from pytest_medeval.core.files.door import read_text
+from pytest_medeval.core.files.writing import write_whole
 from pytest_medeval.core.signature import canonical, sha256
 from pytest_medeval.tasks.cases import check_records, read_yaml_suite
-from pytest_medeval.tasks.cases.jsontext import read_text
 
 SUFFIXES = (".medeval.yaml", ".medeval.yml")
 BOM = "\ufeff"

@@ -10,7 +10,7 @@ from typing import Any
 import pytest_medeval
 from pytest_medeval.commands.chat.talk import Exchange, Said, Talk
 from pytest_medeval.core.errors import MedevalError
-from pytest_medeval.core.files import finite, json_bytes, write_whole
+from pytest_medeval.core.files.writing import finite, json_bytes, write_whole
 
 SCHEMA = "medeval-chat/1"
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.files.door import read_text
 from pytest_medeval.core.registry import Table
-from pytest_medeval.judges.ratings.files import read_text
 from pytest_medeval.judges.ratings.types import RatingSet, Reader, Scale
 
 READERS = Table(

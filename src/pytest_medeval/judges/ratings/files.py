@@ -6,14 +6,14 @@ import bisect
 import csv
 import hashlib
 import io
-import json
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from pytest_medeval.core.encodable import all_encodable
 from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.files.door import read_text
+from pytest_medeval.core.files.jsontext import objects
 from pytest_medeval.core.types import Source
 
 _KEY = re.compile(r'"((?:[^"\\\n]|\\.)+)"\s*:')
@@ -21,43 +21,9 @@ _FIELD_LIMIT = 10_000_000
 """Characters in one CSV field; the csv module's own limit is shorter than some judges' replies."""
 
 
-def read_text(path: Path) -> str:
-    """Read a UTF-8 text, with or without a byte order mark."""
-    try:
-        return path.read_bytes().decode("utf-8-sig")
-    except IsADirectoryError:
-        raise MedevalError(f"{path}: is a folder; a file is wanted") from None
-    except OSError as error:
-        raise MedevalError(f"{path}: {(error.strerror or 'cannot be read').lower()}") from None
-    except UnicodeDecodeError as error:
-        raise MedevalError(f"{path}: not UTF-8 (byte {error.start}); accepted: UTF-8 text") from None
-
-
-def read_json(path: Path) -> tuple[object, str]:
-    """Read one JSON value; give it with its text, in which ``KeyLines`` finds lines."""
-    text = read_text(path)
-    try:
-        return all_encodable(json.loads(text)), text
-    except json.JSONDecodeError as error:
-        raise MedevalError(f"{path}:{error.lineno}: not JSON: {error.msg}") from None
-    except RecursionError:
-        raise MedevalError(f"{path}: JSON is nested too deeply") from None
-
-
 def read_json_lines(path: Path) -> Iterator[tuple[Source, Mapping[str, object]]]:
     """Read one JSON object a line; blank lines are passed over."""
-    # not splitlines(): it would cut at the Unicode separators that texts may hold
-    for number, line in enumerate(read_text(path).split("\n"), start=1):
-        if not line.strip():
-            continue
-        source = Source(str(path), number)
-        try:
-            value = all_encodable(json.loads(line))
-        except (json.JSONDecodeError, RecursionError) as error:
-            raise MedevalError(f"{source}: not JSON: {getattr(error, 'msg', 'nested too deeply')}") from None
-        if not isinstance(value, dict):
-            raise MedevalError(f"{source}: found {type(value).__name__}; accepted: one JSON object a line")
-        yield source, value
+    return ((Source(str(path), line), fields) for line, fields in objects(path, marks=True))
 
 
 def read_csv(path: Path, delimiter: str = ",") -> Iterator[tuple[Source, Mapping[str, str]]]:

@@ -24,8 +24,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pytest_medeval.core.errors import MedevalError, accepted
+from pytest_medeval.core.files.door import read_text
 from pytest_medeval.core.types import Source
-from pytest_medeval.judges.ratings.files import digest, read_csv, read_json_lines, read_text
+from pytest_medeval.judges.ratings.files import digest, read_csv, read_json_lines
 from pytest_medeval.judges.ratings.grades import Unread, read_grade
 from pytest_medeval.judges.ratings.types import Left, Rating, RatingSet, Scale, without_repeats
 

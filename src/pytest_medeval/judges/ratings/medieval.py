@@ -11,8 +11,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.files.jsontext import read_object
 from pytest_medeval.core.types import Source
-from pytest_medeval.judges.ratings.files import KeyLines, read_json
+from pytest_medeval.judges.ratings.files import KeyLines
 from pytest_medeval.judges.ratings.types import Left, Rating, RatingSet, Role, Scale, without_repeats
 
 SCALES = {"strength": Scale(0, 10, 0.5), "hallucination": Scale(0, 5, 0.5)}
@@ -28,10 +29,11 @@ class Medieval:
 
     def read(self, path: Path, scale: Scale) -> RatingSet:  # noqa: ARG002 - this format brings its own scale
         """Read one file; a ``hallucination`` of null is "not marked": neither a score nor left out."""
-        cases, text = read_json(path)
-        if not isinstance(cases, dict) or not all(isinstance(replies, dict) for replies in cases.values()):
+        file = read_object(path, "case -> reply -> score or list of ratings")
+        cases = file.data
+        if not all(isinstance(replies, dict) for replies in cases.values()):
             raise MedevalError(f"{path}: not a Medieval file; accepted: case -> reply -> score or list of ratings")
-        lines = KeyLines(path, text)
+        lines = KeyLines(path, file.text)
         found: list[Rating | Left] = []
         role: Role = "judge"
         for case, replies in cases.items():

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import TypedDict, cast
 
 from pytest_medeval.core.errors import MedevalError, accepted
+from pytest_medeval.core.files.jsontext import Document, check_schema, read_object
 from pytest_medeval.core.record import CaseEntry, RunRecord
 from pytest_medeval.core.types import Source
 from pytest_medeval.judges.ratings.blind import ROLES, Blinding, Role, Stratum, run_id
-from pytest_medeval.judges.ratings.files import digest, read_json
+from pytest_medeval.judges.ratings.files import digest
 from pytest_medeval.judges.ratings.types import Choice, Rating, RatingSet, Scale
 from pytest_medeval.judges.rubric import Dimension, Rubric
 
@@ -165,7 +166,7 @@ class _File:
     """A file of ratings whose shape is right and whose run is this one."""
 
     path: Path
-    text: str
+    document: Document
     data: ReviewExport
     rubric: Rubric
     blinding: Blinding
@@ -173,17 +174,17 @@ class _File:
 
     def source(self, rating: ReviewedPair) -> Source:
         """Find the line on which a rating's key stands."""
-        place = self.text.find(json.dumps(rating["key"], ensure_ascii=False))
-        return Source(str(self.path), self.text.count("\n", 0, place) + 1 if place >= 0 else None)
+        place = self.document.text.find(json.dumps(rating["key"], ensure_ascii=False))
+        return Source(str(self.path), self.document.text.count("\n", 0, place) + 1 if place >= 0 else None)
 
 
 def _read(path: Path, record: RunRecord) -> Iterator[PairRating]:
-    found, text = read_json(path)
-    data = _checked(path, found)
+    document = read_object(path, f"{SCHEMA}, the export of a review page")
+    data = _checked(document)
     rubric = _rubric(data["rubric"])
     file = _File(
         path,
-        text,
+        document,
         data,
         rubric,
         Blinding(record, int(data["seed"]), rubric.digest),
@@ -194,19 +195,15 @@ def _read(path: Path, record: RunRecord) -> Iterator[PairRating]:
         yield _pair(file, rating)
 
 
-def _checked(path: Path, data: object) -> ReviewExport:
-    from jsonschema import Draft202012Validator
-
-    found = data.get("schema") if isinstance(data, dict) else None
+def _checked(document: Document) -> ReviewExport:
+    found = document.data.get("schema")
     if found != SCHEMA:
-        raise MedevalError(f"{path}: schema is {found!r}; accepted: {SCHEMA!r}, the export of a review page")
-    wrong = next(iter(Draft202012Validator(_schema()).iter_errors(data)), None)
-    if wrong is not None:
-        message = " ".join(wrong.message.split())
-        raise MedevalError(f"{path}: {wrong.json_path}: {message[:200]}; accepted: {SCHEMA}")
-    export = cast(ReviewExport, data)
+        told = f"schema is {found!r}; accepted: {SCHEMA!r}, the export of a review page"
+        raise MedevalError(f"{document.at('schema')}: {told}")
+    check_schema(document, document.data, _schema(), SCHEMA)
+    export = cast(ReviewExport, document.data)
     if not export["rater"].strip():
-        raise MedevalError(f"{path}: the rater is {export['rater']!r}; accepted: a name or initials")
+        raise MedevalError(f"{document.at('rater')}: the rater is {export['rater']!r}; accepted: a name or initials")
     return export
 
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.files.jsontext import read_object
 from pytest_medeval.core.fingerprint import fingerprint_weights
 from pytest_medeval.models.proof.finite import prove_finite
 from pytest_medeval.models.proof.tensors import Stored, read_tensors
-from pytest_medeval.models.spec import read_json
 
 _KEY = re.compile(r"base_model\.model\.(?P<module>.+)\.lora_(?P<side>A|B|embedding_A|embedding_B)(\.weight)?")
 _LAYER = re.compile(r"\.(\d+)\.")
@@ -41,11 +41,11 @@ def prove_adapter(folder: Path, base: Path, *, memory: Path | None = None) -> No
     adapter tells the base's fingerprint, it is this base's. ``memory``: where fingerprints are remembered.
     """
     _prove_base(folder, base, memory)
-    config = read_json(folder / "adapter_config.json")
+    config = read_object(folder / "adapter_config.json").data
     _prove_base_known(folder, config)
     tensors = read_tensors([folder / "adapter_model.safetensors"])
     weights = read_tensors(sorted(base.glob("*.safetensors")))
-    kind = read_json(base / "config.json").get("model_type")
+    kind = read_object(base / "config.json").data.get("model_type")
     transposed = bool(config.get("fan_in_fan_out")) or kind in _TRANSPOSED
     sides = _prove_keys(folder, tensors, weights, transposed=transposed)
     _prove_complete(folder, sides, weights, config)
@@ -59,7 +59,7 @@ def prove_written(folder: Path, *, memory: Path | None = None) -> None:
     Where ``provenance.json`` tells no ``weights_fingerprint``, nothing is known and nothing is checked.
     """
     file = folder / "provenance.json"
-    told = read_json(file).get("weights_fingerprint") if file.is_file() else None
+    told = read_object(file).data.get("weights_fingerprint") if file.is_file() else None
     if told is not None and (found := fingerprint_weights(folder, memory=memory)) != told:
         raise MedevalError(
             f"{folder}: changed since it was merged: {file.name} says weights_fingerprint {told}, found {found}"
@@ -88,7 +88,7 @@ def changed_weights(folder: Path, base: Path) -> dict[str, tuple[Stored, Stored,
 
 def _prove_base(folder: Path, base: Path, memory: Path | None) -> None:
     file = folder / "provenance.json"
-    told = read_json(file).get("base_fingerprint") if file.is_file() else None
+    told = read_object(file).data.get("base_fingerprint") if file.is_file() else None
     if told is None:
         return
     found = fingerprint_weights(base, memory=memory)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from pytest_medeval.core.errors import MedevalError
-from pytest_medeval.core.files import json_bytes, write_whole
+from pytest_medeval.core.files.writing import json_bytes, write_whole
 from pytest_medeval.core.fingerprint import fingerprint_weights
 from pytest_medeval.core.model import Identity, Settings
 from pytest_medeval.models.hub import model_folder

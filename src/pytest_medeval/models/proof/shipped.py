@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.files.jsontext import read_object
 from pytest_medeval.models.proof.adapter import changed_weights
 from pytest_medeval.models.proof.tensors import Stored, read_tensors
-from pytest_medeval.models.spec import read_json
 
 Matrix: TypeAlias = NDArray[np.float32]
 Rows: TypeAlias = Callable[[str, int], Matrix | None]
@@ -81,7 +81,7 @@ def measure(adapter: Path, base: Path, shipped: Rows) -> Held:
 
     ``MedevalError`` where a weight is missing or has another shape, and where the change is no sum of matrices.
     """
-    config = read_json(adapter / "adapter_config.json")
+    config = read_object(adapter / "adapter_config.json").data
     if reason := why_unmeasured(adapter):
         raise MedevalError(f"{adapter}: {reason} cannot be measured in merged weights; accepted: LoRA")
     sums: dict[str, tuple[float, float]] = {}
@@ -105,7 +105,7 @@ def why_unmeasured(adapter: Path) -> str:
 
     DoRA scales the sum; PiSSA, OLoRA and LoftQ add to a base that peft has changed before.
     """
-    config = read_json(adapter / "adapter_config.json")
+    config = read_object(adapter / "adapter_config.json").data
     start = config.get("init_lora_weights", True)
     if config.get("use_dora"):
         return "a DoRA adapter"

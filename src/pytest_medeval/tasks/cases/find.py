@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.files.jsontext import Document, open_document
 from pytest_medeval.core.types import Record, Skip, Source
 from pytest_medeval.tasks.base import Task
 from pytest_medeval.tasks.cases.formats import FORMATS
-from pytest_medeval.tasks.cases.jsontext import Document, open_document
 
 # Which files are meant, and which format they have.
 

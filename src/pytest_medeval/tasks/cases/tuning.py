@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.files.door import read_text
+from pytest_medeval.core.files.jsontext import array, members, objects, open_document
 from pytest_medeval.core.types import Record, Source
 from pytest_medeval.tasks.cases.formats import FORMATS
-from pytest_medeval.tasks.cases.jsontext import array, members, objects, open_document, read_text
 from pytest_medeval.tasks.cases.yamlsuite import read_yaml_cases, read_yaml_suite
 
 _BLANK = re.compile(r"\n[ \t\r]*\n\s*")

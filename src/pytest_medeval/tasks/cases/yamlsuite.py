@@ -17,8 +17,8 @@ from typing import Any
 import yaml
 
 from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.files.door import Lines, read_text
 from pytest_medeval.core.types import Record, Source
-from pytest_medeval.tasks.cases.jsontext import Lines, read_text
 
 SURROGATE = re.compile(r"[\ud800-\udfff]")
 SWITCHES = frozenset({"critical", "listed"})

@@ -99,7 +99,7 @@ def test_dimension_chooses(files, capsys):
 
 MISTAKES = [
     ((), "nothing to compare; give --human FILE, --judge FILE, or both"),
-    (("--human", "none.jsonl"), "none.jsonl: no such file or directory"),
+    (("--human", "none.jsonl"), "none.jsonl: cannot be read: no such file"),
     (("--judge", "good.jsonl"), "one judge alone cannot be compared"),
     (("--human", "good.jsonl"), "good.jsonl: one rater alone cannot be compared"),
     (("--human", "people.jsonl", "--judge", "people.csv"), "people.csv: no reply joins people.jsonl"),

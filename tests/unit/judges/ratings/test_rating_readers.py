@@ -203,11 +203,11 @@ def test_labels_defaults_and_texts(tmp_path):
         ("a.jsonl", '{"item": "a", "score": 3}\n{"item": "b"}', ":2: 'score' is missing"),
         ("a.jsonl", '{"item": ["a"], "score": 3}', """:1: 'item' is ["a"]; accepted: a short text"""),
         ("a.jsonl", '{"item": "a", "score": 3}\n{"item":', ":2: not JSON"),
-        ("a.jsonl", '{"item": "a", "score": 3}\n[]', ":2: found list; accepted: one JSON object a line"),
+        ("a.jsonl", '{"item": "a", "score": 3}\n[]', ":2: found an array; accepted: an object a record"),
         ("a.jsonl", '{"item": "a", "score": 9}', ": no score could be read (grade is not on the"),
         ("a.csv", "item,score\na,3,4\n", ":2: found 3 fields; the header has 2"),
         ("a.txt", "hello", ": no known rating format; accepted: germediq, judgebench, labels"),
-        ("a.txt", "", ": no known rating format"),
+        ("a.txt", "", ":1: the file is empty"),
     ],
 )
 def test_mistakes_are_one_line(tmp_path, name, text, message):
@@ -231,7 +231,11 @@ def test_a_named_format_never_ends_in_a_traceback(tmp_path, name, text):
 def test_files_that_are_not_text(tmp_path):
     """A folder, a missing file and bytes that are not UTF-8 are named."""
     (tmp_path / "bytes.json").write_bytes(b'{"item": "\xff"}')
-    for name, message in (("", "is a folder"), ("none.json", "no such file"), ("bytes.json", "not UTF-8 .byte 10.")):
+    for name, message in (
+        ("", "it is a folder"),
+        ("none.json", "no such file"),
+        ("bytes.json", ":1: byte 0xff at offset 10"),
+    ):
         with pytest.raises(MedevalError, match=message):
             read_ratings(tmp_path / name)
 

@@ -48,7 +48,7 @@ def test_a_name_is_no_pattern(folder):
         ("d*.jsonl", "no such file"),
         ("sub", "it is a folder"),
         ("", "it is a folder"),
-        ("x" * 5000, "no such file"),
+        ("x" * 1500, "no such file"),
         ("a\0b", "no such file"),
     ],
     ids=["none", "folder", "empty", "long", "null"],
@@ -113,7 +113,7 @@ def test_suffix_tells(tmp_path, name, form):
         ),
         ("x.json", "[3]", "the first record has the keys (none)"),
         ("x.json", "[]", "no cases: the array is empty"),
-        ("x.json", " \n", "no cases: the file is empty"),
+        ("x.json", " \n", "the file is empty"),
         ("x.json", '{"id": ', "not JSON: Expecting value"),
         ("x.json", "id: 3", "not JSON: Expecting value"),
         ("x.parquet", "PAR1", "no format has the suffix '.parquet'; accepted: .json, .jsonl, "),
@@ -146,7 +146,7 @@ def test_third_party(tmp_path, monkeypatch):
 
 def test_missing_file(tmp_path):
     """A file that is not there, or is a folder, is one line."""
-    with pytest.raises(MedevalError, match=r"x.json: cannot be read: No such file"):
+    with pytest.raises(MedevalError, match=r"x.json: cannot be read: no such file"):
         detect(tmp_path / "x.json")
     (tmp_path / "y.json").mkdir()
     with pytest.raises(MedevalError, match=r"y.json: cannot be read: Is a directory"):

@@ -163,7 +163,7 @@ BAD = [
     ("- id: a", ":1: found a list; accepted: a mapping with 'task' and 'cases'"),
     ("just a text", ":1: found the text 'just a text'; accepted: a mapping"),
     ("# nothing", ": no cases: the file holds only comments"),
-    ("", ": no cases: the file is empty"),
+    ("", ":1: the file is empty"),
     ("task: mcq\ncases:\n", ":2: 'cases' is empty; accepted: a list of cases"),
     ("task: mcq\ncases: {id: a}", ":2: 'cases' is a mapping; accepted: a list of cases"),
     ("task: mcq\ncases:\n- id: a\n- text", ":4: a case is the text 'text'; accepted: a mapping"),

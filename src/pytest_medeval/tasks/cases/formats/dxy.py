@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.files.door import read_text
 from pytest_medeval.core.types import Record, Skip, Source
-from pytest_medeval.tasks.cases.jsontext import read_text
 
 TASK = "polarity"
 SUFFIX = ".txt"

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from pytest_medeval.core.files.jsontext import objects
 from pytest_medeval.core.types import Record, Skip, Source
-from pytest_medeval.tasks.cases.jsontext import objects
 
 TASK = "dialogue"
 KEYS = (frozenset({"instruction", "input", "output"}),)

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from pytest_medeval.core.files.jsontext import objects
 from pytest_medeval.core.types import Record, Skip, Source
 from pytest_medeval.tasks.cases.formats.choices import choice
-from pytest_medeval.tasks.cases.jsontext import objects
 
 TASK = "mcq"
 KEYS = (frozenset({"question", "options", "answer_idx"}),)

@@ -18,8 +18,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from pytest_medeval.core.files.jsontext import Document, array, open_document
 from pytest_medeval.core.types import Record, Skip, Source
-from pytest_medeval.tasks.cases.jsontext import Document, array, open_document
 
 TASK = "polarity"
 KEYS = (frozenset({"utterances", "label"}),)

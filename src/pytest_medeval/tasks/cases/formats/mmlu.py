@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.files.door import read_text
 from pytest_medeval.core.types import Record, Skip, Source
 from pytest_medeval.tasks.cases.formats.choices import choice
-from pytest_medeval.tasks.cases.jsontext import read_text
 
 TASK = "mcq"
 SUFFIX = ".csv"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from pytest_medeval.core.files.jsontext import objects
 from pytest_medeval.core.types import Record, Source
-from pytest_medeval.tasks.cases.jsontext import objects
 from pytest_medeval.tasks.cases.yamlsuite import read_yaml_cases
 
 TASK = None

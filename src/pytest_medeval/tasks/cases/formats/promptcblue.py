@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from pytest_medeval.core.files.jsontext import objects
 from pytest_medeval.core.types import Record, Skip, Source
-from pytest_medeval.tasks.cases.jsontext import objects
 
 TASK = "polarity"
 KEYS = (frozenset({"input", "target", "task_dataset"}),)

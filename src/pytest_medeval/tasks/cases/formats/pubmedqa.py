@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from pytest_medeval.core.files.jsontext import members, open_document
 from pytest_medeval.core.types import Record, Skip, Source
-from pytest_medeval.tasks.cases.jsontext import members, open_document
 
 TASK = "mcq"
 KEYS = (frozenset({"QUESTION", "CONTEXTS"}),)

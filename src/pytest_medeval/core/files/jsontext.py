@@ -2,66 +2,23 @@
 
 from __future__ import annotations
 
-import codecs
+import itertools
 import json
 import re
-from bisect import bisect_left
-from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pytest_medeval.core.errors import MedevalError
-
-# The bytes of a case file as text; what cannot be read is one line that says where.
-
-
-def read_text(path: Path) -> str:
-    r"""Read a UTF-8 file, with or without byte order mark, newlines as they are.
-
-    Newlines are kept because ``\r\n`` and ``\n`` inside quoted fields belong to the data.
-    Raises ``MedevalError`` for a file that cannot be opened, is not UTF-8, or holds nothing.
-    """
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise MedevalError(f"{path}: cannot be read: {error.strerror or error}") from error
-    start = len(codecs.BOM_UTF8) if raw.startswith(codecs.BOM_UTF8) else 0
-    try:
-        text = raw[start:].decode()
-    except UnicodeDecodeError as error:
-        offset = start + error.start
-        line = raw.count(b"\n", 0, offset) + 1
-        raise MedevalError(
-            f"{path}:{line}: byte 0x{raw[offset]:02x} at offset {offset} is not UTF-8; accepted: UTF-8"
-        ) from error
-    if not text.strip():
-        raise MedevalError(f"{path}: no cases: the file is empty")
-    return text
-
-
-@dataclass(frozen=True)
-class Lines:
-    r"""A text and its file; tells the line of a position. Only ``\n`` ends a line, as in an editor."""
-
-    file: str
-    text: str
-
-    @cached_property
-    def _newlines(self) -> list[int]:
-        return [found.start() for found in re.finditer("\n", self.text)]
-
-    def line(self, at: int) -> int:
-        """Give the 1-based line of a position."""
-        return bisect_left(self._newlines, at) + 1
-
-    def mistake(self, at: int, what: str) -> MedevalError:
-        """Make the error that names file and line."""
-        return MedevalError(f"{self.file}:{self.line(at)}: {what}")
-
+from pytest_medeval.core.encodable import all_encodable
+from pytest_medeval.core.errors import TOLD, MedevalError, Mistakes
+from pytest_medeval.core.files.door import DEEPEST, DIGITS, LARGEST, Lines, Place, beyond, read_text, too_long
 
 SPACE = " \t\r\n"
+_TRANSFORMERS_DIGITS = 31
+"""Of the number that stands for "no limit" in the tokenizer files of Transformers."""
+_LONG = re.compile(r"\d{19}")
 KINDS = {
     dict: "an object",
     list: "an array",
@@ -75,9 +32,42 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Document(Lines):
-    """A JSON text and its file; ``exact_numbers`` keeps ``12.50`` as the text that was written."""
+    """A JSON text and its file.
+
+    ``exact_numbers`` keeps ``12.50`` as the text that was written; ``marks`` takes halves of surrogate pairs, which are
+    a mistake otherwise, and marks them; ``proved`` is set where the values were looked over before.
+    """
 
     exact_numbers: bool = False
+    marks: bool = False
+    proved: bool = False
+    digits: int = DIGITS
+
+    @cached_property
+    def data(self) -> Any:
+        """The one value that the file holds."""
+        value, after = self.decode(self.skip(0))
+        self.end(after)
+        return value
+
+    def at(self, *path: str | int) -> str:
+        """Give ``file:line`` of a value, or of what it should stand in."""
+        return f"{self.file}:{self.line(replace(self, proved=True).find(path))}"
+
+    def find(self, path: Place) -> int:
+        """Give the position of a value, or of what it should stand in."""
+        found = at = self.skip(0)
+        for step in path:
+            opened = self.text[at : at + 1]
+            if opened == "{":
+                inside = ((place, self._key(place)[1]) for place, key, _ in self.members(at) if key == step)
+            else:
+                inside = ((place, place) for number, (place, _) in enumerate(self.elements(at)) if number == step)
+            place, at = next(inside, (-1, -1)) if opened in ("{", "[") else (-1, -1)
+            if at < 0:
+                break
+            found = place
+        return found
 
     @cached_property
     def _decoder(self) -> json.JSONDecoder:
@@ -92,14 +82,27 @@ class Document(Lines):
             value, after = self._decoder.raw_decode(text, at - base)
         except json.JSONDecodeError as error:
             raise self.mistake(base + error.pos, f"not JSON: {error.msg}") from error
-        except ValueError as error:
-            raise self.mistake(at, str(error)) from error
+        except _RefusedError as error:
+            raise self.mistake(max(self.text.find(error.token, at), at), str(error)) from error
+        except ValueError as error:  # Python's bound on the digits of a whole number
+            long = _LONG.search(self.text, at)
+            raise self.mistake(long.start() if long else at, too_long(self.digits)) from error
         except RecursionError as error:
-            raise self.mistake(at, "not a case file: nested too deeply") from error
+            raise self.mistake(at, f"nested too deeply; accepted: up to {DEEPEST} levels") from error
         after += base
-        if "\\u" in self.text[at:after]:
-            self._check_surrogates(at, value)
+        if not self.proved:
+            value = self._looked_over(at, after, value)
         return value, after
+
+    def _looked_over(self, at: int, after: int, value: Any) -> Any:
+        if found := beyond(value, self.digits):
+            whole = Document(self.file, self.text[at:after], proved=True)
+            raise self.mistake(at + whole.find(found[0]), found[1])
+        if "\\u" in self.text[at:after]:
+            if self.marks:
+                return all_encodable(value)
+            self._check_surrogates(at, value)
+        return value
 
     def _check_surrogates(self, at: int, value: Any) -> None:
         try:
@@ -170,22 +173,42 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(fields) < len(pairs):
         keys = [key for key, _ in pairs]
         twice = next(key for key in keys if keys.count(key) > 1)
-        raise ValueError(f"key {twice!r} occurs twice in one object")
+        raise _RefusedError(
+            json.dumps(twice, ensure_ascii=False), f"key {twice!r} occurs twice in one object; accepted: once"
+        )
     return fields
 
 
 def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON; accepted: numbers, or a text in double quotes")
+    raise _RefusedError(name, f"{name} is not JSON; accepted: numbers, or a text in double quotes")
 
 
-def open_document(path: Path, *, exact_numbers: bool = False) -> Document:
+class _RefusedError(ValueError):
+    """What JSON's decoder takes and we do not, and how it is written in the text."""
+
+    def __init__(self, token: str, told: str) -> None:
+        super().__init__(told)
+        self.token = token
+
+
+def open_document(
+    path: Path, *, exact_numbers: bool = False, marks: bool = False, most: int = LARGEST, wanted: str = "a JSON file"
+) -> Document:
     """Read a JSON file's text."""
-    return Document(str(path), read_text(path), exact_numbers)
+    return Document(str(path), read_text(path, most=most, wanted=wanted), exact_numbers, marks)
 
 
-def objects(path: Path, *, exact_numbers: bool = False) -> Iterator[tuple[int, dict[str, Any]]]:
+def read_object(path: Path, wanted: str = "a JSON object") -> Document:
+    """Read a file that holds one JSON object, with halves of surrogate pairs marked."""
+    document = replace(open_document(path, marks=True, wanted=wanted), digits=_TRANSFORMERS_DIGITS)
+    if not isinstance(document.data, dict):
+        raise document.mistake(document.skip(0), f"found {kind(document.data)}; accepted: {wanted}")
+    return document
+
+
+def objects(path: Path, *, exact_numbers: bool = False, marks: bool = False) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield line and object of each record of an array of objects, or of a file with one object a line."""
-    document = open_document(path, exact_numbers=exact_numbers)
+    document = open_document(path, exact_numbers=exact_numbers, marks=marks)
     start = document.skip(0)
     values = array(document) if document.text[start] == "[" else _lines(document)
     for at, value in values:
@@ -235,3 +258,15 @@ def _only(document: Document, at: int, end: int) -> Any:
 def kind(value: Any) -> str:
     """Name a JSON value's type in JSON's words."""
     return KINDS[type(value)]
+
+
+def check_schema(document: Document, value: Any, schema: Mapping[str, Any], wanted: str) -> None:
+    """Hold a document's value against a JSON schema; ``MedevalError`` tells the first mistakes, each with its line."""
+    from jsonschema import Draft202012Validator  # slow to import, and few files need it
+
+    mistakes = Mistakes()
+    for wrong in itertools.islice(Draft202012Validator(schema).iter_errors(value), TOLD):
+        with mistakes:
+            found = " ".join(wrong.message.split())[:200]
+            raise MedevalError(f"{document.at(*wrong.absolute_path)}: {wrong.json_path}: {found}; accepted: {wanted}")
+    mistakes.tell()
