@@ -8,8 +8,8 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from pytest_medeval.core import files
 from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.files import writing as files
 from pytest_medeval.runs.evidence import verify
 
 

@@ -11,8 +11,8 @@ from datetime import datetime
 import pytest
 
 from pytest_medeval.__main__ import main
-from pytest_medeval.core import files
 from pytest_medeval.core.errors import MedevalError, NoneYetError
+from pytest_medeval.core.files import writing as files
 from pytest_medeval.runs import store
 from pytest_medeval.runs.environment import repository
 from pytest_medeval.runs.record import problems, read

@@ -149,5 +149,5 @@ def test_missing_file(tmp_path):
     with pytest.raises(MedevalError, match=r"x.json: cannot be read: no such file"):
         detect(tmp_path / "x.json")
     (tmp_path / "y.json").mkdir()
-    with pytest.raises(MedevalError, match=r"y.json: cannot be read: Is a directory"):
+    with pytest.raises(MedevalError, match=r"y.json: cannot be read: it is a folder"):
         detect(tmp_path / "y.json")
