@@ -103,7 +103,8 @@ _points = cache(entry_points)
 _MOVES: Mapping[str, str] = {
     "core.encodable": "encodable",
     "core.errors": "errors",
-    "core.files": "runs.files",
+    "core.files.jsontext": "cases.text",
+    "core.files.writing": "runs.files",
     "core.fingerprint": "models.fingerprint",
     "core.model": "models.base",
     "core.options": "checks options",
@@ -140,7 +141,6 @@ _MOVES: Mapping[str, str] = {
     "tasks.cases": "cases",
     "tasks.cases.find": "cases.load",
     "tasks.cases.formats": "cases.formats",
-    "tasks.cases.jsontext": "cases.text",
     "tasks.mcq": "tasks.orders tasks.question",
     "tasks.polarity": "tasks.aligned tasks.findings",
     "verdicts.divergence": "verdicts.divergence_words",
