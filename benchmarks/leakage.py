@@ -10,7 +10,9 @@ from __future__ import annotations
 import random
 import sys
 from time import perf_counter, process_time
+from typing import cast
 
+from pytest_medeval.core.record import CaseEntry
 from pytest_medeval.core.types import Source
 from pytest_medeval.tasks.cases.tuning import Tuned
 from pytest_medeval.verdicts.leakage import Tuning, find_leaks
@@ -44,7 +46,7 @@ def rewritten(chooser: random.Random, vocabulary: list[str], original: list[str]
     return [chooser.choice(vocabulary) if chooser.random() < share else word for word in original]
 
 
-def build(language: str, records: int, cases: int) -> tuple[dict[str, list[dict[str, str]]], Tuning, dict[str, object]]:
+def build(language: str, records: int, cases: int) -> tuple[dict[str, list[CaseEntry]], Tuning, dict[str, object]]:
     """Make a suite, training data that holds some of its cases, and which case was planted how."""
     chooser = random.Random(f"leakage {language}")
     vocabulary = words(chooser, language)
@@ -65,7 +67,7 @@ def build(language: str, records: int, cases: int) -> tuple[dict[str, list[dict[
             copy = own if how == "exact" else rewritten(chooser, vocabulary, own, float(how))
             texts[places[number]] = gap.join([*rewritten(chooser, vocabulary, own[:5], 1.0), *copy, "end"])
     return (
-        {"suite": suite},
+        {"suite": cast(list[CaseEntry], suite)},  # all that leakage reads of a case
         Tuning(("made",), [Tuned(Source("made", line), (one,)) for line, one in enumerate(texts, 1)]),
         planted,
     )
@@ -80,7 +82,7 @@ def main() -> None:
         started, used = perf_counter(), process_time()
         (leakage,) = find_leaks(suites, tuning).values()
         seconds, used = perf_counter() - started, process_time() - used
-        found = {leak.id: leak.kind for leak in leakage.leaks}
+        found = {leak["id"]: leak["kind"] for leak in leakage.leaks}
         print(
             f"{language}: {records} records ({size:.1f} million characters), {cases} cases: {seconds:.1f} s, "
             f"{used:.1f} s of processor time"

@@ -91,7 +91,9 @@ def kappas(folder: Path) -> Iterator[tuple[str, float]]:
     """Let the judge grade the held-out replies; give the quadratic kappa of each dimension."""
     judge = open_model(parse_model(str(folder), ROOT), Settings(device="cpu", threads=1))
     for dimension, one in standing_of(judge, JudgePlan(labels=LABELS), 0).agreement.items():
-        yield dimension, one["kappa_quadratic"][0]
+        kappa = one["kappa_quadratic"][0]
+        assert kappa is not None, f"{dimension}: {one['reason']}"
+        yield dimension, kappa
 
 
 def compared(name: str, folder: Path) -> int:

@@ -20,7 +20,7 @@ ONLY_IN = {
     "ray": ("models/ray/",),
     "pytest": ("plugin/",),
     "_pytest": (),
-    "xdist": ("plugin/schedule.py",),
+    "xdist": ("plugin/schedule.py", "plugin/hooks.py"),
 }
 SLOW = {
     "nltk",

@@ -5,19 +5,21 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import NotRequired, TypedDict
 
 from pytest_medeval.commands.parser import Parser
 from pytest_medeval.core.errors import MedevalError
-from pytest_medeval.core.record import RunRecord
+from pytest_medeval.core.record import SuiteRecord
+from pytest_medeval.core.types import Verdict
 from pytest_medeval.report.lines import number
 from pytest_medeval.report.outline import gates, outline_of
 from pytest_medeval.report.suites import reference
 from pytest_medeval.report.terminal import inked, terminal
 from pytest_medeval.runs.evidence import is_evidence, read_sha256, verify
 from pytest_medeval.runs.record import read
+from pytest_medeval.runs.reference import Contested
 from pytest_medeval.runs.store import Stored, find, load, passed, prune, stored
 from pytest_medeval.verdicts.verdict import decide, verdict_of
 
@@ -51,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def add(name: str, function: Any, told: str) -> argparse.ArgumentParser:
+    def add(name: str, function: Callable[[argparse.Namespace], int], told: str) -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=told, description=told, parents=[common], allow_abbrev=False)
         command.set_defaults(command=function)
         return command
@@ -92,37 +94,67 @@ def _list(options: argparse.Namespace) -> int:
     return 0
 
 
-def _row(run: Stored) -> dict[str, Any]:
+class StoredSuite(TypedDict):
+    """A suite of a stored run, with its headline metric."""
+
+    cases: int
+    complete: bool
+    headline: str
+    value: float | None
+
+
+class StoredRun(TypedDict):
+    """A stored run; one that cannot be read has an ``error`` and no more."""
+
+    run: str
+    path: str
+    error: NotRequired[str]
+    created: NotRequired[str]
+    passed: NotRequired[bool]
+    verdict: NotRequired[str]
+    model: NotRequired[str | None]
+    commit: NotRequired[str | None]
+    dirty: NotRequired[bool | None]
+    suites: NotRequired[dict[str, StoredSuite]]
+    gates: NotRequired[dict[Verdict, int]]
+
+
+def _row(run: Stored) -> StoredRun:
     """Describe a run; one that cannot be read is listed with the reason."""
     try:
         record = read(run.path)
     except MedevalError as mistake:
         return {"run": run.run, "path": str(run.path), "error": str(mistake)}
-    repository = record["environment"].get("repository") or {}
-    verdict = verdict_of(cast(RunRecord, record))
+    repository, model, verdict = (
+        record["environment"].get("repository"),
+        record["models"].get("candidate"),
+        verdict_of(record),
+    )
     return {
         "run": run.run,
         "path": str(run.path),
         "created": record["created"],
         "passed": passed(record),
         "verdict": verdict.word,
-        "model": record["models"].get("candidate", {}).get("spec"),
-        "commit": repository.get("commit"),
-        "dirty": repository.get("dirty"),
-        "suites": {
-            name: {
-                "cases": suite["evaluated"],
-                "complete": suite["complete"],
-                "headline": suite["headline"],
-                "value": suite["metrics"].get(suite["headline"], {}).get("candidate"),
-            }
-            for name, suite in record["suites"].items()
-        },
+        "model": model["spec"] if model else None,
+        "commit": repository["commit"] if repository else None,
+        "dirty": repository["dirty"] if repository else None,
+        "suites": {name: _suite(suite) for name, suite in record["suites"].items()},
         "gates": verdict.counts,
     }
 
 
-def _listing(rows: Sequence[Mapping[str, Any]], storage: Path) -> Iterator[str]:
+def _suite(suite: SuiteRecord) -> StoredSuite:
+    headline = suite["metrics"].get(suite["headline"])
+    return {
+        "cases": suite["evaluated"],
+        "complete": suite["complete"],
+        "headline": suite["headline"],
+        "value": headline["candidate"] if headline else None,
+    }
+
+
+def _listing(rows: Sequence[StoredRun], storage: Path) -> Iterator[str]:
     if not rows:
         yield f"no run is stored in {storage} yet; pytest --medeval-save stores one"
         return
@@ -145,7 +177,7 @@ def _show(options: argparse.Namespace) -> int:
     if options.json:
         _print_json(record)
     else:
-        outline = outline_of(cast(RunRecord, record))
+        outline = outline_of(record)
         _print([f"run {name} of {record['created']}", *terminal(outline).splitlines()])
     return 0
 
@@ -160,20 +192,20 @@ def _compare(options: argparse.Namespace) -> int:
     for run, one in ((reference.run, reference.record), (name, record)):
         if "candidate" not in one["models"]:
             raise MedevalError(f"run {run} has no evaluated case; accepted: a run of at least one suite")
-    found = {"run": name, **contest(reference, record, options.gate, inconclusive=options.inconclusive == "pass")}
-    _print_json(found) if options.json else _print(_comparison(found))
+    found = contest(reference, record, options.gate, inconclusive=options.inconclusive == "pass")
+    _print_json({"run": name, **found}) if options.json else _print(_comparison(name, found))
     return 0 if found["passed"] else FAILED
 
 
-def _comparison(found: Mapping[str, Any]) -> Iterator[str]:
+def _comparison(run: str, found: Contested) -> Iterator[str]:
     old = found["reference"]
-    yield f"run {found['run']} against {old['run']} of {old['created']}"
+    yield f"run {run} against {old['run']} of {old['created']}"
     if old["absent"]:
-        yield f"suites of {old['run']} that {found['run']} lacks: {', '.join(old['absent'])}"
+        yield f"suites of {old['run']} that {run} lacks: {', '.join(old['absent'])}"
     for name, suite in found["suites"].items():
         yield ""
         yield name
-        yield from (line.text for line in inked([*reference(name, suite, whole=True)]))
+        yield from (line.text for line in inked([*reference(name, suite["reference"], suite["headline"], whole=True)]))
     yield ""
     yield from (line.text for line in inked([*gates(decide(found["gates"]))]))
     yield "passed" if found["passed"] else "failed"
@@ -215,5 +247,5 @@ def _print(lines: Iterable[str]) -> None:
     sys.stdout.writelines(f"{line}\n" for line in lines)
 
 
-def _print_json(value: Any) -> None:
+def _print_json(value: object) -> None:
     sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n")

@@ -8,7 +8,9 @@ word to any metric, and comes back as itself from every file. Decoders of models
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TypeVar, cast
+
+Data = TypeVar("Data")
 
 MARK = "\ufffd"
 """What stands where there was no character."""
@@ -25,10 +27,13 @@ def encodable(text: str) -> str:
     return text if text.isascii() else _HALF.sub(MARK, text)
 
 
-def all_encodable(value: Any) -> Any:
+def all_encodable(value: Data) -> Data:
     """Do the same to every text in a JSON value, keys included."""
+    found: object = value
     if isinstance(value, str):
-        return encodable(value)
-    if isinstance(value, dict):
-        return {encodable(key): all_encodable(inner) for key, inner in value.items()}
-    return [all_encodable(inner) for inner in value] if isinstance(value, list) else value
+        found = encodable(value)
+    elif isinstance(value, dict):
+        found = {encodable(key): all_encodable(inner) for key, inner in value.items()}
+    elif isinstance(value, list):
+        found = [all_encodable(inner) for inner in value]
+    return cast(Data, found)

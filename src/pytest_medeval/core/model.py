@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
+from pytest_medeval.core.record import TaskModel
 from pytest_medeval.core.thoughts import DEFAULT_TAGS, Tags
 from pytest_medeval.core.types import Answer, Request
 
@@ -39,6 +40,33 @@ class Identity:
     device: str | None = None
     tokenizer: str | None = None
     chat_template: str | None = None
+
+    @classmethod
+    def of(cls, model: TaskModel, spec: str) -> Identity:
+        """Take it from a run record, under another SPEC."""
+        return cls(
+            spec,
+            model["fingerprint"],
+            model["base"],
+            model["adapter"],
+            model["dtype"],
+            model["device"],
+            model["tokenizer"],
+            model["chat_template"],
+        )
+
+    def record(self) -> TaskModel:
+        """Say it in the run record."""
+        return {
+            "spec": self.spec,
+            "fingerprint": self.fingerprint,
+            "base": self.base,
+            "adapter": self.adapter,
+            "dtype": self.dtype,
+            "device": self.device,
+            "tokenizer": self.tokenizer,
+            "chat_template": self.chat_template,
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -206,7 +206,7 @@ class Option:
         return f"medeval_{self.name.replace('-', '_')}"
 
     @property
-    def shape(self) -> dict[str, Any]:
+    def shape(self) -> dict[str, str]:
         """What argparse is told of its values."""
         if self.switch:
             return {"action": "store_const", "const": "true"}

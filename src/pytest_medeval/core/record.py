@@ -6,9 +6,17 @@ a test holds the two together.
 
 from __future__ import annotations
 
-from typing import Any, Literal, NotRequired, TypedDict
+from collections.abc import Mapping, Sequence
+from typing import Final, Literal, NotRequired, TypeAlias, TypedDict, final
 
 from pytest_medeval.core.types import Direction, Outcome, Verdict
+
+Role: TypeAlias = Literal["candidate", "baseline"]
+ROLES: Final[tuple[Role, Role]] = ("candidate", "baseline")
+Tendency: TypeAlias = Literal["better", "worse", "mixed", "none"]
+TwoTracks: TypeAlias = Literal["track_a", "track_b"]
+Divergence: TypeAlias = Literal["agree", "divergent", "conflict", "no difference", "underpowered", "one track only"]
+GateOutcome: TypeAlias = Literal["passed", "failed", "skipped"]
 
 
 class HoldsProof(TypedDict):
@@ -83,7 +91,7 @@ class Compared(TypedDict):
     n: int
     difference: float | None
     relative: float | None
-    ci95: list[float] | None
+    ci95: Sequence[float] | None
     p_value: float | None
     test: str | None
     p_corrected: float | None
@@ -94,10 +102,11 @@ class Compared(TypedDict):
     reason: str
 
 
+@final
 class MetricRow(Compared):
     """One metric of a suite: both roles on the same cases, and the paired test of their difference."""
 
-    candidate_ci95: list[float] | None
+    candidate_ci95: Sequence[float] | None
     baseline: float | None
     mann_whitney_p: float | None
     lexical: NotRequired[Literal[True]]
@@ -134,6 +143,7 @@ class RuleCount(TypedDict):
     ci95: list[float] | None
 
 
+@final
 class ReferenceRow(Compared):
     """One metric against the stored reference run, on the cases that both have."""
 
@@ -174,8 +184,10 @@ class LeakedCase(TypedDict):
     id: str
     kind: Literal["exact", "near"]
     similarity: float
+    """The share of its n-grams in the record at ``source``, file and line."""
     source: str
     gold: bool | None
+    """Whether that much of question and right answer together stands there; None where the answer is a letter."""
 
 
 class LeakScores(TypedDict):
@@ -210,13 +222,18 @@ class NoiseVariant(TypedDict):
     changes: NotRequired[dict[str, float]]
 
 
-class NoiseRecord(TypedDict):
+class NoiseMeasured(TypedDict):
     """What changes when the same cases are computed in other ways."""
 
     n: int
     cases: list[str]
     variants: list[NoiseVariant]
     reason: NotRequired[str]
+
+
+class NoiseRecord(NoiseMeasured):
+    """The same with the noise floor: the largest change of each metric, and the differences below it."""
+
     floor: dict[str, float]
     below: list[str]
 
@@ -254,7 +271,7 @@ class SuiteRecord(TypedDict):
     task: str
     task_type: NotRequired[str]
     """The task in the words of the model hub."""
-    options: dict[str, Any]
+    options: Mapping[str, object]
     source: str
     cases: int
     total: int
@@ -287,16 +304,16 @@ class Replied(TypedDict):
     prompt_hash: str
     reply: str
     outcome: Outcome
-    prediction: Any
+    prediction: object
     tokens: list[int]
-    confidence: NotRequired[dict[str, float]]
+    confidence: NotRequired[Mapping[str, float]]
     detail: NotRequired[str]
     thoughts: NotRequired[str]
     """What the model thought before it replied; never scored, never judged."""
     unclosed: NotRequired[Literal[True]]
     """The generation ended inside thoughts."""
-    logprobs: NotRequired[list[float | None]]
-    choice_tokens: NotRequired[list[int]]
+    logprobs: NotRequired[Sequence[float | None]]
+    choice_tokens: NotRequired[Sequence[int]]
 
 
 class ReplyPart(Replied):
@@ -309,9 +326,9 @@ class ReplyPart(Replied):
 class RoleEntry(Replied):
     """What one role did with one case."""
 
-    scores: dict[str, float]
-    rows: dict[str, list[float | None]]
-    trace: NotRequired[dict[str, Any]]
+    scores: Mapping[str, float]
+    rows: Mapping[str, Sequence[float | None]]
+    trace: NotRequired[dict[str, list[str]]]
     finish: NotRequired[Literal["stop", "length", "choice", "error"]]
     parts: NotRequired[list[ReplyPart]]
 
@@ -326,7 +343,7 @@ class CaseEntry(TypedDict):
     critical: bool
     group: str | None
     asked: str
-    gold: Any
+    gold: object
     correct: bool | None
     candidate: RoleEntry
     baseline: NotRequired[RoleEntry]
@@ -342,6 +359,14 @@ class NotJudged(TypedDict):
     raw: str
 
 
+class Unjudged(TypedDict):
+    """What a judge left unjudged: dimension to reason for each role, and the preference."""
+
+    candidate: NotRequired[dict[str, NotJudged]]
+    baseline: NotRequired[dict[str, NotJudged]]
+    preference: NotRequired[NotJudged]
+
+
 class JudgeSaid(TypedDict):
     """What one judge of a panel said of a case: dimension to grade for each role."""
 
@@ -349,8 +374,7 @@ class JudgeSaid(TypedDict):
     baseline: NotRequired[dict[str, float]]
     preference: NotRequired[list[int]]
     """In both orders of the replies: 1 the candidate's, -1 the baseline's, 0 neither."""
-    unjudged: NotRequired[dict[str, NotJudged | dict[str, NotJudged]]]
-    """Role to dimension, or ``preference``, to the reason."""
+    unjudged: NotRequired[Unjudged]
     tokens: NotRequired[dict[str, int]]
 
 
@@ -374,16 +398,23 @@ class JudgeCost(TypedDict):
 
 
 class JudgeAgreement(TypedDict):
-    """How far a judge agrees with people on a dimension; ``kappa_quadratic``: value and ends of its interval."""
+    """How far a judge agrees with people on a dimension; of each statistic value and ends of its interval."""
 
     n: int
     admissible: bool
     reason: str
+    kappa: NotRequired[list[float | None]]
+    kappa_linear: NotRequired[list[float | None]]
     kappa_quadratic: list[float | None]
+    alpha: NotRequired[list[float | None]]
+    spearman: NotRequired[list[float | None]]
+    tau_b: NotRequired[list[float | None]]
+    bias: NotRequired[list[float | None]]
+    percent_agreement: NotRequired[list[float | None]]
 
 
-class JudgeFacts(JudgeCost):
-    """Who judged, how it was asked, what it cost, and how much it left unjudged."""
+class JudgeRecord(JudgeCost):
+    """One judge of the run (Track B), how much it left unjudged, and how far it agrees with people."""
 
     spec: str
     fingerprint: str
@@ -393,16 +424,20 @@ class JudgeFacts(JudgeCost):
     coverage: dict[str, list[int]]
     position_consistency: float | None
     notices: list[str]
-
-
-class JudgeRecord(JudgeFacts):
-    """One judge of the run (Track B), and how far it agrees with people."""
-
     agreement: dict[str, JudgeAgreement]
     admissible: bool
     audit: NotRequired[JudgeCost]
 
 
+class HumanPart(TypedDict):
+    """A dimension on the cases that were drawn by chance."""
+
+    n: int
+    difference: float | None
+    ci95: Sequence[float] | None
+
+
+@final
 class HumanGrade(TypedDict):
     """A dimension as people graded it, paired by case."""
 
@@ -410,9 +445,14 @@ class HumanGrade(TypedDict):
     baseline: float | None
     n: int
     difference: float | None
-    ci95: list[float] | None
+    ci95: Sequence[float] | None
     p_value: float | None
     p_corrected: float | None
+    test: NotRequired[str | None]
+    effect_size: NotRequired[float | None]
+    effect: NotRequired[str | None]
+    reason: NotRequired[str]
+    random: NotRequired[HumanPart]
 
 
 class HumanPreference(TypedDict):
@@ -422,7 +462,7 @@ class HumanPreference(TypedDict):
     cases: dict[str, int]
     n: int
     difference: float | None
-    ci95: list[float] | None
+    ci95: Sequence[float] | None
     p_value: float | None
     test: str
 
@@ -501,7 +541,7 @@ class TrackMetric(TypedDict):
     n: int
     difference: float
     p_corrected: NotRequired[float | None]
-    direction: Literal["better", "worse", "mixed", "none"]
+    direction: Tendency
     significant: bool
     detectable: NotRequired[float | None]
 
@@ -511,7 +551,7 @@ class TrackRecord(TypedDict):
 
     name: str
     n: int
-    direction: Literal["better", "worse", "mixed", "none"]
+    direction: Tendency
     significant: bool
     underpowered: bool
     detectable: NotRequired[float | None]
@@ -524,7 +564,7 @@ class TrackRecord(TypedDict):
 class PeopleVerdict(TypedDict):
     """What the ratings of people add to two tracks."""
 
-    sides_with: NotRequired[list[Literal["track_a", "track_b"]]]
+    sides_with: NotRequired[list[TwoTracks]]
     settled: NotRequired[Literal["better", "worse"] | None]
     harm: NotRequired[dict[str, int]]
 
@@ -561,7 +601,7 @@ class DivergentCase(TypedDict):
 class DivergenceRecord(TypedDict):
     """One suite: what its tracks say, together and case by case. What was not measured is null or absent."""
 
-    verdict: Literal["agree", "divergent", "conflict", "no difference", "underpowered", "one track only"]
+    verdict: Divergence
     words: NotRequired[str]
     review: NotRequired[bool]
     advisory: NotRequired[bool]
@@ -583,14 +623,14 @@ class GateRecord(TypedDict):
     expression: str
     verdict: Verdict
     observed: float | None
-    interval: list[float] | None
+    interval: Sequence[float] | None
     threshold: float | None
     n: int
     cases_needed: int | None
     reason: str
     waits: NotRequired[bool]
     """It asks for a reference in a run that may be the first release: let through."""
-    outcome: NotRequired[Literal["passed", "failed", "skipped"]]
+    outcome: NotRequired[GateOutcome]
 
 
 class UsageRecord(TypedDict):

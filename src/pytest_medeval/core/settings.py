@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 from pytest_medeval.core.encodable import encodable
 from pytest_medeval.core.errors import MedevalError
@@ -95,14 +95,14 @@ class Settings:
         return "skipped" if gate.verdict == "not evaluated" and allowed else "failed"
 
 
-def read_settings(get: Callable[[Option], Any], root: Path) -> Settings:
+def read_settings(get: Callable[[Option], object], root: Path) -> Settings:
     """Check every option's value; ``get`` gives the raw text, a list of texts, or None."""
     return Settings(
         root=root, **{option.field: option.check(option.flag, _text(option, get(option)), root) for option in OPTIONS}
     )
 
 
-def _text(option: Option, value: Any) -> Any:
+def _text(option: Option, value: object) -> object:
     """Refuse bytes that are no UTF-8: no file that the run leaves could name the value."""
     for one in value if isinstance(value, list) else [value]:
         if isinstance(one, str) and encodable(one) != one:

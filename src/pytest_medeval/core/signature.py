@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
+from pytest_medeval.core.record import CaseEntry
 from pytest_medeval.core.types import Case, Request, plain
 
 BESIDE = ("source", "id", "tags", "critical", "group")
@@ -15,7 +15,7 @@ BESIDE = ("source", "id", "tags", "critical", "group")
 _CANONICAL = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False, default=plain)
 
 
-def canonical(value: Any) -> str:
+def canonical(value: object) -> str:
     """Write JSON in one way only: sorted keys, no blanks, no NaN; equal values give equal texts."""
     return _CANONICAL.encode(value)
 
@@ -41,6 +41,6 @@ def joined(signatures: Sequence[str]) -> str:
     return signatures[0] if len(signatures) == 1 else sha256(canonical(list(signatures)))
 
 
-def prompts_signature(cases: Iterable[Mapping[str, Any]]) -> str:
+def prompts_signature(cases: Iterable[CaseEntry]) -> str:
     """Hash the requests of a suite's evaluated cases, whatever their order."""
     return sha256(canonical(sorted([case["id"], case["request"]] for case in cases)))

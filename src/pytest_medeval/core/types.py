@@ -25,13 +25,13 @@ UNLESS_DEFAULT: Mapping[str, bool] = {"unless_default": True}
 """Metadata of a field that is written only where it was set: greedy requests say nothing of how tokens are drawn."""
 
 
-def plain(value: Any) -> dict[str, Any]:
+def plain(value: object) -> dict[str, object]:
     """Give a dataclass's fields, one level deep: the ``default`` of a JSON encoder, which asks again for what is in it.
 
     ``TypeError`` for anything else, as such a ``default`` must.
     """
     always, seldom = _names(type(value))  # type: ignore[arg-type]  # mypy #11469: a class is hashable
-    found = {name: getattr(value, name) for name in always}
+    found: dict[str, object] = {name: getattr(value, name) for name in always}
     for name, default in seldom:
         if (own := getattr(value, name)) != default:
             found[name] = own
@@ -39,7 +39,7 @@ def plain(value: Any) -> dict[str, Any]:
 
 
 @cache
-def _names(kind: type[Any]) -> tuple[tuple[str, ...], tuple[tuple[str, Any], ...]]:
+def _names(kind: type) -> tuple[tuple[str, ...], tuple[tuple[str, object], ...]]:
     """Give the fields that are always written, and those that are not, with their defaults."""
     seldom = {field.name: field.default for field in fields(kind) if field.metadata.get("unless_default")}
     if MISSING in seldom.values():

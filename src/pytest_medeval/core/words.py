@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import cache
-from typing import Any, Final
+from typing import Final
 
 WORD: Final = re.compile(r"[^\W_]")
 """What makes a token a word: a letter or a digit."""
@@ -91,7 +91,7 @@ def _digits(text: str) -> str:
 
 
 @cache
-def _patterns() -> dict[str, Any]:
+def _patterns() -> dict[str, re.Pattern[str]]:
     import regex  # not at the top: English and Chinese do without
 
     unspaced = "".join(rf"\p{{Script={name}}}" for name in _UNSPACED.split())

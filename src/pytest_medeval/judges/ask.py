@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Generic, Literal, TypeVar
+from typing import Generic, TypeVar
 
 from pytest_medeval.core.encodable import MARK
 from pytest_medeval.core.errors import MedevalError
@@ -155,9 +155,6 @@ def _settled(question: Question[T], answer: Answer | None, attempt: int) -> tupl
     if isinstance(value, Unread):
         return Settled(Unjudged(value.reason, answer.text), tokens), not failed(answer)
     return Settled(value, tokens), False
-
-
-ROLES: tuple[Literal["candidate"], Literal["baseline"]] = ("candidate", "baseline")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

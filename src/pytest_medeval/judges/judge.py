@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NotRequired, TypeAlias, TypedDict
 
 from pytest_medeval.core.model import Model, Tick, silent
-from pytest_medeval.core.record import CaseEntry
-from pytest_medeval.judges.ask import ROLES, Asker, Judged, Judgement, JudgeRun, Judging, Preference, Settled, Unjudged
+from pytest_medeval.core.record import ROLES, CaseEntry
+from pytest_medeval.judges.ask import Asker, Judged, Judgement, JudgeRun, Judging, Preference, Settled, Unjudged
 from pytest_medeval.judges.rubric import DEFAULT_RUBRIC, Rubric
 from pytest_medeval.judges.styles import AUTO, JUDGE_STYLES
 from pytest_medeval.judges.styles.base import JudgedReply, JudgeStyle

@@ -8,8 +8,17 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from pytest_medeval.core.record import CaseJudgement, JudgeCost, JudgeFacts, JudgeSaid, NotJudged
-from pytest_medeval.judges.ask import ROLES, Judged, JudgeRun, Preference, Unjudged
+from pytest_medeval.core import record
+from pytest_medeval.core.record import (
+    ROLES,
+    CaseJudgement,
+    JudgeAgreement,
+    JudgeCost,
+    JudgeRecord,
+    JudgeSaid,
+    NotJudged,
+)
+from pytest_medeval.judges.ask import Judged, JudgeRun, Preference, Unjudged
 from pytest_medeval.judges.rubric import PREFERENCE, Rubric
 from pytest_medeval.judges.styles.base import PROMPT_VERSION
 from pytest_medeval.metrics.base import SHARE, Measure, mean, signed
@@ -110,23 +119,37 @@ def case_data(case: Panelled) -> CaseJudgement:
     return data
 
 
-def judge_data(run: JudgeRun, rubric: Rubric) -> JudgeFacts:
-    """Write who judged, how it was asked, what it cost, and how much it left unjudged."""
+def judge_data(
+    run: JudgeRun, rubric: Rubric, agreement: Mapping[str, JudgeAgreement], audit: JudgeRun | None
+) -> JudgeRecord:
+    """Write who judged, how it was asked, what it cost, how much it left unjudged, and how far people agree.
+
+    ``audit``: the run on labelled replies that measured the agreement.
+    """
     single = combine([run])
     covered = {name: coverage(single, name) for name in (*rubric.names, PREFERENCE)}
     told = [case.preference for case in run.cases if isinstance(case.preference, Preference)]
     asked = [preference for preference in told if not preference.same]
-    return {
+    made: JudgeRecord = {
         "spec": run.spec,
         "fingerprint": run.fingerprint,
         "prompt_hash": run.prompt_hash,
         "style": run.style,
         "rubric": rubric.name,
-        **cost(run),
+        "requests": run.requests,
+        "tokens": run.tokens,
+        "cached": run.cached,
+        "failed": run.failed,
+        "seconds": run.seconds,
         "coverage": {name: [one.judged, one.asked] for name, one in covered.items()},
         "position_consistency": fmean(one.consistent for one in asked) if asked else None,
         "notices": list(run.notices),
+        "agreement": dict(agreement),
+        "admissible": bool(agreement) and all(one["admissible"] for one in agreement.values()),
     }
+    if audit is not None:
+        made["audit"] = cost(audit)
+    return made
 
 
 def cost(run: JudgeRun) -> JudgeCost:
@@ -162,8 +185,8 @@ def _panelled(said: Mapping[str, Judged]) -> Panelled:
 
 
 def _said(judged: Judged) -> JudgeSaid:
-    data = JudgeSaid()
-    missing: dict[str, NotJudged | dict[str, NotJudged]] = {}
+    missing: record.Unjudged = {}
+    data: JudgeSaid = {"tokens": {role: judgement.tokens for role, judgement in judged.replies.items()}}
     for role in ROLES:
         if role in judged.replies:
             data[role] = dict(judged.replies[role].grades)
@@ -172,9 +195,8 @@ def _said(judged: Judged) -> JudgeSaid:
     if isinstance(judged.preference, Preference):
         data["preference"] = [judged.preference.first, judged.preference.second]
     if isinstance(judged.preference, Unjudged):
-        missing[PREFERENCE] = _why(judged.preference)
+        missing["preference"] = _why(judged.preference)
     data["unjudged"] = missing
-    data["tokens"] = {role: judgement.tokens for role, judgement in judged.replies.items()}
     return data
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Literal, cast
 
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.model import Closing
+from pytest_medeval.core.record import ROLES, HoldsProof, ModelRecord, TaskModel
 from pytest_medeval.models import Model, ModelSpec, Settings, baseline_of, model_for, open_model, parse_specs
 from pytest_medeval.models.hub import weights_on_disk
 from pytest_medeval.models.proof.forms import holds
@@ -30,7 +31,7 @@ class Roles:
     root: Path
     settings: Settings
     _open: dict[ModelSpec, Model] = field(default_factory=dict)
-    _held: dict[tuple[ModelSpec, ModelSpec | None], dict[str, Any] | None] = field(default_factory=dict)
+    _held: dict[tuple[ModelSpec, ModelSpec | None], HoldsProof | None] = field(default_factory=dict)
 
     def spec(self, role: str, task: str) -> ModelSpec | None:
         """Find who answers a task in a role; a LoRA adapter's baseline is its own base unless another is named."""
@@ -53,7 +54,7 @@ class Roles:
             self._holds(spec, task)
         return None if spec is None else self._opened(spec)
 
-    def _holds(self, candidate: ModelSpec, task: str) -> dict[str, Any] | None:
+    def _holds(self, candidate: ModelSpec, task: str) -> HoldsProof | None:
         pair = (candidate, self.spec("baseline", task))
         if pair not in self._held:
             self._held[pair] = holds(*pair)
@@ -86,10 +87,10 @@ class Roles:
         """Open a judge, once."""
         return self._opened(self.judge_spec(text))
 
-    def identities(self, task: str) -> dict[str, dict[str, dict[str, Any]]]:
+    def identities(self, task: str) -> dict[str, dict[str, TaskModel]]:
         """Give the identity of every role's model of a task: role -> task -> identity, with what a candidate holds."""
-        models = {role: self.model(role, task) for role in ("candidate", "baseline")}
-        found = {role: asdict(model.identity) for role, model in models.items() if model is not None}
+        models = {role: self.model(role, task) for role in ROLES}
+        found = {role: model.identity.record() for role, model in models.items() if model is not None}
         candidate = self.spec("candidate", task)
         facts = None if candidate is None else self._holds(candidate, task)
         if facts is not None:
@@ -112,20 +113,25 @@ def _is_none(text: str) -> bool:
     return text == NOBODY or text.endswith(f"={NOBODY}")
 
 
-def together(tasks: Mapping[str, Mapping[str, Any]], spec: str) -> dict[str, Any]:
+def together(tasks: Mapping[str, TaskModel], spec: str) -> ModelRecord:
     """Describe a role whose tasks have models of their own: what they share, and each under ``tasks``."""
     identities = list(tasks.values())
     if all(identity == identities[0] for identity in identities):
-        return dict(identities[0])
-    shared = {
-        key: identities[0][key] if len({str(one[key]) for one in identities}) == 1 else None
-        for key in identities[0]
-        if key != "holds"
-    }
+        return cast(ModelRecord, identities[0])  # only ``tasks`` is more, and need not be there
     parts = "".join(f"{task}:{tasks[task]['fingerprint']}" for task in sorted(tasks))
+    digest = hashlib.sha256(parts.encode()).hexdigest()
+
+    def shared(key: Literal["base", "adapter", "dtype", "device", "tokenizer", "chat_template"]) -> str | None:
+        return identities[0][key] if len({one[key] for one in identities}) == 1 else None
+
     return {
-        **shared,
         "spec": spec,
-        "fingerprint": hashlib.sha256(parts.encode()).hexdigest(),
-        "tasks": {task: dict(tasks[task]) for task in sorted(tasks)},
+        "fingerprint": digest,
+        "base": shared("base"),
+        "adapter": shared("adapter"),
+        "dtype": shared("dtype"),
+        "device": shared("device"),
+        "tokenizer": shared("tokenizer"),
+        "chat_template": shared("chat_template"),
+        "tasks": {task: tasks[task] for task in sorted(tasks)},
     }

@@ -6,13 +6,13 @@ import types
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from pytest_medeval.core.errors import MedevalError, accepted
 from pytest_medeval.core.settings import Settings
 from pytest_medeval.core.types import Source
+from pytest_medeval.runs.engine import Evaluation
 from pytest_medeval.runs.suite import Resolved, Suite, finish, make_task, resolve, with_gates
 
 YAML_SUFFIXES = (".medeval.yaml", ".medeval.yml")
@@ -156,6 +156,6 @@ class YamlModule(pytest.Module):
         yield from super().collect()
 
 
-def _case(evaluation: Any) -> None:
+def _case(evaluation: Evaluation) -> None:
     if evaluation.outcome != "answered":
         pytest.fail(f"{evaluation.case.source}: {evaluation.outcome}: {evaluation.reply[:200]!r}", pytrace=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar, cast
+from typing import TypeVar
 
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.record import RunRecord
@@ -39,7 +39,7 @@ def conclude(
         return _or_say("--medeval-human", lambda: read_reviews(settings.humans, record), mistakes) or ()
 
     run = build(journal, settings, reference, track_b, _leaks(journal, settings, tuning), rated=rated)
-    record = cast(RunRecord, with_divergence(run, settings).record)
+    record = with_divergence(run, settings)
     outline = outline_of(record, roles.notices)
     return outline, [*mistakes, *leave(record, journal.suites, settings, outline)]
 

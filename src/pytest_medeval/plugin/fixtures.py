@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,11 +14,12 @@ if TYPE_CHECKING:
 
     from pytest_medeval.plugin.session import Asker, Grader, MedevalSession
     from pytest_medeval.runs.engine import Evaluation
+    from pytest_medeval.runs.journal import Carried
 
 STATE: pytest.StashKey[Callable[[], MedevalSession]] = pytest.StashKey()
 """Gives the machinery, which starts on first use."""
 
-MESSAGE: pytest.StashKey[dict[str, Any]] = pytest.StashKey()
+MESSAGE: pytest.StashKey[Carried] = pytest.StashKey()
 """What an item's evaluation sends from a worker to the controller."""
 
 

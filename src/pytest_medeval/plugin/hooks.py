@@ -11,7 +11,7 @@ import shlex
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import pytest
 
@@ -22,7 +22,12 @@ from pytest_medeval.core.signals import terminated_as_interrupted
 from pytest_medeval.plugin import fixtures
 
 if TYPE_CHECKING:
+    from pluggy import HookRelay
+    from xdist.remote import Producer
+    from xdist.workermanage import WorkerController
+
     from pytest_medeval.core.record import GateRecord
+    from pytest_medeval.plugin.schedule import SuiteScheduling
     from pytest_medeval.plugin.session import MedevalSession
     from pytest_medeval.report.outline import Outline
 
@@ -78,7 +83,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_configure_node(node: Any) -> None:
+def pytest_configure_node(node: WorkerController) -> None:
     """Tell a worker where to leave what it collected."""
     state = start(node.config)
     node.workerinput[NODE_FOLDER] = str(state.folder())
@@ -112,7 +117,7 @@ def start(config: pytest.Config) -> MedevalSession:
     return config.stash[STATE]
 
 
-def _extend(hook: Any) -> None:
+def _extend(hook: HookRelay) -> None:
     """Take the names of third parties into the tables."""
     from pytest_medeval.judges.styles import JUDGE_STYLES
     from pytest_medeval.metrics import METRICS
@@ -147,7 +152,7 @@ def _expanded(arguments: Iterable[str]) -> Iterator[str]:
             yield argument
 
 
-def _given(config: pytest.Config, option: Option) -> Any:
+def _given(config: pytest.Config, option: Option) -> object:
     """Take the command line before the ini file."""
     value = config.getoption(option.key)
     return value if value is not None else config.getini(option.key) or None
@@ -236,7 +241,7 @@ class Running:
             if report.when == "teardown":
                 self.config.hook.pytest_runtest_logfinish(**where)
 
-    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """End with the verdict, or with how to go on."""
         self.state.summarise(terminalreporter)
         if self.interrupted and not self.config.option.collectonly:
@@ -253,7 +258,7 @@ class Running:
             self.state.learn()
 
     @pytest.hookimpl(optionalhook=True)
-    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
+    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Producer) -> SuiteScheduling | None:
         """Keep the cases of a suite on one worker, so that their batches stay whole."""
         if not self.state.settings.models or config.getoption("dist") != "load":
             return None
@@ -266,7 +271,7 @@ class Running:
         self.state.close()
 
 
-def _end_line(terminal: Any) -> None:
+def _end_line(terminal: pytest.TerminalReporter) -> None:
     """Leave the line of the last test, which is full and ends in 100 %."""
     if terminal.showfspath:
         terminal.currentfspath = None
@@ -321,6 +326,6 @@ def _reports(
 ) -> Iterator[pytest.TestReport]:
     """Make a call, and the teardown that closes it in JUnit XML, of something that is no test function."""
     nodeid, location = f"{suite}::{name}", (suite, None, name)
-    shown: Any = {"failed": text, "skipped": (suite, 0, f"Skipped: {text}")}.get(outcome)
+    shown = (suite, 0, f"Skipped: {text}") if outcome == "skipped" else text if outcome == "failed" else None
     yield pytest.TestReport(nodeid, location, {}, outcome, shown, "call", [], 0.0, user_properties=properties)
     yield pytest.TestReport(nodeid, location, {}, "passed", None, "teardown", [], 0.0, user_properties=properties)

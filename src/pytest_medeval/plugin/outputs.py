@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from pytest_medeval.core.errors import MedevalError, accepted
 from pytest_medeval.core.options import AUTOMATIC
@@ -16,11 +15,10 @@ from pytest_medeval.core.record import RunRecord
 from pytest_medeval.core.settings import Settings
 from pytest_medeval.report import INKS
 from pytest_medeval.report.outline import Outline
+from pytest_medeval.runs.journal import SuiteManifest
 from pytest_medeval.verdicts.verdict import outcome_of, verdict_of
 
 # What a run leaves behind: each output is written on its own, so that one failure costs no other.
-
-Manifests = Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +30,9 @@ class Output:
     failed: bool = False
 
 
-def leave(record: RunRecord, manifests: Manifests, settings: Settings, outline: Outline) -> list[Output]:
+def leave(
+    record: RunRecord, manifests: Mapping[str, SuiteManifest], settings: Settings, outline: Outline
+) -> list[Output]:
     """Write all outputs; a failure is said in its ``Output`` and never raised."""
     done = []
     for flag, write in _asked(record, manifests, settings, outline):
@@ -44,7 +44,7 @@ def leave(record: RunRecord, manifests: Manifests, settings: Settings, outline: 
 
 
 def _asked(
-    record: RunRecord, manifests: Manifests, settings: Settings, outline: Outline
+    record: RunRecord, manifests: Mapping[str, SuiteManifest], settings: Settings, outline: Outline
 ) -> Iterator[tuple[str, Callable[[], str]]]:
     if settings.saved_as:
         yield "--medeval-save", partial(_save, record, settings)
@@ -113,7 +113,7 @@ def _review(record: RunRecord, settings: Settings, path: Path) -> str:
     )
 
 
-def _evidence(record: RunRecord, manifests: Manifests, path: Path) -> str:
+def _evidence(record: RunRecord, manifests: Mapping[str, SuiteManifest], path: Path) -> str:
     from pytest_medeval.runs.evidence import write_evidence
 
     return f"evidence: {path}  sha256 {write_evidence(record, manifests, path)}"

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Sequence
 from itertools import groupby
-from typing import Any, NoReturn
+from typing import NoReturn
 
+import pytest
+from xdist.remote import Producer
 from xdist.report import report_collection_diff
-from xdist.workermanage import parse_tx_spec_config
+from xdist.workermanage import WorkerController, parse_tx_spec_config
 
 AHEAD = 2
 """A worker keeps its last test until it knows the next one, so it is fed before it runs dry."""
@@ -34,18 +36,18 @@ def units(collection: Sequence[str]) -> list[list[int]]:
 class SuiteScheduling:
     """Implements xdist's ``Scheduling`` protocol."""
 
-    def __init__(self, config: Any, log: Any) -> None:
+    def __init__(self, config: pytest.Config, log: Producer) -> None:
         self.config = config
         self.log = log
         self.collection: list[str] | None = None
         self._expected = len(parse_tx_spec_config(config))
-        self._collections: dict[Any, list[str]] = {}
+        self._collections: dict[WorkerController, list[str]] = {}
         self._waiting: deque[list[int]] = deque()
-        self._sent: dict[Any, deque[int]] = {}
+        self._sent: dict[WorkerController, deque[int]] = {}
         self._deaths: Counter[int] = Counter()
 
     @property
-    def nodes(self) -> list[Any]:
+    def nodes(self) -> list[WorkerController]:
         """The workers that are up."""
         return list(self._sent)
 
@@ -68,11 +70,11 @@ class SuiteScheduling:
         """Whether a test is not finished."""
         return bool(self._waiting) or any(self._sent.values())
 
-    def add_node(self, node: Any) -> None:
+    def add_node(self, node: WorkerController) -> None:
         """Take in a worker that has started."""
         self._sent[node] = deque()
 
-    def add_node_collection(self, node: Any, collection: Sequence[str]) -> None:
+    def add_node_collection(self, node: WorkerController, collection: Sequence[str]) -> None:
         """Take in what a worker collected; a late one that collected something else gets no work."""
         if self.collection is not None and list(collection) != self.collection:
             self._differs(node, collection)
@@ -92,12 +94,12 @@ class SuiteScheduling:
         for node in self.nodes:
             self._feed(node)
 
-    def mark_test_complete(self, node: Any, item_index: int, duration: float = 0) -> None:  # noqa: ARG002 - the protocol
+    def mark_test_complete(self, node: WorkerController, item_index: int, duration: float = 0) -> None:  # noqa: ARG002 - the protocol
         """Note a finished test, and send more."""
         self._sent[node].remove(item_index)
         self._feed(node)
 
-    def remove_node(self, node: Any) -> str | None:
+    def remove_node(self, node: WorkerController) -> str | None:
         """Let a worker go; if it crashed, put back what it had, but name the test over which several died."""
         sent = self._sent.pop(node)
         if not sent or self.collection is None:
@@ -116,11 +118,11 @@ class SuiteScheduling:
         """Refuse: asked for by a mode of xdist that chooses its own scheduler."""
         raise NotImplementedError(item)
 
-    def remove_pending_tests_from_node(self, node: Any, indices: Sequence[int]) -> NoReturn:
+    def remove_pending_tests_from_node(self, node: WorkerController, indices: Sequence[int]) -> NoReturn:
         """Refuse: asked for by a mode of xdist that chooses its own scheduler."""
         raise NotImplementedError(node, indices)
 
-    def _feed(self, node: Any) -> None:
+    def _feed(self, node: WorkerController) -> None:
         if node.shutting_down or node not in self._collections:
             return
         while self._waiting and len(self._sent[node]) <= AHEAD:
@@ -130,7 +132,7 @@ class SuiteScheduling:
         if not self._waiting:
             node.shutdown()
 
-    def _differs(self, node: Any, collection: Sequence[str]) -> None:
+    def _differs(self, node: WorkerController, collection: Sequence[str]) -> None:
         other, expected = next(iter(self._collections.items()))
         message = report_collection_diff(expected, list(collection), other.gateway.id, node.gateway.id)
         self.log(message)

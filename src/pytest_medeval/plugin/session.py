@@ -10,16 +10,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.settings import Settings
 from pytest_medeval.core.types import Answer, Message, Request
 from pytest_medeval.plugin.collect import Collection
 from pytest_medeval.runs.engine import Engine, Evaluation, entry
-from pytest_medeval.runs.journal import Journal, gather, leave, manifest
+from pytest_medeval.runs.journal import Carried, Journal, gather, leave, manifest
 
 if TYPE_CHECKING:
+    import pytest
+
+    from pytest_medeval.core.record import NoiseMeasured
     from pytest_medeval.models import Model
     from pytest_medeval.models.roles import Roles
     from pytest_medeval.plugin.outputs import Output
@@ -86,7 +89,7 @@ QUIET_SECONDS = 30.0
 class ProgressLine:
     """Opens a line for a stretch of work; the line is rewritten on a terminal and written rarely elsewhere."""
 
-    def __init__(self, reporter: Any, clock: Callable[[], float] = perf_counter) -> None:
+    def __init__(self, reporter: pytest.TerminalReporter | None, clock: Callable[[], float] = perf_counter) -> None:
         self._reporter = reporter
         self._clock = clock
 
@@ -100,7 +103,7 @@ class ProgressLine:
 
 
 class _Stretch:
-    def __init__(self, reporter: Any, label: str, total: int, clock: Callable[[], float]) -> None:
+    def __init__(self, reporter: pytest.TerminalReporter, label: str, total: int, clock: Callable[[], float]) -> None:
         self._reporter, self._label, self._total, self._clock = reporter, label, total, clock
         self._done = 0
         self._started = self._written = clock()
@@ -157,7 +160,7 @@ class MedevalSession:
         self._engine: Engine | None = None
         self._roles: Roles | None = None
         self._told: set[str] = set()
-        self._noise: dict[str, dict[str, Any]] = {}
+        self._noise: dict[str, NoiseMeasured] = {}
 
     # workers
 
@@ -312,7 +315,7 @@ class MedevalSession:
             self._engine = Engine(self.roles.model)
         return self._engine
 
-    def answer_all(self, reporter: Any) -> None:
+    def answer_all(self, reporter: pytest.TerminalReporter | None) -> None:
         """Ask every model all selected cases, before the first test runs, and show how far it is."""
         if self.selected:
             self.engine.progress = ProgressLine(reporter)
@@ -320,7 +323,7 @@ class MedevalSession:
                 self.engine.evaluations(self.collection.suites[name], cases)
                 self._measure_noise(name)
 
-    def _measure_noise(self, suite: str) -> dict[str, dict[str, Any]]:
+    def _measure_noise(self, suite: str) -> dict[str, NoiseMeasured]:
         """Answer a suite's sentinel cases in other ways, once, where that was asked for."""
         if self.settings.noise and suite not in self._noise:
             from pytest_medeval.runs.noise import measure
@@ -338,11 +341,11 @@ class MedevalSession:
             )
         return {suite: self._noise[suite]} if suite in self._noise else {}
 
-    def pull(self, suite: str, case: str, nodeid: str) -> tuple[Evaluation, dict[str, Any]]:
+    def pull(self, suite: str, case: str, nodeid: str) -> tuple[Evaluation, Carried]:
         """Give one evaluation, and the message that tells the controller of it."""
         resolved = self.collection.suites[suite]
         found = self.engine.evaluations(resolved, self.selected[suite])[case]
-        message: dict[str, Any] = {"entry": entry(suite, nodeid, found)}
+        message: Carried = {"entry": entry(suite, nodeid, found)}
         if suite not in self._told:
             self._told.add(suite)
             message["models"] = self.roles.identities(resolved.task.name)
@@ -377,7 +380,7 @@ class MedevalSession:
 
     # the end
 
-    def judge(self, reporter: Any) -> Outline | None:
+    def judge(self, reporter: pytest.TerminalReporter | None) -> Outline | None:
         """Compare, judge the gates, and leave what was asked for; nothing when no suite was collected."""
         if not self.journal.suites:
             return None
@@ -394,7 +397,7 @@ class MedevalSession:
         )
         return self.outline
 
-    def summarise(self, reporter: Any) -> None:
+    def summarise(self, reporter: pytest.TerminalReporter) -> None:
         """Write the summary through the terminal reporter."""
         if self.outline is not None:
             from pytest_medeval.plugin.outputs import workflow_commands

@@ -6,7 +6,6 @@ Format: https://github.com/huggingface/hub-docs/blob/main/modelcard.md
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from pytest_medeval.core.record import MetricRow, RunRecord, SuiteRecord
 from pytest_medeval.report.markdown import markdown
@@ -21,7 +20,7 @@ def card(outline: Outline) -> str:
     return f"---\n{front}---\n\n{markdown(outline)}"
 
 
-def model_index(record: RunRecord) -> dict[str, Any]:
+def model_index(record: RunRecord) -> dict[str, object]:
     """Give the ``model-index``: a result a suite, an entry a metric with interval, n and signature."""
     candidate = record["models"].get("candidate")
     name = candidate["spec"] if candidate else "unknown"
@@ -29,7 +28,7 @@ def model_index(record: RunRecord) -> dict[str, Any]:
     return {"model-index": [{"name": re.sub(r".*[/#]", "", name.rstrip("/")) or name, "results": results}]}
 
 
-def _result(suite: str, facts: SuiteRecord) -> dict[str, Any]:
+def _result(suite: str, facts: SuiteRecord) -> dict[str, object]:
     return {
         "task": {"type": facts.get("task_type", facts["task"]), "name": facts["task"]},
         "dataset": {
@@ -48,6 +47,6 @@ def _result(suite: str, facts: SuiteRecord) -> dict[str, Any]:
     }
 
 
-def _metric(name: str, one: MetricRow) -> dict[str, Any]:
+def _metric(name: str, one: MetricRow) -> dict[str, object]:
     args = {"ci95": one["candidate_ci95"], "n": one["n"], "signature": one["signature"]}
     return {"type": name, "name": name, "value": one["candidate"], "args": args, "verified": False}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
 
 from pytest_medeval.core.record import (
     HoldsProof,
@@ -48,10 +47,10 @@ def p_value(value: float | None) -> str:
     return "<0.0001" if value < 0.0001 else f"{value:.4f}"  # noqa: PLR2004 - the last digit shown
 
 
-def contrast(one: MetricRow | ReferenceRow | HumanGrade, other: str) -> list[str]:
+def contrast(one: MetricRow | ReferenceRow | HumanGrade) -> list[str]:
     """Print a comparison: both values, their difference, its interval, p before and after correction."""
     return [
-        number(cast(Mapping[str, float | None], one).get(other)),
+        number(one["reference"] if "reference" in one else one["baseline"]),
         number(one["candidate"]),
         number(one["difference"], sign=True),
         interval(one["ci95"], sign=True),
@@ -60,7 +59,7 @@ def contrast(one: MetricRow | ReferenceRow | HumanGrade, other: str) -> list[str
     ]
 
 
-def right_answer(gold: Any) -> str | None:
+def right_answer(gold: object) -> str | None:
     """Give a case's right answer as text: a reference reply, an option letter, or a line a finding."""
     if gold is None:
         return None

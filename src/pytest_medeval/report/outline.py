@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Literal, TypeAlias
 
 from pytest_medeval.core.files.writing import finite
 from pytest_medeval.core.record import GateRecord, ModelRecord, RunRecord, TaskModel
@@ -37,6 +37,9 @@ DIGITS = 12
 TONES: dict[GateVerdict, Tone] = {"pass": "good", "fail": "bad", "inconclusive": "open", "not evaluated": "open"}
 
 
+Digest: TypeAlias = Literal["fingerprint", "base", "adapter", "tokenizer", "chat_template"]
+
+
 @dataclass(frozen=True, slots=True)
 class Outline:
     """What a report says of a record, in its order."""
@@ -48,7 +51,7 @@ class Outline:
 
 def outline_of(record: RunRecord, notices: Sequence[str] = ()) -> Outline:
     """Give the outline; ``notices``: what the models said when they were opened."""
-    record = cast(RunRecord, finite(record))
+    record = finite(record)
     verdict = verdict_of(record)
     blocks: list[Block] = [
         Verdict(verdict, [name for name, one in record["suites"].items() if not one["complete"]]),
@@ -84,12 +87,12 @@ def models(record: RunRecord, notices: Sequence[str] = ()) -> Iterator[Block]:
     if reference and reference["absent"]:
         absent = ", ".join(reference["absent"])
         yield Note((f"suites of {reference['run']} that this run lacks: {absent}",), "open")
-    parts = ("fingerprint", "base", "adapter", "tokenizer", "chat_template")
+    parts: tuple[Digest, ...] = ("fingerprint", "base", "adapter", "tokenizer", "chat_template")
     heads = ("role", "whole model", "base", "adapter", "tokenizer", "chat template")
     yield Table(
         caption="Digests in full",
         columns=words(*heads),
-        rows=[(where, *(Code(cast(dict[str, str], one).get(name) or "-") for name in parts)) for where, one in found],
+        rows=[(where, *(Code(one[name] or "-") for name in parts)) for where, one in found],
         deep=True,
     )
     yield from _run(record)

@@ -13,16 +13,17 @@ import math
 import random
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict
 
 from pytest_medeval.core.errors import MedevalError, accepted
-from pytest_medeval.core.record import CaseEntry, RunRecord
-from pytest_medeval.judges.ratings.blind import ROLES, Blinding, Stratum, run_id
+from pytest_medeval.core.record import ROLES, CaseEntry, RunRecord
+from pytest_medeval.judges.ratings.blind import Blinding, Stratum, run_id
 from pytest_medeval.judges.ratings.review import rubric_data
 from pytest_medeval.judges.rubric import DEFAULT_RUBRIC, Rubric
 from pytest_medeval.report.html.markup import embedded, filled, part, policy
 from pytest_medeval.report.lines import right_answer
 from pytest_medeval.verdicts.grammar import Gate, NotWorse, Threshold, parse_gate
+from pytest_medeval.verdicts.tracks import change_of, grade_change
 
 # Which cases do people read? Few, drawn so that each tells most, and a part of them by chance alone.
 
@@ -118,18 +119,18 @@ def _of_suite(record: RunRecord, suite: str, cases: Sequence[CaseEntry], places:
 
 def _divergence(record: RunRecord, suite: str, cases: Sequence[CaseEntry]) -> Callable[[CaseEntry], float | None]:
     """Make the measure of disagreement; what the divergence part names is beyond all others, in its order."""
-    diverging = record["divergence"].get(suite)
-    named = [one["nodeid"] for one in diverging.get("most_divergent", ())] if diverging else []
+    told = record["divergence"].get(suite)
+    named = [one["nodeid"] for one in told.get("most_divergent", ())] if told else []
     order = {nodeid: len(named) - place for place, nodeid in enumerate(named)}
     metric = record["suites"][suite]["headline"]
-    unit_a = _root_mean_square([_change(case, metric) for case in cases])
+    unit_a = _root_mean_square([change_of(case, metric) for case in cases])
     unit_b = _root_mean_square([_judged(case) for case in cases])
     beyond = 1e9  # changes in units of their root mean square are far below it
 
     def distance(case: CaseEntry) -> float | None:
         if case["nodeid"] in order:
             return beyond + order[case["nodeid"]]
-        a, b = _change(case, metric), _judged(case)
+        a, b = change_of(case, metric), _judged(case)
         if a is None:
             return None
         return abs(a) / unit_a if b is None else abs(a / unit_a - b / unit_b)
@@ -145,7 +146,7 @@ def _nearness(record: RunRecord, suite: str) -> Callable[[CaseEntry], float]:
     gates = list(_gates(record, suite, metric))
 
     def distance(case: CaseEntry) -> float:
-        change = _change(case, metric)
+        change = change_of(case, metric)
         if change is None:
             return math.inf
         own = case["candidate"]["scores"][metric]
@@ -176,17 +177,11 @@ def _to_gate(gate: Gate, own: float, change: float, direction: int) -> float:
     return abs(direction * change + margin)
 
 
-def _change(entry: CaseEntry, metric: str) -> float | None:
-    new, old = (entry[role]["scores"].get(metric) for role in ROLES)
-    return None if new is None or old is None else new - old
-
-
-def _judged(entry: CaseEntry) -> float | None:
+def _judged(case: CaseEntry) -> float | None:
     """Mean change of a judge's grades over the dimensions that both replies have."""
-    found = entry.get("judge")
-    new, old = (found.get(role, {}) for role in ROLES) if found else ({}, {})
-    both = [name for name in new if name in old]
-    return sum(new[name] - old[name] for name in both) / len(both) if both else None
+    names = case["judge"].get("candidate", {}) if "judge" in case else {}
+    changes = [change for name in names if (change := grade_change(case, name)) is not None]
+    return sum(changes) / len(changes) if changes else None
 
 
 def _root_mean_square(changes: Sequence[float | None]) -> float:
@@ -219,7 +214,7 @@ def page(
     return filled(part("review.html"), parts)
 
 
-def _data(record: RunRecord, chosen: list[Chosen], seed: int, rubric: Rubric) -> dict[str, Any]:
+def _data(record: RunRecord, chosen: list[Chosen], seed: int, rubric: Rubric) -> dict[str, object]:
     blinding = Blinding(record, seed, rubric.digest)
     pairs = [_pair(blinding, one) for one in chosen]
     random.Random(f"pages:{seed}").shuffle(pairs)  # strata must not show in the order
@@ -232,7 +227,18 @@ def _data(record: RunRecord, chosen: list[Chosen], seed: int, rubric: Rubric) ->
     }
 
 
-def _pair(blinding: Blinding, chosen: Chosen) -> dict[str, Any]:
+class Pair(TypedDict):
+    """Two replies as the page shows them."""
+
+    suite: str
+    case: str
+    key: str
+    asked: str
+    reference: str | None
+    replies: list[str]
+
+
+def _pair(blinding: Blinding, chosen: Chosen) -> Pair:
     entry = chosen.entry
     return {
         "suite": entry["suite"],

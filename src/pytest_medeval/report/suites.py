@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import cast
 
 from pytest_medeval.core.record import (
+    ROLES,
     CaseEntry,
     ConfusionMatrix,
     LeakageRecord,
@@ -13,7 +13,7 @@ from pytest_medeval.core.record import (
     NoiseRecord,
     ReferenceRow,
     ReliabilityBin,
-    RoleEntry,
+    Role,
     RuleCount,
     Subgroup,
     SuiteRecord,
@@ -68,7 +68,8 @@ def suite(name: str, facts: SuiteRecord, cases: Sequence[CaseEntry], place: int)
         yield Note(("only a part of this suite ran: its gates are not evaluated",), "open")
     yield from _asked(name, facts, cases)
     yield from metrics(name, facts["metrics"], facts["headline"])
-    yield from reference(name, facts)
+    if "reference" in facts:
+        yield from reference(name, facts["reference"], facts["headline"])
     yield from _confusion(facts.get("confusion"))
     yield from _reliability(facts.get("reliability"))
     yield from _rules(facts.get("rules", {}))
@@ -109,8 +110,8 @@ def _reasons(reasons: Mapping[str, int]) -> str:
 
 def errors(cases: Sequence[CaseEntry]) -> Iterator[Note]:
     """Say why there are no replies to some cases: an example and how many, for each model."""
-    for role in ("candidate", "baseline"):
-        lost = [(case["id"], found) for case in cases if (found := entry(case, role)) and found["outcome"] == "error"]
+    for role in ROLES:
+        lost = [(case["id"], found) for case in cases if (found := case.get(role)) and found["outcome"] == "error"]
         if lost:
             why = f"{lost[0][0]}: {lost[0][1].get('detail') or 'no reason was given'}"
             more = f" (and {len(lost) - 1} more)" if len(lost) > 1 else ""
@@ -119,16 +120,11 @@ def errors(cases: Sequence[CaseEntry]) -> Iterator[Note]:
 
 def undefined(cases: Sequence[CaseEntry]) -> Iterator[Note]:
     """Say which replies have no score of a family of metrics, though they hold something."""
-    for role in ("candidate", "baseline"):
-        for kind, lost in undefined_in(cast(Sequence[Mapping[str, object]], cases), role).items():
+    for role in ROLES:
+        for kind, lost in undefined_in(cases, role).items():
             told = f"{kind} is undefined for {len(lost)} of {len(cases)} replies of {role}, without a word to read: "
             more = [f"{len(lost) - NAMED} more"] if len(lost) > NAMED else []
             yield Note((f"{told}{', '.join([*lost[:NAMED], *more])}",), "open")
-
-
-def entry(case: CaseEntry, role: str) -> RoleEntry | None:
-    """Give what a role did with a case."""
-    return case.get("candidate") if role == "candidate" else case.get("baseline")
 
 
 def metrics(
@@ -172,10 +168,10 @@ def _row(name: str, one: MetricRow | ReferenceRow, other: str | None, headline: 
     notes = [*(["headline"] if name == headline else []), *(["lower is better"] if one["direction"] < 0 else [])]
     head = Cell(Code(name), notes=notes)
     if other is None:
-        ends = cast(MetricRow, one)["candidate_ci95"]
+        ends = _ends(one)
         drawn = _drawn(name, one, one["candidate"], ends, signed=False)
         return (head, number(one["candidate"]), interval(ends), drawn, str(one["n"]))
-    told = contrast(one, other)
+    told = contrast(one)
     drawn = _drawn(name, one, one["difference"], one["ci95"], signed=True)
     return (head, *told[:4], drawn, *told[4:], str(one["n"]), _reading(one))
 
@@ -204,9 +200,12 @@ def _drawn(
 def _scale(name: str, one: MetricRow | ReferenceRow) -> Scale:
     if name.startswith("judge.") and name != "judge.preference":
         return "grade"
-    roles = [cast(Mapping[str, float | None], one).get(role) for role in ("candidate", "baseline", "reference")]
-    values = [*roles, *(cast(MetricRow, one).get("candidate_ci95") or ())]
+    values = [one["candidate"], one["reference"] if "reference" in one else one["baseline"], *(_ends(one) or ())]
     return "share" if all(value is None or -SLACK <= value <= 1 + SLACK for value in values) else "own"
+
+
+def _ends(one: MetricRow | ReferenceRow) -> Sequence[float] | None:
+    return one["candidate_ci95"] if "candidate_ci95" in one else None  # noqa: SIM401 - narrows the type
 
 
 def _signatures(name: str, found: Mapping[str, MetricRow] | Mapping[str, ReferenceRow]) -> Table:
@@ -225,11 +224,8 @@ def _signatures(name: str, found: Mapping[str, MetricRow] | Mapping[str, Referen
     return Table(caption=f"{name}: signatures, tests and effect sizes", columns=columns, rows=rows, deep=True)
 
 
-def reference(name: str, facts: SuiteRecord, *, whole: bool = False) -> Iterator[Block]:
+def reference(name: str, found: SuiteReference, headline: str, *, whole: bool = False) -> Iterator[Block]:
     """Say what differs from the stored run, and how metrics changed; ``whole``: no metric is minor."""
-    found = facts.get("reference")
-    if not found:
-        return
     same = f"{found['same']} of its {found['cases']} cases are the same"
     told = f"reference {found['run']}: {same}"
     yield Heading(("Against the stored run ", Code(found["run"]), f": {same}"), level=3, brief=told)
@@ -237,7 +233,7 @@ def reference(name: str, facts: SuiteRecord, *, whole: bool = False) -> Iterator
     minor = (
         key
         for key, one in found["metrics"].items()
-        if key != facts["headline"] and (one["p_corrected"] is None or one["p_corrected"] >= ALPHA)
+        if key != headline and (one["p_corrected"] is None or one["p_corrected"] >= ALPHA)
     )
     yield from _metrics(name, found["metrics"], "", "reference", frozenset(() if whole else minor))
     yield from _lost(found)
@@ -441,6 +437,5 @@ def _worst(metric: str, cases: Sequence[CaseEntry]) -> Iterator[Block]:
         )
 
 
-def _score(case: CaseEntry, role: str, metric: str) -> float | None:
-    found = entry(case, role)
-    return found["scores"].get(metric) if found else None
+def _score(case: CaseEntry, role: Role, metric: str) -> float | None:
+    return case[role]["scores"].get(metric) if role in case else None

@@ -248,7 +248,7 @@ def _people(human: HumanRecord | None) -> Iterator[Block]:
 
 def _grades(name: str, one: HumanSuite) -> Table:
     heads = ("baseline", "candidate", "difference", "95 % interval", "p", "p (Holm)", "n")
-    rows = [(key, *contrast(value, "baseline"), str(value["n"])) for key, value in one["dimensions"].items()]
+    rows = [(key, *contrast(value), str(value["n"])) for key, value in one["dimensions"].items()]
     return Table(
         caption=f"{name}: grades by people",
         columns=words("dimension") + figures(*heads),

@@ -5,29 +5,29 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Final
 
 import pytest_medeval
 from pytest_medeval.core.encodable import encodable
-from pytest_medeval.core.record import RunRecord
+from pytest_medeval.core.record import ROLES, CaseEntry, RunRecord, SuiteRecord, UsageRecord
 from pytest_medeval.core.settings import Settings
 from pytest_medeval.judges.ratings.review import PairRating
 from pytest_medeval.judges.rubric import chosen_rubric
 from pytest_medeval.models.roles import together
-from pytest_medeval.runs.environment import environment, repository
+from pytest_medeval.runs.environment import environment
 from pytest_medeval.runs.journal import Journal
 from pytest_medeval.runs.reference import REFERENCE, Awaited, Pairing, Reference, contrasts, section, with_reference
-from pytest_medeval.runs.sections import ROLES, add_caveats, correct_together, ordered, suite_data, suite_section
+from pytest_medeval.runs.sections import add_caveats, comparisons, data_of, suite_section
 from pytest_medeval.runs.track_b import JUDGE, JudgePlan, TrackB
 from pytest_medeval.stats.compare import Comparison, compare_all
-from pytest_medeval.tasks import TASKS
 from pytest_medeval.verdicts.corrected import correct, corrected_row
 from pytest_medeval.verdicts.divergence import HOLDING, divergence, divergence_gate
 from pytest_medeval.verdicts.gates import (
     GateResult,
     SuiteData,
+    correct_together,
     critical_gate,
     judge_all,
     parse_gate,
@@ -41,14 +41,14 @@ from pytest_medeval.verdicts.noise import margin_below
 
 # From the journal to the run record: counts, comparisons, gates, in one JSON object.
 
-SCHEMA = "medeval-run/1"
+SCHEMA: Final = "medeval-run/1"
 
 
 @dataclass(frozen=True)
 class Run:
     """A finished run: its record, and the gates as they were judged."""
 
-    record: dict[str, Any]
+    record: RunRecord
     gates: Sequence[GateResult]
     ratings: Sequence[PairRating] = ()
 
@@ -67,7 +67,7 @@ def build(
     ``rated`` reads people's ratings of the run, which corrects the judges' differences before gates rest on them.
     """
     track_b, leaks = track_b or TrackB(JudgePlan()), leaks or {}
-    data = {name: suite_data(facts, journal, track_b) for name, facts in journal.suites.items()}
+    data = {name: data_of(facts, journal, track_b) for name, facts in journal.suites.items()}
     pairings = _paired(journal, data, reference) if isinstance(reference, Reference) else {}
     if isinstance(reference, Awaited):
         data = {name: replace(one, awaited={REFERENCE: reference.reason}) for name, one in data.items()}
@@ -77,34 +77,26 @@ def build(
     }
     for name, pairing in pairings.items():
         found = contrasts(data[name], pairing, seed=settings.seed)
-        suites[name]["reference"] = section(
-            data[name], pairing, found, ordered(name, journal), suites[name]["headline"]
-        )
+        suites[name]["reference"] = section(data[name], pairing, found, journal.ordered(name), suites[name]["headline"])
     for name, suite in suites.items():
         add_caveats(suite, data[name], leaks.get(name), journal.noise.get(name))
-    record = {
-        **_provenance(journal, settings),
-        "judges": track_b.judges(),
-        "suites": suites,
-        "cases": [case for name in journal.suites for case in ordered(name, journal)],
-        "divergence": {},
-    }
-    ratings = rated(cast(RunRecord, record))
+    record = _record(journal, settings, track_b, suites)
+    ratings = rated(record)
     for name, suite in suites.items():
-        data[name] = _corrected(data[name], ordered(name, journal), ratings, suite)
-    correct_together(suites)
+        data[name] = _corrected(data[name], journal.ordered(name), ratings, suite)
+    correct_together(row for suite in suites.values() for _, row in comparisons(suite))
     gates = [*_judged(journal, data, settings, track_b), *_critical(journal, data)]
     gates = [with_leakage(gate, leaks.get(gate.suite)) for gate in gates]
-    record |= {
-        "gates": [{**asdict(gate), "outcome": settings.gate_outcome(gate)} for gate in gates],
-        "usage": {**_usage(journal), "judge_tokens": track_b.tokens()},
-        **_reference(reference, list(suites)),
-    }
+    record["gates"] = [gate.record(settings.gate_outcome(gate)) for gate in gates]
+    if isinstance(reference, Reference):
+        record["reference"] = reference.facts(list(suites))
+    if isinstance(reference, Awaited):
+        record["awaited"] = reference.reason
     return Run(record, gates, ratings)
 
 
 def _corrected(
-    data: SuiteData, cases: Sequence[Any], ratings: Sequence[PairRating], suite: dict[str, Any]
+    data: SuiteData, cases: Sequence[CaseEntry], ratings: Sequence[PairRating], suite: SuiteRecord
 ) -> SuiteData:
     """Correct the judges' differences by people's ratings, and note them beside the judges' own."""
     groups = dict(zip(data.ids, data.groups, strict=True))
@@ -116,30 +108,27 @@ def _corrected(
     return replace(data, corrected=found)
 
 
-def _reference(reference: Reference | Awaited | None, suites: Sequence[str]) -> dict[str, Any]:
-    """Say what the run was compared with, or why there was nothing yet."""
-    if reference is None:
-        return {}
-    if isinstance(reference, Awaited):
-        return {"awaited": reference.reason}
-    return {"reference": reference.facts(suites)}
-
-
-def _provenance(journal: Journal, settings: Settings) -> dict[str, Any]:
-    """Say when, by what, where, and of whom the record is."""
+def _record(journal: Journal, settings: Settings, track_b: TrackB, suites: dict[str, SuiteRecord]) -> RunRecord:
+    """Say when, by what, where, and of whom the record is, and what was found; nothing is decided yet."""
     named = {"candidate": settings.models, "baseline": settings.baselines}
     return {
         "schema": SCHEMA,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "version": pytest_medeval.__version__,
         "command": [encodable(text) for text in (os.path.basename(sys.argv[0]), *sys.argv[1:])],  # noqa: PTH119 - a command need not be a path
-        "environment": {**environment(), "repository": repository(settings.root)},
+        "environment": environment(settings.root),
         "seed": settings.seed,
         "thoughts": list(settings.thoughts),
         "models": {
             role: together(tasks, ", ".join(named[role]) or "own base")
             for role, tasks in sorted(journal.models.items(), reverse=True)
         },
+        "judges": track_b.judges(),
+        "suites": suites,
+        "cases": [case for name in journal.suites for case in journal.ordered(name)],
+        "divergence": {},
+        "gates": [],
+        "usage": _usage(journal, track_b),
     }
 
 
@@ -149,7 +138,7 @@ def _paired(journal: Journal, data: dict[str, SuiteData], reference: Reference) 
     for name, facts in journal.suites.items():
         data[name], pairings[name] = with_reference(
             data[name],
-            ordered(name, journal),
+            journal.ordered(name),
             reference,
             sampled=len(facts["cases"]) < facts["total"],
             complete_only=facts["pairs"] == "complete",
@@ -198,7 +187,7 @@ def _critical(journal: Journal, data: Mapping[str, SuiteData]) -> Iterator[GateR
             yield critical_gate(name, missed, len(facts["critical"]), complete=own.complete, reason=own.reason)
 
 
-def _usage(journal: Journal) -> dict[str, Any]:
+def _usage(journal: Journal, track_b: TrackB) -> UsageRecord:
     tokens = [
         case[role]["tokens"]
         for entries in journal.entries.values()
@@ -206,27 +195,29 @@ def _usage(journal: Journal) -> dict[str, Any]:
         for role in ROLES
         if role in case
     ]
-    return {
+    used: UsageRecord = {
         "prompt_tokens": sum(prompt for prompt, _ in tokens),
         "reply_tokens": sum(reply for _, reply in tokens),
+        "judge_tokens": track_b.tokens(),
         "seconds": round(journal.usage.get("seconds", 0.0), 3),
         "cache_hits": int(journal.usage.get("cache_hits", 0)),
-        **({"asked_again": again} if (again := int(journal.usage.get("asked_again", 0))) else {}),
     }
+    if again := int(journal.usage.get("asked_again", 0)):
+        used["asked_again"] = again
+    return used
 
 
-def with_divergence(run: Run, settings: Settings) -> Run:
-    """Add what people said, the divergence of every suite whose replies are free text, and its gate, to a run."""
-    people = human(run.record, run.ratings)
-    suites = {name: facts for name, facts in run.record["suites"].items() if TASKS.resolve(facts["task"]).judged}
+def with_divergence(run: Run, settings: Settings) -> RunRecord:
+    """Complete a record: what people said, the divergence of suites whose replies are free text, and its gate."""
+    record, gates = run.record, list(run.gates)
+    people = human(record, run.ratings)
+    judged = {name: suite for name, suite in record["suites"].items() if suite["judged"]}
     scale = chosen_rubric(settings.rubric_file).scale
-    free = divergence({**run.record, "suites": suites}, people, settings.seed, scale=scale)
-    gates = list(run.gates)
-    if settings.divergence == "gate":
-        gates += [
-            tracks_with_undefined(gate, run.record["cases"]) if facts["verdict"] in HOLDING else gate
-            for name, facts in free.items()
-            if (gate := divergence_gate(name, facts, people)) is not None
-        ]
-    told = [{**asdict(gate), "outcome": settings.gate_outcome(gate)} for gate in gates]
-    return Run({**run.record, "divergence": free, "human": people, "gates": told}, gates)
+    found = divergence({**record, "suites": judged}, people, settings.seed, scale=scale)
+    for name, facts in found.items() if settings.divergence == "gate" else ():
+        gate = divergence_gate(name, facts, people)
+        if gate is not None:
+            held = facts["verdict"] in HOLDING
+            gates.append(tracks_with_undefined(gate, record["cases"]) if held else gate)
+    told = [gate.record(settings.gate_outcome(gate)) for gate in gates]
+    return {**record, "divergence": found, "human": people, "gates": told}

@@ -13,11 +13,12 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.record import CaseEntry, Replied, ReplyPart, RoleEntry
 from pytest_medeval.core.signature import case_signature, joined, request_signature
 from pytest_medeval.core.thoughts import thoughts_joined
-from pytest_medeval.core.types import Answer, Metric, Outcome, Reply, Request
+from pytest_medeval.core.types import Answer, Case, Metric, Outcome, Reply, Request
 from pytest_medeval.metrics.details import details_of
-from pytest_medeval.tasks.base import reply_of
+from pytest_medeval.tasks.base import Task, reply_of
 
 if TYPE_CHECKING:
     from pytest_medeval.models import Model
@@ -49,7 +50,7 @@ class Scored:
         return thoughts_joined(*(answer.thoughts for answer in self.answers))
 
     @property
-    def prediction(self) -> Any:
+    def prediction(self) -> object:
         """What was read from the reply."""
         return self.read.prediction
 
@@ -67,13 +68,13 @@ class Scored:
         return f"<{self.outcome}: {self.detail or self.reply}>"
 
 
-def score(case: Any, answers: tuple[Answer, ...], task: Any, metrics: Sequence[Metric]) -> Scored:
+def score(case: Case, answers: tuple[Answer, ...], task: Task, metrics: Sequence[Metric]) -> Scored:
     """Read and score one case's answers; see ``score_all``."""
     return score_all([case], [answers], task, metrics)[0]
 
 
 def score_all(
-    cases: Sequence[Any], answers: Sequence[tuple[Answer, ...]], task: Any, metrics: Sequence[Metric]
+    cases: Sequence[Case], answers: Sequence[tuple[Answer, ...]], task: Task, metrics: Sequence[Metric]
 ) -> list[Scored]:
     """Read each case's answers and give it a row for each family of metrics, and its scores.
 
@@ -127,7 +128,7 @@ class Evaluation(Scored):
     case: Any
     requests: tuple[Request, ...]
     asked: str
-    gold: Any
+    gold: object
     correct: bool | None
     baseline: Scored | None = None
 
@@ -168,8 +169,8 @@ class Engine:
             self._done[suite.name] = self._evaluate(suite, cases)
         return self._done[suite.name]
 
-    def _evaluate(self, suite: Resolved, cases: Sequence[Any]) -> dict[str, Evaluation]:
-        task: Any = suite.task
+    def _evaluate(self, suite: Resolved, cases: Sequence[Case]) -> dict[str, Evaluation]:
+        task = suite.task
         asked = suite.requests(cases)
         flat = [request for requests in asked for request in requests]
         scored: dict[str, list[Scored]] = {}
@@ -213,15 +214,14 @@ def _by_case(answers: Sequence[Answer], asked: Sequence[tuple[Request, ...]]) ->
     return found
 
 
-def entry(suite: str, nodeid: str, evaluation: Evaluation) -> dict[str, Any]:
+def entry(suite: str, nodeid: str, evaluation: Evaluation) -> CaseEntry:
     """Give an evaluation as the plain data that crosses to the controller and into the record.
 
     What is plain already is shared and not copied: a run of many cases is as large as its entries.
     """
     case = evaluation.case
-    roles = {CANDIDATE: evaluation, BASELINE: evaluation.baseline}
     signatures = [request_signature(request) for request in evaluation.requests]
-    return {
+    made: CaseEntry = {
         "suite": suite,
         "id": case.id,
         "nodeid": nodeid,
@@ -233,55 +233,64 @@ def entry(suite: str, nodeid: str, evaluation: Evaluation) -> dict[str, Any]:
         "asked": evaluation.asked,
         "gold": evaluation.gold,
         "correct": evaluation.correct,
-        **{role: _plain(scored, signatures) for role, scored in roles.items() if scored is not None},
+        "candidate": _role_entry(evaluation, signatures),
     }
+    if evaluation.baseline is not None:
+        made["baseline"] = _role_entry(evaluation.baseline, signatures)
+    return made
 
 
-def _plain(scored: Scored, signatures: Sequence[str]) -> dict[str, Any]:
+def _role_entry(scored: Scored, signatures: Sequence[str]) -> RoleEntry:
     """Give what the record holds of a role's reply; where several requests were asked, each in ``parts`` as well."""
     answers, reply = scored.answers, scored.read
-    plain = {**_told(reply), "scores": scored.scores, "rows": scored.rows}
-    if scored.trace is not None:
-        plain["trace"] = {kind: list(found) for kind, found in scored.trace.items() if found}
-    if len(answers) == 1:
-        return plain | _given(answers[0])
-    prompt, new = (
-        sum(tokens) for tokens in zip(*((one.prompt_tokens, one.reply_tokens) for one in answers), strict=True)
-    )
-    parts = [
-        {"request": signature, **_told(part), **_given(answer)}
-        for signature, part, answer in zip(signatures, reply.parts, answers, strict=True)
-    ]
-    return plain | {
+    made: RoleEntry = {
         "prompt_hash": joined([one.prompt_hash for one in answers]),
-        "tokens": [prompt, new],
-        "parts": parts,
-        **({"thoughts": scored.thoughts} if scored.thoughts else {}),
+        "reply": reply.text,
+        "outcome": reply.outcome,
+        "prediction": _plain(reply.prediction),
+        "tokens": [sum(one.prompt_tokens for one in answers), sum(one.reply_tokens for one in answers)],
+        "scores": scored.scores,
+        "rows": scored.rows,
     }
+    if scored.trace is not None:
+        made["trace"] = {kind: list(found) for kind, found in scored.trace.items() if found}
+    if len(answers) == 1:
+        made["finish"] = answers[0].finish
+        _add(made, reply, answers[0])
+        return made
+    made["parts"] = [_part(*one) for one in zip(signatures, reply.parts, answers, strict=True)]
+    _add(made, reply, Answer(thoughts=scored.thoughts))
+    return made
 
 
-def _told(reply: Reply) -> dict[str, Any]:
-    """Give what was read."""
-    prediction = asdict(reply.prediction) if is_dataclass(reply.prediction) else reply.prediction  # type: ignore[arg-type]
-    told = {"reply": reply.text, "outcome": reply.outcome, "prediction": prediction}
-    if reply.confidence is not None:
-        told["confidence"] = reply.confidence
-    if reply.detail:
-        told["detail"] = reply.detail
-    return told
-
-
-def _given(answer: Answer) -> dict[str, Any]:
-    """Give what the model gave beside the text."""
-    given: dict[str, Any] = {
+def _part(signature: str, reply: Reply, answer: Answer) -> ReplyPart:
+    made: ReplyPart = {
+        "request": signature,
         "prompt_hash": answer.prompt_hash,
+        "reply": reply.text,
+        "outcome": reply.outcome,
+        "prediction": _plain(reply.prediction),
         "tokens": [answer.prompt_tokens, answer.reply_tokens],
         "finish": answer.finish,
     }
+    _add(made, reply, answer)
+    return made
+
+
+def _add(made: Replied, reply: Reply, answer: Answer) -> None:
+    """Add what is said only where there is something to say."""
+    if reply.confidence is not None:
+        made["confidence"] = reply.confidence
+    if reply.detail:
+        made["detail"] = reply.detail
     if answer.thoughts:
-        given["thoughts"] = answer.thoughts
+        made["thoughts"] = answer.thoughts
     if answer.unclosed:
-        given["unclosed"] = True
+        made["unclosed"] = True
     if answer.logprobs:
-        given |= {"logprobs": answer.logprobs, "choice_tokens": answer.choice_tokens}
-    return given
+        made["logprobs"] = answer.logprobs
+        made["choice_tokens"] = answer.choice_tokens
+
+
+def _plain(prediction: object) -> object:
+    return asdict(prediction) if is_dataclass(prediction) and not isinstance(prediction, type) else prediction

@@ -7,13 +7,14 @@ import platform
 import subprocess
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+
+from pytest_medeval.core.record import Environment, Repository
 
 # What the numbers of a run may depend on: interpreter, machine, versions.
 
 
-def environment() -> dict[str, Any]:
-    """Name what the numbers may depend on: interpreter, machine, and versions of the packages that made them."""
+def environment(root: Path) -> Environment:
+    """Name what the numbers may depend on: interpreter, machine, versions of packages, and the user's commit."""
     names = (
         "pytest",
         "numpy",
@@ -35,6 +36,7 @@ def environment() -> dict[str, Any]:
         "machine": platform.machine(),
         "cores": os.cpu_count(),
         "packages": {name: found for name in names if (found := _version(name))},
+        "repository": repository(root),
     }
 
 
@@ -49,7 +51,7 @@ TIMEOUT = 5.0
 """Seconds that git may take; a run does not wait for a slow file system."""
 
 
-def repository(root: Path) -> dict[str, Any] | None:
+def repository(root: Path) -> Repository | None:
     """Give the commit, and whether tracked files differ from it; None without git, repository or commit."""
     commit = _git(root, "rev-parse", "HEAD")
     if not commit:

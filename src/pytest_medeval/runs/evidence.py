@@ -12,11 +12,12 @@ import re
 from collections.abc import Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.files.writing import finite, write_whole
+from pytest_medeval.core.record import RunRecord
 from pytest_medeval.core.signature import canonical, sha256
+from pytest_medeval.runs.journal import SuiteManifest
 from pytest_medeval.verdicts.verdict import decide
 
 SCHEMA = "medeval-evidence/1"
@@ -26,7 +27,7 @@ NAMED = 5
 """Changed values that are named."""
 
 
-def evidence(record: Mapping[str, Any], manifests: Mapping[str, Any]) -> dict[str, Any]:
+def evidence(record: RunRecord, manifests: Mapping[str, SuiteManifest]) -> dict[str, object]:
     """Make the evidence of a run from its record and the manifests of its suites."""
     verdict = decide(record["gates"])
     body = finite(
@@ -46,14 +47,14 @@ def evidence(record: Mapping[str, Any], manifests: Mapping[str, Any]) -> dict[st
     return {**content, "sha256": sha256(canonical(content))}
 
 
-def write_evidence(record: Mapping[str, Any], manifests: Mapping[str, Any], path: Path) -> str:
+def write_evidence(record: RunRecord, manifests: Mapping[str, SuiteManifest], path: Path) -> str:
     """Write the evidence file; give its SHA-256."""
     made = evidence(record, manifests)
     write_whole(path, _bytes(made), "the evidence")
     return str(made["sha256"])
 
 
-def prints(value: Any) -> Any:
+def prints(value: object) -> object:
     """Put a short hash in place of every value; lists of plain values count as one."""
     if isinstance(value, dict):
         return {key: prints(inner) for key, inner in value.items()}
@@ -97,7 +98,7 @@ def read_sha256(data: bytes) -> str:
     return str(json.loads(data)["sha256"])
 
 
-def _changed(value: Any, printed: Any, path: str) -> Iterator[str]:
+def _changed(value: object, printed: object, path: str) -> Iterator[str]:
     """Walk both trees; name what is missing, added, or has another hash."""
     if isinstance(value, dict) and isinstance(printed, dict):
         for key in [*value, *(key for key in printed if key not in value)]:
@@ -111,7 +112,7 @@ def _changed(value: Any, printed: Any, path: str) -> Iterator[str]:
         yield f"{path}: was changed, is now {_shown(value)}"
 
 
-def _beside(value: Mapping[str, Any], printed: Mapping[str, Any], key: str, path: str) -> Iterator[str]:
+def _beside(value: Mapping[str, object], printed: Mapping[str, object], key: str, path: str) -> Iterator[str]:
     if key not in printed:
         yield f"{path}: was added"
     elif key not in value:
@@ -120,11 +121,11 @@ def _beside(value: Mapping[str, Any], printed: Mapping[str, Any], key: str, path
         yield from _changed(value[key], printed[key], path)
 
 
-def _bytes(content: Mapping[str, Any]) -> bytes:
+def _bytes(content: Mapping[str, object]) -> bytes:
     return f"{canonical(content)}\n".encode("utf-8", "surrogatepass")
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     text = canonical(value)
     return text if len(text) <= 60 else f"{text[:57]}..."  # noqa: PLR2004 - fits a line
 

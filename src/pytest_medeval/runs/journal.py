@@ -11,23 +11,60 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NotRequired, TypedDict
 
+from pytest_medeval.core.record import CaseEntry, NoiseMeasured, SamplingRecord, ShotsRecord, SkippedRecord, TaskModel
 from pytest_medeval.core.signature import case_signature
 from pytest_medeval.tasks.base import Sampled
 from pytest_medeval.tasks.making import options_of
 
 if TYPE_CHECKING:
     from pytest_medeval.runs.suite import Resolved
-    from pytest_medeval.tasks.shots import Shots
 
 
-def manifest(suite: Resolved, root: Path) -> dict[str, Any]:
-    """Give a collected suite as plain data: what it holds, how it is scored, what it must reach."""
-    return {
+class SuiteManifest(TypedDict):
+    """A collected suite: what it holds, how it is scored, what it must reach. Evidence files keep it."""
+
+    name: str
+    task: str
+    options: Mapping[str, object]
+    source: str
+    cases: list[str]
+    contents: dict[str, str]
+    """Case -> hash of what it asks and what is right."""
+    critical: list[str]
+    total: int
+    skipped: list[SkippedRecord]
+    gates: list[str]
+    metrics: list[str]
+    pairs: str
+    signature: str
+    shots: NotRequired[ShotsRecord]
+    sampling: NotRequired[SamplingRecord]
+
+
+class Collected(TypedDict):
+    """What a process collected."""
+
+    mistakes: list[str]
+    suites: list[SuiteManifest]
+
+
+class Carried(TypedDict):
+    """What the report of a test carries; all but the evaluation comes with the first of a suite."""
+
+    entry: NotRequired[CaseEntry]
+    models: NotRequired[dict[str, dict[str, TaskModel]]]
+    usage: NotRequired[dict[str, float]]
+    noise: NotRequired[dict[str, NoiseMeasured]]
+
+
+def manifest(suite: Resolved, root: Path) -> SuiteManifest:
+    """Give a collected suite as plain data."""
+    made: SuiteManifest = {
         "name": suite.name,
         "task": suite.task.name,
-        "options": dict(options_of(suite.task)),
+        "options": options_of(suite.task),
         "source": str(suite.source).removeprefix(f"{root}{os.sep}"),
         "cases": [case.id for case in suite.cases],
         "contents": {case.id: case_signature(case) for case in suite.cases},
@@ -40,48 +77,40 @@ def manifest(suite: Resolved, root: Path) -> dict[str, Any]:
         "metrics": [metric.name for metric in suite.metrics],
         "pairs": suite.pairs,
         "signature": suite.signature,
-        **({"shots": _shots(suite.shots)} if suite.shots else {}),
-        **_sampling(suite),
     }
-
-
-def _sampling(suite: Resolved) -> dict[str, Any]:
-    """Say how replies are drawn; nothing where they are greedy."""
+    if suite.shots:
+        made["shots"] = {
+            "count": suite.shots.count,
+            "by": suite.shots.by,
+            "source": suite.shots.source,
+            "usable": suite.shots.usable,
+            "asked": suite.shots.asked,
+            "repeated": suite.shots.repeated,
+        }
     task: object = suite.task
-    if not isinstance(task, Sampled) or not task.temperature:
-        return {}
-    return {"sampling": {"temperature": task.temperature, "top_p": task.top_p, "seed": suite.seed}}
-
-
-def _shots(shots: Shots) -> dict[str, Any]:
-    return {
-        "count": shots.count,
-        "by": shots.by,
-        "source": shots.source,
-        "usable": shots.usable,
-        "asked": shots.asked,
-        "repeated": shots.repeated,
-    }
+    if isinstance(task, Sampled) and task.temperature:  # nothing is said where replies are greedy
+        made["sampling"] = {"temperature": task.temperature, "top_p": task.top_p, "seed": suite.seed}
+    return made
 
 
 @dataclass
 class Journal:
     """Grows while tests run; the record is made of it at the end."""
 
-    suites: dict[str, dict[str, Any]] = field(default_factory=dict)
-    entries: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
-    models: dict[str, dict[str, Any]] = field(default_factory=dict)
+    suites: dict[str, SuiteManifest] = field(default_factory=dict)
+    entries: dict[str, dict[str, CaseEntry]] = field(default_factory=dict)
+    models: dict[str, dict[str, TaskModel]] = field(default_factory=dict)
     """role -> task -> identity."""
     usage: dict[str, float] = field(default_factory=dict)
-    noise: dict[str, dict[str, Any]] = field(default_factory=dict)
+    noise: dict[str, NoiseMeasured] = field(default_factory=dict)
     """suite -> what its sentinel cases gave when they were answered in other ways."""
 
-    def collected(self, manifests: Iterable[Mapping[str, Any]]) -> None:
+    def collected(self, manifests: Iterable[SuiteManifest]) -> None:
         """Take in suites as a process collected them."""
         for facts in manifests:
-            self.suites[facts["name"]] = dict(facts)
+            self.suites[facts["name"]] = facts
 
-    def note(self, message: Mapping[str, Any]) -> None:
+    def note(self, message: Carried) -> None:
         """Take in what a test's report carried: an evaluation, identities of models, usage."""
         if "entry" in message:
             entry = message["entry"]
@@ -92,19 +121,24 @@ class Journal:
         for name, amount in message.get("usage", {}).items():
             self.usage[name] = self.usage.get(name, 0) + amount
 
+    def ordered(self, suite: str) -> list[CaseEntry]:
+        """Give a suite's evaluations in the order of its file, whatever order they came in."""
+        entries = self.entries.get(suite, {})
+        return [entries[case] for case in self.suites[suite]["cases"] if case in entries]
+
     def missing(self, suite: str) -> list[str]:
         """Name the cases of a suite that were collected and not evaluated."""
         done = self.entries.get(suite, {})
         return [case for case in self.suites[suite]["cases"] if case not in done]
 
 
-def leave(folder: Path, name: str, data: Mapping[str, Any]) -> None:
+def leave(folder: Path, name: str, data: Collected) -> None:
     """Write a worker's collection for the controller: whole, or not at all."""
     partial = folder / f".{name}.part"
     partial.write_text(json.dumps(data), encoding="utf-8")  # escaped: names of files may be no UTF-8
     partial.replace(folder / f"{name}.json")
 
 
-def gather(folder: Path) -> list[dict[str, Any]]:
+def gather(folder: Path) -> list[Collected]:
     """Read what the workers left, in a fixed order."""
     return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]

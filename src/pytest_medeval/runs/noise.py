@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Literal
 
 from pytest_medeval.core.errors import MedevalError
-from pytest_medeval.core.record import CaseEntry
+from pytest_medeval.core.record import CaseEntry, NoiseMeasured, NoiseVariant
 from pytest_medeval.judges.judge import judge_cases
 from pytest_medeval.judges.panel import combine, judge_rows
 from pytest_medeval.models import Model, ModelSpec, Settings, open_model
@@ -46,7 +46,7 @@ def variants(spec: ModelSpec, dtype: str | None, settings: Settings) -> Iterator
         yield "adapter merged", replace(fresh, merge=True)
 
 
-def _dtype(settings: Settings, dtype: Any) -> tuple[str, Settings]:
+def _dtype(settings: Settings, dtype: Literal["float32", "bfloat16"]) -> tuple[str, Settings]:
     return f"dtype {dtype}", replace(settings, dtype=dtype, keep=False)
 
 
@@ -60,7 +60,7 @@ def measure(
     count: int = SENTINELS,
     seed: int = 0,
     opener: Opener = open_model,
-) -> dict[str, Any]:
+) -> NoiseMeasured:
     """Answer a suite's sentinel cases again with the candidate; give the section ``noise`` of the record.
 
     Only a local model can be made to compute in another way; for any other the section says that nothing
@@ -82,14 +82,13 @@ def measure(
 
 def _variant(
     name: str, suite: Resolved, before: Sequence[Evaluation], open_variant: Callable[[], Model]
-) -> dict[str, Any]:
+) -> NoiseVariant:
     """Answer again and compare with what was replied before."""
-    task: Any = suite.task
     try:
         answers = iter(open_variant().answer([request for one in before for request in one.requests]))
     except (MedevalError, RuntimeError, MemoryError) as error:  # torch raises RuntimeError for what it lacks
         return {"name": name, "reason": (str(error).splitlines() or [type(error).__name__])[0]}
-    after = [score(one.case, tuple(islice(answers, len(one.requests))), task, suite.metrics) for one in before]
+    after = [score(one.case, tuple(islice(answers, len(one.requests))), suite.task, suite.metrics) for one in before]
     lost = [one.read.detail for pair in zip(before, after, strict=True) for one in pair if one.outcome == "error"]
     if lost:
         return {"name": name, "reason": f"{len(lost)} replies could not be had: {lost[0]}"}
@@ -102,29 +101,28 @@ def _variant(
 
 def judge_again(
     journal: Journal, track_b: TrackB, open_judge: Callable[[str], Model], *, seed: int, count: int = SENTINELS
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, NoiseMeasured]:
     """Let the judges grade each suite's sentinel replies again, fenced by another seed; complete sections."""
-    done = {name: dict(section) for name, section in journal.noise.items()}
-    for suite, facts in journal.suites.items():
-        entries = journal.entries.get(suite, {})
-        chosen = set(sentinels([case for case in facts["cases"] if case in entries], count, seed, suite))
-        again = [case for name, case in entries.items() if name in chosen and "judge" in case]
+    done = dict(journal.noise)
+    for suite in journal.suites:
+        entries = journal.ordered(suite)
+        chosen = set(sentinels([case["id"] for case in entries], count, seed, suite))
+        again = [case for case in entries if case["id"] in chosen and "judge" in case]
         if again:
-            section = done.setdefault(suite, {"n": len(chosen), "cases": sorted(chosen), "variants": []})
-            section["variants"] = [*section["variants"], _judged_again(again, track_b, open_judge, seed)]
+            section = done.get(suite) or NoiseMeasured(n=len(chosen), cases=sorted(chosen), variants=[])
+            variants = [*section["variants"], _judged_again(again, track_b, open_judge, seed)]
+            done[suite] = {**section, "variants": variants}
     return done
 
 
 def _judged_again(
-    cases: Sequence[Mapping[str, Any]], track_b: TrackB, open_judge: Callable[[str], Model], seed: int
-) -> dict[str, Any]:
+    cases: Sequence[CaseEntry], track_b: TrackB, open_judge: Callable[[str], Model], seed: int
+) -> NoiseVariant:
     plan = track_b.plan
     how = plan.judging(seed + 1)
     second = {
         case.id: judge_rows(case)
-        for case in combine(
-            [judge_cases(open_judge(spec), cast(Sequence[CaseEntry], cases), plan.rubric, how) for spec in plan.specs]
-        )
+        for case in combine([judge_cases(open_judge(spec), cases, plan.rubric, how) for spec in plan.specs])
     }
     before = [case["candidate"]["rows"] for case in cases]
     after = [second.get(case["id"], {}).get("candidate", {}) for case in cases]

@@ -9,26 +9,44 @@ a metric, when its signature is. Rows of counts are taken from the stored run on
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Literal, TypedDict
 
 import numpy as np
 
 from pytest_medeval.core.errors import MedevalError, NoneYetError, accepted
+from pytest_medeval.core.record import (
+    CaseEntry,
+    GateOutcome,
+    GateRecord,
+    LostCases,
+    MetricRow,
+    ReferenceRow,
+    ReferenceRun,
+    RunRecord,
+    SuiteReference,
+)
 from pytest_medeval.core.types import FloatArray, Metric
 from pytest_medeval.metrics import metrics_for
-from pytest_medeval.runs.sections import correct_together
+from pytest_medeval.runs.journal import SuiteManifest
 from pytest_medeval.runs.store import LATEST_OR_NONE, load
 from pytest_medeval.stats.compare import Comparison, compare_all
 from pytest_medeval.tasks import TASKS
-from pytest_medeval.verdicts.gates import Gate, GateResult, SuiteData, judge_all, parse_gate, undefined_in
+from pytest_medeval.verdicts.gates import (
+    Gate,
+    GateResult,
+    SuiteData,
+    correct_together,
+    judge_all,
+    parse_gate,
+    rows_of,
+    suite_data,
+    undefined_in,
+)
 
 NAMED = 3
 """Cases that a line names; all are counted."""
-
-Entry = Mapping[str, Any]
-"""One case of a record."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +63,7 @@ class Pairing:
 
     run: str
     same: Sequence[str]
-    stored: Mapping[str, Entry] = field(default_factory=dict)
+    stored: Mapping[str, CaseEntry] = field(default_factory=dict)
     new: Sequence[str] = ()
     gone: Sequence[str] = ()
     changed: Sequence[str] = ()
@@ -101,7 +119,7 @@ class Pairing:
         )
 
 
-def entries(record: Mapping[str, Any], suite: str) -> dict[str, Entry]:
+def entries(record: RunRecord, suite: str) -> dict[str, CaseEntry]:
     """Give a suite's cases of a record by id."""
     return {case["id"]: case for case in record["cases"] if case["suite"] == suite}
 
@@ -109,8 +127,8 @@ def entries(record: Mapping[str, Any], suite: str) -> dict[str, Entry]:
 def pair(
     run: str,
     suite: str,
-    record: Mapping[str, Any],
-    cases: Sequence[Entry],
+    record: RunRecord,
+    cases: Sequence[CaseEntry],
     metrics: Mapping[str, Metric],
     *,
     sampled: bool = False,
@@ -150,16 +168,16 @@ def pair(
     )
 
 
-def _print(case: Entry, what: str) -> str:
+def _print(case: CaseEntry, what: Literal["content", "request"]) -> str:
     """Take a signature; a record without one is like no other."""
     return str(case.get(what) or id(case))
 
 
-def _rendered(case: Entry) -> str:
-    return str(case["candidate"]["prompt_hash"])
+def _rendered(case: CaseEntry) -> str:
+    return case["candidate"]["prompt_hash"]
 
 
-def _measured(metric: Metric, stored: Mapping[str, Any] | None, run: str) -> str:
+def _measured(metric: Metric, stored: MetricRow | None, run: str) -> str:
     if stored is None:
         return f"was not measured in {run}"
     if stored["signature"] != metric.signature:
@@ -167,51 +185,15 @@ def _measured(metric: Metric, stored: Mapping[str, Any] | None, run: str) -> str
     return ""
 
 
-def stored_rows(
-    pairing: Pairing, ids: Iterable[str], kind: str, *, role: str = "candidate", complete_only: bool = False
-) -> FloatArray:
-    """Arrange a role's rows of a stored run by ``ids``, one family of counts; NaN for what differs."""
+def stored_rows(pairing: Pairing, ids: Iterable[str], kind: str, *, complete_only: bool = False) -> FloatArray:
+    """Arrange the candidate's rows of a stored run by ``ids``, one family of counts; NaN for what differs."""
     same = set(pairing.same)
-    scored = [pairing.stored[case].get(role) if case in same else None for case in ids]
-    found = [_row(one, kind, complete_only=complete_only) if one else None for one in scored]
-    width = max((len(row) for row in found if row is not None), default=1)
-    return np.array([[np.nan] * width if row is None else row for row in found], dtype=np.float64).reshape(
-        len(found), width
-    )
+    scored = [pairing.stored[case].get("candidate") if case in same else None for case in ids]
+    kept = [one if one and not (complete_only and one["outcome"] != "answered") else None for one in scored]
+    return rows_of(kept, kind)
 
 
-def _row(scored: Mapping[str, Any], kind: str, *, complete_only: bool) -> list[float] | None:
-    if complete_only and scored["outcome"] != "answered":
-        return None
-    row = scored["rows"].get(kind)
-    return None if row is None else [np.nan if value is None else value for value in row]
-
-
-def stored_data(record: Mapping[str, Any], suite: str, metrics: Mapping[str, Metric]) -> SuiteData:
-    """Arrange a stored suite as gates see it, with the rows of candidate and baseline."""
-    facts, cases = record["suites"][suite], list(entries(record, suite).values())
-    roles = [role for role in ("candidate", "baseline") if any(role in case for case in cases)]
-    if "excluded" in facts:
-        cases = [case for case in cases if all(case[role]["outcome"] == "answered" for role in roles if role in case)]
-    kinds = {metric.counts for metric in metrics.values()}
-    everything = Pairing(run="", same=[case["id"] for case in cases], stored={case["id"]: case for case in cases})
-    return SuiteData(
-        name=suite,
-        metrics=metrics,
-        rows={
-            role: {kind: stored_rows(everything, everything.same, kind, role=role) for kind in sorted(kinds)}
-            for role in roles
-        },
-        ids=everything.same,
-        tags=[case["tags"] for case in cases],
-        groups=[case["group"] for case in cases],
-        complete=facts["complete"],
-        reason="" if facts["complete"] else f"{facts['evaluated']} of {facts['cases']} cases",
-        undefined={role: undefined_in(cases, role) for role in roles},
-    )
-
-
-def measures_of(record: Mapping[str, Any], suite: str) -> tuple[dict[str, Metric], dict[str, str]]:
+def measures_of(record: RunRecord, suite: str) -> tuple[list[Metric], dict[str, str]]:
     """Make a stored suite's metrics again; apart from them those whose signature changed, and why."""
     facts = record["suites"][suite]
     try:
@@ -227,7 +209,7 @@ def measures_of(record: Mapping[str, Any], suite: str) -> tuple[dict[str, Metric
         for metric in made
         if facts["metrics"][metric.name]["signature"] != metric.signature
     }
-    return {metric.name: metric for metric in made if metric.name not in other}, other
+    return [metric for metric in made if metric.name not in other], other
 
 
 def _few(ids: Sequence[str]) -> str:
@@ -251,9 +233,9 @@ class Reference:
     """A stored run to compare with: what it is called, and its record."""
 
     run: str
-    record: Mapping[str, Any]
+    record: RunRecord
 
-    def facts(self, suites: Sequence[str]) -> dict[str, Any]:
+    def facts(self, suites: Sequence[str]) -> ReferenceRun:
         """Describe it for the record of the run that was compared with it."""
         record = self.record
         return {
@@ -274,7 +256,7 @@ class Awaited:
     reason: str
 
 
-def open_reference(run: str, storage: Path, root: Path, suites: Mapping[str, Mapping[str, Any]]) -> Reference | Awaited:
+def open_reference(run: str, storage: Path, root: Path, suites: Mapping[str, SuiteManifest]) -> Reference | Awaited:
     """Read the stored run to compare with; ``MedevalError`` when it has no case of ``suites`` (by name)."""
     try:
         name, record = load(storage, run, root)
@@ -286,7 +268,7 @@ def open_reference(run: str, storage: Path, root: Path, suites: Mapping[str, Map
     if "candidate" not in record["models"]:
         raise MedevalError(f"run {name} has no evaluated case; accepted: a run of at least one suite")
     if not any(
-        suites.get(case["suite"], {}).get("contents", {}).get(case["id"]) == case.get("content", "")
+        case["suite"] in suites and suites[case["suite"]]["contents"].get(case["id"]) == case.get("content", "")
         for case in record["cases"]
     ):
         raise MedevalError(
@@ -297,12 +279,17 @@ def open_reference(run: str, storage: Path, root: Path, suites: Mapping[str, Map
     return Reference(name, record)
 
 
-def _sizes(record: Mapping[str, Any]) -> str:
+def _sizes(record: RunRecord) -> str:
     return ", ".join(f"{name} ({suite['evaluated']} cases)" for name, suite in record["suites"].items())
 
 
 def with_reference(
-    data: SuiteData, cases: Sequence[Entry], reference: Reference, *, sampled: bool = False, complete_only: bool = False
+    data: SuiteData,
+    cases: Sequence[CaseEntry],
+    reference: Reference,
+    *,
+    sampled: bool = False,
+    complete_only: bool = False,
 ) -> tuple[SuiteData, Pairing]:
     """Give a suite the reference's rows for the cases and metrics that are the same.
 
@@ -341,20 +328,22 @@ def contrasts(data: SuiteData, pairing: Pairing, *, seed: int) -> dict[str, Comp
 
 
 def section(
-    data: SuiteData, pairing: Pairing, found: Mapping[str, Comparison], cases: Sequence[Entry], headline: str
-) -> dict[str, Any]:
+    data: SuiteData, pairing: Pairing, found: Mapping[str, Comparison], cases: Sequence[CaseEntry], headline: str
+) -> SuiteReference:
     """Describe the comparison of a suite for the record; the caller corrects its p-values, over the run."""
-    return {
+    made: SuiteReference = {
         "run": pairing.run,
         "cases": len(pairing.stored),
         "same": len(pairing.same),
         "differences": pairing.differences,
         "metrics": {name: _contrast(one, data.metrics[name].signature) for name, one in found.items()},
-        **_lost(cases, pairing, headline, data),
     }
+    if lost := _lost(cases, pairing, headline, data):
+        made["lost"] = lost
+    return made
 
 
-def _contrast(one: Comparison, signature: str) -> dict[str, Any]:
+def _contrast(one: Comparison, signature: str) -> ReferenceRow:
     return {
         "candidate": one.candidate,
         "reference": one.baseline,
@@ -373,14 +362,14 @@ def _contrast(one: Comparison, signature: str) -> dict[str, Any]:
     }
 
 
-def _lost(cases: Sequence[Entry], pairing: Pairing, headline: str, data: SuiteData) -> dict[str, Any]:
+def _lost(cases: Sequence[CaseEntry], pairing: Pairing, headline: str, data: SuiteData) -> LostCases | None:
     """Name the cases that lost most in the headline metric, so that a reader sees why."""
     if headline in pairing.metrics or headline not in data.metrics:
-        return {}
+        return None
     direction = data.metrics[headline].direction or 1
     same, old = set(pairing.same), pairing.stored
     scores = [
-        (case["id"], *(one["candidate"]["scores"].get(headline) for one in (case, old[case["id"]])))
+        (case["id"], case["candidate"]["scores"].get(headline), old[case["id"]]["candidate"]["scores"].get(headline))
         for case in cases
         if case["id"] in same
     ]
@@ -389,14 +378,12 @@ def _lost(cases: Sequence[Entry], pairing: Pairing, headline: str, data: SuiteDa
         (direction * (new - before), name, new, before) for name, new, before in both if direction * (new - before) < 0
     )
     if not both:
-        return {}
+        return None
     return {
-        "lost": {
-            "metric": headline,
-            "count": len(lost),
-            "of": len(both),
-            "cases": [{"id": name, "reference": before, "candidate": new} for _, name, new, before in lost[:LISTED]],
-        }
+        "metric": headline,
+        "count": len(lost),
+        "of": len(both),
+        "cases": [{"id": name, "reference": before, "candidate": new} for _, name, new, before in lost[:LISTED]],
     }
 
 
@@ -410,9 +397,23 @@ class Side:
     """Metric -> why this version cannot read its stored rows."""
 
 
-def contest(
-    reference: Reference, record: Mapping[str, Any], gates: Sequence[str], *, inconclusive: bool = False
-) -> dict[str, Any]:
+class SuiteContest(TypedDict):
+    """A suite of two stored runs."""
+
+    headline: str
+    reference: SuiteReference
+
+
+class Contested(TypedDict):
+    """A stored run against an older one."""
+
+    reference: ReferenceRun
+    suites: dict[str, SuiteContest]
+    gates: list[GateRecord]
+    passed: bool
+
+
+def contest(reference: Reference, record: RunRecord, gates: Sequence[str], *, inconclusive: bool = False) -> Contested:
     """Compare ``record`` with the older ``reference``: each suite, the gates, and whether it ``passed``.
 
     Without gates each suite's headline metric must not have dropped beyond chance. With gates every one
@@ -426,16 +427,16 @@ def contest(
             f"{', '.join(reference.record['suites'])}, "
             f"the other {', '.join(sides)}; a case is the same when suite, id, content and prompt are"
         )
-    suites = {
+    suites: dict[str, SuiteContest] = {
         name: {"headline": record["suites"][name]["headline"], "reference": _section(side, record)}
         for name, side in sides.items()
     }
-    correct_together(suites)
+    correct_together(row for suite in suites.values() for row in suite["reference"]["metrics"].values())
     asked = _asked(gates, sides) or [
         (parse_gate(f"{suite['headline']} not worse than reference by 0"), name) for name, suite in suites.items()
     ]
     judged = [
-        {**asdict(one), "outcome": _outcome(one, strict=bool(gates), inconclusive=inconclusive)}
+        one.record(_outcome(one, strict=bool(gates), inconclusive=inconclusive))
         for one in _judge(asked, sides, record["seed"])
     ]
     return {
@@ -446,29 +447,31 @@ def contest(
     }
 
 
-def _side(reference: Reference, record: Mapping[str, Any], name: str) -> Side:
+def _side(reference: Reference, record: RunRecord, name: str) -> Side:
     metrics, other = measures_of(record, name)
-    facts = record["suites"][name]
-    data, pairing = with_reference(
-        stored_data(record, name, metrics),
+    facts, cases, complete_only = (
+        record["suites"][name],
         list(entries(record, name).values()),
+        "excluded" in record["suites"][name],
+    )
+    reason = "" if facts["complete"] else f"{facts['evaluated']} of {facts['cases']} cases"
+    data, pairing = with_reference(
+        suite_data(name, metrics, cases, complete_only=complete_only, reason=reason),
+        cases,
         reference,
         sampled=facts["cases"] < facts["total"],
-        complete_only="excluded" in facts,
+        complete_only=complete_only,
     )
     return Side(data, pairing, other)
 
 
-def _section(side: Side, record: Mapping[str, Any]) -> dict[str, Any]:
+def _section(side: Side, record: RunRecord) -> SuiteReference:
     name = side.data.name
     found = contrasts(side.data, side.pairing, seed=record["seed"])
-    made = section(
-        side.data, side.pairing, found, list(entries(record, name).values()), record["suites"][name]["headline"]
-    )
-    return {
-        **made,
-        "differences": [*made["differences"], *(f"{metric} {why}: not compared" for metric, why in side.other.items())],
-    }
+    cases = list(entries(record, name).values())
+    made = section(side.data, side.pairing, found, cases, record["suites"][name]["headline"])
+    made["differences"] += [f"{metric} {why}: not compared" for metric, why in side.other.items()]
+    return made
 
 
 def _asked(gates: Sequence[str], sides: Mapping[str, Side]) -> list[tuple[Gate, str]]:
@@ -495,6 +498,6 @@ def _judge(asked: Sequence[tuple[Gate, str]], sides: Mapping[str, Side], seed: i
     ]
 
 
-def _outcome(result: GateResult, *, strict: bool, inconclusive: bool) -> str:
+def _outcome(result: GateResult, *, strict: bool, inconclusive: bool) -> GateOutcome:
     allowed = {"pass"} | ({"inconclusive"} if inconclusive or not strict else set())
     return "passed" if result.verdict in allowed else "failed"

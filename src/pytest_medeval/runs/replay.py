@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
-from typing import Any
+from dataclasses import dataclass, field
 
 from pytest_medeval.core.errors import MedevalError, accepted
 from pytest_medeval.core.model import Identity, Settings, Tick, silent
+from pytest_medeval.core.record import ROLES, ReplyPart, Role, RoleEntry, RunRecord
 from pytest_medeval.core.signature import request_signature
 from pytest_medeval.core.types import Answer, Request
 from pytest_medeval.models.spec import ReplaySpec
-
-ROLES = ("candidate", "baseline")
 
 
 @dataclass
@@ -27,7 +25,7 @@ class Replay:
 
     run: str
     identity: Identity
-    replies: Mapping[str, Mapping[str, Any]]
+    replies: Mapping[str, RoleEntry | ReplyPart]
     """Signature of a request -> the record of its reply."""
     notices: list[str] = field(default_factory=list)
 
@@ -49,7 +47,7 @@ class Replay:
         return restore(stored)
 
 
-def restore(stored: Mapping[str, Any]) -> Answer:
+def restore(stored: RoleEntry | ReplyPart) -> Answer:
     """Make an answer again from what a record says of it."""
     logprobs = tuple(math.nan if value is None else value for value in stored.get("logprobs", ()))
     failed = stored["outcome"] == "error"
@@ -71,24 +69,24 @@ def open_replay(spec: ReplaySpec, settings: Settings) -> Replay:
     """Read the run; ``MedevalError`` when it is missing, broken or has no replies of the role."""
     from pytest_medeval.runs.store import load  # the store is read only where replies come from it
 
-    run, _, role = spec.run.partition("#")
-    role = role or ROLES[0]
-    if role not in ROLES:
-        raise MedevalError(f"model {spec.text!r}: {accepted('role', role, ROLES)}")
+    run, _, named = spec.run.partition("#")
+    role = next((one for one in ROLES if one == (named or ROLES[0])), None)
+    if role is None:
+        raise MedevalError(f"model {spec.text!r}: {accepted('role', named, ROLES)}")
     name, record = load(settings.storage, run)
     model = record["models"].get(role)
     if model is None:
         raise MedevalError(
             f"model {spec.text!r}: run {name} has no {role}; it has {', '.join(record['models']) or 'no model'}"
         )
-    known = {one.name for one in fields(Identity)}
-    identity = Identity(**{**{key: value for key, value in model.items() if key in known}, "spec": spec.text})
-    return Replay(name, identity, dict(_replies(record, role)))
+    return Replay(name, Identity.of(model, spec.text), dict(_replies(record, role)))
 
 
-def _replies(record: Mapping[str, Any], role: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _replies(record: RunRecord, role: Role) -> Iterator[tuple[str, RoleEntry | ReplyPart]]:
     for case in record["cases"]:
-        for part in case.get(role, {}).get("parts", ()):
+        if role not in case:
+            continue
+        for part in case[role].get("parts", ()):
             yield part["request"], part
-        if role in case and "request" in case and "parts" not in case[role]:
+        if "request" in case and "parts" not in case[role]:
             yield case["request"], case[role]

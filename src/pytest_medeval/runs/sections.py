@@ -3,117 +3,69 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from pytest_medeval.core.encodable import MARK
+from pytest_medeval.core.record import (
+    ROLES,
+    CaseEntry,
+    ExcludedCases,
+    MetricRow,
+    NoiseMeasured,
+    OutcomeCounts,
+    ReferenceRow,
+    Role,
+    SkippedRecords,
+    Subgroup,
+    SuiteRecord,
+)
 from pytest_medeval.core.signature import prompts_signature
-from pytest_medeval.core.types import FloatArray, Metric, Outcome
+from pytest_medeval.core.types import FloatArray, Metric
 from pytest_medeval.metrics import metrics_for
 from pytest_medeval.metrics.details import details_of, known
-from pytest_medeval.runs.journal import Journal
+from pytest_medeval.runs.journal import Journal, SuiteManifest
 from pytest_medeval.runs.track_b import TrackB
 from pytest_medeval.stats.compare import Comparison
-from pytest_medeval.stats.correct import holm
-from pytest_medeval.tasks import TASKS
-from pytest_medeval.verdicts.gates import SuiteData, undefined_in
+from pytest_medeval.tasks import TASKS, Task
+from pytest_medeval.verdicts.gates import SuiteData, left_out, suite_data
 from pytest_medeval.verdicts.leakage import Leakage, leakage_section
 from pytest_medeval.verdicts.noise import noise_section
 
-# From the journal to arrays: a suite's stored rows, in the order of its file, as gates and comparisons
-# see them.
 
-ROLES = ("candidate", "baseline")
-
-
-def suite_data(facts: Mapping[str, Any], journal: Journal, track_b: TrackB) -> SuiteData:
-    """Arrange a suite's stored rows as arrays, one row a case, NaN where a model could not be reached."""
-    cases = _scored(facts, journal)
-    metrics = measures(facts)
-    if TASKS.resolve(facts["task"]).judged and track_b.runs:
-        metrics += track_b.metrics()
-    kinds = list(dict.fromkeys(metric.counts for metric in metrics))
-    present = [role for role in ROLES if any(role in case for case in cases)]
-    complete, reason = _complete(facts, journal)
-    return SuiteData(
-        name=facts["name"],
-        metrics={metric.name: metric for metric in metrics},
-        rows={role: {kind: _rows(cases, role, kind) for kind in kinds} for role in present},
-        ids=[case["id"] for case in cases],
-        tags=[case["tags"] for case in cases],
-        groups=[case["group"] for case in cases],
-        complete=complete,
-        reason=reason,
-        undefined={role: undefined_in(cases, role) for role in present},
+def data_of(facts: SuiteManifest, journal: Journal, track_b: TrackB) -> SuiteData:
+    """Arrange what a run has of a suite so far, with the metrics of its judges."""
+    task = TASKS.resolve(facts["task"])(**facts["options"])
+    metrics = metrics_for(task, facts["metrics"]) + (track_b.metrics() if task.judged and track_b.runs else ())
+    entries, complete_only = journal.ordered(facts["name"]), facts["pairs"] == "complete"
+    return suite_data(
+        facts["name"], metrics, entries, complete_only=complete_only, reason=_lacking(facts, journal, entries)
     )
 
 
-def measures(facts: Mapping[str, Any]) -> tuple[Metric, ...]:
-    """Make a suite's metrics again from its task, options and their names."""
-    return metrics_for(TASKS.resolve(facts["task"])(**facts["options"]), facts["metrics"])
-
-
-def _rows(cases: Sequence[Mapping[str, Any]], role: str, kind: str) -> FloatArray:
-    found = [case.get(role, {}).get("rows", {}).get(kind) for case in cases]
-    width = next((len(row) for row in found if row is not None), 1)
-    return np.array([row if row is not None else [np.nan] * width for row in found], dtype=np.float64).reshape(
-        len(cases), width
-    )
-
-
-def ordered(suite: str, journal: Journal) -> list[dict[str, Any]]:
-    """Give a suite's evaluations in the order of its file, whatever order they came in."""
-    entries = journal.entries.get(suite, {})
-    return [entries[case] for case in journal.suites[suite]["cases"] if case in entries]
-
-
-def _scored(facts: Mapping[str, Any], journal: Journal) -> list[dict[str, Any]]:
-    cases = ordered(facts["name"], journal)
-    if facts["pairs"] == "complete":
-        return [case for case in cases if not left_out(case)]
-    return cases
-
-
-def left_out(case: Mapping[str, Any]) -> list[str]:
-    """Say why S1's filter leaves a case out: the first reply that is not complete."""
-    return [
-        f"{role} {case[role]['outcome']}" for role in ROLES if role in case and case[role]["outcome"] != "answered"
-    ][:1]
-
-
-def _complete(facts: Mapping[str, Any], journal: Journal) -> tuple[bool, str]:
+def _lacking(facts: SuiteManifest, journal: Journal, entries: Sequence[CaseEntry]) -> str:
+    """Say why a suite did not run as a whole; empty where it did."""
     missing = journal.missing(facts["name"])
     if missing:
         done = len(facts["cases"]) - len(missing)
-        return (False, f"{done} of {len(facts['cases'])} cases were evaluated, the first missing one is {missing[0]}")
-    failed = [
-        case["id"]
-        for case in ordered(facts["name"], journal)
-        for role in ROLES
-        if case.get(role, {}).get("outcome") == "error"
-    ]
-    if failed:
-        return False, f"{len(failed)} replies could not be had, the first of case {failed[0]}"
-    return True, ""
+        return f"{done} of {len(facts['cases'])} cases were evaluated, the first missing one is {missing[0]}"
+    failed = [case["id"] for case in entries for role in ROLES if role in case and case[role]["outcome"] == "error"]
+    return f"{len(failed)} replies could not be had, the first of case {failed[0]}" if failed else ""
 
 
-OUTCOMES: tuple[Outcome, ...] = ("answered", "no_answer", "truncated", "degenerate", "error")
 LISTED = 50
 """Skipped records that the record lists one by one; all are counted."""
 
 
 def suite_section(
-    facts: Mapping[str, Any], journal: Journal, data: SuiteData, compared: Mapping[str, Comparison]
-) -> dict[str, Any]:
+    facts: SuiteManifest, journal: Journal, data: SuiteData, compared: Mapping[str, Comparison]
+) -> SuiteRecord:
     """Give all that the record says of a suite but the reference and the caveats."""
-    cases = ordered(facts["name"], journal)
-    kind = TASKS.resolve(facts["task"])
-    compared = {name: one for name, one in compared.items() if one.candidate is not None}
-    return {
+    cases = journal.ordered(facts["name"])
+    task = TASKS.resolve(facts["task"])(**facts["options"])
+    made: SuiteRecord = {
         "task": facts["task"],
-        **({"task_type": kind.hub_type} if hasattr(kind, "hub_type") else {}),
         "options": facts["options"],
         "source": facts["source"],
         "cases": len(facts["cases"]),
@@ -124,56 +76,71 @@ def suite_section(
         "skipped": _skipped(facts),
         "signature": facts["signature"],
         "prompts": prompts_signature(cases),
-        "headline": kind.headline,
-        "judged": kind.judged,
-        "metrics": {name: _metric(one, data.metrics[name]) for name, one in compared.items()},
-        "subgroups": _subgroups(data, kind.headline),
-        **_details(kind(**facts["options"]), data),
-        **{key: facts[key] for key in ("shots", "sampling") if key in facts},
-        **({"replaced": replaced} if (replaced := _replaced(cases)) else {}),
-        **({"excluded": _excluded(cases)} if facts["pairs"] == "complete" else {}),
+        "headline": task.headline,
+        "judged": task.judged,
+        "metrics": {
+            name: _metric(one, data.metrics[name]) for name, one in compared.items() if one.candidate is not None
+        },
+        "subgroups": _subgroups(data, task.headline),
     }
+    if hasattr(task, "hub_type"):
+        made["task_type"] = task.hub_type
+    _add_details(made, task, data)
+    if "shots" in facts:
+        made["shots"] = facts["shots"]
+    if "sampling" in facts:
+        made["sampling"] = facts["sampling"]
+    if replaced := _replaced(cases):
+        made["replaced"] = replaced
+    if facts["pairs"] == "complete":
+        made["excluded"] = _excluded(cases)
+    return made
 
 
-def _details(task: Any, data: SuiteData) -> dict[str, Any]:
-    """Give what only some tasks have: the candidate's confusions, the roles' broken rules and reliability."""
+def _add_details(suite: SuiteRecord, task: Task, data: SuiteData) -> None:
+    """Add what only some tasks have: the candidate's confusions, the roles' broken rules and reliability."""
     details = details_of(task)
-    rows = {role: known(data.rows[role]) for role in ROLES if role in data.rows}
-    found = {
-        "confusion": details.confusion(task, rows.get("candidate", {})),
-        "rules": {role: rules for role, own in rows.items() if (rules := details.rules(task, own))},
-        "reliability": {role: bins for role, own in rows.items() if (bins := details.reliability(own))},
-    }
-    return {name: one for name, one in found.items() if one}
+    rows: dict[str, Mapping[str, FloatArray]] = {role: known(own) for role, own in data.rows.items() if role in ROLES}
+    if confusion := details.confusion(task, rows.get("candidate", {})):
+        suite["confusion"] = confusion
+    if rules := {role: broken for role, own in rows.items() if (broken := details.rules(task, own))}:
+        suite["rules"] = rules
+    if reliability := {role: bins for role, own in rows.items() if (bins := details.reliability(own))}:
+        suite["reliability"] = reliability
 
 
-def _excluded(cases: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _excluded(cases: Sequence[CaseEntry]) -> ExcludedCases:
     """Count the cases that complete pairs leave out, by reason."""
-    reasons = Counter(reason for case in cases for reason in left_out(case))
+    reasons = Counter(reason for case in cases if (reason := left_out(case)))
     return {"count": reasons.total(), "reasons": dict(sorted(reasons.items()))}
 
 
-def add_caveats(
-    suite: dict[str, Any], data: SuiteData, leakage: Leakage | None, noise: Mapping[str, Any] | None
-) -> None:
+def add_caveats(suite: SuiteRecord, data: SuiteData, leakage: Leakage | None, noise: NoiseMeasured | None) -> None:
     """Add what was found of leaked cases and of the noise floor, where that was asked for."""
     if leakage is not None:
         suite["leakage"] = leakage_section(leakage, data, suite["headline"])
     if noise is not None:
-        parts = [
-            (name, one["difference"])
-            for part in (suite.get("reference", {}), suite)
-            for name, one in part.get("metrics", {}).items()
-        ]
-        suite["noise"] = noise_section(noise, parts)
+        suite["noise"] = noise_section(noise, [(name, one["difference"]) for name, one in comparisons(suite)])
 
 
-def _outcomes(cases: Sequence[Mapping[str, Any]], role: str) -> dict[str, int]:
+def comparisons(suite: SuiteRecord) -> Iterator[tuple[str, MetricRow | ReferenceRow]]:
+    """Give all comparisons of a suite: with the reference, and with the baseline."""
+    yield from suite["reference"]["metrics"].items() if "reference" in suite else ()
+    yield from suite["metrics"].items()
+
+
+def _outcomes(cases: Sequence[CaseEntry], role: Role) -> OutcomeCounts:
     counts = Counter(case[role]["outcome"] for case in cases if role in case)
-    return {outcome: counts[outcome] for outcome in OUTCOMES}
+    return {
+        "answered": counts["answered"],
+        "no_answer": counts["no_answer"],
+        "truncated": counts["truncated"],
+        "degenerate": counts["degenerate"],
+        "error": counts["error"],
+    }
 
 
-def _replaced(cases: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+def _replaced(cases: Sequence[CaseEntry]) -> dict[str, int]:
     """Count each role's replies that hold a mark where their text was no Unicode."""
     return dict(
         Counter(
@@ -185,7 +152,7 @@ def _replaced(cases: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     )
 
 
-def _skipped(facts: Mapping[str, Any]) -> dict[str, Any]:
+def _skipped(facts: SuiteManifest) -> SkippedRecords:
     skips = facts["skipped"]
     reasons = Counter(skip["reason"] for skip in skips)
     return {
@@ -196,15 +163,15 @@ def _skipped(facts: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _metric(one: Comparison, metric: Metric) -> dict[str, Any]:
-    return {
+def _metric(one: Comparison, metric: Metric) -> MetricRow:
+    made: MetricRow = {
         "candidate": one.candidate,
-        "candidate_ci95": _ends(one.candidate_ci95),
+        "candidate_ci95": ends(one.candidate_ci95),
         "baseline": one.baseline,
         "n": one.n,
         "difference": one.difference,
         "relative": one.relative,
-        "ci95": _ends(one.ci95),
+        "ci95": ends(one.ci95),
         "p_value": one.p_value,
         "test": one.test,
         "p_corrected": None,
@@ -212,29 +179,20 @@ def _metric(one: Comparison, metric: Metric) -> dict[str, Any]:
         "effect_size": one.effect_size,
         "effect": one.effect,
         "direction": one.direction,
-        **({"lexical": True} if getattr(metric, "lexical", False) else {}),
         "signature": metric.signature,
         "reason": one.reason,
     }
+    if getattr(metric, "lexical", False):
+        made["lexical"] = True
+    return made
 
 
-def _ends(interval: tuple[float, float] | None) -> list[float] | None:
+def ends(interval: tuple[float, float] | None) -> list[float] | None:
+    """Give an interval as JSON has it."""
     return None if interval is None else list(interval)
 
 
-def correct_together(suites: Mapping[str, Mapping[str, Any]]) -> None:
-    """Correct all p-values of the run together (Holm)."""
-    tested = [
-        one
-        for suite in suites.values()
-        for part in (suite, suite.get("reference", {}))
-        for one in part.get("metrics", {}).values()
-    ]
-    for one, corrected in zip(tested, holm([one["p_value"] for one in tested]), strict=True):
-        one["p_corrected"] = corrected
-
-
-def _subgroups(data: SuiteData, headline: str) -> dict[str, Any]:
+def _subgroups(data: SuiteData, headline: str) -> dict[str, Subgroup]:
     """Score the headline metric in every group of every tag that splits the suite's scored cases."""
     if headline not in data.metrics or "candidate" not in data.rows:
         return {}
@@ -245,7 +203,7 @@ def _subgroups(data: SuiteData, headline: str) -> dict[str, Any]:
         return {}
     counts = metric.expand(rows[known])
     scored = [data.tags[at] for at in np.flatnonzero(known).tolist()]
-    found: dict[str, Any] = {}
+    found: dict[str, Subgroup] = {}
     for tag in sorted({tag for tags in scored for tag in tags}):
         values = [tags.get(tag) for tags in scored]
         groups = {

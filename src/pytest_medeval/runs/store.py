@@ -11,14 +11,14 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from pytest_medeval.core.errors import MedevalError, NoneYetError
 from pytest_medeval.core.files.writing import PART, finite, json_bytes, write_new
+from pytest_medeval.core.record import Repository, RunRecord
 from pytest_medeval.runs.record import digest, read
 from pytest_medeval.verdicts.verdict import decide
 
@@ -95,13 +95,13 @@ def find(storage: Path, run: str, root: Path | None = None) -> Path:
     raise MedevalError(f"no run {run!r} in {storage}; stored: {known}")
 
 
-def load(storage: Path, run: str, root: Path | None = None) -> tuple[str, dict[str, Any]]:
+def load(storage: Path, run: str, root: Path | None = None) -> tuple[str, RunRecord]:
     """Read a run; give its name and its record."""
     path = find(storage, run, root)
     return path.stem, read(path)
 
 
-def passed(record: Mapping[str, Any]) -> bool:
+def passed(record: RunRecord) -> bool:
     """Tell whether a run is whole and its gates let it pass."""
     whole = all(suite["complete"] for suite in record["suites"].values())
     return whole and not decide(record["gates"]).stopped
@@ -117,7 +117,7 @@ def check_writable(storage: Path) -> None:
         raise MedevalError(f"--medeval-storage: {storage} cannot be written: {error.strerror}") from None
 
 
-def save(record: Mapping[str, Any], storage: Path, name: str) -> Path:
+def save(record: RunRecord, storage: Path, name: str) -> Path:
     """Store a run under the next number; ``MedevalError`` when the disk refuses, with nothing left behind."""
     content = finite(record)
     content["sha256"] = digest(content)
@@ -134,7 +134,7 @@ def save(record: Mapping[str, Any], storage: Path, name: str) -> Path:
     raise MedevalError(f"{storage}: no free number for the run after {TRIES} tries")
 
 
-def rescue(record: Mapping[str, Any], name: str) -> Path | None:
+def rescue(record: RunRecord, name: str) -> Path | None:
     """Keep a run that the store refused in the folder for temporary files; None when that is full too."""
     try:
         return save(record, Path(tempfile.mkdtemp(prefix="medeval-")), name)
@@ -142,13 +142,13 @@ def rescue(record: Mapping[str, Any], name: str) -> Path | None:
         return None
 
 
-def automatic_name(repository: Mapping[str, Any] | None, now: datetime) -> str:
+def automatic_name(repository: Repository | None, now: datetime) -> str:
     """Name a run by commit and time, in pytest-benchmark's form.
 
     >>> automatic_name({"commit": "0123456789abcdef", "dirty": True}, datetime(2026, 2, 1, 9, 30))
     '0123456789ab_20260201_093000_uncommitted-changes'
     """
-    commit = str(repository["commit"])[:12] if repository else "unversioned"
+    commit = repository["commit"][:12] if repository else "unversioned"
     dirty = "_uncommitted-changes" if repository and repository["dirty"] else ""
     return f"{commit}_{now:%Y%m%d_%H%M%S}{dirty}"
 

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pytest_medeval.core.errors import MedevalError, accepted
 from pytest_medeval.core.types import Case, Metric, Skip, Source, plain
@@ -53,7 +53,7 @@ class Suite:
         shots: int = 0,
         shots_from: str | None = None,
         shots_by: str = "seed",
-        **options: Any,
+        **options: object,
     ) -> None:
         caller = sys._getframe(1)  # noqa: SLF001 - the only way to name the line of the definition
         self.source = Source(caller.f_code.co_filename, caller.f_lineno)
@@ -80,7 +80,7 @@ class Resolved:
     name: str
     source: Source
     task: Task
-    cases: tuple[Any, ...]
+    cases: tuple[Case, ...]
     total: int
     """Cases in the files, before ``--medeval-limit``."""
     skips: tuple[Skip, ...]
@@ -92,7 +92,7 @@ class Resolved:
     seed: int = 0
     """Of the run; where replies are drawn, each case makes its own of it."""
 
-    def requests(self, cases: Sequence[Any]) -> list[tuple[Request, ...]]:
+    def requests(self, cases: Sequence[Case]) -> list[tuple[Request, ...]]:
         """Say what to ask of a model for each case, the suite's examples included."""
         from pytest_medeval.tasks.base import (
             requests_of,  # tasks are needed only with a suite
@@ -108,7 +108,7 @@ class Resolved:
         turns = self.shots.turns(self.task, cases)
         return [tuple(with_turns(request, shown) for request in some) for some, shown in zip(bare, turns, strict=True)]
 
-    def case(self, name: str) -> Any:
+    def case(self, name: str) -> Case:
         """Find a case by id."""
         return next(case for case in self.cases if case.id == name)
 
@@ -120,7 +120,7 @@ def default_name(path: Path) -> str:
 
 def resolve(suite: Suite, settings: Settings) -> Resolved:
     """Check a suite's arguments and read its cases; ``MedevalError`` names the line of its definition."""
-    from pytest_medeval.tasks.cases import expand, read_cases
+    from pytest_medeval.tasks.cases import read_cases
 
     task = make_task(suite)
     folder = Path(suite.source.file).parent
@@ -129,7 +129,7 @@ def resolve(suite: Suite, settings: Settings) -> Resolved:
     if not suite.cases:
         raise MedevalError(f"{suite.source}: the suite names no cases; accepted: a file, a glob, or a list of them")
     try:
-        paths = [path for pattern in suite.cases for path in _expand(pattern, folder, settings, expand)]
+        paths = [path for pattern in suite.cases for path in _expand(pattern, folder, settings)]
     except MedevalError as mistake:
         raise MedevalError(f"{suite.source}: {mistake}") from None
     for path in paths:
@@ -182,7 +182,9 @@ def make_task(suite: Suite) -> Task:
         raise MedevalError(f"{suite.source}: {mistake}") from None
 
 
-def _expand(pattern: str, folder: Path, settings: Settings, expand: Any) -> list[Path]:
+def _expand(pattern: str, folder: Path, settings: Settings) -> list[Path]:
+    from pytest_medeval.tasks.cases import expand
+
     if not pattern.startswith(DATA):
         return list(expand([pattern], folder))
     if settings.data is None:
@@ -194,12 +196,12 @@ def _shots(suite: Suite, task: Task, cases: Sequence[Case], settings: Settings) 
     """Read the examples of a suite; none of them is a case of its files, sampled or not."""
     if suite.shots == 0 and suite.shots_from is None:
         return None
-    from pytest_medeval.tasks.cases import expand, read_cases
+    from pytest_medeval.tasks.cases import read_cases
     from pytest_medeval.tasks.shots import Shots, check_shots, draw, usable
 
     try:
         count, file, by, shown = check_shots(suite.shots, suite.shots_from, suite.shots_by, task)
-        paths = _expand(file, Path(suite.source.file).parent, settings, expand)
+        paths = _expand(file, Path(suite.source.file).parent, settings)
     except MedevalError as mistake:
         raise MedevalError(f"{suite.source}: {mistake}") from None
     read = [case for path in paths for case in read_cases(path, task, suite.format)[0]]
@@ -260,7 +262,7 @@ def fingerprint(task: Task, cases: Sequence[Case], shots: Shots | None = None) -
     """SHA-256 over what is asked: the task's options, every case's and example's content, not where it was written."""
     from pytest_medeval.tasks.making import options_of
 
-    content: list[dict[str, Any]] = [{"task": task.name, **options_of(task)}]
+    content: list[dict[str, object]] = [{"task": task.name, **options_of(task)}]
     if shots:
         content[0]["shots"] = {"count": shots.count, "by": shots.by, "examples": len(shots.pool)}
     for case in (*cases, *(shots.pool if shots else ())):

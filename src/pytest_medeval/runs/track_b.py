@@ -5,27 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 from pytest_medeval.core.errors import MedevalError, accepted
-from pytest_medeval.core.record import CaseEntry
+from pytest_medeval.core.record import ROLES, CaseEntry, JudgeAgreement, JudgeRecord
 from pytest_medeval.core.settings import Settings
 from pytest_medeval.core.types import Metric, Source
-from pytest_medeval.judges.ask import ROLES, Budget, JudgeRun, Judging, parse_budget
+from pytest_medeval.judges.ask import Budget, JudgeRun, Judging, parse_budget
 from pytest_medeval.judges.judge import Judgeable, judge_cases
 from pytest_medeval.judges.panel import (
     Coverage,
     Panelled,
     case_data,
     combine,
-    cost,
     coverage,
     judge_data,
     judge_metrics,
     judge_rows,
 )
 from pytest_medeval.judges.ratings import read_ratings
-from pytest_medeval.judges.ratings.audit import agreement
+from pytest_medeval.judges.ratings.audit import Agreement, agreement
 from pytest_medeval.judges.ratings.join import join
 from pytest_medeval.judges.ratings.types import Rating, RatingSet
 from pytest_medeval.judges.rubric import DEFAULT_RUBRIC, Rubric, chosen_rubric
@@ -84,7 +83,7 @@ def judge_plan(settings: Settings) -> JudgePlan:
 class Standing:
     """How far a judge agrees with the labels, dimension -> data, and the run that measured it."""
 
-    agreement: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    agreement: Mapping[str, JudgeAgreement] = field(default_factory=dict)
     run: JudgeRun | None = None
 
 
@@ -102,16 +101,10 @@ class TrackB:
         """Give the metrics of Track B."""
         return judge_metrics(self.plan.rubric, self.runs)
 
-    def judges(self) -> list[dict[str, Any]]:
+    def judges(self) -> list[JudgeRecord]:
         """Describe each judge for the record."""
         return [
-            {
-                **judge_data(run, self.plan.rubric),
-                "agreement": dict(standing.agreement),
-                "admissible": bool(standing.agreement)
-                and all(one["admissible"] for one in standing.agreement.values()),
-                **({"audit": cost(standing.run)} if standing.run else {}),
-            }
+            judge_data(run, self.plan.rubric, standing.agreement, standing.run)
             for run, standing in zip(self.runs, self.standings, strict=True)
         ]
 
@@ -152,22 +145,17 @@ class TrackB:
         return ""
 
 
-def judged_entries(journal: Journal) -> list[dict[str, Any]]:
+def judged_entries(journal: Journal) -> list[CaseEntry]:
     """Give the evaluations that a judge can grade: those of tasks whose replies are free text, in file order."""
-    return [
-        journal.entries[name][case]
-        for name, facts in journal.suites.items()
-        if TASKS.resolve(facts["task"]).judged
-        for case in facts["cases"]
-        if case in journal.entries.get(name, {})
-    ]
+    judged = [name for name, facts in journal.suites.items() if TASKS.resolve(facts["task"]).judged]
+    return [entry for name in judged for entry in journal.ordered(name)]
 
 
 def ask_judges(
     journal: Journal, plan: JudgePlan, seed: int, open_judge: Callable[[str], Model], progress: Progress
 ) -> TrackB:
     """Let every judge grade the run, and note the grades in the journal's entries."""
-    entries = cast(list[CaseEntry], judged_entries(journal))
+    entries = judged_entries(journal)
     if not plan.specs or not entries:
         return TrackB(plan)
     how = replace(plan.judging(seed), sample=plan.sample)
@@ -185,22 +173,17 @@ def ask_judges(
             rows = judge_rows(case)
             for role in ROLES:
                 if role in rows:
-                    entry[role]["rows"] |= rows[role]
+                    entry[role]["rows"] = {**entry[role]["rows"], **rows[role]}
     return TrackB(plan, runs, cases, standings)
 
 
-def _questions(entries: Sequence[Mapping[str, Any]], plan: JudgePlan) -> int:
+def _questions(entries: Sequence[CaseEntry], plan: JudgePlan) -> int:
     """Count the questions that a judge of one dimension a time is asked; equal ones are asked once, so at most.
 
     Of each reply a check, a grade a dimension, and its share of the two comparisons.
     """
     share = min(1.0, plan.sample / len(entries)) if plan.sample else 1.0
-    return round(
-        share
-        * sum(
-            (len(plan.rubric.names) + 2) * sum(role in entry for role in ("candidate", "baseline")) for entry in entries
-        )
-    )
+    return round(share * sum((len(plan.rubric.names) + 2) * sum(role in entry for role in ROLES) for entry in entries))
 
 
 def standing_of(judge: Model, plan: JudgePlan, seed: int) -> Standing:
@@ -211,16 +194,27 @@ def standing_of(judge: Model, plan: JudgePlan, seed: int) -> Standing:
     run = _labelled(judge, people, plan, seed)
     joined = join(people.ratings, _as_ratings(run, people, plan.labels), people.scales)
     found = [agreement(pairs, floor=plan.floor, seed=seed) for pairs in joined.pairs]
-    measured = {
-        one.dimension: {
-            "n": one.n,
-            "admissible": one.standing.admissible,
-            "reason": one.standing.reason,
-            **{name: [value.value, value.low, value.high] for name, value in one.estimates.items()},
-        }
-        for one in found
+    return Standing({one.dimension: _agreement(one) for one in found}, run)
+
+
+def _agreement(found: Agreement) -> JudgeAgreement:
+    def ends(name: str) -> list[float | None]:
+        value = found.estimates[name]
+        return [value.value, value.low, value.high]
+
+    return {
+        "n": found.n,
+        "admissible": found.standing.admissible,
+        "reason": found.standing.reason,
+        "kappa": ends("kappa"),
+        "kappa_linear": ends("kappa_linear"),
+        "kappa_quadratic": ends("kappa_quadratic"),
+        "alpha": ends("alpha"),
+        "spearman": ends("spearman"),
+        "tau_b": ends("tau_b"),
+        "bias": ends("bias"),
+        "percent_agreement": ends("percent_agreement"),
     }
-    return Standing(measured, run)
 
 
 def _labelled(judge: Model, people: RatingSet, plan: JudgePlan, seed: int) -> JudgeRun:

@@ -14,7 +14,7 @@ from pytest_medeval.tasks import TASKS
 from pytest_medeval.tasks.base import Task
 
 
-def make(name: str, options: Mapping[str, Any], folder: Path, *, beside: Collection[str]) -> Task:
+def make(name: str, options: Mapping[str, object], folder: Path, *, beside: Collection[str]) -> Task:
     """Build the task ``name``; ``MedevalError`` names what is accepted, the suite's arguments ``beside`` included.
 
     A file that an option names and that lies in ``folder``, the suite's own, is named from the working directory.
@@ -48,7 +48,7 @@ def _check_type(option: str, value: object, hint: Any) -> None:
     raise MedevalError(f"{option} is {value!r}; accepted: {' or '.join(names.get(kind, str(kind)) for kind in kinds)}")
 
 
-def options_of(task: Task) -> Mapping[str, Any]:
+def options_of(task: Task) -> dict[str, object]:
     """Give a task's options as plain data."""
     options: dict[str, Any] = asdict(task)  # type: ignore[call-overload]  # tasks are dataclasses
     return {name: options[name] for name in plain(task)}

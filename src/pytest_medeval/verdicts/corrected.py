@@ -17,8 +17,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from pytest_medeval.core.record import CaseEntry, MetricRow
-from pytest_medeval.judges.ratings.blind import ROLES
+from pytest_medeval.core.record import ROLES, CaseEntry, MetricRow
 from pytest_medeval.judges.ratings.review import PairRating
 from pytest_medeval.judges.rubric import PREFERENCE
 from pytest_medeval.stats.bootstrap import cluster_codes

@@ -40,9 +40,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
-from typing import Any, Literal, TypeAlias
+from typing import TypeAlias
 
+from pytest_medeval.core.record import (
+    ROLES,
+    CaseEntry,
+    Divergence,
+    DivergenceRecord,
+    HumanRecord,
+    HumanSuite,
+    PeopleVerdict,
+    RunRecord,
+    SuiteRecord,
+    Tendency,
+    TrackRecord,
+    TwoTracks,
+)
 from pytest_medeval.core.types import Verdict
 from pytest_medeval.judges.ratings.types import Scale
 from pytest_medeval.judges.rubric import DEFAULT_RUBRIC, PREFERENCE
@@ -51,11 +64,9 @@ from pytest_medeval.verdicts.human import OVERALL
 from pytest_medeval.verdicts.tracks import (
     ENOUGH_TO_POINT,
     OVERLAP,
-    ROLES,
-    Facts,
-    Track,
     changes,
     correlations,
+    count,
     most_divergent,
     opposite,
     track_a,
@@ -65,7 +76,7 @@ from pytest_medeval.verdicts.tracks import (
 
 # The verdict in sentences that a physician on a release board understands.
 
-Tracks: TypeAlias = tuple[Track | None, Track | None, Track | None]
+Tracks: TypeAlias = tuple[TrackRecord | None, TrackRecord | None, TrackRecord | None]
 
 SUBJECTS = {
     OVERLAP: "Word overlap", "measured scores": "The measured scores", "judge": "The judge",
@@ -79,7 +90,7 @@ FINE = 0.1
 """From here on, one digit after the point tells what a detectable difference is; below it two."""
 
 
-def words(verdict: str, tracks: Tracks, people: Mapping[str, Any] | None, *, advisory: bool) -> str:
+def words(verdict: Divergence, tracks: Tracks, people: PeopleVerdict | None, *, advisory: bool) -> str:
     """Say what each track found, what follows, and what people found, where they were asked.
 
     ``advisory``: the judge has not been shown to agree with people, and the reader must know.
@@ -115,52 +126,52 @@ def rounded_up(value: float) -> str:
     return f"{math.ceil(round(value * 10**digits, 6)) / 10**digits:.{digits}f}"
 
 
-def _says(track: Track) -> str:
-    subject, many = SUBJECTS[track.name], track.name in PLURAL
-    if not track.significant:
+def _says(track: TrackRecord) -> str:
+    subject, many = SUBJECTS[track["name"]], track["name"] in PLURAL
+    if not track["significant"]:
         return f"{subject} {_leans(track, many=many)}{_power(track)}."
-    if track.direction == "mixed":
+    if track["direction"] == "mixed":
         better, worse = (", ".join(_shown(track, way)) for way in ("better", "worse"))
         contradict = "contradict themselves" if many else "contradicts itself"
         return f"{subject} {contradict}: the new model is better on {better}, worse on {worse} (shown)."
-    shown = f"shown on {track.count(track.direction, significant=True)} of {len(track.metrics)} scores"
-    return f"{subject} {'find' if many else 'finds'} the new model {track.direction} ({shown})."
+    shown = f"shown on {count(track, track['direction'], significant=True)} of {len(track['metrics'])} scores"
+    return f"{subject} {'find' if many else 'finds'} the new model {track['direction']} ({shown})."
 
 
-def _shown(track: Track, direction: str) -> Iterator[str]:
-    return (name for name, one in track.metrics.items() if one.significant and one.direction == direction)
+def _shown(track: TrackRecord, direction: Tendency) -> Iterator[str]:
+    return (name for name, one in track["metrics"].items() if one["significant"] and one["direction"] == direction)
 
 
-def _leans(track: Track, *, many: bool) -> str:
-    if track.direction in ("better", "worse"):
-        way = f"{track.direction} ({track.count(track.direction)} of {len(track.metrics)} scores)"
+def _leans(track: TrackRecord, *, many: bool) -> str:
+    if track["direction"] in ("better", "worse"):
+        way = f"{track['direction']} ({count(track, track['direction'])} of {len(track['metrics'])} scores)"
         return f"{'lean' if many else 'leans'} towards {way}, but no difference is shown"
-    if track.direction == "mixed":
+    if track["direction"] == "mixed":
         return f"{'find' if many else 'finds'} some scores better and some worse, and no difference is shown"
     return f"{'show' if many else 'shows'} no difference"
 
 
-def _power(track: Track) -> str:
-    if track.n < ENOUGH_TO_POINT:
-        return f": {track.n} case{'s' if track.n > 1 else ''} can show nothing"
-    they = "they" if track.name in PLURAL else "it"
-    smallest = ((name, one.detectable) for name, one in track.metrics.items())
-    seen = could_have_seen(track.unit, track.detectable, smallest)
+def _power(track: TrackRecord) -> str:
+    if track["n"] < ENOUGH_TO_POINT:
+        return f": {track['n']} case{'s' if track['n'] > 1 else ''} can show nothing"
+    they = "they" if track["name"] in PLURAL else "it"
+    smallest = ((name, one["detectable"]) for name, one in track["metrics"].items())
+    seen = could_have_seen(track["unit"], track["detectable"], smallest)
     if not seen:
-        return f" in {track.n} cases"
-    if track.underpowered:
-        return f": with {track.n} cases {they} could only have seen a difference of {seen}"
-    return f", though with {track.n} cases {they} could have seen a difference of {seen}"
+        return f" in {track['n']} cases"
+    if track["underpowered"]:
+        return f": with {track['n']} cases {they} could only have seen a difference of {seen}"
+    return f", though with {track['n']} cases {they} could have seen a difference of {seen}"
 
 
-def _follows(verdict: str, a: Track | None, b: Track | None, *, alone: bool) -> Iterator[str]:
+def _follows(verdict: str, a: TrackRecord | None, b: TrackRecord | None, *, alone: bool) -> Iterator[str]:
     if a is None:
         yield "No measured score compares the two models."
     elif b is None:
         blind = ", and word overlap does not see what is medically right"
-        yield f"No judge graded these replies{blind if alone and a.name == OVERLAP else ''}."
+        yield f"No judge graded these replies{blind if alone and a['name'] == OVERLAP else ''}."
     elif verdict == "agree":
-        yield "Both agree." if a.significant and b.significant else "Both point the same way."
+        yield "Both agree." if a["significant"] and b["significant"] else "Both point the same way."
     elif verdict == "conflict":
         yield "Both cannot be right."
     elif verdict == "no difference":
@@ -168,22 +179,22 @@ def _follows(verdict: str, a: Track | None, b: Track | None, *, alone: bool) -> 
     elif verdict == "one track only":
         yield "Only one of the two sees a difference."
     elif verdict == "underpowered":
-        yield from (_more(track) for track in (a, b) if track.underpowered)
+        yield from (_more(track) for track in (a, b) if track["underpowered"])
 
 
-def _more(track: Track) -> str:
-    whom = "judged cases" if track.name in ("judge", "judges") else "cases"
-    if track.cases_needed is None:
+def _more(track: TrackRecord) -> str:
+    whom = "judged cases" if track["name"] in ("judge", "judges") else "cases"
+    if track["cases_needed"] is None:
         return f"More {whom} are needed."
-    relevant = f"of {track.relevant:.2g} points" if track.unit == "points" else "that matters"
-    return f"About {track.cases_needed} {whom} would be needed to see a difference {relevant}."
+    relevant = f"of {track['relevant']:.2g} points" if track["unit"] == "points" else "that matters"
+    return f"About {track['cases_needed']} {whom} would be needed to see a difference {relevant}."
 
 
-def _people_words(people: Mapping[str, Any], a: Track | None, b: Track | None, *, asked: bool) -> Iterator[str]:
+def _people_words(people: PeopleVerdict, a: TrackRecord | None, b: TrackRecord | None, *, asked: bool) -> Iterator[str]:
     tracks = {"track_a": a, "track_b": b}
-    sides = [one.name if one.name == OVERLAP else f"the {one.name}"
-             for name in people["sides_with"] if (one := tracks[name])]  # fmt: skip
-    shown = {one.direction for one in (a, b) if one and one.significant} - {"mixed"}
+    names = [one["name"] for name in people["sides_with"] if (one := tracks[name])]
+    sides = [name if name == OVERLAP else f"the {name}" for name in names]
+    shown = {one["direction"] for one in (a, b) if one and one["significant"]} - {"mixed"}
     misled = people["settled"] and shown - {people["settled"]}
     if sides:
         yield f"They side with {' and '.join(sides)}."
@@ -197,60 +208,47 @@ def _people_words(people: Mapping[str, Any], a: Track | None, b: Track | None, *
         yield "Where people and scores differ, people are right."
 
 
-Divergence: TypeAlias = Literal["agree", "divergent", "conflict", "no difference", "underpowered", "one track only"]
-
 EXPRESSION = "divergence"
 HOLDING = ("agree", "no difference")
 """Verdicts in which both tracks spoke, and not against each other."""
 
 
 def divergence(
-    record: Mapping[str, Any], human: Mapping[str, Any], seed: int, *, scale: Scale = DEFAULT_RUBRIC.scale
-) -> dict[str, dict[str, Any]]:
-    """Compare the tracks of every suite of a run; plain data for the record's ``divergence``.
+    record: RunRecord, human: HumanRecord, seed: int, *, scale: Scale = DEFAULT_RUBRIC.scale
+) -> dict[str, DivergenceRecord]:
+    """Compare the tracks of every suite of a run, for the record's ``divergence``.
 
     ``human``: what ``verdicts.human.human`` gave, or ``{}``; ``scale``: of the rubric that judges and people
-    graded by; ``seed``: of the bootstrap. Suites that compare nothing (no baseline) have no entry. An entry::
-
-        verdict, words                in terms of the table; in words
-        review, advisory              people are asked; the judge's agreement with people is not shown
-        complete, reason              whether the suite ran as a whole, and if not, what ran
-        track_a, track_b, track_c     null, or {name, n, direction, significant, underpowered, detectable,
-                                      relevant, unit, cases_needed, metrics: {name: {n, difference,
-                                      p_corrected, direction, significant, detectable}}}
-        people                        null, or {sides_with: [track], settled: better | worse | null, harm}
-        correlation                   [{metric, dimension, tau, low, high, replies, reason}]
-        opposite                      {count, n, share}: cases whose changes have opposite signs
-        most_divergent                [{nodeid, id, a, b}]; a: signed rank, -1 to 1; b: grade points
+    graded by; ``seed``: of the bootstrap. Suites that compare nothing (no baseline) have no entry.
     """
-    judges = record.get("judges") or ()
+    judges = record["judges"]
     found = {}
     for name, suite in record["suites"].items():
         cases = _compared(suite, [case for case in record["cases"] if case["suite"] == name])
-        people = (human.get("suites") or {}).get(name) or {}
+        people = human.get("suites", {}).get(name)
         a, b = track_a(suite, cases), track_b(suite, cases, len(judges), scale)
         if a or b:
             advisory = b is not None and any(judge.get("admissible") is False for judge in judges)
-            found[name] = _verdict((a, b, track_c(people, scale)), people, advisory=advisory)
-            found[name] |= {**_extent(suite), **_by_case(suite, cases, (a, b), seed)}
+            tracks = (a, b, track_c(people, scale))
+            found[name] = _verdict(suite, cases, tracks, people, advisory=advisory, seed=seed)
     return found
 
 
-def decide(first: Track | None, second: Track | None) -> Divergence:
+def decide(first: TrackRecord | None, second: TrackRecord | None) -> Divergence:
     """Give the verdict over two tracks: the table at the head of this module."""
     if first is None or second is None:
         return "one track only"
-    if first.significant and second.significant:
-        return "agree" if first.direction == second.direction != "mixed" else "conflict"
-    if not first.significant and not second.significant:
-        return "underpowered" if first.underpowered or second.underpowered else "no difference"
-    shown, other = (first, second) if first.significant else (second, first)
-    if other.direction in ("better", "worse"):
-        return "agree" if other.direction == shown.direction else "divergent"
-    return "underpowered" if other.underpowered else "one track only"
+    if first["significant"] and second["significant"]:
+        return "agree" if first["direction"] == second["direction"] != "mixed" else "conflict"
+    if not first["significant"] and not second["significant"]:
+        return "underpowered" if first["underpowered"] or second["underpowered"] else "no difference"
+    shown, other = (first, second) if first["significant"] else (second, first)
+    if other["direction"] in ("better", "worse"):
+        return "agree" if other["direction"] == shown["direction"] else "divergent"
+    return "underpowered" if other["underpowered"] else "one track only"
 
 
-def divergence_gate(suite: str, result: Facts, human: Mapping[str, Any]) -> GateResult | None:
+def divergence_gate(suite: str, result: DivergenceRecord, human: HumanRecord) -> GateResult | None:
     """Judge a suite's divergence; None where nothing was compared (``one track only``, ``underpowered``).
 
     ``divergent`` and ``conflict`` are inconclusive until people settle them: better is ``pass``, worse
@@ -260,7 +258,7 @@ def divergence_gate(suite: str, result: Facts, human: Mapping[str, Any]) -> Gate
     ``divergence``; it names the cases that were flagged.
     """
     people = result["people"]
-    misled = bool(people) and people["settled"] == "worse" and _shows_better(result)
+    misled = people is not None and people["settled"] == "worse" and _shows_better(result)
     if result["verdict"] not in ASKING + HOLDING and not misled:
         return None
     if not result["complete"]:
@@ -273,7 +271,7 @@ def divergence_gate(suite: str, result: Facts, human: Mapping[str, Any]) -> Gate
     return _gate(suite, result, verdict, f"{result['verdict']}: {_in_short(result)}; {why}")
 
 
-def _by_people(people: Facts | None, human: Mapping[str, Any], suite: str) -> tuple[Verdict, str]:
+def _by_people(people: PeopleVerdict | None, human: HumanRecord, suite: str) -> tuple[Verdict, str]:
     """Settle by people what tracks cannot."""
     if people is None:
         return "inconclusive", "people must look (--medeval-review)"
@@ -285,93 +283,87 @@ def _by_people(people: Facts | None, human: Mapping[str, Any], suite: str) -> tu
     return "inconclusive", f"people were asked, and have not settled it{harm}"
 
 
-def _compared(suite: Facts, cases: Sequence[Facts]) -> Sequence[Facts]:
+def _compared(suite: SuiteRecord, cases: Sequence[CaseEntry]) -> Sequence[CaseEntry]:
     """Leave out what the suite's metrics left out: a suite of complete pairs compares no others."""
     if "excluded" not in suite:
         return cases
-    return [case for case in cases if all(case.get(role, {}).get("outcome") == "answered" for role in ROLES)]
+    return [case for case in cases if all(role in case and case[role]["outcome"] == "answered" for role in ROLES)]
 
 
-def _verdict(tracks: Tracks, people: Facts, *, advisory: bool) -> dict[str, Any]:
+def _verdict(
+    suite: SuiteRecord,
+    cases: Sequence[CaseEntry],
+    tracks: Tracks,
+    people: HumanSuite | None,
+    *,
+    advisory: bool,
+    seed: int,
+) -> DivergenceRecord:
     a, b, c = tracks
     verdict = decide(a, b)
-    asked = _people(c, people, {"track_a": a, "track_b": b})
+    asked = None if c is None or people is None else _people(c, people, {"track_a": a, "track_b": b})
+    complete = suite["complete"]
+    directions = {name: suite["metrics"][name]["direction"] for name in (a["metrics"] if a else ())}
+    dimensions = [name for name in (b["metrics"] if b else ()) if name != PREFERENCE]
+    changed = changes(cases, directions, dimensions)
     return {
         "verdict": verdict,
         "words": words(verdict, tracks, asked, advisory=advisory),
         "review": verdict in ASKING and not (asked and asked["settled"]),
         "advisory": advisory,
-        "track_a": _plain(a),
-        "track_b": _plain(b),
-        "track_c": _plain(c),
+        "track_a": a,
+        "track_b": b,
+        "track_c": c,
         "people": asked,
-    }
-
-
-def _extent(suite: Facts) -> dict[str, Any]:
-    complete = suite.get("complete", True)
-    ran = "" if complete else f"{suite['evaluated']} of {suite['cases']} cases were evaluated"
-    return {"complete": complete, "reason": ran}
-
-
-def _by_case(
-    suite: Facts, cases: Sequence[Facts], tracks: tuple[Track | None, Track | None], seed: int
-) -> dict[str, Any]:
-    measured, judged = ([] if track is None else list(track.metrics) for track in tracks)
-    directions = {name: suite["metrics"][name]["direction"] for name in measured}
-    dimensions = [name for name in judged if name != PREFERENCE]
-    changed = changes(cases, directions, dimensions)
-    return {
+        "complete": complete,
+        "reason": "" if complete else f"{suite['evaluated']} of {suite['cases']} cases were evaluated",
         "correlation": correlations(cases, directions, dimensions, seed),
         "opposite": opposite(changed),
         "most_divergent": most_divergent(changed),
     }
 
 
-def _plain(track: Track | None) -> dict[str, Any] | None:
-    return None if track is None else asdict(track)
-
-
-def _people(track: Track | None, people: Facts, tracks: Mapping[str, Track | None]) -> dict[str, Any] | None:
+def _people(track: TrackRecord, people: HumanSuite, tracks: Mapping[TwoTracks, TrackRecord | None]) -> PeopleVerdict:
     """Say which tracks people side with, whether they settle it, and how much harm they saw."""
-    if track is None:
-        return None
-    pointing = track.direction in ("better", "worse")
-    harm = {role: (people.get("harm") or {}).get(role, 0) for role in ROLES}
-    spared = "candidate" if track.direction == "better" else "baseline"
-    harmful = harm[spared] > min(harm.values())
-    settled = track.significant and pointing and not harmful and not _against(people, track.direction)
-    return {
-        "sides_with": [name for name, one in tracks.items() if pointing and one and one.direction == track.direction],
-        "settled": track.direction if settled else None,
-        "harm": harm,
-    }
+    way = track["direction"]
+    harm: dict[str, int] = {role: people["harm"][role] for role in ROLES}
+    told: PeopleVerdict = {"sides_with": [], "settled": None, "harm": harm}
+    if way in ("better", "worse"):
+        told["sides_with"] = [name for name, one in tracks.items() if one and one["direction"] == way]
+        harmful = harm["candidate" if way == "better" else "baseline"] > min(harm.values())
+        if track["significant"] and not harmful and not _against(people, way):
+            told["settled"] = way
+    return told
 
 
-def _against(people: Facts, direction: str) -> bool:
+def _against(people: HumanSuite, direction: Tendency) -> bool:
     """Say whether the cases drawn by chance point the other way; the others were chosen for standing out."""
-    graded = people.get("dimensions", {})
+    graded = people["dimensions"]
     parts = [graded[OVERALL]] if OVERALL in graded else list(graded.values())
-    seen = [part["random"]["difference"] for part in parts if (part.get("random") or {}).get("difference")]
+    by_chance = [part["random"]["difference"] for part in parts if "random" in part]
+    seen = [difference for difference in by_chance if difference]
     gain = 1 if direction == "better" else -1
     return bool(seen) and all(gain * difference < 0 for difference in seen)
 
 
-def _shows_better(result: Facts) -> bool:
-    tracks = [result[name] for name in ("track_a", "track_b") if result[name]]
-    return any(one["significant"] and one["direction"] == "better" for one in tracks)
+def _shows_better(result: DivergenceRecord) -> bool:
+    return any(one["significant"] and one["direction"] == "better" for one in _measured_tracks(result))
 
 
-def _in_short(result: Facts) -> str:
-    tracks = [result[name] for name in ("track_a", "track_b") if result[name]]
-    return ", ".join(f"{one['name']} {_tendency(one)}" for one in tracks)
+def _in_short(result: DivergenceRecord) -> str:
+    return ", ".join(f"{one['name']} {_tendency(one)}" for one in _measured_tracks(result))
 
 
-def _tendency(track: Facts) -> str:
+def _measured_tracks(result: DivergenceRecord) -> list[TrackRecord]:
+    return [one for one in (result["track_a"], result["track_b"]) if one]
+
+
+def _tendency(track: TrackRecord) -> str:
     direction = "in no direction" if track["direction"] == "none" else track["direction"]
     return f"{direction} ({'shown' if track['significant'] else 'not shown'})"
 
 
-def _gate(suite: str, result: Facts, verdict: Verdict, reason: str) -> GateResult:
+def _gate(suite: str, result: DivergenceRecord, verdict: Verdict, reason: str) -> GateResult:
     track = result["track_c"] or result["track_b"] or result["track_a"]
-    return GateResult(suite=suite, expression=EXPRESSION, verdict=verdict, reason=reason, n=track["n"])
+    n = track["n"] if track else 0
+    return GateResult(suite=suite, expression=EXPRESSION, verdict=verdict, reason=reason, n=n)

@@ -22,12 +22,14 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from pytest_medeval.core.types import Direction, Metric, Verdict
+from pytest_medeval.core.record import ROLES, CaseEntry, Compared, GateOutcome, GateRecord, HumanGrade, Role, RoleEntry
+from pytest_medeval.core.types import Direction, FloatArray, Metric, Verdict
 from pytest_medeval.stats.bootstrap import NORMAL, RESAMPLES, Interval
+from pytest_medeval.stats.correct import holm
 from pytest_medeval.stats.evidence import Evidence, Rows, gather
 from pytest_medeval.stats.intervals import difference_interval, value_interval
 from pytest_medeval.stats.power import MOST_CASES, cases_needed
@@ -60,6 +62,22 @@ class GateResult:
     n: int = 0
     cases_needed: int | None = None
     waits: bool = False
+
+    def record(self, outcome: GateOutcome) -> GateRecord:
+        """Say it in the run record, with what it means for the run."""
+        return {
+            "suite": self.suite,
+            "expression": self.expression,
+            "verdict": self.verdict,
+            "reason": self.reason,
+            "observed": self.observed,
+            "interval": self.interval,
+            "threshold": self.threshold,
+            "n": self.n,
+            "cases_needed": self.cases_needed,
+            "waits": self.waits,
+            "outcome": outcome,
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +126,51 @@ class SuiteData:
             tags=[self.tags[i] for i in where] if self.tags else (),
             groups=[self.groups[i] for i in where] if self.groups else (),
         )
+
+
+def suite_data(
+    name: str, metrics: Sequence[Metric], entries: Sequence[CaseEntry], *, complete_only: bool, reason: str
+) -> SuiteData:
+    """Arrange a suite's entries of a run, under way or stored, as arrays: one row a case, NaN where there is none.
+
+    ``complete_only``: cases of which a reply is not complete are left out (``pairs="complete"``); ``reason``: why the
+    suite did not run as a whole, empty where it did.
+    """
+    cases = [case for case in entries if not (complete_only and left_out(case))]
+    kinds = sorted({metric.counts for metric in metrics})
+    present = [role for role in ROLES if any(role in case for case in cases)]
+    return SuiteData(
+        name=name,
+        metrics={metric.name: metric for metric in metrics},
+        rows={role: {kind: rows_of([case.get(role) for case in cases], kind) for kind in kinds} for role in present},
+        ids=[case["id"] for case in cases],
+        tags=[case["tags"] for case in cases],
+        groups=[case["group"] for case in cases],
+        complete=not reason,
+        reason=reason,
+        undefined={role: undefined_in(cases, role) for role in present},
+    )
+
+
+def rows_of(entries: Sequence[RoleEntry | None], kind: str) -> FloatArray:
+    """Arrange one family of counts; what is not there, and null in a stored run, is NaN."""
+    found = [entry["rows"].get(kind) if entry else None for entry in entries]
+    width = next((len(row) for row in found if row is not None), 1)
+    blank = [math.nan] * width
+    return np.array([blank if row is None else row for row in found], dtype=np.float64).reshape(len(found), width)
+
+
+def correct_together(rows: Iterable[Compared | HumanGrade]) -> None:
+    """Correct the p-values of a family of comparisons (Holm)."""
+    family = list(rows)
+    for one, corrected in zip(family, holm([one["p_value"] for one in family]), strict=True):
+        one["p_corrected"] = corrected
+
+
+def left_out(case: CaseEntry) -> str:
+    """Say why complete pairs leave a case out: the first reply that is not complete; empty where they do not."""
+    replies = ((role, case[role]["outcome"]) for role in ROLES if role in case)
+    return next((f"{role} {outcome}" for role, outcome in replies if outcome != "answered"), "")
 
 
 # What the gates of a run look at, gathered once: gates on the same cases share their resamples.
@@ -169,11 +232,11 @@ GRADED = "judge."
 """Families of judges' grades: an unjudged reply is the judges' coverage, and told there."""
 
 
-def undefined_in(cases: Iterable[Mapping[str, Any]], role: str) -> dict[str, list[str]]:
+def undefined_in(cases: Iterable[CaseEntry], role: Role) -> dict[str, list[str]]:
     """Find the cases of which a role has a row that says nothing: NaN, or null in a stored run."""
     found: dict[str, list[str]] = {}
     for case in cases:
-        for kind, row in case.get(role, {}).get("rows", {}).items():
+        for kind, row in case[role]["rows"].items() if role in case else ():
             if not kind.startswith(GRADED) and any(value is None or math.isnan(value) for value in row):
                 found.setdefault(kind, []).append(case["id"])
     return found
@@ -196,10 +259,10 @@ def with_undefined(result: GateResult, gate: Gate, suite: SuiteData) -> GateResu
     return result
 
 
-def tracks_with_undefined(result: GateResult, cases: Iterable[Mapping[str, Any]]) -> GateResult:
+def tracks_with_undefined(result: GateResult, cases: Iterable[CaseEntry]) -> GateResult:
     """Let tracks not hold together on what is left of a suite; ``cases``: the record's, of all suites."""
     own = [case for case in cases if case["suite"] == result.suite]
-    for role in ("candidate", "baseline"):
+    for role in ROLES:
         for kind, lost in undefined_in(own, role).items():
             if result.verdict == "pass":
                 told = f"{kind} is undefined for {len(lost)} replies of {role}, the first of case {lost[0]}"

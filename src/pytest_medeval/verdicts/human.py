@@ -7,53 +7,49 @@ and the number of cases is n.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict
 from math import nan
 from statistics import fmean
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
+from pytest_medeval.core.record import (
+    ROLES,
+    HumanGrade,
+    HumanHarm,
+    HumanPart,
+    HumanPreference,
+    HumanRecord,
+    HumanSuite,
+    RaterAgreement,
+    Role,
+    RunRecord,
+)
 from pytest_medeval.core.types import FloatArray
-from pytest_medeval.judges.ratings.blind import ROLES, STRATA, Role
+from pytest_medeval.judges.ratings.blind import STRATA
 from pytest_medeval.judges.ratings.join import value_counts
 from pytest_medeval.judges.ratings.review import PairRating, flat
 from pytest_medeval.judges.ratings.types import Rating, Scale
 from pytest_medeval.metrics.base import Measure, mean, mean_of
 from pytest_medeval.stats.agreement import Estimate, Level, estimate, krippendorff_alpha
 from pytest_medeval.stats.compare import Comparison, compare_all
-from pytest_medeval.stats.correct import holm
 from pytest_medeval.stats.evidence import Evidence, gather
 from pytest_medeval.stats.intervals import difference_interval
 from pytest_medeval.stats.paired import mcnemar
 from pytest_medeval.stats.proportions import tango
+from pytest_medeval.verdicts.gates import correct_together
 
 OVERALL = "overall"
 """The mean of all dimensions of a reply; a rubric's own dimension of that name goes before it."""
 PREFERENCES = Scale(-1, 1)
 FLAGS = Scale(0, 1)
 
-SHOWN = ("candidate", "baseline", "n", "difference", "p_value", "test", "effect_size", "effect", "reason")
-
 Pair: TypeAlias = tuple[float, float]
 """A case's value for candidate and baseline; NaN where nobody gave it to both."""
 
 
-def human(record: Mapping[str, Any], ratings: Sequence[PairRating]) -> dict[str, Any]:
-    """Give Track C as plain data for the record; ``{}`` where nobody rated.
-
-    ::
-
-        raters   [name]
-        suites   {suite: {cases, ratings, strata: {stratum: cases}, dimensions, preference, harm, agreement,
-                          comments: [{case, rater, comment, replies: [role of Reply 1, of Reply 2]}]}}
-
-        dimensions   {name: {candidate, baseline, n, difference, ci95, p_value, p_corrected, test,
-                             effect_size, effect, reason, random: {n, difference, ci95}}}
-        preference   {votes: {candidate, same, baseline}, cases: {wins, ties, losses}, n, difference, ci95,
-                      p_value, test}
-        harm         {candidate, baseline, both, n, p_value, test, flagged: {role: [case]}}
-        agreement    {name: {value, low, high, reason}}: Krippendorff's alpha
+def human(record: RunRecord, ratings: Sequence[PairRating]) -> HumanRecord:
+    """Give Track C for the record; ``{}`` where nobody rated.
 
     A difference is candidate less baseline on cases graded for both; ``test`` is paired, its interval the
     bootstrap's (``stats.compare``). ``random`` is the part drawn by chance alone: the others were chosen
@@ -63,16 +59,14 @@ def human(record: Mapping[str, Any], ratings: Sequence[PairRating]) -> dict[str,
     """
     if not ratings:
         return {}
-    seed = int(record["seed"])
+    seed = record["seed"]
     names = [name for name in record["suites"] if any(pair.suite == name for pair in ratings)]
     suites = {name: _suite([pair for pair in ratings if pair.suite == name], seed) for name in names}
-    tested = [one for suite in suites.values() for name, one in suite["dimensions"].items() if name != OVERALL]
-    for one, corrected in zip(tested, holm([one["p_value"] for one in tested]), strict=True):
-        one["p_corrected"] = corrected
+    correct_together(one for suite in suites.values() for name, one in suite["dimensions"].items() if name != OVERALL)
     return {"raters": sorted({pair.rater for pair in ratings}), "suites": suites}
 
 
-def _suite(ratings: Sequence[PairRating], seed: int) -> dict[str, Any]:
+def _suite(ratings: Sequence[PairRating], seed: int) -> HumanSuite:
     cases: dict[str, list[PairRating]] = {}
     for pair in ratings:
         cases.setdefault(pair.case, []).append(pair)
@@ -93,7 +87,7 @@ def _suite(ratings: Sequence[PairRating], seed: int) -> dict[str, Any]:
     }
 
 
-def _dimensions(cases: Mapping[str, Sequence[PairRating]], seed: int) -> dict[str, Any]:
+def _dimensions(cases: Mapping[str, Sequence[PairRating]], seed: int) -> dict[str, HumanGrade]:
     pairs = [pair for raters in cases.values() for pair in raters]
     names = list(dict.fromkeys(name for pair in pairs for role in ROLES for name in pair.grades[role]))
     readers = {name: _grade_of(name) for name in names}
@@ -105,7 +99,7 @@ def _dimensions(cases: Mapping[str, Sequence[PairRating]], seed: int) -> dict[st
     by_chance = [raters for raters in chosen if raters[0].stratum == "random"]
     rows, groups = _rows(readers, by_chance), _clusters(by_chance)
     part = gather(measures, *rows, groups=groups, seed=seed, permute=False)
-    return {name: {**_facts(found[name]), "random": _part(part.get(name))} for name in readers}
+    return {name: _grade(found[name], part.get(name)) for name in readers}
 
 
 Reader: TypeAlias = Callable[[PairRating, Role], float | None]
@@ -145,7 +139,7 @@ def _measure(name: str) -> Measure:
     return Measure(name=name, counts=name, signature=name, make=_no_row, fold=mean, spread=mean_of(0))
 
 
-def _no_row(case: Any, reply: Any) -> Sequence[float]:
+def _no_row(case: object, reply: object) -> Sequence[float]:
     raise NotImplementedError("people's grades come as rows")
 
 
@@ -156,19 +150,31 @@ def _averaged(raters: Sequence[PairRating], reader: Reader) -> Pair:
     return (fmean(new for new, _ in known), fmean(old for _, old in known)) if known else (nan, nan)
 
 
-def _facts(found: Comparison) -> dict[str, Any]:
-    facts = {key: value for key, value in asdict(found).items() if key in SHOWN}
-    return {**facts, "ci95": None if found.ci95 is None else list(found.ci95), "p_corrected": None}
+def _grade(found: Comparison, by_chance: Evidence | None) -> HumanGrade:
+    return {
+        "candidate": found.candidate,
+        "baseline": found.baseline,
+        "n": found.n,
+        "difference": found.difference,
+        "p_value": found.p_value,
+        "test": found.test,
+        "effect_size": found.effect_size,
+        "effect": found.effect,
+        "reason": found.reason,
+        "ci95": found.ci95 and list(found.ci95),
+        "p_corrected": None,
+        "random": _part(by_chance),
+    }
 
 
-def _part(evidence: Evidence | None) -> dict[str, Any]:
+def _part(evidence: Evidence | None) -> HumanPart:
     if evidence is None:
         return {"n": 0, "difference": None, "ci95": None}
     ends = difference_interval(evidence)
     return {"n": evidence.n, "difference": evidence.difference, "ci95": None if ends is None else list(ends)}
 
 
-def _preference(cases: Mapping[str, Sequence[PairRating]]) -> dict[str, Any]:
+def _preference(cases: Mapping[str, Sequence[PairRating]]) -> HumanPreference:
     """Count votes; a case is won by the side with more of them. Test: sign test of won against lost cases."""
     said = [[pair.preference for pair in raters if pair.preference is not None] for raters in cases.values()]
     votes = [vote for given in said for vote in given]
@@ -186,7 +192,7 @@ def _preference(cases: Mapping[str, Sequence[PairRating]]) -> dict[str, Any]:
     }
 
 
-def _harm(cases: Mapping[str, Sequence[PairRating]]) -> dict[str, Any]:
+def _harm(cases: Mapping[str, Sequence[PairRating]]) -> HumanHarm:
     """Count the cases in which at least one rater flagged a reply; one flag is enough to look at it again."""
     flags = [tuple(any(pair.harm[role] for pair in raters) for role in ROLES) for raters in cases.values()]
     test = mcnemar(flags.count((True, False)), flags.count((False, True)))
@@ -204,7 +210,7 @@ def _harm(cases: Mapping[str, Sequence[PairRating]]) -> dict[str, Any]:
     }
 
 
-def _agreement(ratings: Sequence[PairRating], seed: int) -> dict[str, Any]:
+def _agreement(ratings: Sequence[PairRating], seed: int) -> dict[str, RaterAgreement]:
     """Krippendorff's alpha of replies (of pairs, for the preference) that two or more raters rated."""
     grades: dict[str, list[Rating]] = {}
     for rating in flat(ratings):
@@ -213,7 +219,10 @@ def _agreement(ratings: Sequence[PairRating], seed: int) -> dict[str, Any]:
     found = {name: _alpha(given, scale, "ordinal", seed) for name, given in grades.items()}
     found["preference"] = _alpha(_votes(ratings), PREFERENCES, "ordinal", seed)
     found["harm"] = _alpha(_flags(ratings), FLAGS, "nominal", seed)
-    return {name: asdict(one) for name, one in found.items()}
+    return {
+        name: {"value": one.value, "low": one.low, "high": one.high, "reason": one.reason}
+        for name, one in found.items()
+    }
 
 
 def _alpha(given: Sequence[Rating], scale: Scale, level: Level, seed: int) -> Estimate:

@@ -8,13 +8,14 @@ How texts are compared, and what is not compared, is said in ``pytest_medeval.ta
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from pytest_medeval.core.types import Metric
+from pytest_medeval.core.record import ROLES, CaseEntry, LeakageRecord, LeakedCase, LeakScores
+from pytest_medeval.core.types import FloatArray, Metric
 from pytest_medeval.tasks.cases.duplicates import Index, Match, joined, plain, plain_lines
 from pytest_medeval.tasks.cases.tuning import Tuned, read_tuning
 from pytest_medeval.verdicts.gates import GateResult, SuiteData
@@ -33,21 +34,6 @@ class Tuning:
     records: Sequence[Tuned]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Leak:
-    """A leaked case: ``similarity``, the share of its n-grams in the record at ``source``, its file and line.
-
-    ``gold``: whether that much of question and right answer together stands in one record; None where the
-    answer is no text of its own (a letter).
-    """
-
-    id: str
-    kind: Literal["exact", "near"]
-    similarity: float
-    source: str
-    gold: bool | None
-
-
 @dataclass(frozen=True, kw_only=True)
 class Leakage:
     """What was found of one suite: ``cases`` were looked for in ``records``; ``limit``: a share to let pass."""
@@ -56,7 +42,7 @@ class Leakage:
     records: int
     cases: int
     limit: float
-    leaks: tuple[Leak, ...] = ()
+    leaks: tuple[LeakedCase, ...] = ()
 
     @property
     def share(self) -> float:
@@ -84,7 +70,7 @@ def read_tunings(files: Sequence[Path], root: Path) -> Tuning:
 
 
 def find_leaks(
-    suites: Mapping[str, Sequence[Mapping[str, Any]]], tuning: Tuning, *, limit: float = LIMIT
+    suites: Mapping[str, Sequence[CaseEntry]], tuning: Tuning, *, limit: float = LIMIT
 ) -> dict[str, Leakage]:
     """Look for the cases of suites (name -> entries with ``id``, ``asked``, ``gold``) in the tuning data."""
     asked = [[plain_lines(entry["asked"]) for entry in entries] for entries in suites.values()]
@@ -123,9 +109,9 @@ def find_leaks(
     }
 
 
-def _gold(entry: Mapping[str, Any]) -> str:
+def _gold(entry: CaseEntry) -> str:
     """Write the right answer as a text."""
-    gold = entry.get("gold")
+    gold = entry["gold"]
     if isinstance(gold, Mapping):
         return " ".join(f"{key} {value}" for key, value in gold.items())
     return "" if gold is None else str(gold)
@@ -143,20 +129,20 @@ def _equal(wanted: set[str], pieces: Sequence[Sequence[str]]) -> dict[str, int]:
 
 def _leak(
     name: str, equal: int | None, asked: Match | None, both: Match | None, tuning: Tuning, *, told: bool
-) -> Leak | None:
+) -> LeakedCase | None:
     best = max((match for match in (asked, both) if match), key=lambda match: match.share, default=None)
     if equal is not None:
         best = Match(equal, 1.0)
     if best is None:
         return None
     whole = equal is not None or (asked is not None and asked.share == 1)
-    return Leak(
-        id=name,
-        kind="exact" if whole else "near",
-        similarity=round(best.share, 4),
-        source=str(tuning.records[best.where].source),
-        gold=both is not None if told else None,
-    )
+    return {
+        "id": name,
+        "kind": "exact" if whole else "near",
+        "similarity": round(best.share, 4),
+        "source": str(tuning.records[best.where].source),
+        "gold": both is not None if told else None,
+    }
 
 
 def with_leakage(result: GateResult, leakage: Leakage | None) -> GateResult:
@@ -166,39 +152,32 @@ def with_leakage(result: GateResult, leakage: Leakage | None) -> GateResult:
     return replace(result, verdict="inconclusive", reason=f"{leakage}; on all cases: {result.reason}")
 
 
-def leakage_section(leakage: Leakage, data: SuiteData, headline: str) -> dict[str, Any]:
+def leakage_section(leakage: Leakage, data: SuiteData, headline: str) -> LeakageRecord:
     """Describe a suite's leakage for the record, with the headline metric on all cases and on clean ones."""
-    leaked = {leak.id for leak in leakage.leaks}
+    leaked = {leak["id"] for leak in leakage.leaks}
     clean = np.array([name not in leaked for name in data.ids], dtype=np.bool_)
     metric = data.metrics.get(headline)
-    scores = (
-        {}
-        if metric is None
-        else {
-            role: {
-                "all": _score(metric, rows[metric.counts], np.ones_like(clean)),
-                "clean": _score(metric, rows[metric.counts], clean),
-            }
-            for role, rows in data.rows.items()
-            if role in ("candidate", "baseline") and metric.counts in rows
-        }
-    )
+    scores: dict[str, LeakScores] = {}
+    for role in ROLES:
+        rows = None if metric is None else data.rows.get(role, {}).get(metric.counts)
+        if metric is not None and rows is not None:
+            scores[role] = {"all": _score(metric, rows, np.ones_like(clean)), "clean": _score(metric, rows, clean)}
     return {
         "files": list(leakage.files),
         "records": leakage.records,
         "cases": leakage.cases,
-        "exact": sum(leak.kind == "exact" for leak in leakage.leaks),
-        "near": sum(leak.kind == "near" for leak in leakage.leaks),
+        "exact": sum(leak["kind"] == "exact" for leak in leakage.leaks),
+        "near": sum(leak["kind"] == "near" for leak in leakage.leaks),
         "share": leakage.share,
         "limit": leakage.limit,
-        "leaked": [asdict(leak) for leak in leakage.leaks],
+        "leaked": list(leakage.leaks),
         "metric": headline,
         "clean": int(clean.sum()),
         "scores": scores,
     }
 
 
-def _score(metric: Metric, rows: Any, mask: Any) -> float | None:
-    counts = metric.expand(np.asarray(rows)[mask])
+def _score(metric: Metric, rows: FloatArray, mask: NDArray[np.bool_]) -> float | None:
+    counts = metric.expand(rows[mask])
     value = float(metric.score(np.nansum(counts, axis=0))) if len(counts) else float("nan")
     return value if np.isfinite(value) else None

@@ -10,10 +10,10 @@ a mean more than it does in the whole suite: a larger sentinel gives a finer flo
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
+from pytest_medeval.core.record import NoiseMeasured, NoiseRecord
 from pytest_medeval.core.types import FloatArray, Metric
 from pytest_medeval.verdicts.grammar import Gate, NotWorse, number_text
 
@@ -41,16 +41,16 @@ def _score(metric: Metric, cases: Sequence[Sequence[float | None]]) -> float:
     return float(metric.score(metric.expand(rows).sum(axis=0)))
 
 
-def floors(section: Mapping[str, Any] | None) -> dict[str, float]:
+def floors(section: NoiseMeasured | None) -> dict[str, float]:
     """Give metric -> noise floor from a suite's section, the largest change over its variants."""
     found: dict[str, float] = {}
-    for variant in (section or {}).get("variants", ()):
+    for variant in section["variants"] if section else ():
         for name, change in variant.get("changes", {}).items():
             found[name] = max(found.get(name, 0.0), change)
     return found
 
 
-def margin_below(gate: Gate, section: Mapping[str, Any] | None) -> str:
+def margin_below(gate: Gate, section: NoiseMeasured | None) -> str:
     """Say why a gate's margin cannot be held; empty where it can, and where no floor was measured."""
     floor = floors(section).get(gate.target.metric)
     if section is None or floor is None or not isinstance(gate.condition, NotWorse):
@@ -64,7 +64,7 @@ def margin_below(gate: Gate, section: Mapping[str, Any] | None) -> str:
     )
 
 
-def noise_section(section: Mapping[str, Any], differences: Sequence[tuple[str, float | None]]) -> dict[str, Any]:
+def noise_section(section: NoiseMeasured, differences: Sequence[tuple[str, float | None]]) -> NoiseRecord:
     """Complete a suite's section for the record: the floor, and the metrics with a difference below it."""
     floor = floors(section)
     below = [name for name, value in differences if value and abs(value) < floor.get(name, 0.0) - ROUNDING]

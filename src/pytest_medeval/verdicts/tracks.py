@@ -13,10 +13,26 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import stdev
-from typing import Any, Literal, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
+from pytest_medeval.core.record import (
+    ROLES,
+    CaseEntry,
+    DivergentCase,
+    HumanGrade,
+    HumanPreference,
+    HumanSuite,
+    MetricCorrelation,
+    MetricRow,
+    OppositeCases,
+    Role,
+    SuiteRecord,
+    Tendency,
+    TrackMetric,
+    TrackRecord,
+)
 from pytest_medeval.core.types import Direction, FloatArray
 from pytest_medeval.judges.ratings.types import Scale
 from pytest_medeval.judges.rubric import PREFERENCE
@@ -27,8 +43,8 @@ from pytest_medeval.stats.power import detectable_paired
 from pytest_medeval.verdicts.grammar import CORRECTED
 from pytest_medeval.verdicts.human import OVERALL
 
-Tendency: TypeAlias = Literal["better", "worse", "mixed", "none"]
-Facts: TypeAlias = Mapping[str, Any]
+Changed: TypeAlias = tuple[CaseEntry, float, float]
+"""A case with its improvement on Track A (signed rank) and on Track B (grade points)."""
 
 JUDGE = "judge."
 HARM = "harm"
@@ -52,162 +68,138 @@ OVERLAP = "word overlap"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One metric of a track.
-
-    ``difference`` is in the metric's unit; ``direction`` says whether it is an improvement.
-    ``significant``: ``p_corrected`` (Holm within the track) is below 0.05, and mean and test point the same
-    way. ``detectable``: the smallest difference that this many cases could have shown at alpha 0.05 with
-    power 0.8; None where the record does not tell the spread.
-    """
+class _Measured:
+    """One comparison of the record, and how far its per-case changes spread."""
 
     n: int
     difference: float
-    p_corrected: float | None
-    direction: Tendency
-    significant: bool
-    detectable: float | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Track:
-    """All metrics of one track of a suite.
-
-    ``n``, ``detectable``, ``relevant``, ``unit`` speak of the metrics that power is judged on (grades before
-    preferences): the fewest cases and the largest detectable difference of any. ``underpowered``: nothing is
-    significant, and a relevant difference could have been missed; ``cases_needed`` would have shown one.
-    """
-
-    name: str
-    n: int
-    direction: Tendency
-    significant: bool
-    underpowered: bool
-    detectable: float | None
-    relevant: float
-    unit: str
-    cases_needed: int | None
-    metrics: Mapping[str, Finding]
-
-    def count(self, direction: str, *, significant: bool = False) -> int:
-        """Count the metrics that go one way, or the significant ones among them."""
-        counted = [one for one in self.metrics.values() if one.significant or not significant]
-        return sum(one.direction == direction for one in counted)
-
-
-@dataclass(frozen=True, slots=True)
-class _Measured:
-    """One comparison as the record holds it, and how far its per-case changes spread."""
-
-    facts: Facts
+    p_value: float | None
+    effect_size: float | None = None
     direction: Direction
-    spread: float | None
+    spread: float | None = None
     """Standard deviation of the difference of one unit."""
     units: int
 
 
-def track_a(suite: Facts, cases: Sequence[Facts]) -> Track | None:
+def track_a(suite: SuiteRecord, cases: Sequence[CaseEntry]) -> TrackRecord | None:
     """Read Track A, the headline metric first; None where no metric with a direction was compared."""
-    headline = suite.get("headline")
+    headline = suite["headline"]
     found = {}
     for name, facts in sorted(suite["metrics"].items(), key=lambda item: item[0] != headline):
-        if not name.startswith(JUDGE) and _usable(facts):
-            found[name] = _measured(facts, {case["id"]: change_of(case, name) for case in cases}, cases)
-    if not found:
+        if not name.startswith(JUDGE):
+            changed = {case["id"]: change_of(case, name) for case in cases}
+            found[name] = _measured(facts, changed, cases, facts["direction"], facts.get("effect_size"))
+    usable = {name: one for name, one in found.items() if one is not None}
+    if not usable:
         return None
-    fewest = min(one.units for one in found.values())
-    name = OVERLAP if all(one.facts.get("lexical") for one in found.values()) else "measured scores"
+    fewest = min(one.units for one in usable.values())
+    name = OVERLAP if all(suite["metrics"][one].get("lexical") for one in usable) else "measured scores"
     detectable = detectable_paired(1.0, fewest)
     unit = "standard deviations of the change"
-    powered = list(found)
-    return _track(name, found, powered=powered, detectable=detectable, relevant=RELEVANT_EFFECT, unit=unit)
+    powered = list(usable)
+    return _track(name, usable, powered=powered, detectable=detectable, relevant=RELEVANT_EFFECT, unit=unit)
 
 
-def track_b(suite: Facts, cases: Sequence[Facts], judges: int, scale: Scale) -> Track | None:
+def track_b(suite: SuiteRecord, cases: Sequence[CaseEntry], judges: int, scale: Scale) -> TrackRecord | None:
     """Read Track B, on its dimensions without ``judge.``; None where nothing was judged for both models."""
     found = {}
     for key, facts in suite["metrics"].items():
-        if not key.startswith(JUDGE) or not _usable(facts):
+        if not key.startswith(JUDGE):
             continue
         name = key.removeprefix(JUDGE)
         if name.endswith(CORRECTED):  # goes before the judge's own, which stands above it
-            found[name.removesuffix(CORRECTED)] = _measured(facts, {}, ())
+            found[name.removesuffix(CORRECTED)] = _measured(facts, {}, (), facts["direction"])
         else:
-            found[name] = _measured(facts, {case["id"]: grade_change(case, name) for case in cases}, cases)
+            changed = {case["id"]: grade_change(case, name) for case in cases}
+            found[name] = _measured(facts, changed, cases, facts["direction"], facts.get("effect_size"))
     return _graded("judges" if judges > 1 else "judge", found, scale)
 
 
-def track_c(people: Facts, scale: Scale) -> Track | None:
-    """Read Track C from what ``verdicts.human.human`` says of a suite; None where nobody graded both replies.
+def track_c(people: HumanSuite | None, scale: Scale) -> TrackRecord | None:
+    """Read Track C from what people said of a suite; None where nobody graded both replies.
 
     The mean of all dimensions is left out, since it holds nothing that they do not; a harm flag counts
     against.
     """
-    graded = dict(people.get("dimensions", {}))
+    if people is None:
+        return None
+    graded = {**people["dimensions"]}
     if len(graded) > 1:
         graded.pop(OVERALL, None)
-    graded[PREFERENCE] = people.get(PREFERENCE) or {}
-    harm = people.get(HARM) or {}
-    if harm.get("n"):
-        graded[HARM] = {**harm, "difference": (harm["candidate"] - harm["baseline"]) / harm["n"], "direction": -1}
-    found = {name: _measured({"direction": 1, **facts}, {}, ()) for name, facts in graded.items()
-             if _usable({"direction": 1, **facts})}  # fmt: skip
-    return _graded("people", found, scale) if found.keys() - {HARM} else None
+    found = {name: _measured(facts, {}, (), effect_size=facts.get("effect_size")) for name, facts in graded.items()}
+    found[PREFERENCE] = _measured(people["preference"], {}, ())
+    harm = people["harm"]
+    if harm["n"] and any(found.values()):
+        difference = (harm["candidate"] - harm["baseline"]) / harm["n"]
+        found[HARM] = _Measured(
+            n=harm["n"], difference=difference, p_value=harm["p_value"], direction=-1, units=harm["n"]
+        )
+    return _graded("people", found, scale)
 
 
-def change_of(case: Facts, metric: str) -> float | None:
+def score_of(case: CaseEntry, role: Role, metric: str) -> float | None:
+    """Give the score of one reply; None where there is none."""
+    return case[role]["scores"].get(metric) if role in case else None
+
+
+def change_of(case: CaseEntry, metric: str) -> float | None:
     """Give a case's change of a measured metric, candidate less baseline."""
-    return _less(*(case.get(role, {}).get("scores", {}).get(metric) for role in ("candidate", "baseline")))
+    return _less(*(score_of(case, role, metric) for role in ROLES))
 
 
-def grade_change(case: Facts, dimension: str) -> float | None:
+def grade_change(case: CaseEntry, dimension: str) -> float | None:
     """Give a case's change of a judge's grade, candidate less baseline; None where one of them is missing."""
-    return _less(*(grade_of(case, role, dimension) for role in ("candidate", "baseline")))
+    return _less(*(grade_of(case, role, dimension) for role in ROLES))
 
 
-def grade_of(case: Facts, role: str, dimension: str) -> float | None:
+def grade_of(case: CaseEntry, role: Role, dimension: str) -> float | None:
     """Give a judge's grade of one reply; None where it is unjudged."""
-    grade = ((case.get("judge") or {}).get(role) or {}).get(dimension)
-    return float(grade) if isinstance(grade, int | float) else None
+    return case["judge"].get(role, {}).get(dimension) if "judge" in case else None
 
 
-def unit_of(case: Facts) -> str:
+def unit_of(case: CaseEntry) -> str:
     """Name what is resampled together: the case's group, or the case alone."""
-    return f"group {case['group']}" if case.get("group") is not None else f"case {case['id']}"
+    return f"case {case['id']}" if case["group"] is None else f"group {case['group']}"
 
 
 def _less(new: float | None, old: float | None) -> float | None:
     return None if new is None or old is None else new - old
 
 
-def _usable(facts: Facts) -> bool:
-    return bool(facts.get("n") and facts.get("difference") is not None and facts.get("direction", 1))
+def _measured(
+    facts: MetricRow | HumanGrade | HumanPreference,
+    changed: Mapping[str, float | None],
+    cases: Sequence[CaseEntry],
+    direction: Direction = 1,
+    effect_size: float | None = None,
+) -> _Measured | None:
+    """Take the spread from the cases where they are independent and all there, else from the interval.
 
-
-def _measured(facts: Facts, changed: Mapping[str, float | None], cases: Sequence[Facts]) -> _Measured:
-    """Take the spread from the cases where they are independent and all there, else from the interval."""
+    None where nothing was compared, or the metric has no direction.
+    """
+    n, difference, ends = facts["n"], facts["difference"], facts["ci95"]
+    if not n or difference is None or not direction:
+        return None
     changes = {name: change for name, change in changed.items() if change is not None}
     units = {unit_of(case) for case in cases if case["id"] in changes}
-    direction: Direction = facts.get("direction", 1)
     grouped = 0 < len(units) < len(changes)
-    if len(changes) > 1 and len(changes) == facts["n"] and not grouped:
-        return _Measured(facts, direction, stdev(changes.values()), facts["n"])
-    n = len(units) if grouped else facts["n"]
-    error = _error(facts)
-    return _Measured(facts, direction, None if error is None else error * math.sqrt(n), n)
+    own = len(units) if grouped else n
+    spread = None if ends is None else (ends[1] - ends[0]) / (2 * NORMAL.inv_cdf(0.975)) * math.sqrt(own)
+    if len(changes) > 1 and len(changes) == n and not grouped:
+        spread = stdev(changes.values())
+    return _Measured(
+        n=n,
+        difference=difference,
+        p_value=facts["p_value"],
+        effect_size=effect_size,
+        direction=direction,
+        spread=spread,
+        units=own,
+    )
 
 
-def _error(facts: Facts) -> float | None:
-    """Give the standard error of a difference, or what its 95 % interval says of it."""
-    if facts.get("se") is not None:
-        return float(facts["se"])
-    if facts.get("ci95") is None:
-        return None
-    low, high = facts["ci95"]
-    return float(high - low) / (2 * NORMAL.inv_cdf(0.975))
-
-
-def _graded(name: str, found: Mapping[str, _Measured], scale: Scale) -> Track | None:
+def _graded(name: str, measured: Mapping[str, _Measured | None], scale: Scale) -> TrackRecord | None:
+    found = {name: one for name, one in measured.items() if one is not None}
     if not found:
         return None
     grades = [one for one in found if one not in (PREFERENCE, HARM)]
@@ -248,48 +240,52 @@ def _track(
     relevant: float,
     unit: str,
     span: float | None = None,
-) -> Track:
-    corrected = dict(zip(found, holm([one.facts.get("p_value") for one in found.values()]), strict=True))
+) -> TrackRecord:
+    corrected = dict(zip(found, holm([one.p_value for one in found.values()]), strict=True))
     spans = dict.fromkeys(powered, span)
-    metrics = {key: _finding(one, corrected[key], spans.get(key)) for key, one in found.items()}
+    metrics = {key: _metric(one, corrected[key], spans.get(key)) for key, one in found.items()}
     n = min(found[key].units for key in powered)
-    significant = any(one.significant for one in metrics.values())
+    significant = any(one["significant"] for one in metrics.values())
     missed = detectable is None or detectable > relevant or n < ENOUGH_TO_POINT
     underpowered = missed and not significant
     needed = None if detectable is None else math.ceil(n * (detectable / relevant) ** 2)
-    return Track(
-        name=name,
-        n=n,
-        direction=_direction(metrics, n),
-        significant=significant,
-        underpowered=underpowered,
-        detectable=detectable,
-        relevant=relevant,
-        unit=unit,
-        cases_needed=max(needed, ENOUGH_TO_POINT) if needed is not None and underpowered else None,
-        metrics=metrics,
-    )
+    return {
+        "name": name,
+        "n": n,
+        "direction": _direction(metrics, n),
+        "significant": significant,
+        "underpowered": underpowered,
+        "detectable": detectable,
+        "relevant": relevant,
+        "unit": unit,
+        "cases_needed": max(needed, ENOUGH_TO_POINT) if needed is not None and underpowered else None,
+        "metrics": metrics,
+    }
 
 
-def _finding(one: _Measured, p_corrected: float | None, span: float | None) -> Finding:
-    facts = one.facts
-    gain = one.direction * facts["difference"]
-    effect = facts.get("effect_size")
-    against = effect is not None and effect * facts["difference"] < 0
-    return Finding(
-        n=facts["n"],
-        difference=facts["difference"],
-        p_corrected=p_corrected,
-        direction="better" if gain > 0 else "worse" if gain < 0 else "none",
+def _metric(one: _Measured, p_corrected: float | None, span: float | None) -> TrackMetric:
+    gain = one.direction * one.difference
+    against = one.effect_size is not None and one.effect_size * one.difference < 0
+    return {
+        "n": one.n,
+        "difference": one.difference,
+        "p_corrected": p_corrected,
+        "direction": "better" if gain > 0 else "worse" if gain < 0 else "none",
         # a few large changes can move the mean one way and the ranks another: that shows no direction
-        significant=p_corrected is not None and p_corrected < ALPHA and gain != 0 and not against,
-        detectable=_detectable(one, span),
-    )
+        "significant": p_corrected is not None and p_corrected < ALPHA and gain != 0 and not against,
+        "detectable": _detectable(one, span),
+    }
 
 
-def _direction(metrics: Mapping[str, Finding], n: int) -> Tendency:
+def count(track: TrackRecord, direction: Tendency, *, significant: bool = False) -> int:
+    """Count the metrics of a track that go one way, or the significant ones among them."""
+    counted = [one for one in track["metrics"].values() if one["significant"] or not significant]
+    return sum(one["direction"] == direction for one in counted)
+
+
+def _direction(metrics: Mapping[str, TrackMetric], n: int) -> Tendency:
     """Say where a track points: the significant metrics decide, else three quarters of those that changed."""
-    shown = {one.direction for one in metrics.values() if one.significant}
+    shown = {one["direction"] for one in metrics.values() if one["significant"]}
     if shown:
         return shown.pop() if len(shown) == 1 else "mixed"
     changed = list(_changed(metrics))
@@ -299,11 +295,10 @@ def _direction(metrics: Mapping[str, Finding], n: int) -> Tendency:
     return "better" if better >= POINTS else "worse" if 1 - better >= POINTS else "mixed"
 
 
-def _changed(metrics: Mapping[str, Finding]) -> Iterator[Tendency]:
-    return (one.direction for one in metrics.values() if one.direction != "none")
+def _changed(metrics: Mapping[str, TrackMetric]) -> Iterator[Tendency]:
+    return (one["direction"] for one in metrics.values() if one["direction"] != "none")
 
 
-ROLES = ("candidate", "baseline")
 READ_FIRST = 5
 MOST = 400
 """Judged cases that are correlated, since the work grows with their square; of more, the seed draws these."""
@@ -312,8 +307,8 @@ DIGITS = 9
 
 
 def correlations(
-    cases: Sequence[Facts], directions: Mapping[str, int], dimensions: Sequence[str], seed: int
-) -> list[dict[str, Any]]:
+    cases: Sequence[CaseEntry], directions: Mapping[str, int], dimensions: Sequence[str], seed: int
+) -> list[MetricCorrelation]:
     """Correlate every measured metric with every dimension over the judged replies of both models.
 
     Kendall's tau-b of score and grade, positive where better scores go with better grades, with a 95 %
@@ -330,14 +325,14 @@ def correlations(
     return [_row(metric, one, directions[metric], points, seed) for metric, one, points in rows if points]
 
 
-def _graded_cases(case: Facts, role: str, dimensions: Sequence[str]) -> bool:
+def _graded_cases(case: CaseEntry, role: Role, dimensions: Sequence[str]) -> bool:
     return any(grade_of(case, role, dimension) is not None for dimension in dimensions)
 
 
-def _points(cases: Sequence[Facts], metric: str, dimension: str) -> list[tuple[float, float, str]]:
+def _points(cases: Sequence[CaseEntry], metric: str, dimension: str) -> list[tuple[float, float, str]]:
     """Give (score, grade, unit) of every reply that has both."""
     found = [
-        (case.get(role, {}).get("scores", {}).get(metric), grade_of(case, role, dimension), unit_of(case))
+        (score_of(case, role, metric), grade_of(case, role, dimension), unit_of(case))
         for case in cases
         for role in ROLES
     ]
@@ -346,7 +341,7 @@ def _points(cases: Sequence[Facts], metric: str, dimension: str) -> list[tuple[f
 
 def _row(
     metric: str, dimension: str, direction: int, points: Sequence[tuple[float, float, str]], seed: int
-) -> dict[str, Any]:
+) -> MetricCorrelation:
     scores, grades, units = zip(*points, strict=True)
     clusters = numbered(units)
     oriented = direction * np.asarray(scores, dtype=np.float64)
@@ -357,9 +352,7 @@ def _row(
     }  # fmt: skip
 
 
-def changes(
-    cases: Sequence[Facts], directions: Mapping[str, int], dimensions: Sequence[str]
-) -> list[tuple[Facts, float, float]]:
+def changes(cases: Sequence[CaseEntry], directions: Mapping[str, int], dimensions: Sequence[str]) -> list[Changed]:
     """Give (case, a, b) of every case that both tracks scored for both models.
 
     ``a``: a case's improvement from -1 to 1, the mean over the measured metrics of its signed rank among all
@@ -381,14 +374,14 @@ def changes(
     return found
 
 
-def opposite(changed: Sequence[tuple[Facts, float, float]]) -> dict[str, Any]:
+def opposite(changed: Sequence[Changed]) -> OppositeCases:
     """Count the cases whose changes have opposite signs, among those that changed on both tracks."""
     both = [(a, b) for _, a, b in changed if a and b]
     count = sum((a > 0) != (b > 0) for a, b in both)
     return {"count": count, "n": len(both), "share": count / len(both) if both else None}
 
 
-def most_divergent(changed: Sequence[tuple[Facts, float, float]], k: int = READ_FIRST) -> list[dict[str, Any]]:
+def most_divergent(changed: Sequence[Changed], k: int = READ_FIRST) -> list[DivergentCase]:
     """Name the ``k`` cases whose changes differ most between the tracks, by signed rank; ties by id.
 
     Cases whose two changes rank alike do not diverge, and are not named.

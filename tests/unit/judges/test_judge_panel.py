@@ -123,7 +123,7 @@ def test_the_record_holds_every_grade_and_every_reason():
 
 def test_the_record_says_what_a_judge_cost():
     """Judge data is JSON: coverage by dimension, position consistency, requests, tokens, seconds."""
-    data = json.loads(json.dumps(judge_data(TWO, RUBRIC)))
+    data = json.loads(json.dumps(judge_data(TWO, RUBRIC, {}, None)))
     assert data["coverage"] == {"accuracy": [1, 2], "tone": [1, 2], "preference": [1, 2]}
     assert data["position_consistency"] == 0.0
     assert (data["requests"], data["tokens"], data["seconds"]) == (4, 48, 0.5)

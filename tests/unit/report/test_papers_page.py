@@ -49,7 +49,7 @@ def record(tmp_path_factory):
         for one in evaluations.values():
             journal.note({"entry": entry(task, f"{task}::{one.case.id}", one)})
         journal.note({"models": {role: {task: asdict(model.identity)} for role, model in models.items()}})
-    return json.loads(json.dumps(with_divergence(build(journal, settings), settings).record))
+    return json.loads(json.dumps(with_divergence(build(journal, settings), settings)))
 
 
 def test_tables_hold_the_records_numbers(papers, record):

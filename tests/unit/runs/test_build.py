@@ -6,6 +6,7 @@ from datetime import datetime
 
 import pytest
 
+from pytest_medeval.core.record import LeakedCase
 from pytest_medeval.core.types import Answer
 from pytest_medeval.models.fake import FakeModel
 from pytest_medeval.runs.record import problems
@@ -13,7 +14,7 @@ from pytest_medeval.runs.reference import Awaited, Reference
 from pytest_medeval.stats.correct import holm
 from pytest_medeval.stats.paired import mcnemar
 from pytest_medeval.stats.proportions import tango, wilson
-from pytest_medeval.verdicts.leakage import Leak, Leakage
+from pytest_medeval.verdicts.leakage import Leakage
 
 
 def spoken(replies, default="The answer is (A)."):
@@ -196,7 +197,7 @@ def test_marks_of_replies_that_were_no_unicode_are_counted(quiz):
 
 def test_what_was_found_of_leaks_and_noise_stands_with_the_suite(quiz):
     """Leaks stop its passing gates; differences below the floor are named, those to the reference among them."""
-    leak = Leak(id="q1", kind="exact", similarity=1.0, source="t:1", gold=None)
+    leak = LeakedCase(id="q1", kind="exact", similarity=1.0, source="t:1", gold=None)
     leaks = {"quiz": Leakage(files=("t",), records=9, cases=40, limit=0.01, leaks=(leak,))}
 
     def noisy(journal):

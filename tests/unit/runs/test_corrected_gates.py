@@ -6,9 +6,9 @@ from dataclasses import asdict
 import pytest
 
 from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.record import ROLES
 from pytest_medeval.core.settings import read_settings
 from pytest_medeval.core.types import Answer, Source
-from pytest_medeval.judges.ratings.blind import ROLES
 from pytest_medeval.judges.ratings.review import PairRating
 from pytest_medeval.judges.rubric import DEFAULT_RUBRIC
 from pytest_medeval.models.fake import FakeModel
@@ -70,7 +70,7 @@ def judged(tmp_path_factory):
     track_b = ask_judges(journal, plan, 0, lambda _: judge, lambda *_: lambda _: None)
 
     def run(ratings):
-        return with_divergence(build(journal, settings, None, track_b, rated=lambda _record: ratings), settings).record
+        return with_divergence(build(journal, settings, None, track_b, rated=lambda _record: ratings), settings)
 
     return run
 

@@ -42,7 +42,7 @@ def tuning(*records: str | tuple[str, ...]) -> Tuning:
 def leaks(asked: str, *records: str | tuple[str, ...], gold: object = None) -> list[tuple[str, str, float]]:
     """Find the leaks of one case."""
     found = find_leaks(entries(asked, gold=gold), tuning(*records))["suite"].leaks
-    return [(leak.kind, leak.source, leak.similarity) for leak in found]
+    return [(leak["kind"], leak["source"], leak["similarity"]) for leak in found]
 
 
 @pytest.mark.parametrize("text", [ENGLISH, CHINESE], ids=["english", "chinese"])
@@ -101,13 +101,13 @@ def test_question_with_answer_is_looked_for_too():
     found = find_leaks(entries("Something else entirely, asked in brief?", gold=answer), tuning((OTHER,), (answer,)))[
         "suite"
     ].leaks
-    assert [(leak.kind, leak.source, leak.gold) for leak in found] == [("near", "t:2", True)]
+    assert [(leak["kind"], leak["source"], leak["gold"]) for leak in found] == [("near", "t:2", True)]
 
 
 def test_a_letter_as_answer_says_nothing():
     """Whether the right letter was seen cannot be told from a text."""
     (leak,) = find_leaks(entries(ENGLISH, gold="B"), tuning(ENGLISH))["suite"].leaks
-    assert leak.gold is None
+    assert leak["gold"] is None
 
 
 def test_the_prompt_of_a_suite_is_form():
@@ -117,7 +117,7 @@ def test_the_prompt_of_a_suite_is_form():
         form + text for text in (ENGLISH, CHINESE, OTHER, "My eyes water and itch each spring when the birches bloom.")
     ]
     found = find_leaks(entries(*cases), tuning(form, form + ENGLISH))["suite"].leaks
-    assert [leak.id for leak in found] == ["c0"]
+    assert [leak["id"] for leak in found] == ["c0"]
 
 
 @settings(max_examples=25, deadline=None)
@@ -197,8 +197,8 @@ def test_what_is_found_names_suite_case_and_record():
     }
     found = find_leaks(suites, tuning(OTHER + ENGLISH, "nothing", CHINESE), limit=0.5)
     assert list(found) == ["first", "second"]
-    assert [(leak.id, leak.source, leak.gold) for leak in found["first"].leaks] == [("a", "t:1", True)]
-    assert [(leak.id, leak.source, leak.gold) for leak in found["second"].leaks] == [("c", "t:3", False)]
+    assert [(leak["id"], leak["source"], leak["gold"]) for leak in found["first"].leaks] == [("a", "t:1", True)]
+    assert [(leak["id"], leak["source"], leak["gold"]) for leak in found["second"].leaks] == [("c", "t:3", False)]
     first = found["first"]
     assert (first.files, first.records, first.cases, first.limit, first.share) == (("t",), 3, 2, 0.5, 0.5)
     assert not first.too_much
@@ -210,9 +210,9 @@ def test_more_of_an_answer_than_of_its_question():
     rest = "Drink plenty of water, rest your knee, and come back to us if it is still swollen at the end of the month."
     rewritten = ENGLISH.replace("three days", "two weeks").replace("what is it", "please help")
     (leak,) = find_leaks(entries(ENGLISH, gold=rest), tuning(rewritten, f"{rewritten} {rest}"))["suite"].leaks
-    assert (leak.kind, leak.source, leak.gold) == ("near", "t:2", True)
-    assert 0.7 <= leak.similarity < 1
-    assert leak.similarity == round(leak.similarity, 4)
+    assert (leak["kind"], leak["source"], leak["gold"]) == ("near", "t:2", True)
+    assert 0.7 <= leak["similarity"] < 1
+    assert leak["similarity"] == round(leak["similarity"], 4)
 
 
 @pytest.mark.parametrize(
@@ -238,8 +238,8 @@ def test_a_gate_says_how_much_is_leaked():
 
 def test_the_section_of_a_suite_compares_all_cases_with_clean_ones():
     """Means by hand: of 1, 0, 1 and a row that says nothing, the first case is leaked."""
-    (leak,) = find_leaks({"suite": [{"id": "a", "asked": ENGLISH}]}, tuning(ENGLISH))["suite"].leaks
-    near = replace(leak, id="d", kind="near", similarity=0.8)
+    (leak,) = find_leaks({"suite": [{"id": "a", "asked": ENGLISH, "gold": None}]}, tuning(ENGLISH))["suite"].leaks
+    near = {**leak, "id": "d", "kind": "near", "similarity": 0.8}
     rows = {
         "candidate": {"accuracy": np.array([[1.0], [0.0], [1.0], [np.nan]])},
         "baseline": {"accuracy": np.array([[0.0], [0.0], [1.0], [np.nan]])},
@@ -259,7 +259,7 @@ def test_the_section_of_a_suite_compares_all_cases_with_clean_ones():
     assert section["scores"] == {
         role: {"all": pytest.approx(share), "clean": 0.5} for role, share in (("candidate", 2 / 3), ("baseline", 1 / 3))
     }
-    whole = leakage_section(replace(leakage, leaks=tuple(replace(leak, id=name) for name in "abcd")), data, "accuracy")
+    whole = leakage_section(replace(leakage, leaks=tuple({**leak, "id": name} for name in "abcd")), data, "accuracy")
     assert (whole["clean"], whole["scores"]["candidate"]["clean"]) == (0, None)
     assert leakage_section(leakage, data, "f1")["scores"] == {}
 

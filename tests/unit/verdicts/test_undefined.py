@@ -29,7 +29,7 @@ def test_undefined_rows_are_found_by_family():
     cases = [
         {"id": "a", "candidate": {"rows": {"rouge": [1.0, None], "bleu": [1.0], "judge.accuracy": [None]}}},
         {"id": "b", "candidate": {"rows": {"rouge": [math.nan, 0.0], "bleu": [math.nan]}}},
-        {"id": "c", "candidate": {}},
+        {"id": "c", "candidate": {"rows": {}}},
         {"id": "d"},
     ]
     assert undefined_in(cases, "candidate") == {"rouge": ["a", "b"], "bleu": ["b"]}

@@ -13,7 +13,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TypeVar, cast
 
 from pytest_medeval.core.errors import MedevalError
 
@@ -23,18 +23,22 @@ PART = ".part"
 NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}
 
 
-def finite(value: Any) -> Any:
+Data = TypeVar("Data")
+
+
+def finite(value: Data) -> Data:
     """Make a value fit for JSON: NaN and infinities become null, tuples lists."""
+    found: object = value
     if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, Mapping):
-        return {key: finite(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(inner) for inner in value]
-    return value
+        found = None
+    elif isinstance(value, Mapping):
+        found = {key: finite(inner) for key, inner in value.items()}
+    elif isinstance(value, list | tuple):
+        found = [finite(inner) for inner in value]
+    return cast(Data, found)
 
 
-def json_bytes(value: Any, *, indent: int | None = 1) -> bytes:
+def json_bytes(value: object, *, indent: int | None = 1) -> bytes:
     """Write JSON as UTF-8; a text that UTF-8 cannot hold (a lone surrogate) is escaped instead."""
     try:
         return f"{json.dumps(value, ensure_ascii=False, indent=indent, allow_nan=False)}\n".encode()
@@ -45,7 +49,7 @@ def json_bytes(value: Any, *, indent: int | None = 1) -> bytes:
 _COMPACT = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 
 
-def json_lines(value: Mapping[str, Any]) -> Iterator[bytes]:
+def json_lines(value: Mapping[str, object]) -> Iterator[bytes]:
     """Write a JSON object piece by piece, each value on a line, and each element of a list on a line of its own.
 
     A large record is then never in memory as one text, and Python's quick encoder does the work, which cannot
@@ -63,7 +67,7 @@ def json_lines(value: Mapping[str, Any]) -> Iterator[bytes]:
     yield b"\n}\n"
 
 
-def _encoded(value: Any) -> bytes:
+def _encoded(value: object) -> bytes:
     try:
         return _COMPACT.encode(value).encode()
     except UnicodeEncodeError:

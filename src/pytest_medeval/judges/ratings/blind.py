@@ -24,12 +24,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from pytest_medeval.core.record import CaseEntry, ModelRecord, RunRecord
+from pytest_medeval.core.record import ROLES, CaseEntry, ModelRecord, Role, RunRecord
 
-Role: TypeAlias = Literal["candidate", "baseline"]
 Stratum: TypeAlias = Literal["divergent", "near", "random"]
 
-ROLES: tuple[Role, Role] = ("candidate", "baseline")
 STRATA: tuple[Stratum, ...] = ("divergent", "near", "random")
 KEY_DIGITS = 32
 

@@ -12,9 +12,9 @@ from typing import TypedDict, cast
 
 from pytest_medeval.core.errors import MedevalError, accepted
 from pytest_medeval.core.files.jsontext import Document, check_schema, read_object
-from pytest_medeval.core.record import CaseEntry, RunRecord
+from pytest_medeval.core.record import ROLES, CaseEntry, Role, RunRecord
 from pytest_medeval.core.types import Source
-from pytest_medeval.judges.ratings.blind import ROLES, Blinding, Role, Stratum, run_id
+from pytest_medeval.judges.ratings.blind import Blinding, Stratum, run_id
 from pytest_medeval.judges.ratings.files import digest
 from pytest_medeval.judges.ratings.types import Choice, Rating, RatingSet, Scale
 from pytest_medeval.judges.rubric import Dimension, Rubric

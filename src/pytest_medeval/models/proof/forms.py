@@ -6,10 +6,8 @@ adapter it is measured how much of the adapter's change it holds, beside a base 
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import Any
-
 from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.record import HoldsProof
 from pytest_medeval.models.hub import model_folder
 from pytest_medeval.models.proof.shipped import QUANTISED, ROUNDED, Held, Rows, folder_rows, measure, unmoved
 from pytest_medeval.models.spec import AdapterSpec, FolderSpec, GgufSpec, LocalSpec, ModelSpec, QuantisedSpec
@@ -24,7 +22,7 @@ def inspect(adapter: AdapterSpec, shipped: ModelSpec) -> tuple[Held, str]:
     return held, held.complaint(QUANTISED if isinstance(shipped, GgufSpec) else ROUNDED)
 
 
-def holds(candidate: ModelSpec, baseline: ModelSpec | None) -> dict[str, Any] | None:
+def holds(candidate: ModelSpec, baseline: ModelSpec | None) -> HoldsProof | None:
     """Say for the record what a candidate's weights have to do with its baseline; ``None`` where that is no question.
 
     Beside an adapter: ``share``, ``least``, ``weight`` and ``distance`` of ``Held``, or the ``reason`` why they
@@ -50,8 +48,13 @@ def holds(candidate: ModelSpec, baseline: ModelSpec | None) -> dict[str, Any] | 
             f"model {candidate.text!r}: {held.complaint(ROUNDED)}; to 8 bits they are the bare base of "
             f"{other.text!r}: was it merged?"
         )
-    facts = {key: value for key, value in asdict(held).items() if key != "moved"}
-    return {"of": other.text, **facts}
+    return {
+        "of": other.text,
+        "share": held.share,
+        "least": held.least,
+        "weight": held.weight,
+        "distance": held.distance,
+    }
 
 
 def _inner(spec: ModelSpec | None) -> ModelSpec | None:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
 
-from pytest_medeval.core.record import CaseEntry, CaseJudgement, RoleEntry
+from pytest_medeval.core.record import ROLES, CaseEntry, CaseJudgement, JudgeSaid, Role, RoleEntry
 from pytest_medeval.report.blocks import Cases
 from pytest_medeval.report.lines import number, right_answer
-from pytest_medeval.report.suites import entry
 
-ROLES = ("candidate", "baseline")
 PREFERENCES: Mapping[float, str] = {1.0: "the candidate", 0.0: "the baseline", 0.5: "neither"}
 
 
-def cases(block: Cases) -> dict[str, Any]:
+def cases(block: Cases) -> dict[str, object]:
     """Give the data block.
 
     ::
@@ -43,8 +40,8 @@ def cases(block: Cases) -> dict[str, Any]:
     }
 
 
-def _sides(case: CaseEntry) -> dict[str, RoleEntry]:
-    return {role: found for role in ROLES if (found := entry(case, role))}
+def _sides(case: CaseEntry) -> dict[Role, RoleEntry]:
+    return {role: case[role] for role in ROLES if role in case}
 
 
 def _names(block: Cases, suite: str) -> list[str]:
@@ -55,7 +52,7 @@ def _names(block: Cases, suite: str) -> list[str]:
     return [*([headline] if headline in seen else []), *(name for name in seen if name != headline)]
 
 
-def _case(case: CaseEntry, names: Sequence[str], headline: str, direction: int) -> dict[str, Any]:
+def _case(case: CaseEntry, names: Sequence[str], headline: str, direction: int) -> dict[str, object]:
     sides = _sides(case)
     new, old = (sides[role]["scores"].get(headline) if role in sides else None for role in ROLES)
     return {
@@ -72,7 +69,7 @@ def _case(case: CaseEntry, names: Sequence[str], headline: str, direction: int) 
     }
 
 
-def _side(found: RoleEntry, names: Sequence[str]) -> dict[str, Any]:
+def _side(found: RoleEntry, names: Sequence[str]) -> dict[str, object]:
     scores = found["scores"]
     return {
         "reply": found["reply"],
@@ -86,35 +83,31 @@ def _side(found: RoleEntry, names: Sequence[str]) -> dict[str, Any]:
 
 def _notes(found: RoleEntry) -> list[str]:
     """Say what is wrong with a reply by name, and how sure the model was of each option."""
-    notes = [
-        f"{kind}: {', '.join(map(str, what)) if isinstance(what, list) else what}"
-        for kind, what in found.get("trace", {}).items()
-        if what
-    ]
+    notes = [f"{kind}: {', '.join(what)}" for kind, what in found.get("trace", {}).items() if what]
     if sure := found.get("confidence"):
         notes.append(f"confidence: {', '.join(f'{key} {number(value)}' for key, value in sure.items())}")
     return notes
 
 
-def _judge(found: CaseJudgement | None) -> dict[str, Any] | None:
+def _judge(found: CaseJudgement | None) -> dict[str, object] | None:
     """Give the panel's grades as rows, the preference in words, and what could not be judged."""
     if not found:
         return None
     grades = [found.get("candidate", {}), found.get("baseline", {})]
     dimensions = dict.fromkeys(name for one in grades for name in one)
     rows = [[name, *(number(one[name]) if name in one else "-" for one in grades)] for name in dimensions]
-    unjudged = [
-        f"{judge}, {key}: {_why(reasons)}"
-        for judge, said in found.get("judges", {}).items()
-        for key, reasons in said.get("unjudged", {}).items()
-    ]
+    unjudged = [f"{judge}, {line}" for judge, said in found["judges"].items() for line in _unjudged(said)]
     return {"rows": rows, "preferred": _preferred(found.get("preference")), "unjudged": unjudged}
 
 
-def _why(reasons: Mapping[str, Any]) -> str:
-    if isinstance(reasons.get("reason"), str):
-        return str(reasons["reason"])
-    return ", ".join(f"{name} ({one['reason']})" for name, one in reasons.items())
+def _unjudged(said: JudgeSaid) -> Iterator[str]:
+    missing = said.get("unjudged", {})
+    for role in ROLES:
+        if role in missing:
+            told = (f"{name} ({one['reason']})" for name, one in missing[role].items())
+            yield f"{role}: {', '.join(told)}"
+    if "preference" in missing:
+        yield f"preference: {missing['preference']['reason']}"
 
 
 def _preferred(share: float | None) -> str | None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import floor, log10
-from typing import Any
 
+from pytest_medeval.core.record import ReliabilityBin
 from pytest_medeval.report.html.markup import Html, tag
 from pytest_medeval.report.lines import number
 
@@ -87,7 +87,7 @@ def ticks(axis: Axis) -> Html:
     return _svg(*texts, width=WIDTH, height=18, label=f"axis from {axis.low:g} to {axis.high:g}")
 
 
-def reliability(bins: Mapping[str, Sequence[Mapping[str, Any]]]) -> Html:
+def reliability(bins: Mapping[str, Sequence[ReliabilityBin]]) -> Html:
     """Draw accuracy over confidence for each role, and the diagonal on which a model's confidence fits."""
     width, height = SIDE + 2 * MARGIN, SIDE + MARGIN + MARGIN // 2
     grid = [
@@ -112,7 +112,7 @@ def reliability(bins: Mapping[str, Sequence[Mapping[str, Any]]]) -> Html:
     return _svg(*grid, *names, diagonal, *curves, width=width, height=height, label=label)
 
 
-def _curve(role: str, points: Sequence[Mapping[str, Any]]) -> list[Html]:
+def _curve(role: str, points: Sequence[ReliabilityBin]) -> list[Html]:
     """Draw a role's points in the order of confidence: the candidate as discs, any other as hollow squares."""
     places = [(_across(one["confidence"]), _up(one["accuracy"])) for one in points]
     path = " ".join(f"{x:g},{y:g}" for x, y in places)
@@ -123,7 +123,7 @@ def _curve(role: str, points: Sequence[Mapping[str, Any]]) -> list[Html]:
     return [tag("polyline", cls=f"curve {'solid' if role == 'candidate' else 'dashed'}", points=path), *marks]
 
 
-def _told(points: Sequence[Mapping[str, Any]]) -> str:
+def _told(points: Sequence[ReliabilityBin]) -> str:
     return ", ".join(f"{number(one['confidence'])} {number(one['accuracy'])}" for one in points)
 
 

@@ -9,7 +9,6 @@ import json
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from importlib import resources
-from typing import Any
 
 VOID = frozenset({"br", "input", "line", "rect", "circle", "path", "polyline", "polygon"})
 """Elements without an end: of HTML, and the shapes of SVG that are written here without content."""
@@ -86,7 +85,7 @@ def policy(style: str, script: str) -> str:
     )
 
 
-def embedded(data: Any) -> str:
+def embedded(data: object) -> str:
     """Give JSON that is safe inside a script element: ASCII, and without ``<``, ``>`` and ``&``."""
     text = json.dumps(data, ensure_ascii=True, separators=(",", ":"))
     return re.sub("[<>&]", lambda found: f"\\u{ord(found[0]):04x}", text)
