@@ -192,6 +192,9 @@ def test_marks_of_replies_that_were_no_unicode_are_counted(quiz):
     assert record["suites"]["quiz"]["replaced"] == {"candidate": 2, "baseline": 1}
     turned = quiz.run(model=model, rotations=True, **how)
     assert turned["suites"]["quiz"]["replaced"] == {"candidate": 2}
+    seen = iter(range(99))
+    once = FakeModel(lambda _: Answer("(A)" if next(seen) % 2 else "(A)\ud83d"))  # in the first of two orders
+    assert quiz.run(model=once, rotations=True, **how)["suites"]["quiz"]["replaced"] == {"candidate": 6}
     assert "replaced" not in quiz.run(model=spoken({}), **how)["suites"]["quiz"]
 
 

@@ -8,8 +8,10 @@ import random
 import pytest
 
 from pytest_medeval.__main__ import main
-from pytest_medeval.runs.evidence import verify, write_evidence
+from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.runs.evidence import evidence, is_evidence, prints, read_sha256, verify, write_evidence
 from pytest_medeval.runs.store import save
+from pytest_medeval.verdicts.verdict import decide
 
 
 @pytest.fixture
@@ -101,3 +103,61 @@ def test_a_stored_run_is_proved_by_the_hash_it_carries(quiz, storage, tmp_path, 
     assert main(["runs", "verify", str(plain), *where]) == 2
     assert "carries no SHA-256" in capsys.readouterr().err
     assert main(["runs", "verify", "nowhere.json", *where]) == 2
+
+
+def test_what_changed_is_named_by_place(written):
+    """Five values by path, and how many more; lists by their length; what was added or is missing."""
+    path, _ = written
+    found = json.loads(path.read_text(encoding="utf-8"))
+
+    def told(change):
+        other = json.loads(json.dumps(found))
+        change(other["body"]["record"])
+        return verify(json.dumps(other).encode())
+
+    def spoil(count):
+        return lambda record: [case.update(gold="x") for case in record["cases"][:count]]
+
+    assert told(spoil(5)) == [f'$.body.record.cases[{n}].gold: was changed, is now "x"' for n in range(5)]
+    assert told(spoil(6))[4:] == ['$.body.record.cases[4].gold: was changed, is now "x"', "and 1 more"]
+    assert told(lambda record: record["cases"].pop()) == ["$.body.record.cases: has 5 entries, had 6"]
+    assert told(lambda record: record.pop("seed")) == ["$.body.record.seed: is missing"]
+    assert told(lambda record: record.update(cases=3)) == ["$.body.record.cases: was changed, is now 3"]
+    assert told(lambda record: record.update(version=["x" * 90]))[0].endswith(f'is now ["{"x" * 55}...')
+    assert told(lambda record: record.update(version="y" * 58))[0].endswith(f'is now "{"y" * 58}"')
+
+
+def test_what_is_no_evidence_is_said():
+    """Other JSON, none at all, constants that JSON does not have, and keys beside the four."""
+    assert verify(b"[]") == ["$.schema: is 'list'; accepted: 'medeval-evidence/1'"]
+    assert verify(b"{}") == ["$.schema: is None; accepted: 'medeval-evidence/1'"]
+    assert verify(b'{"body": NaN}') == ["$: no longer JSON: NaN is no JSON"]
+
+
+def test_an_added_key_is_named(written):
+    """Beside body and hashes nothing may stand."""
+    path, digest = written
+    found = json.loads(path.read_text(encoding="utf-8"))
+    assert verify(json.dumps({**found, "note": 1, "a": 2}).encode()) == ["$.a: was added", "$.note: was added"]
+    assert read_sha256(path.read_bytes()) == digest == found["sha256"]
+    longer = path.read_bytes() + b" "
+    assert verify(longer) == [f"byte {len(path.read_bytes())}: the values are the same, but not in canonical form"]
+
+
+def test_the_evidence_says_what_was_decided(quiz, tmp_path):
+    """Verdict, reason and gates; passed only where the release may go out; an unreadable file is one line."""
+    for gates, word in ((["accuracy >= 0.5"], "MAY GO OUT"), (["accuracy > 1"], "MAY NOT GO OUT"), ([], "UNDECIDED")):
+        record = quiz.run({1}, count=6, gates=gates)
+        said = evidence(record, quiz.manifests)["body"]["verdicts"]
+        assert (said["verdict"], said["passed"], said["gates"]) == (word, word == "MAY GO OUT", record["gates"])
+        assert said["why"] == decide(record["gates"]).why
+    write_evidence(record, quiz.manifests, tmp_path / "evidence.json")
+    (tmp_path / "record.json").write_text("{}")
+    assert is_evidence(tmp_path / "evidence.json")
+    assert not is_evidence(tmp_path / "record.json")
+    with pytest.raises(MedevalError, match="cannot be read"):
+        is_evidence(tmp_path / "gone.json")
+    assert prints({"a": [1, 2], "b": [{"c": 1}, 2]}).keys() == {"a", "b"}
+    assert isinstance(prints([1, 2]), str)
+    assert [type(one) for one in prints([{"c": 1}, 2])] == [dict, str]
+    assert len(prints(1)) == 8

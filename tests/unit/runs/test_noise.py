@@ -116,3 +116,17 @@ def test_sentinels_are_drawn_by_the_seed():
     assert sorted(sentinels(names[::-1], 8, 0, "quiz")) == sorted(drawn)
     assert sentinels(names, 8, 1, "quiz") != drawn
     assert sentinels(names, 90, 0, "quiz") == names
+
+
+def test_replies_that_cannot_be_had_are_no_floor():
+    """A variant that loses replies says how many and why; no change is claimed of it."""
+
+    class Losing(Shaky):
+        def open(self, spec: object, how: Settings) -> FakeModel:
+            if how.batch_size == 1:
+                return FakeModel(lambda _: Answer(finish="error", error="no memory"))
+            return super().open(spec, how)
+
+    section = measured(Losing(()))
+    assert section["variants"][0] == {"name": "batch size 1", "reason": "8 replies could not be had: no memory"}
+    assert floors(section) == {"accuracy": 0.0, "answered": 0.0}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.types import Answer
 from pytest_medeval.models import Settings, open_model
 from pytest_medeval.models.spec import parse_model
 from pytest_medeval.runs.record import problems
@@ -142,3 +143,28 @@ def test_an_answer_comes_back_as_it_was(stored, finish, text):
             (),
             "1 of 2 log-likelihoods are no finite numbers up to 0, the first is nan",
         )
+
+
+def test_all_of_an_answer_comes_back():
+    """Tokens, thoughts, likelihoods; what a record does not say is empty; an error has its reason or one of its own."""
+    asked = {"prompt_hash": "x", "tokens": [3, 2], "outcome": "answered", "reply": "(A) yes"}
+    plain = restore(asked)
+    assert plain == Answer("(A) yes", prompt_hash="x", prompt_tokens=3, reply_tokens=2)
+    full = restore({**asked, "finish": "choice", "logprobs": [-1.0, -2.0], "choice_tokens": [1, 2], "thoughts": "Hm",
+                    "unclosed": True})  # fmt: skip
+    assert (full.text, full.logprobs, full.choice_tokens) == ("", (-1.0, -2.0), (1, 2))
+    assert (full.finish, full.thoughts, full.unclosed, full.error) == ("choice", "Hm", True, "")
+    for detail, told in (({"detail": "refused"}, "refused"), ({}, "the stored run had no reply")):
+        lost = restore({**asked, "outcome": "error", "finish": "stop", **detail})
+        assert (lost.finish, lost.error) == ("error", told)
+    assert restore({**asked, "detail": "read by: letter"}).error == ""
+
+
+def test_what_is_missing_is_counted_over_all_requests(quiz, storage):
+    """No notice where nothing is missing; progress counts all."""
+    save(quiz.run(count=4), storage, "old")
+    model, done = opened(storage), []
+    quiz.run(count=4, model=model)
+    assert model.notices == []
+    assert model.answer([], done.append) == []
+    assert done == [0]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import subprocess
 import sys
 from datetime import datetime
+from importlib import metadata
 
 import pytest
 
@@ -14,7 +16,7 @@ from pytest_medeval.__main__ import main
 from pytest_medeval.core.errors import MedevalError, NoneYetError
 from pytest_medeval.core.files import writing as files
 from pytest_medeval.runs import store
-from pytest_medeval.runs.environment import repository
+from pytest_medeval.runs.environment import environment, repository
 from pytest_medeval.runs.record import problems, read
 from pytest_medeval.runs.store import check_writable, find, load, prune, rescue, save, stored
 
@@ -287,3 +289,116 @@ def test_a_store_that_is_a_link_to_nothing_is_not_empty(tmp_path):
     (tmp_path / "runs").symlink_to(tmp_path / "gone")
     with pytest.raises(MedevalError, match="is a link to nothing"):
         find(tmp_path / "runs", "latest-or-none")
+
+
+def test_what_a_word_may_mean(quiz, storage, tmp_path):
+    """A name that is a number goes before the number; a number of two files, or a file below a root, is told."""
+    record = quiz.run(count=2)
+    save(record, storage, "first")
+    named = save(record, storage, "1")
+    assert find(storage, "1") == named
+    assert find(storage, "0001").name == "0001_first.json"
+    (storage / "0001_twin.json").write_bytes(named.read_bytes())
+    with pytest.raises(MedevalError, match="run '0001' may be 0001_first, 0001_twin; accepted: one of these names"):
+        find(storage, "0001")
+    (tmp_path / "own.json").write_bytes(named.read_bytes())
+    assert find(storage, "own.json", tmp_path) == tmp_path / "own.json"
+    assert [(run.number, run.name) for run in stored(storage)] == [(1, "first"), (1, "twin"), (2, "1")]
+
+
+def test_other_files_of_the_folder_are_no_runs(quiz, storage):
+    """Numbers of four digits and more, then a name; the next number is one above the highest."""
+    save(quiz.run(count=2), storage, "one")
+    for name in ("001_short.json", "0007_.json", "0007_x.json.part", "x0008_y.json", "notes.txt"):
+        (storage / name).write_text("{}")
+    (storage / "12345_far.json").write_bytes((storage / "0001_one.json").read_bytes())
+    assert [run.run for run in stored(storage)] == ["0001_one", "12345_far"]
+    assert save(quiz.run(count=2), storage, "next").name == "12346_next.json"
+
+
+def test_a_message_names_five_runs_and_counts_the_older(quiz, storage):
+    """The newest by name, the others by number."""
+    record = quiz.run(count=2)
+    for number in range(5):
+        save(record, storage, f"r{number}")
+    with pytest.raises(MedevalError, match=r"stored: 0001_r0, 0002_r1, 0003_r2, 0004_r3, 0005_r4$"):
+        find(storage, "gone")
+    save(record, storage, "r5")
+    save(record, storage, "r6")
+    with pytest.raises(MedevalError, match=r"stored: 2 older, 0003_r2, 0004_r3, 0005_r4, 0006_r5, 0007_r6$"):
+        find(storage, "gone")
+
+
+def test_numbers_that_others_take_are_passed_over(quiz, storage, monkeypatch):
+    """Up to a hundred; then one line, and nothing is overwritten."""
+    record = quiz.run(count=2)
+    taken = []
+
+    def full(path, _data, _what):
+        taken.append(path.name)
+        return len(taken) > free
+
+    monkeypatch.setattr(store, "write_new", full)
+    free = 3
+    assert save(record, storage, "x").name == "0004_x.json"
+    taken.clear()
+    free = 1000
+    with pytest.raises(MedevalError, match="no free number for the run after 100 tries"):
+        save(record, storage, "x")
+    assert (len(taken), taken[-1]) == (100, "0100_x.json")
+
+
+def test_a_run_passes_whole_and_with_its_gates(quiz):
+    """Without gates a whole run passes; a part, or one that a gate stopped, does not."""
+    assert store.passed(quiz.run())
+    assert store.passed(quiz.run(gates=["accuracy >= 0.5"]))
+    assert not store.passed(quiz.run(gates=["accuracy > 1"]))
+    assert not store.passed(quiz.run(only={"q1"}))
+
+
+def test_prune_spares_what_latest_may_mean(quiz, storage):
+    """A newer run that cannot be read may have been it; a part that is being written is left alone."""
+    good, bad = quiz.run(), quiz.run(gates=["accuracy > 1"])
+    for name, record in (("a", good), ("b", good), ("c", bad), ("d", bad), ("e", bad)):
+        save(record, storage, name)
+    (storage / "0004_d.json").write_text("{")
+    (storage / ".0009_x.json.1.part").write_text("half")
+    assert [path.name for path in prune(storage, 1)] == ["0001_a.json", "0003_c.json"]
+    assert list(prune(storage, 9)) == []
+    assert [run.run for run in stored(storage)] == ["0002_b", "0004_d", "0005_e"]
+    assert [path.name for path in prune(storage, 0)] == ["0005_e.json"]
+
+
+def test_the_repository_names_commit_and_changes(tmp_path):
+    """The commit at HEAD; dirty where tracked files differ, not where files are new."""
+    assert repository(tmp_path) is None
+
+    def git(*words):
+        who = ["-c", "user.name=a", "-c", "user.email=a@b.c"]
+        told = subprocess.run(["git", *who, *words], cwd=tmp_path, check=True, capture_output=True, text=True)
+        return told.stdout.strip()
+
+    git("init", "-q")
+    assert repository(tmp_path) is None
+    (tmp_path / "a.txt").write_text("one")
+    git("add", "a.txt")
+    git("commit", "-q", "-m", "one")
+    (tmp_path / "b.txt").write_text("new")
+    commit = git("rev-parse", "HEAD")
+    assert repository(tmp_path) == {"commit": commit, "dirty": False}
+    (tmp_path / "a.txt").write_text("two")
+    assert repository(tmp_path) == {"commit": commit, "dirty": True}
+    now = datetime(2026, 2, 1, 9, 30)  # noqa: DTZ001 - only printed
+    assert store.automatic_name(repository(tmp_path), now) == f"{commit[:12]}_20260201_093000_uncommitted-changes"
+    assert store.automatic_name({"commit": commit, "dirty": None}, now) == f"{commit[:12]}_20260201_093000"
+
+
+def test_the_environment_names_what_numbers_depend_on(tmp_path):
+    """Python, machine, cores, and the versions of packages that are there; no commit where there is none."""
+    found = environment(tmp_path)
+    assert found["repository"] is None
+    assert found["python"] == platform.python_version()
+    assert (found["platform"], found["machine"]) == (platform.platform(), platform.machine())
+    assert found["cores"] == os.cpu_count()
+    assert found["packages"]["numpy"] == metadata.version("numpy")
+    assert "" not in found["packages"].values()

@@ -1,0 +1,160 @@
+"""A suite as the user writes it, checked and read when it is collected."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.settings import read_settings
+from pytest_medeval.runs.suite import Suite, default_name, fingerprint, resolve, sample, with_gates
+from pytest_medeval.verdicts.gates import parse_gate
+
+
+@pytest.fixture
+def make(tmp_path):
+    """Resolve a suite of ``count`` questions with options of suite and run."""
+
+    def resolved(cases="quiz.jsonl", *, count=6, given=(), **options):
+        for name, start in (("quiz", 0), ("more", 100)):
+            rows = [
+                {
+                    "id": f"q{i}",
+                    "question": f"Q{i} ?",
+                    "options": {"A": "x", "B": "y"},
+                    "answer": "A",
+                    "tags": {"k": "v"},
+                }
+                for i in range(start, start + count)
+            ]
+            (tmp_path / f"{name}.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
+        cases = [cases] if isinstance(cases, str) else cases
+        paths = [one if one.startswith("data:") else str(tmp_path / one) for one in cases]
+        told = dict(given)
+        return resolve(Suite("mcq", paths, **options), read_settings(lambda one: told.get(one.name), tmp_path))
+
+    return resolved
+
+
+def test_a_suite_knows_where_it_was_defined():
+    """File and line of the definition, before anything is checked."""
+    suite = Suite("mcq", "a.jsonl", gates=["nonsense"])
+    line = next(n for n, text in enumerate(Path(__file__).read_text().splitlines(), 1) if '"nonsense"' in text)
+    assert (suite.source.file, suite.source.line, suite.cases) == (__file__, line, ("a.jsonl",))
+    assert repr(suite) == f"Suite('mcq', defined at {__file__}:{line})"
+    assert repr(Suite("mcq", name="quiz")).startswith("Suite('quiz', defined at ")
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [("test_quiz.py", "quiz"), ("a/chat.medeval.yaml", "chat"), ("plain.yaml", "plain"), ("my_test_x.py", "my_test_x")],
+)
+def test_a_suite_is_named_by_its_file(path, name):
+    """Without what pytest needs in it."""
+    assert default_name(Path(path)) == name
+
+
+def test_cases_of_several_files_stand_in_order(make):
+    """All files, by name or glob; the suite's name is its file's where it has none."""
+    found = make(["quiz.jsonl", "more.jsonl"], count=2)
+    assert ([case.id for case in found.cases], found.total, found.name) == (["q0", "q1", "q100", "q101"], 4, "suite")
+    assert found.case("q100").question == "Q100 ?"
+    with pytest.raises(StopIteration):
+        found.case("gone")
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"cases": ()}, "the suite names no cases; accepted: a file, a glob, or a list of them"),
+        ({"cases": "gone.jsonl"}, "gone.jsonl"),
+        ({"cases": "data:x.jsonl"}, "cases 'data:x.jsonl' need --medeval-data=DIR (ini medeval_data)"),
+        ({"cases": ["quiz.jsonl", "quiz.json*"]}, "id 'q0' is already used at "),
+        ({"count": 0}, "the file is empty"),
+        ({"pairs": "both"}, "unknown pairs 'both'"),
+        ({"gates": "accuracy >= 0.5"}, "gates is 'accuracy >= 0.5'; accepted: a list of texts"),
+        ({"gates": [0.5]}, "gates is [0.5]; accepted: a list of texts"),
+        ({"gates": ["accuracy"]}, "cannot be read"),
+        ({"gates": ["f1 >= 0.5"]}, "unknown metric 'f1'"),
+        ({"gates": ["accuracy[k=w] >= 0.5"]}, "unknown value of tag 'k' 'w'"),
+        ({"gates": ["judge.accuracy >= 3"]}, "unknown metric 'judge.accuracy'"),
+        ({"metrics": ["acuracy"]}, "unknown metric of task mcq 'acuracy'"),
+        ({"shots": 3}, "shots"),
+        ({"shots": 3, "shots_from": "gone.jsonl"}, "gone.jsonl"),
+        ({"shots": 7, "shots_from": "more.jsonl"}, "shots is 7, and "),
+        ({"scorring": "reply"}, "scorring"),
+    ],
+)
+def test_mistakes_are_one_line_with_a_place(make, tmp_path, options, told):
+    """What the user wrote, where, and what is accepted."""
+    if options.get("shots_from") == "more.jsonl":
+        options = {**options, "shots_from": str(tmp_path / "more.jsonl")}
+    with pytest.raises(MedevalError) as raised:
+        make(**options)
+    line = str(raised.value)
+    assert told in line
+    assert "\n" not in line
+    assert line.startswith((f"{__file__}:", str(tmp_path)))
+
+
+def test_examples_that_the_suite_asks_or_that_occur_twice_are_counted(make, tmp_path):
+    """The message says why there are too few."""
+    make()
+    lines = (tmp_path / "more.jsonl").read_text().splitlines()[:2]
+    (tmp_path / "few.jsonl").write_text(
+        "\n".join([*lines, lines[0].replace("q100", "q200"), *(tmp_path / "quiz.jsonl").read_text().splitlines()[:3]])
+    )
+    with pytest.raises(MedevalError, match=r"has 2 usable examples \(left out: 3 that the suite itself asks, 1 that"):
+        make(shots=3, shots_from=str(tmp_path / "few.jsonl"))
+    assert len(make(shots=2, shots_from=str(tmp_path / "few.jsonl")).requests([make().cases[0]])[0][0].messages) == 6
+
+
+def test_data_files_lie_where_the_option_says(make, tmp_path):
+    """``data:PATH`` is below ``--medeval-data``."""
+    make()
+    found = make("data:quiz.jsonl", given={"data": str(tmp_path)})
+    assert len(found.cases) == 6
+
+
+def test_a_sample_is_drawn_by_seed_and_name():
+    """In the order of the file, the same on any machine; all where no fewer are asked for."""
+    cases = list(range(50))
+    drawn = sample(cases, 8, 0, "quiz")
+    assert (len(drawn), drawn) == (8, sorted(drawn))
+    assert drawn == sample(cases, 8, 0, "quiz") == [4, 7, 10, 31, 32, 38, 39, 49]
+    assert drawn not in (sample(cases, 8, 1, "quiz"), sample(cases, 8, 0, "other"))
+    assert sample(cases, None, 0, "quiz") == sample(cases, 50, 0, "quiz") == sample(cases, 99, 0, "quiz") == cases
+    assert len(sample(cases, 49, 0, "quiz")) == 49
+
+
+def test_gates_of_the_command_line_are_added_once(make, tmp_path):
+    """Behind the suite's own; one that the suite lacks a metric for is refused."""
+    suite, settings = make(gates=["accuracy >= 0.5"]), read_settings(lambda _: None, tmp_path)
+    found = with_gates(suite, [parse_gate("accuracy >= 0.50"), parse_gate("accuracy <= 1")], settings)
+    assert [str(gate) for gate in found.gates] == ["accuracy >= 0.5", "accuracy <= 1"]
+    with pytest.raises(MedevalError, match="unknown metric 'f1'"):
+        with_gates(suite, [parse_gate("f1 >= 0.5")], settings)
+
+
+def test_a_free_text_suite_may_have_gates_on_a_judge(tmp_path):
+    """A judge's metrics are known for tasks that a judge can grade, before one is asked."""
+    (tmp_path / "talk.jsonl").write_text('{"id": "a", "input": "Hello?", "reference": "Hello."}\n')
+    suite = Suite("dialogue", str(tmp_path / "talk.jsonl"), gates=["judge.accuracy better than baseline"])
+    assert len(resolve(suite, read_settings(lambda _: None, tmp_path)).gates) == 1
+
+
+def test_the_signature_is_of_what_is_asked(make, tmp_path):
+    """Content, options and examples change it; where a case was written, and its file, do not."""
+    whole = make()
+    (tmp_path / "moved.jsonl").write_text("\n" + (tmp_path / "quiz.jsonl").read_text())
+    assert make("moved.jsonl").signature == whole.signature == fingerprint(whole.task, whole.cases)
+    shots = {"shots_from": str(tmp_path / "more.jsonl")}
+    others = [
+        make(count=5), make(scoring="reply"), make("more.jsonl"), make(shots=1, **shots), make(shots=2, **shots),
+        make(shots=1, shots_by="similarity", **shots),
+    ]  # fmt: skip
+    assert len({whole.signature, *(one.signature for one in others)}) == 7
+    assert fingerprint(whole.task, whole.cases[::-1]) != whole.signature
+    assert len(whole.signature) == 64
