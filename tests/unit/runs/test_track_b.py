@@ -210,5 +210,5 @@ def test_the_plan_is_what_the_options_say(tmp_path):
     assert (said.style, said.budget.requests, said.sample) == ("grades", 100, 7)
     assert plan(judge_style="auto").style == "auto"
     for wrong in ({"judge_style": "poems"}, {"judge_budget": "a lot"}):
-        with pytest.raises(MedevalError, match="judge.(style|budget)"):
+        with pytest.raises(MedevalError, match=r"judge.(style|budget)"):
             plan(**wrong)
