@@ -22,19 +22,33 @@ def unchanged(rows: FloatArray) -> FloatArray:
     return rows
 
 
+def ratio(numerator: FloatArray, denominator: FloatArray, empty: float = np.nan) -> FloatArray:
+    """Divide; ``empty`` where the denominator is 0."""
+    defined = denominator != 0
+    filled = np.full(np.broadcast_shapes(numerator.shape, denominator.shape), empty)
+    np.divide(numerator, denominator, out=filled, where=defined)
+    return filled
+
+
+def mean(total: FloatArray) -> FloatArray:
+    """Divide the sum of values by their number; NaN for none."""
+    return ratio(total[..., 0], total[..., 1])
+
+
 @dataclass(kw_only=True)
 class Measure:
     """A metric made of three functions; see ``pytest_medeval.core.types.Metric``.
 
     ``make`` gives the stored row of a case, ``spread`` turns rows (n, r) into counts (n, k) that may be
-    summed, and ``fold`` scores sums (..., k) -> (...).
+    summed, and ``fold`` scores sums (..., k) -> (...). Unless said otherwise rows are (value, 1), and the score is
+    their mean.
     """
 
     name: str
     counts: str
     signature: str
     make: Callable[[Any, Reply], Sequence[float]]
-    fold: Callable[[FloatArray], FloatArray]
+    fold: Callable[[FloatArray], FloatArray] = mean
     spread: Callable[[FloatArray], FloatArray] = unchanged
     direction: Direction = 1
     per_case: bool = True
@@ -54,14 +68,6 @@ class Measure:
         return self.fold(np.asarray(total, dtype=np.float64))
 
 
-def ratio(numerator: FloatArray, denominator: FloatArray, empty: float = np.nan) -> FloatArray:
-    """Divide; ``empty`` where the denominator is 0."""
-    defined = denominator != 0
-    filled = np.full(np.broadcast_shapes(numerator.shape, denominator.shape), empty)
-    np.divide(numerator, denominator, out=filled, where=defined)
-    return filled
-
-
 def mean_of(column: int) -> Callable[[FloatArray], FloatArray]:
     """Spread rows to (value, 1) of one column, for a mean; a negative value is none: (0, 0)."""
 
@@ -70,11 +76,6 @@ def mean_of(column: int) -> Callable[[FloatArray], FloatArray]:
         return np.stack([np.where(value >= 0, value, 0.0), (value >= 0).astype(np.float64)], axis=-1)
 
     return spread
-
-
-def mean(total: FloatArray) -> FloatArray:
-    """Divide the sum of values by their number; NaN for none."""
-    return ratio(total[..., 0], total[..., 1])
 
 
 def signed(name: str, *parts: str, library: str = "pytest-medeval") -> str:

@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from pytest_medeval.core.errors import MedevalError, accepted
+from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.options import AUTOMATIC
 from pytest_medeval.core.record import RunRecord
 from pytest_medeval.core.settings import Settings
@@ -71,10 +71,12 @@ def reports(settings: Settings) -> Iterator[tuple[str, str, Path]]:
 
 
 def check_inks(settings: Settings) -> None:
-    """Refuse an ink that nobody knows before any model is asked."""
+    """Refuse an ink that nobody knows, or that cannot be loaded, before any model is asked."""
     for flag, ink, _ in reports(settings):
-        if ink not in INKS:
-            raise MedevalError(f"{flag}: {accepted(INKS.what, ink, INKS)}")
+        try:
+            INKS.resolve(ink)
+        except MedevalError as mistake:
+            raise MedevalError(f"{flag}: {mistake}") from None
 
 
 def _save(record: RunRecord, settings: Settings) -> str:

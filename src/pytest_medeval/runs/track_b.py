@@ -64,8 +64,10 @@ class JudgePlan:
 def judge_plan(settings: Settings) -> JudgePlan:
     """Say what judges are asked; ``MedevalError`` for a style, a rubric or a budget that cannot be read."""
     style = settings.judge_style or AUTO
-    if style != AUTO and style not in JUDGE_STYLES:
-        raise MedevalError(f"--medeval-judge-style: {accepted(JUDGE_STYLES.what, style, [AUTO, *JUDGE_STYLES])}")
+    if style != AUTO:
+        if style not in JUDGE_STYLES:
+            raise MedevalError(f"--medeval-judge-style: {accepted(JUDGE_STYLES.what, style, [AUTO, *JUDGE_STYLES])}")
+        JUDGE_STYLES.resolve(style)
     return JudgePlan(
         specs=settings.judges,
         rubric=chosen_rubric(settings.rubric_file),
