@@ -849,3 +849,11 @@ def test_every_suite_is_compared_on_its_own():
     found = divergence(record, people(0.8, SHOWN), 1)
     assert [found[name]["people"] is None for name in ("dialogue", "other")] == [False, True]
     assert [found[name]["opposite"]["n"] for name in ("dialogue", "other")] == [0, 3]
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(0.0, "0.0"), (0.099, "0.099"), (0.1, "0.1"), (0.11, "0.2"), (0.15, "0.2"), (2.0, "2.0")]
+)
+def test_digits_of_a_detectable_difference(value, shown):
+    """One from a tenth on, two of a smaller number; always upwards."""
+    assert rounded_up(value) == shown

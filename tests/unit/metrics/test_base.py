@@ -1,0 +1,51 @@
+"""The shape that all metrics share: division, means over what is there, signatures."""
+
+import math
+from importlib.metadata import version
+
+import numpy as np
+
+from pytest_medeval.metrics.base import SHARE, Measure, mean, mean_of, ratio, signed, unchanged
+from pytest_medeval.metrics.details import known
+
+
+def test_division_by_nothing_is_what_is_asked_for():
+    """NaN unless something else stands for it; negative denominators divide; shapes are broadcast."""
+    found = ratio(np.array([1.0, 2.0, 0.0]), np.array([2.0, 0.0, -4.0]))
+    assert found.tolist()[::2] == [0.5, 0.0]
+    assert math.isnan(found[1])
+    assert ratio(np.array([[1.0], [2.0]]), np.array([2.0, 0.0]), -1.0).tolist() == [[0.5, -1.0], [1.0, -1.0]]
+
+
+def test_a_mean_leaves_out_what_is_none():
+    """A negative value stands for none; zero is a value; a mean of nothing is NaN."""
+    rows = np.array([[9.0, 0.0], [9.0, 1.0], [9.0, -1.0]])
+    counts = mean_of(1)(rows)
+    assert counts.tolist() == [[0.0, 1.0], [1.0, 1.0], [0.0, 0.0]]
+    assert float(mean(counts.sum(axis=0))) == 0.5
+    assert math.isnan(float(mean(counts[2])))
+
+
+def test_a_measure_is_made_of_its_functions():
+    """Rows are made, spread and folded as it says; what it does not say has its default."""
+    made = Measure(
+        name="m", counts="c", signature="s", make=lambda case, reply: [case, reply], fold=lambda total: total + 1
+    )
+    assert made.row(1, 2) == [1, 2]
+    assert made.expand([[1, 2]]).tolist() == [[1.0, 2.0]]
+    assert made.expand([[1, 2]]).dtype == made.score([1]).dtype == np.float64
+    assert made.score([1, 2]).tolist() == [2.0, 3.0]
+    assert (made.direction, made.per_case, made.lexical, made.bounds) == (1, True, False, (-math.inf, math.inf))
+    assert (unchanged("x"), SHARE) == ("x", (0.0, 1.0))
+
+
+def test_a_signature_ends_with_what_defines_the_number():
+    """The library and its version, the package itself unless another is named."""
+    assert signed("m", "a:1", library="numpy") == f"m|a:1|version:numpy-{np.__version__}"
+    assert signed("m") == f"m|version:pytest-medeval-{version('pytest-medeval')}"
+
+
+def test_rows_of_lost_replies_are_left_out():
+    """A row with anything undefined is none."""
+    rows = known({"a": np.array([[1.0, 2.0], [np.nan, 1.0], [3.0, 4.0]]), "b": np.array([[np.nan]])})
+    assert (rows["a"].tolist(), rows["b"].shape) == ([[1.0, 2.0], [3.0, 4.0]], (0, 1))
