@@ -7,7 +7,6 @@ import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -15,6 +14,7 @@ from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.files.door import read_text
 from pytest_medeval.core.files.writing import write_whole
 from pytest_medeval.core.signature import canonical, sha256
+from pytest_medeval.tasks import Task
 from pytest_medeval.tasks.cases import check_records, read_yaml_suite
 
 SUFFIXES = (".medeval.yaml", ".medeval.yml")
@@ -24,7 +24,7 @@ _ESCAPED = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def append_case(path: Path, task: Any, fields: Mapping[str, Any], note: str = "") -> str:
+def append_case(path: Path, task: Task, fields: Mapping[str, object], note: str = "") -> str:
     """Add a case to a suite file, or start one; give the case's id.
 
     ``fields`` are the keys of the case without its id, which is made of their content. ``note`` becomes a
@@ -44,7 +44,7 @@ def append_case(path: Path, task: Any, fields: Mapping[str, Any], note: str = ""
     return name
 
 
-def _extended(path: Path, task: Any, name: str, block: Mapping[str, Any], note: str) -> str:
+def _extended(path: Path, task: Task, name: str, block: Mapping[str, object], note: str) -> str:
     suite = read_yaml_suite(path)
     where = f"{path}:{suite.lines.get('task', 1)}"
     if suite.fields.get("task") != task.name:
@@ -94,7 +94,7 @@ def _above(text: str, index: int) -> int:
     return place
 
 
-def _case(block: Mapping[str, Any], indent: int, note: str) -> Iterator[str]:
+def _case(block: Mapping[str, object], indent: int, note: str) -> Iterator[str]:
     """Write a case as the lines of a list item."""
     if note:
         yield f"{' ' * indent}# {_one_line(note)}"
@@ -103,7 +103,7 @@ def _case(block: Mapping[str, Any], indent: int, note: str) -> Iterator[str]:
     yield from lines[1:]
 
 
-def _mapping(block: Mapping[str, Any], indent: int) -> Iterator[str]:
+def _mapping(block: Mapping[str, object], indent: int) -> Iterator[str]:
     space = " " * indent
     for key, value in block.items():
         name = key if re.fullmatch(r"[A-Za-z_]+", key) else _quoted(key)
@@ -129,7 +129,7 @@ def _one_line(text: str) -> str:
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())
 
 
-def _prove(name: str, text: str, task: Any, case: str) -> None:
+def _prove(name: str, text: str, task: Task, case: str) -> None:
     """Read the new file as pytest would, before it replaces the old one."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / name

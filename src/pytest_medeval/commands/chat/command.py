@@ -8,15 +8,19 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pytest_medeval.commands.parser import Parser
 from pytest_medeval.core.errors import MedevalError, accepted
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from pytest_medeval.commands.chat.show import Screen
     from pytest_medeval.commands.chat.talk import Talk
+    from pytest_medeval.core.types import Case
     from pytest_medeval.models import Model
+    from pytest_medeval.tasks import Task
     from pytest_medeval.tasks.typed import Typed
 
 CASE_FILE = "chat.medeval.yaml"
@@ -60,7 +64,7 @@ class Chat:
     talk: Talk
     screen: Screen
     read: Callable[[str], str]
-    left: list[Any]
+    left: list[Case]
     file: Path | None = None
     case_file: Path = Path(CASE_FILE)
     saved: int = 0
@@ -137,7 +141,7 @@ class Chat:
         self._answer(self.left[0], known=True)
         del self.left[0]
 
-    def _answer(self, case: Any, *, known: bool) -> None:
+    def _answer(self, case: Case, *, known: bool) -> None:
         with self.screen.asking(first=not self.talk.exchanges):
             exchange = self.talk.ask(case, known=known)
         self.screen.exchange(self.talk, exchange)
@@ -187,7 +191,7 @@ def _exchanges(count: int) -> str:
     return f"{count} exchange{'' if count == 1 else 's'}"
 
 
-def _input(console: Any, prompt: str) -> str:
+def _input(console: Console, prompt: str) -> str:
     """Read a line; in a terminal with readline it can be edited, recalled, and longer than the terminal's 4,095."""
     from rich.text import Text
 
@@ -199,11 +203,11 @@ def _input(console: Any, prompt: str) -> str:
     return input(f"\x01\x1b[1m\x02{prompt}\x01\x1b[0m\x02" if console.color_system else prompt)
 
 
-def _task(options: argparse.Namespace) -> Any:
+def _task(options: argparse.Namespace) -> Task:
     from pytest_medeval.metrics.safety import load_rules
     from pytest_medeval.tasks import TASKS
 
-    kind = TASKS.resolve(options.task)
+    kind: Callable[..., Task] = TASKS.resolve(options.task)
     if options.safety_rules is None:
         return kind()
     ruled = [name for name in TASKS if any(field.name == "safety_rules" for field in fields(TASKS.resolve(name)))]
@@ -215,7 +219,7 @@ def _task(options: argparse.Namespace) -> Any:
     return kind(safety_rules=options.safety_rules)
 
 
-def _cases(file: Path, task: Any) -> list[Any]:
+def _cases(file: Path, task: Task) -> list[Case]:
     from pytest_medeval.commands.chat.cases import SUFFIXES
     from pytest_medeval.tasks.cases import check_records, read_cases, read_yaml_suite
 

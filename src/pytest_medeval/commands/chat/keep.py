@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest_medeval
 from pytest_medeval.commands.chat.talk import Exchange, Said, Talk
@@ -15,7 +14,7 @@ from pytest_medeval.core.files.writing import finite, json_bytes, write_whole
 SCHEMA = "medeval-chat/1"
 
 
-def session(talk: Talk) -> dict[str, Any]:
+def session(talk: Talk) -> dict[str, object]:
     """Give a session as plain data; models are known by the SHA-256 of what answers, not by name."""
     return {
         "schema": SCHEMA,
@@ -23,7 +22,7 @@ def session(talk: Talk) -> dict[str, Any]:
         "started": talk.started,
         "saved": talk.now(),
         "task": talk.task.name,
-        "options": asdict(talk.task),
+        "options": asdict(talk.task),  # type: ignore[call-overload]  # tasks are dataclasses
         "models": {role: asdict(model.identity) for role, model in talk.models.items()},
         "exchanges": [_exchange(talk, exchange) for exchange in talk.exchanges],
     }
@@ -51,8 +50,8 @@ def _is_session(path: Path) -> bool:
     return isinstance(content, dict) and str(content.get("schema", "")).startswith("medeval-chat/")
 
 
-def _exchange(talk: Talk, exchange: Exchange) -> dict[str, Any]:
-    found: dict[str, Any] = {
+def _exchange(talk: Talk, exchange: Exchange) -> dict[str, object]:
+    found: dict[str, object] = {
         "time": exchange.time,
         "messages": [asdict(message) for message in exchange.messages],
         "replies": {role: _said(said) for role, said in exchange.replies.items()},
@@ -62,7 +61,7 @@ def _exchange(talk: Talk, exchange: Exchange) -> dict[str, Any]:
     return found
 
 
-def _said(said: Said) -> dict[str, Any]:
+def _said(said: Said) -> dict[str, object]:
     read, answers = said.scored.read, said.scored.answers
     found = {
         "reply": read.text,

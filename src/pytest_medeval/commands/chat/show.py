@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -43,7 +42,7 @@ class Screen:
             grid.add_row(Text(f"  {command}"), Text(told))
         self.console.print(grid)
 
-    def asking(self, *, first: bool) -> AbstractContextManager[Any]:
+    def asking(self, *, first: bool) -> AbstractContextManager[object]:
         """Show in a terminal that the models are at work; a first question also waits for their weights."""
         if not self.console.is_terminal:
             return nullcontext()
@@ -117,5 +116,5 @@ def _scores(replies: Mapping[str, Said]) -> Table:
     return table
 
 
-def _right(gold: Any) -> str:
+def _right(gold: object) -> str:
     return ", ".join(f"{name}: {label}" for name, label in gold.items()) if isinstance(gold, Mapping) else str(gold)

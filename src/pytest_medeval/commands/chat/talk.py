@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import perf_counter
-from typing import Any
 
-from pytest_medeval.core.types import Message, Metric
+from pytest_medeval.core.types import Case, Message, Metric
 from pytest_medeval.metrics import metrics_for
 from pytest_medeval.metrics.details import details_of
 from pytest_medeval.models import Model
 from pytest_medeval.runs.engine import Scored, score
+from pytest_medeval.tasks import Task
 from pytest_medeval.tasks.base import requests_of
 
 
@@ -35,7 +35,7 @@ class Exchange:
     """One message and both replies; ``known``: whether the case brought the right answer."""
 
     time: str
-    case: Any
+    case: Case
     known: bool
     messages: tuple[Message, ...]
     replies: Mapping[str, Said]
@@ -49,7 +49,7 @@ class Talk:
     earlier messages are not part of it.
     """
 
-    task: Any
+    task: Task
     models: Mapping[str, Model]
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     exchanges: list[Exchange] = field(default_factory=list)
@@ -70,7 +70,7 @@ class Talk:
         self._told.update(new)
         return list(dict.fromkeys(new))
 
-    def ask(self, case: Any, *, known: bool) -> Exchange:
+    def ask(self, case: Case, *, known: bool) -> Exchange:
         """Ask every model; an answer that cannot be had is an outcome and stops nothing."""
         requests = requests_of(self.task, case)
         replies = {}
@@ -89,7 +89,7 @@ class Talk:
             self._metrics = metrics_for(self.task)
         return self._metrics or () if known else ()
 
-    def _said(self, case: Any, scored: Scored, seconds: float) -> Said:
+    def _said(self, case: Case, scored: Scored, seconds: float) -> Said:
         heard = scored.outcome != "error"
         broken = details_of(self.task).broken(self.task, case, scored.reply) if heard else {}
         return Said(scored=scored, seconds=seconds, broken=tuple(broken), added=tuple(filter(None, broken.values())))

@@ -9,7 +9,7 @@ from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from pytest_medeval.core.encodable import all_encodable
 from pytest_medeval.core.errors import TOLD, MedevalError, Mistakes
@@ -75,7 +75,7 @@ class Document(Lines):
             object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_float=str if self.exact_numbers else None
         )
 
-    def decode(self, at: int, end: int | None = None) -> tuple[Any, int]:
+    def decode(self, at: int, end: int | None = None) -> tuple[object, int]:
         """Give the value that starts at ``at`` (and may not pass ``end``) and the position after it."""
         text, base = (self.text, 0) if end is None else (self.text[at:end], at)
         try:
@@ -94,7 +94,7 @@ class Document(Lines):
             value = self._looked_over(at, after, value)
         return value, after
 
-    def _looked_over(self, at: int, after: int, value: Any) -> Any:
+    def _looked_over(self, at: int, after: int, value: object) -> object:
         if found := beyond(value, self.digits):
             whole = Document(self.file, self.text[at:after], proved=True)
             raise self.mistake(at + whole.find(found[0]), found[1])
@@ -104,7 +104,7 @@ class Document(Lines):
             self._check_surrogates(at, value)
         return value
 
-    def _check_surrogates(self, at: int, value: Any) -> None:
+    def _check_surrogates(self, at: int, value: object) -> None:
         try:
             json.dumps(value, ensure_ascii=False).encode()
         except UnicodeEncodeError as error:
@@ -122,7 +122,7 @@ class Document(Lines):
             at += 1
         return at
 
-    def elements(self, at: int) -> Generator[tuple[int, Any], None, int]:
+    def elements(self, at: int) -> Generator[tuple[int, object], None, int]:
         """Yield position and value of each element of the array at ``at``; return where it ends."""
         at = self.skip(at + 1)
         if self.text[at : at + 1] == "]":
@@ -135,7 +135,7 @@ class Document(Lines):
                 return after + 1
             at = self._comma(after, "]")
 
-    def members(self, at: int) -> Generator[tuple[int, str, Any], None, int]:
+    def members(self, at: int) -> Generator[tuple[int, str, object], None, int]:
         """Yield position, key and value of each member of the object at ``at``; return where it ends."""
         seen: dict[str, int] = {}
         at = self.skip(at + 1)
@@ -168,7 +168,7 @@ class Document(Lines):
         raise self.mistake(at, f"not JSON: found {what}; accepted: ',' or {close!r}")
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     fields = dict(pairs)
     if len(fields) < len(pairs):
         keys = [key for key, _ in pairs]
@@ -179,7 +179,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return fields
 
 
-def _refuse_constant(name: str) -> Any:
+def _refuse_constant(name: str) -> NoReturn:
     raise _RefusedError(name, f"{name} is not JSON; accepted: numbers, or a text in double quotes")
 
 
@@ -206,7 +206,7 @@ def read_object(path: Path, wanted: str = "a JSON object") -> Document:
     return document
 
 
-def objects(path: Path, *, exact_numbers: bool = False, marks: bool = False) -> Iterator[tuple[int, dict[str, Any]]]:
+def objects(path: Path, *, exact_numbers: bool = False, marks: bool = False) -> Iterator[tuple[int, dict[str, object]]]:
     """Yield line and object of each record of an array of objects, or of a file with one object a line."""
     document = open_document(path, exact_numbers=exact_numbers, marks=marks)
     start = document.skip(0)
@@ -217,7 +217,7 @@ def objects(path: Path, *, exact_numbers: bool = False, marks: bool = False) -> 
         yield document.line(at), value
 
 
-def array(document: Document) -> Iterator[tuple[int, Any]]:
+def array(document: Document) -> Iterator[tuple[int, object]]:
     """Yield position and value of each element of the one array that the file holds."""
     start = document.skip(0)
     if document.text[start] != "[":
@@ -225,7 +225,7 @@ def array(document: Document) -> Iterator[tuple[int, Any]]:
     document.end((yield from document.elements(start)))
 
 
-def members(document: Document) -> Iterator[tuple[int, str, Any]]:
+def members(document: Document) -> Iterator[tuple[int, str, object]]:
     """Yield position, key and value of each member of the one object that the file holds."""
     start = document.skip(0)
     if document.text[start] != "{":
@@ -233,7 +233,7 @@ def members(document: Document) -> Iterator[tuple[int, str, Any]]:
     document.end((yield from document.members(start)))
 
 
-def _lines(document: Document) -> Iterator[tuple[int, Any]]:
+def _lines(document: Document) -> Iterator[tuple[int, object]]:
     # not str.splitlines: U+2028 and U+0085 may stand inside a JSON text
     start = 0
     while start < len(document.text):
@@ -245,7 +245,7 @@ def _lines(document: Document) -> Iterator[tuple[int, Any]]:
         start = end + 1
 
 
-def _only(document: Document, at: int, end: int) -> Any:
+def _only(document: Document, at: int, end: int) -> object:
     try:
         value, after = document.decode(at, end)
     except MedevalError as error:
@@ -255,12 +255,12 @@ def _only(document: Document, at: int, end: int) -> Any:
     return value
 
 
-def kind(value: Any) -> str:
+def kind(value: object) -> str:
     """Name a JSON value's type in JSON's words."""
     return KINDS[type(value)]
 
 
-def check_schema(document: Document, value: Any, schema: Mapping[str, Any], wanted: str) -> None:
+def check_schema(document: Document, value: object, schema: Mapping[str, object], wanted: str) -> None:
     """Hold a document's value against a JSON schema; ``MedevalError`` tells the first mistakes, each with its line."""
     from jsonschema import Draft202012Validator  # slow to import, and few files need it
 
