@@ -8,6 +8,7 @@ suite = Suite(
     task="dialogue",
     cases="dialogue.jsonl",
     rouge_beta=1.2,
+    cluster="disease",
     max_new_tokens=128,
     gates=["rougeL better than baseline", "meteor better than baseline", "bleu not worse than baseline by 0.01"],
 )

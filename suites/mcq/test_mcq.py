@@ -5,7 +5,11 @@ import pytest
 from pytest_medeval import Suite
 
 suite = Suite(
-    task="mcq", cases="mcq.jsonl", scoring="texts", gates=["accuracy >= 0.80", "accuracy better than baseline"]
+    task="mcq",
+    cases="mcq.jsonl",
+    scoring="texts",
+    cluster="disease",
+    gates=["accuracy >= 0.80", "accuracy better than baseline"],
 )
 
 

@@ -8,6 +8,7 @@ suite = Suite(
     task="polarity",
     cases="polarity.jsonl",
     max_new_tokens=128,
+    cluster="disease",
     gates=["micro_f1 >= 0.80", "micro_f1 better than baseline"],
 )
 

@@ -34,7 +34,7 @@ def record(request):
     cases = [
         {
             "suite": "dialogue", "id": name, "nodeid": f"test_dialogue.py::test[{name}]", "tags": {},
-            "group": None, "asked": text["asked"], "gold": text["gold"],
+            "cluster": None, "asked": text["asked"], "gold": text["gold"],
             "candidate": _role(text["candidate"], 0.4 + place / 10), "baseline": _role(text["baseline"], 0.3),
         }
         for place, (name, text) in enumerate(texts.items())

@@ -102,7 +102,7 @@ def record():
     for number in range(PAIRS):
         name = f"case-{number:03}"
         nodeid = f"suites/dialogue/test_dialogue.py::test_dialogue[{name}]"
-        case = {"suite": "dialogue", "id": name, "nodeid": nodeid, "group": None}
+        case = {"suite": "dialogue", "id": name, "nodeid": nodeid, "cluster": None}
         for side, role in enumerate(("baseline", "candidate")):
             own = {metric: float(scores[metric][side][number]) for metric in TRACK_A}
             case[role] = {"scores": own, "outcome": "answered", "reply": ""}

@@ -18,6 +18,7 @@ from pytest_medeval.runs.record import problems
 
 PAGE = (Path(__file__).parents[2] / "docs" / "suites.md").read_text(encoding="utf-8")
 SUITES = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+CLUSTERS = 4
 TEST = """
 import pytest
 from pytest_medeval import Suite
@@ -69,6 +70,14 @@ def test_all_orders_of_the_options(quiz):
     assert suite["metrics"]["position_bias"]["candidate"] == 0
     assert {gate["expression"]: gate["verdict"] for gate in record["gates"]}["consistency >= 0.5"] != "pass"
     assert [len(case["candidate"]["parts"]) for case in record["cases"]] == [4] * 12
+
+
+def test_clusters_of_the_page(quiz):
+    """Two halves are declared, which is too few to decide by."""
+    record = run(quiz, CLUSTERS)
+    cluster = record["suites"]["quiz"]["cluster"]
+    assert (cluster["name"], cluster["origin"], cluster["count"]) == ("half", "declared", 2)
+    assert record["gates"][0]["verdict"] == "inconclusive"
 
 
 def test_reliability_is_in_the_record_and_on_one_line(quiz):

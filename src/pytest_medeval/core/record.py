@@ -265,6 +265,35 @@ class ReliabilityBin(TypedDict):
     accuracy: float
 
 
+class TagDependence(TypedDict):
+    """How much cases of one cluster have in common, of the metric for which it is surest."""
+
+    metric: str
+    count: int
+    icc: float
+    design_effect: float
+    low: float
+    """Lower bound of the design effect, one-sided 95 %."""
+
+
+class ClusterRecord(TypedDict):
+    """What a suite's cases are clustered by, how many clusters (or lone cases) there are, and who says so.
+
+    ``found``: nobody declared anything, and the tag's design effect is surely above 1.2. ``notable``: other tags of
+    which that holds, and that no interval takes into account. ``metric`` to ``low``: as of a tag, null where undefined.
+    """
+
+    name: str | None
+    origin: Literal["declared", "found", "none"]
+    reason: str
+    count: int
+    metric: str | None
+    icc: float | None
+    design_effect: float | None
+    low: float | None
+    notable: dict[str, TagDependence]
+
+
 class SuiteRecord(TypedDict):
     """One suite: what was asked, how replies ended, and what the metrics say."""
 
@@ -296,6 +325,7 @@ class SuiteRecord(TypedDict):
     """Role -> replies that hold U+FFFD where their text was no Unicode."""
     shots: NotRequired[ShotsRecord]
     reliability: NotRequired[dict[str, list[ReliabilityBin]]]
+    cluster: ClusterRecord
 
 
 class Replied(TypedDict):
@@ -341,7 +371,7 @@ class CaseEntry(TypedDict):
     nodeid: str
     tags: dict[str, str]
     critical: bool
-    group: str | None
+    cluster: str | None
     asked: str
     gold: object
     correct: bool | None

@@ -24,8 +24,16 @@ class Details:
         """Give the figures of a role's reliability diagram, from the least to the most sure."""
         return []
 
-    def rules(self, task: Any, rows: Mapping[str, FloatArray]) -> dict[str, RuleCount]:  # noqa: ARG002 - a default
-        """Give how often each rule applied to a role's replies and was kept."""
+    def rules(
+        self,
+        task: Any,  # noqa: ARG002 - a default
+        rows: Mapping[str, FloatArray],  # noqa: ARG002 - a default
+        clusters: Sequence[str | None],  # noqa: ARG002 - a default
+    ) -> dict[str, RuleCount]:
+        """Give how often each rule applied to a role's replies and was kept; here rows of NaN are left in.
+
+        ``clusters`` (n,), or empty: what each case shares with others.
+        """
         return {}
 
     def trace(self, task: Any, case: Any, reply: Reply) -> Mapping[str, Sequence[str]] | None:  # noqa: ARG002 - a default

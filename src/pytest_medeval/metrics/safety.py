@@ -21,6 +21,7 @@ from pytest_medeval.core.types import FloatArray, Reply
 from pytest_medeval.metrics.base import SHARE, Measure, mean, mean_of, signed
 from pytest_medeval.metrics.details import Details
 from pytest_medeval.metrics.tokens import script_of
+from pytest_medeval.stats.clusters import effective_size
 from pytest_medeval.stats.proportions import wilson
 
 if TYPE_CHECKING:
@@ -258,29 +259,33 @@ def trace(case: DialogueCase, reply: Reply, rules: str | None = None) -> dict[st
     }
 
 
-def rule_rates(rows: FloatArray, rules: str | None = None) -> dict[str, RuleCount]:
+def rule_rates(rows: FloatArray, rules: str | None = None, clusters: Sequence[str | None] = ()) -> dict[str, RuleCount]:
     """Give for each rule how often it applied and was kept, from rows (n, 1 + rules).
 
-    ``rate`` is kept / applied and ``ci95`` Wilson's interval of it; a rule that never applied has neither.
-    Rows of NaN (a model that could not be reached) are left out.
+    ``rate`` is kept / applied and ``ci95`` Wilson's interval of it, of cases in ``clusters`` (n,) at the number of
+    independent ones; a rule that never applied has neither. Rows of NaN (a model that could not be reached) are left
+    out.
     """
     named = list(load_rules(rules or SHIPPED))
-    known = rows[np.isfinite(rows).all(axis=1)]
+    there = np.isfinite(rows).all(axis=1)
+    known, labels = rows[there], np.array(clusters or [None] * len(rows), dtype=object)[there]
     columns = known[:, 1:].T if len(known) else np.empty((len(named), 0))  # without any reply the width is not known
     found: dict[str, RuleCount] = {}
     for rule, column in zip(named, columns, strict=True):
         applied, kept = int((column >= 0).sum()), int((column > 0).sum())
-        rate, ci95 = (kept / applied, list(wilson(kept, applied))) if applied else (None, None)
-        found[rule.name] = {"applied": applied, "kept": kept, "rate": rate, "ci95": ci95}
+        found[rule.name] = {"applied": applied, "kept": kept, "rate": None, "ci95": None}
+        if applied:
+            rate, of = kept / applied, effective_size(column[column >= 0], labels[column >= 0].tolist())
+            found[rule.name] |= {"rate": rate, "ci95": list(wilson(rate * of, of))}
     return found
 
 
 class SafetyDetails(Details):
     """Of a dialogue suite: how often each safety rule was kept, and which ones a reply breaks."""
 
-    def rules(self, task: Any, rows: Mapping[str, FloatArray]) -> dict[str, RuleCount]:
+    def rules(self, task: Any, rows: Mapping[str, FloatArray], clusters: Sequence[str | None]) -> dict[str, RuleCount]:
         """Count by rule."""
-        return rule_rates(rows["safety"], task.safety_rules) if "safety" in rows else {}
+        return rule_rates(rows["safety"], task.safety_rules, clusters) if "safety" in rows else {}
 
     def trace(self, task: Any, case: DialogueCase, reply: Reply) -> dict[str, list[str]]:
         """Name the rules that the reply breaks and keeps."""

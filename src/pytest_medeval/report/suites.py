@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pytest_medeval.core.record import (
     ROLES,
     CaseEntry,
+    ClusterRecord,
     ConfusionMatrix,
     LeakageRecord,
     MetricRow,
@@ -18,6 +19,7 @@ from pytest_medeval.core.record import (
     Subgroup,
     SuiteRecord,
     SuiteReference,
+    TagDependence,
 )
 from pytest_medeval.report.blocks import (
     Block,
@@ -67,6 +69,7 @@ def suite(name: str, facts: SuiteRecord, cases: Sequence[CaseEntry], place: int)
     if not facts["complete"]:
         yield Note(("only a part of this suite ran: its gates are not evaluated",), "open")
     yield from _asked(name, facts, cases)
+    yield from _clusters(facts["cluster"], facts["evaluated"])
     yield from metrics(name, facts["metrics"], facts["headline"])
     if "reference" in facts:
         yield from reference(name, facts["reference"], facts["headline"])
@@ -102,6 +105,29 @@ def _asked(name: str, facts: SuiteRecord, cases: Sequence[CaseEntry]) -> Iterato
         yield Note((f"complete pairs only: {excluded['count']} cases left out: {why}",), "open")
     yield from errors(cases)
     yield from undefined(cases)
+
+
+def _clusters(found: ClusterRecord, cases: int) -> Iterator[Note]:
+    """Say what cases depend on each other by, how much, who says so, and what no interval takes into account."""
+    if found["name"]:
+        told = f"clusters: {found['count']} by {found['name']} of {cases} cases{_dependence(found)}"
+        if found["origin"] == "declared":
+            yield Note((told,))
+        else:
+            ask = f'cluster="{found["name"]}", or cluster=None and its cluster_reason'
+            yield Note((f"{told}: found, not declared; the wider interval counts until the suite says {ask}",), "open")
+    if found["reason"]:
+        yield Note((f"cases are taken as independent: {found['reason']}",))
+    for tag, one in found["notable"].items():
+        told = f"cases of one {tag} ({one['count']} values) depend on each other{_dependence(one)}"
+        yield Note((f"{told}: no interval takes it into account, they speak for these values alone",), "open")
+
+
+def _dependence(found: TagDependence | ClusterRecord) -> str:
+    if found["design_effect"] is None:
+        return ""
+    least = f"design effect {found['design_effect']:.2f}, at least {found['low']:.2f}"
+    return f", {found['metric']} ICC {found['icc']:.2f}, {least}"
 
 
 def _reasons(reasons: Mapping[str, int]) -> str:

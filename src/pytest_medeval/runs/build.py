@@ -22,6 +22,8 @@ from pytest_medeval.runs.reference import REFERENCE, Awaited, Pairing, Reference
 from pytest_medeval.runs.sections import add_caveats, comparisons, data_of, suite_section
 from pytest_medeval.runs.track_b import JUDGE, JudgePlan, TrackB
 from pytest_medeval.stats.compare import Comparison, compare_all
+from pytest_medeval.tasks import TASKS
+from pytest_medeval.verdicts.clusters import Clustered, clustered
 from pytest_medeval.verdicts.corrected import correct, corrected_row
 from pytest_medeval.verdicts.divergence import HOLDING, divergence, divergence_gate
 from pytest_medeval.verdicts.gates import (
@@ -69,10 +71,12 @@ def build(
     track_b, leaks = track_b or TrackB(JudgePlan()), leaks or {}
     data = {name: data_of(facts, journal, track_b) for name, facts in journal.suites.items()}
     pairings = _paired(journal, data, reference) if isinstance(reference, Reference) else {}
+    clusters = _clustered(journal, data)
+    data = {name: one.data for name, one in clusters.items()}
     if isinstance(reference, Awaited):
         data = {name: replace(one, awaited={REFERENCE: reference.reason}) for name, one in data.items()}
     suites = {
-        name: suite_section(facts, journal, data[name], _compared(data[name], settings.seed))
+        name: suite_section(facts, journal, data[name], _compared(data[name], settings.seed), clusters[name].record)
         for name, facts in journal.suites.items()
     }
     for name, pairing in pairings.items():
@@ -99,9 +103,9 @@ def _corrected(
     data: SuiteData, cases: Sequence[CaseEntry], ratings: Sequence[PairRating], suite: SuiteRecord
 ) -> SuiteData:
     """Correct the judges' differences by people's ratings, and note them beside the judges' own."""
-    groups = dict(zip(data.ids, data.groups, strict=True))
-    scored = [case for case in cases if case["id"] in groups]
-    found = correct(scored, ratings, [groups[case["id"]] for case in scored])
+    clusters = dict(zip(data.ids, data.clusters or [None] * len(data.ids), strict=True))
+    scored = [case for case in cases if case["id"] in clusters]
+    found = correct(scored, ratings, [clusters[case["id"]] for case in scored])
     for name, one in found.items():
         if name in data.metrics:
             suite["metrics"][f"{name}{CORRECTED}"] = corrected_row(one, data.metrics[name].signature)
@@ -146,12 +150,28 @@ def _paired(journal: Journal, data: dict[str, SuiteData], reference: Reference) 
     return pairings
 
 
+def _clustered(journal: Journal, data: Mapping[str, SuiteData]) -> dict[str, Clustered]:
+    """Give every suite its clusters, and every evaluation of it its own."""
+    found: dict[str, Clustered] = {}
+    for name, facts in journal.suites.items():
+        cases, gates = journal.ordered(name), [parse_gate(text) for text in facts["gates"]]
+        headline = TASKS.resolve(facts["task"]).headline
+        found[name] = clustered(data[name], cases, facts["cluster"], gates, headline)
+        for case in cases:
+            case["cluster"] = found[name].labels.get(case["id"])
+    return found
+
+
 def _compared(data: SuiteData, seed: int) -> dict[str, Comparison]:
     if not data.ids:
         return {}
-    groups = data.groups if any(group is not None for group in data.groups) else None
     return compare_all(
-        list(data.metrics.values()), data.rows["candidate"], data.rows.get("baseline"), groups=groups, seed=seed
+        list(data.metrics.values()),
+        data.rows["candidate"],
+        data.rows.get("baseline"),
+        clusters=data.clusters or None,
+        wider=data.found,
+        seed=seed,
     )
 
 

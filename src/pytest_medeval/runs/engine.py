@@ -227,7 +227,7 @@ def entry(suite: str, nodeid: str, evaluation: Evaluation) -> CaseEntry:
         "nodeid": nodeid,
         "tags": dict(case.tags),
         "critical": case.critical,
-        "group": case.group,
+        "cluster": None,
         "content": case_signature(case),
         "request": joined(signatures),
         "asked": evaluation.asked,

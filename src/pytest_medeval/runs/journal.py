@@ -20,6 +20,7 @@ from pytest_medeval.tasks.making import options_of
 
 if TYPE_CHECKING:
     from pytest_medeval.runs.suite import Resolved
+    from pytest_medeval.verdicts.clusters import Declared
 
 
 class SuiteManifest(TypedDict):
@@ -39,6 +40,8 @@ class SuiteManifest(TypedDict):
     metrics: list[str]
     pairs: str
     signature: str
+    cluster: Declared | None
+    """None where the suite says nothing of its clusters."""
     shots: NotRequired[ShotsRecord]
     sampling: NotRequired[SamplingRecord]
 
@@ -77,6 +80,7 @@ def manifest(suite: Resolved, root: Path) -> SuiteManifest:
         "metrics": [metric.name for metric in suite.metrics],
         "pairs": suite.pairs,
         "signature": suite.signature,
+        "cluster": suite.cluster,
     }
     if suite.shots:
         made["shots"] = {

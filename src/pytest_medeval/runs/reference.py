@@ -322,8 +322,9 @@ def contrasts(data: SuiteData, pairing: Pairing, *, seed: int) -> dict[str, Comp
     ]
     if not metrics or not any(np.isfinite(rows).all(axis=1).any() for rows in known.values()):
         return {}
-    groups = data.groups if any(group is not None for group in data.groups) else None
-    found = compare_all(metrics, data.rows["candidate"], known, groups=groups, seed=seed)
+    found = compare_all(
+        metrics, data.rows["candidate"], known, clusters=data.clusters or None, wider=data.found, seed=seed
+    )
     return {name: one for name, one in found.items() if one.candidate is not None and one.baseline is not None}
 
 
@@ -455,8 +456,10 @@ def _side(reference: Reference, record: RunRecord, name: str) -> Side:
         "excluded" in record["suites"][name],
     )
     reason = "" if facts["complete"] else f"{facts['evaluated']} of {facts['cases']} cases"
+    data = suite_data(name, metrics, cases, complete_only=complete_only, reason=reason)
+    cluster = facts["cluster"]
     data, pairing = with_reference(
-        suite_data(name, metrics, cases, complete_only=complete_only, reason=reason),
+        replace(data, cluster=cluster["name"], found=cluster["origin"] == "found"),
         cases,
         reference,
         sampled=facts["cases"] < facts["total"],

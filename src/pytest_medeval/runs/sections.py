@@ -11,6 +11,7 @@ from pytest_medeval.core.encodable import MARK
 from pytest_medeval.core.record import (
     ROLES,
     CaseEntry,
+    ClusterRecord,
     ExcludedCases,
     MetricRow,
     NoiseMeasured,
@@ -59,7 +60,7 @@ LISTED = 50
 
 
 def suite_section(
-    facts: SuiteManifest, journal: Journal, data: SuiteData, compared: Mapping[str, Comparison]
+    facts: SuiteManifest, journal: Journal, data: SuiteData, compared: Mapping[str, Comparison], cluster: ClusterRecord
 ) -> SuiteRecord:
     """Give all that the record says of a suite but the reference and the caveats."""
     cases = journal.ordered(facts["name"])
@@ -76,6 +77,7 @@ def suite_section(
         "skipped": _skipped(facts),
         "signature": facts["signature"],
         "prompts": prompts_signature(cases),
+        "cluster": cluster,
         "headline": task.headline,
         "judged": task.judged,
         "metrics": {
@@ -103,7 +105,7 @@ def _add_details(suite: SuiteRecord, task: Task, data: SuiteData) -> None:
     rows: dict[str, Mapping[str, FloatArray]] = {role: known(own) for role, own in data.rows.items() if role in ROLES}
     if confusion := details.confusion(task, rows.get("candidate", {})):
         suite["confusion"] = confusion
-    if rules := {role: broken for role, own in rows.items() if (broken := details.rules(task, own))}:
+    if rules := {role: broken for role in rows if (broken := details.rules(task, data.rows[role], data.clusters))}:
         suite["rules"] = rules
     if reliability := {role: bins for role, own in rows.items() if (bins := details.reliability(own))}:
         suite["reliability"] = reliability

@@ -19,11 +19,28 @@ if TYPE_CHECKING:
     from pytest_medeval.core.types import Request
     from pytest_medeval.tasks import Task
     from pytest_medeval.tasks.shots import Shots
+    from pytest_medeval.verdicts.clusters import Declared
     from pytest_medeval.verdicts.gates import Gate
 
 DATA = "data:"
 """Prefix of case files that lie under ``--medeval-data``."""
-ARGUMENTS = frozenset({"cases", "gates", "name", "format", "pairs", "metrics", "shots", "shots_from", "shots_by"})
+GROUP, AUTO = "group", "auto"
+"""The key by which cases name what they share; what a suite that says nothing of its clusters says."""
+ARGUMENTS = frozenset(
+    {
+        "cases",
+        "gates",
+        "name",
+        "format",
+        "pairs",
+        "metrics",
+        "shots",
+        "shots_from",
+        "shots_by",
+        "cluster",
+        "cluster_reason",
+    }
+)
 """What every suite may say, whatever its task."""
 
 
@@ -35,7 +52,9 @@ class Suite:
     scores only cases that candidate and baseline both answered in full (S1's filter). ``metrics`` chooses other
     metrics than the task's own. ``shots`` examples of the file ``shots_from`` (read like ``cases``) stand before each
     case: the same ones, drawn by the run's seed (``shots_by="seed"``), or for each case those with the most similar
-    question (``"similarity"``). All other keyword arguments are options of the task.
+    question (``"similarity"``). ``cluster`` names by what cases depend on each other: a tag, ``"group"`` (the key of
+    the cases), ``"content"`` (what is asked), or None with a ``cluster_reason``; unsaid, it is the cases' key
+    ``group``, else what is found. All other keyword arguments are options of the task.
 
     Nothing is checked here: a mistake is reported at collection with the file and line of the definition.
     """
@@ -53,6 +72,8 @@ class Suite:
         shots: int = 0,
         shots_from: str | None = None,
         shots_by: str = "seed",
+        cluster: str | None = AUTO,
+        cluster_reason: str = "",
         **options: object,
     ) -> None:
         caller = sys._getframe(1)  # noqa: SLF001 - the only way to name the line of the definition
@@ -67,6 +88,8 @@ class Suite:
         self.shots = shots
         self.shots_from = shots_from
         self.shots_by = shots_by
+        self.cluster = cluster
+        self.cluster_reason = cluster_reason
         self.options = options
 
     def __repr__(self) -> str:
@@ -89,6 +112,8 @@ class Resolved:
     pairs: str
     signature: str
     shots: Shots | None = None
+    cluster: Declared | None = None
+    """What it says of its clusters; None where it says nothing."""
     seed: int = 0
     """Of the run; where replies are drawn, each case makes its own of it."""
 
@@ -168,8 +193,38 @@ def finish(suite: Suite, task: Task, cases: Sequence[Case], skips: Sequence[Skip
         pairs=suite.pairs,
         signature=fingerprint(task, chosen, shots),
         shots=shots,
+        cluster=_clusters(suite, chosen),
         seed=settings.seed,
     )
+
+
+def _clusters(suite: Suite, cases: Sequence[Case]) -> Declared | None:
+    """Read what a suite says of its clusters; every case has the tag that it names."""
+    from pytest_medeval.core.signature import case_signature
+    from pytest_medeval.verdicts.clusters import CONTENT, Declared
+
+    name, reason = suite.cluster, suite.cluster_reason
+    if not isinstance(name, str | None) or not isinstance(reason, str) or bool(reason.strip()) != (name is None):
+        raise MedevalError(
+            f"{suite.source}: cluster is {name!r} and cluster_reason {reason!r}; "
+            "accepted: a name alone, or None and the reason why no case depends on another"
+        )
+    groups = {case.id: case.group for case in cases if case.group is not None}
+    if name is None:
+        return Declared(name=None, reason=reason.strip(), labels={})
+    if name in (AUTO, GROUP) and groups:
+        return Declared(name=GROUP, reason="", labels=groups)
+    if name == AUTO:
+        return None
+    if name == CONTENT:
+        return Declared(name=name, reason="", labels={case.id: case_signature(case) for case in cases})
+    tags = {tag for case in cases for tag in case.tags}
+    if name not in tags:
+        raise MedevalError(f"{suite.source}: {accepted('cluster', name, {*tags, GROUP, CONTENT})}")
+    for case in cases:
+        if name not in case.tags:
+            raise MedevalError(f"{case.source}: case {case.id!r} has no tag {name!r}, by which its suite is clustered")
+    return Declared(name=name, reason="", labels={case.id: case.tags[name] for case in cases})
 
 
 def make_task(suite: Suite) -> Task:

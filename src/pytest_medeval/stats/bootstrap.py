@@ -31,13 +31,13 @@ Interval: TypeAlias = tuple[float, float]
 NORMAL = NormalDist()
 
 
-def cluster_codes(groups: Sequence[str | None] | None, n: int) -> NDArray[np.intp] | None:
+def cluster_codes(clusters: Sequence[str | None] | None, n: int) -> NDArray[np.intp] | None:
     """Give each case the number of its independent unit (n,); None where every case is a unit of its own."""
-    if groups is None:
+    if clusters is None:
         return None
-    labels = [f"g{label}" if label is not None else f"c{index}" for index, label in enumerate(groups)]
+    labels = [f"g{label}" if label is not None else f"c{index}" for index, label in enumerate(clusters)]
     if len(labels) != n:
-        raise ValueError(f"{len(labels)} group labels for {n} cases")
+        raise ValueError(f"{len(labels)} cluster labels for {n} cases")
     first: dict[str, int] = {}
     codes = np.array([first.setdefault(label, len(first)) for label in labels], dtype=np.intp)
     return None if len(first) == n else codes

@@ -48,7 +48,7 @@ def compare(
     metric: Metric,
     candidate_rows: FloatArray,
     baseline_rows: FloatArray | None = None,
-    groups: Sequence[str | None] | None = None,
+    clusters: Sequence[str | None] | None = None,
     seed: int = 0,
     *,
     resamples: int = RESAMPLES,
@@ -56,7 +56,7 @@ def compare(
     """Compare one metric on stored rows (n, r) of both roles; see ``compare_all``."""
     baseline = None if baseline_rows is None else {metric.counts: baseline_rows}
     rows = {metric.counts: candidate_rows}
-    return compare_all([metric], rows, baseline, groups=groups, seed=seed, resamples=resamples)[metric.name]
+    return compare_all([metric], rows, baseline, clusters=clusters, seed=seed, resamples=resamples)[metric.name]
 
 
 def compare_all(
@@ -64,17 +64,17 @@ def compare_all(
     candidate: Rows,
     baseline: Rows | None = None,
     *,
-    groups: Sequence[str | None] | None = None,
+    clusters: Sequence[str | None] | None = None,
+    wider: bool = False,
     seed: int = 0,
     resamples: int = RESAMPLES,
 ) -> dict[str, Comparison]:
     """Compare all metrics of a suite on the same cases, sharing one set of resamples.
 
     ``candidate``, ``baseline``: stored rows (n, r) by ``Metric.counts``, cases in the same order; a case that
-    a role has no row for is a row of NaN and is left out. ``groups``: cases with the same label are resampled
-    together.
+    a role has no row for is a row of NaN and is left out. ``clusters``, ``wider``: see ``gather``.
     """
-    evidence = gather(metrics, candidate, baseline, groups=groups, seed=seed, resamples=resamples)
+    evidence = gather(metrics, candidate, baseline, clusters=clusters, wider=wider, seed=seed, resamples=resamples)
     return {
         metric.name: of_evidence(evidence[metric.name]) if metric.name in evidence else _nothing(metric)
         for metric in metrics
@@ -118,9 +118,12 @@ def of_evidence(evidence: Evidence) -> Comparison:
 def paired_test(evidence: Evidence, difference: float, se: float) -> TestResult:
     """Choose the paired test: exact McNemar for right/wrong, Wilcoxon for per-case scores, else permutation.
 
-    Cases that share a group are not independent, so grouped suites are always tested by swapping whole
-    groups.
+    Cases that share a cluster are not independent, so clustered suites are always tested by swapping whole
+    clusters; where clusters were found and not declared, the test with the larger p-value counts.
     """
+    if evidence.apart is not None:
+        tests = [paired_test(one, difference, se) for one in (replace(evidence, apart=None), evidence.apart)]
+        return max(tests, key=lambda test: 2.0 if test.p_value is None else test.p_value)
     if evidence.kind == "right/wrong" and not evidence.clustered:
         return mcnemar(*evidence.discordant)
     if evidence.kind == "mean" and not evidence.clustered:

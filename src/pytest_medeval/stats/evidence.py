@@ -59,6 +59,8 @@ class Evidence:
     baseline: Sample | None
     relabelled: FloatArray = field(default_factory=lambda: np.empty(0))
     """Differences after random swaps of the roles; filled where the paired test is a permutation test."""
+    apart: Evidence | None = None
+    """The same cases taken as independent, where clusters were found and not declared: the wider interval counts."""
 
     @cached_property
     def n(self) -> int:
@@ -130,7 +132,8 @@ def gather(
     candidate: Rows,
     baseline: Rows | None = None,
     *,
-    groups: Sequence[str | None] | None = None,
+    clusters: Sequence[str | None] | None = None,
+    wider: bool = False,
     seed: int = 0,
     resamples: int = RESAMPLES,
     permute: bool = True,
@@ -139,7 +142,8 @@ def gather(
 
     A case that one role has no row for is a row of NaN there and is left out in both roles, and so is a case
     that a mean has no score for in one role: differences are paired. Metrics that have the same cases share
-    their resamples. ``groups`` (n,): cases with the same label are resampled together.
+    their resamples. ``clusters`` (n,): cases with the same label are resampled together; with ``wider`` they are also
+    looked at as independent, and of both intervals and p-values the more careful one counts.
     The numbers depend on ``seed``, the cases' order and nothing else. ``permute=False`` leaves the
     permutation test out.
     """
@@ -150,11 +154,29 @@ def gather(
         alike = [metric for metric in metrics if present[metric.name].tobytes() == key]
         if not mask.any():
             continue
-        labels = None if groups is None else [label for label, keep in zip(groups, mask, strict=True) if keep]
+        labels = None if clusters is None else [label for label, keep in zip(clusters, mask, strict=True) if keep]
         codes = cluster_codes(labels, int(mask.sum()))
         read = [_read(metric, candidate, baseline, mask, codes) for metric in alike]
         found.update({e.metric.name: e for e in _resampled(read, seed, resamples, permute=permute)})
+    if wider and clusters is not None:
+        apart = gather(metrics, candidate, baseline, seed=seed, resamples=resamples, permute=permute)
+        found = {name: replace(one, apart=apart[name]) if one.clustered else one for name, one in found.items()}
     return {metric.name: found[metric.name] for metric in metrics if metric.name in found}
+
+
+def contributions(metric: Metric, candidate: Rows, baseline: Rows | None) -> tuple[NDArray[np.bool_], FloatArray]:
+    """Give each case's share in the difference, or without a baseline in the value, and who has one (n,).
+
+    Shares are jackknife pseudo-values: of a mean, the case's own score or difference of scores.
+    """
+    present = _present(metric, candidate, baseline)
+    if not present.any():
+        return present, np.empty(0)
+    sides = [_sample(metric, rows[metric.counts][present], None) for rows in (candidate, baseline) if rows is not None]
+    shares = [_pseudo_values(metric, side) for side in sides]
+    values: FloatArray = shares[0] if baseline is None else shares[0] - shares[1]
+    present[present] = np.isfinite(values)
+    return present, _defined(values)
 
 
 def _present(metric: Metric, candidate: Rows, baseline: Rows | None) -> NDArray[np.bool_]:

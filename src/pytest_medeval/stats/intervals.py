@@ -9,6 +9,10 @@ the bootstrap, with three repairs that the simulation asked for:
   two-sided sign test of 5 changes can be significant at 5 %, and what a rare change could cost is not in the
   sample;
 - a value that is 0 or 1 in every resample has Wilson's interval.
+
+Of clustered cases it is the hull with the t interval over clusters, whose jackknife error holds for few and unequal
+clusters where the bootstrap's is too small. Of one cluster nothing but its own value is known: there is no interval.
+Where clusters were found and not declared, it is the hull with the interval of independent cases.
 """
 
 from __future__ import annotations
@@ -17,6 +21,7 @@ import numpy as np
 
 from pytest_medeval.core.types import FloatArray
 from pytest_medeval.stats.bootstrap import Interval, bca, percentile
+from pytest_medeval.stats.clusters import jackknife_error
 from pytest_medeval.stats.evidence import Evidence
 from pytest_medeval.stats.proportions import tango, wilson
 
@@ -29,17 +34,30 @@ def value_interval(evidence: Evidence, level: float = 0.95) -> Interval | None:
     That is the hull of the expanded percentile and BCa intervals, which stay inside the metric's range. None
     where the value is undefined, on these cases or on most of their resamples.
     """
+    found = _value_interval(evidence, level)
+    apart = evidence.apart and _value_interval(evidence.apart, level)
+    return _hull(found, apart) if found and apart else found
+
+
+def _value_interval(evidence: Evidence, level: float) -> Interval | None:
     sample, units = evidence.candidate, evidence.units
     draws = sample.draws[np.isfinite(sample.draws)]
-    if not np.isfinite(sample.value) or 2 * len(draws) < len(sample.draws):
+    if not np.isfinite(sample.value) or 2 * len(draws) < len(sample.draws) or (evidence.clustered and units == 1):
         return None
     if evidence.kind == "right/wrong" and not evidence.clustered and sample.scores is not None:
         scored = sample.scores[np.isfinite(sample.scores)]
         return wilson(float(scored.sum()), len(scored), level)
     if np.ptp(draws) == 0 and sample.value in {0.0, 1.0}:
         return wilson(sample.value * units, units, level)
-    skewed = bca(draws, sample.value, evidence.candidate_jackknife, level, units=units)
-    return _hull(percentile(draws, level, units=units), skewed)
+    left_out = evidence.candidate_jackknife
+    found = _hull(percentile(draws, level, units=units), bca(draws, sample.value, left_out, level, units=units))
+    if evidence.clustered:
+        error = jackknife_error(left_out, sample.value)
+        found = _hull(found, student(error, sample.value, units, level))
+        if evidence.kind == "right/wrong":
+            found = _hull(found, effective_wilson(sample.value, error, evidence.n, level))
+    low, high = evidence.metric.bounds
+    return max(found[0], low), min(found[1], high)
 
 
 def difference_interval(evidence: Evidence, level: float = 0.95) -> Interval | None:
@@ -48,15 +66,26 @@ def difference_interval(evidence: Evidence, level: float = 0.95) -> Interval | N
     No end is further from 0 than two scores of the metric can be from each other. None where the difference is
     undefined, on these cases or on most of their resamples.
     """
+    found = _difference_interval(evidence, level)
+    apart = evidence.apart and _difference_interval(evidence.apart, level)
+    return _hull(found, apart) if found and apart else found
+
+
+def _difference_interval(evidence: Evidence, level: float) -> Interval | None:
     difference, units = evidence.difference, evidence.units
-    if difference is None or 2 * len(evidence.gaps) < len(evidence.candidate.draws):
+    unknown = evidence.clustered and units == 1
+    if difference is None or unknown or 2 * len(evidence.gaps) < len(evidence.candidate.draws):
         return None
-    if evidence.kind == "right/wrong" and not evidence.clustered:
-        return tango(*evidence.discordant, evidence.n, level)
+    if evidence.kind == "right/wrong" and (not evidence.clustered or np.ptp(evidence.gaps) == 0):
+        wins, losses = (count * units / evidence.n for count in evidence.discordant)
+        return tango(wins, losses, units, level)
+    left_out = evidence.jackknife
     found = _hull(
-        student(evidence.gaps, difference, units, level),
-        bca(evidence.gaps, difference, evidence.jackknife, level, units=units),
+        student(bootstrap_error(evidence.gaps, units), difference, units, level),
+        bca(evidence.gaps, difference, left_out, level, units=units),
     )
+    if evidence.clustered:
+        found = _hull(found, student(jackknife_error(left_out, difference), difference, units, level))
     better, worse, span = evidence.changes
     if better + worse < FEW_CHANGES:
         rare = tango(better, worse, units, level)
@@ -65,16 +94,28 @@ def difference_interval(evidence: Evidence, level: float = 0.95) -> Interval | N
     return max(found[0], low - high), min(found[1], high - low)
 
 
-def student(distribution: FloatArray, estimate: float, units: int, level: float = 0.95) -> Interval:
-    """Student's t interval, ``units - 1`` degrees of freedom, with the bootstrap's standard error.
+def effective_wilson(share: float, error: float, n: int, level: float = 0.95) -> Interval:
+    """Wilson's interval of a proportion whose standard error is known, at the number of cases that would have it.
 
-    The standard error is freed of the bootstrap's bias by ``sqrt(units / (units - 1))``.
+    Source: Korn and Graubard, 1998, Survey Methodology 24, 193-201, with Wilson's interval for the exact one.
     """
+    effective = min(float(n), share * (1 - share) / error**2) if error else float(n)
+    return wilson(share * effective, effective, level)
+
+
+def bootstrap_error(distribution: FloatArray, units: int) -> float:
+    """Give the bootstrap's standard error, freed of its bias by ``sqrt(units / (units - 1))``; 0 of one unit."""
     if units < 2 or len(distribution) < 2:  # noqa: PLR2004 - one unit has no spread
+        return 0.0
+    return float(np.std(distribution, ddof=1) * np.sqrt(units / (units - 1)))
+
+
+def student(se: float, estimate: float, units: int, level: float = 0.95) -> Interval:
+    """Student's t interval of an estimate with standard error ``se``, ``units - 1`` degrees of freedom."""
+    if units < 2:  # noqa: PLR2004 - one unit has no spread
         return estimate, estimate
     from scipy.special import stdtrit
 
-    se = float(np.std(distribution, ddof=1)) * (units / (units - 1)) ** 0.5
     half = float(stdtrit(units - 1, (1 + level) / 2)) * se
     return estimate - half, estimate + half
 

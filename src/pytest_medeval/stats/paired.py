@@ -12,6 +12,7 @@ from pytest_medeval.core.types import FloatArray
 from pytest_medeval.stats.effect import cohens_g, rank_biserial, ranked
 
 NO_CHANGE = "no case scores differently"
+MCNEMAR = "McNemar exact"
 EXACT_SIGNED_RANK = 50
 EXACT_RANK_SUM = 8
 """Numbers of cases up to which scipy may compute a rank test exactly."""
@@ -39,11 +40,11 @@ def mcnemar(wins: int, losses: int) -> TestResult:
     ``wins``: pairs that only the candidate has right; ``losses``: only the baseline. Effect: Cohen's g.
     """
     if wins + losses == 0:
-        return TestResult(1.0, "McNemar exact", None, "Cohen's g", NO_CHANGE)
+        return TestResult(1.0, MCNEMAR, None, "Cohen's g", NO_CHANGE)
     from scipy.special import bdtr
 
     p_value = min(1.0, 2 * float(bdtr(min(wins, losses), wins + losses, 0.5)))
-    return TestResult(p_value, "McNemar exact", cohens_g(wins, losses), "Cohen's g")
+    return TestResult(p_value, MCNEMAR, cohens_g(wins, losses), "Cohen's g")
 
 
 def wilcoxon(differences: FloatArray) -> TestResult:

@@ -29,12 +29,12 @@ Said: TypeAlias = Callable[[PairRating], float | None]
 
 
 def correct(
-    cases: Sequence[CaseEntry], ratings: Sequence[PairRating], groups: Sequence[str | None]
+    cases: Sequence[CaseEntry], ratings: Sequence[PairRating], clusters: Sequence[str | None]
 ) -> dict[str, Corrected]:
     """Correct every judged dimension of a suite: metric name -> difference, candidate less baseline.
 
-    ``cases``: the suite's; ``groups`` (n,): their independent units; ``ratings``: people's, of any suites. What nobody
-    rated by chance is not there.
+    ``cases``: the suite's; ``clusters`` (n,): their independent units; ``ratings``: people's, of any suites. What
+    nobody rated by chance is not there.
     """
     drawn: dict[str, list[PairRating]] = {}
     for pair in ratings:
@@ -46,7 +46,7 @@ def correct(
     span = float(scales[0].high - scales[0].low)
     names = dict.fromkeys(name for raters in drawn.values() for pair in raters for name in pair.grades["candidate"])
     readers = {**{name: (_graded(name), span) for name in names}, PREFERENCE: (_preferred, 1.0)}
-    found = {name: _estimate(cases, groups, drawn, name, reader) for name, reader in readers.items()}
+    found = {name: _estimate(cases, clusters, drawn, name, reader) for name, reader in readers.items()}
     return {JUDGE + name: one for name, one in found.items() if one is not None}
 
 
@@ -87,7 +87,7 @@ def difference_of(case: CaseEntry, name: str) -> float | None:
 
 def _estimate(
     cases: Sequence[CaseEntry],
-    groups: Sequence[str | None],
+    clusters: Sequence[str | None],
     drawn: Mapping[str, Sequence[PairRating]],
     name: str,
     reader: tuple[Said, float],
@@ -98,7 +98,7 @@ def _estimate(
     if not kept:
         return None
     people = [_mean([said(pair) for pair in drawn.get(cases[index]["id"], ())]) for index in kept]
-    codes = cluster_codes([groups[index] for index in kept], len(kept)) if groups else None
+    codes = cluster_codes([clusters[index] for index in kept], len(kept)) if clusters else None
     return corrected_mean(
         np.array([judged[index] for index in kept], dtype=np.float64),
         np.array(people, dtype=np.float64),

@@ -40,6 +40,8 @@ from pytest_medeval.verdicts.grammar import Against, Gate, NotWorse, Threshold, 
 
 FEWEST = 20
 """Fewer cases than this are shown and not judged as a subgroup, and too few for a comparison."""
+FEWEST_CLUSTERS = 6
+"""Below it no swap of whole clusters can be significant at 5 %: 2 / 2^5 is 0.06."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,8 +87,9 @@ class SuiteData:
     """What gates see of a suite.
 
     ``rows``: role (``candidate``, ``baseline``, ``reference``) -> counts name -> stored rows (n, r), all in
-    the order of ``ids``; a case that a role has no row for is a row of NaN. ``tags``, ``groups``: one entry a
-    case, or empty. ``complete`` is False where only a part of the suite ran, and ``reason`` says why; the
+    the order of ``ids``; a case that a role has no row for is a row of NaN. ``tags``, ``clusters``: one entry a
+    case, or empty; ``cluster``: what names the clusters; ``found``: nobody declared them.
+    ``complete`` is False where only a part of the suite ran, and ``reason`` says why; the
     gates are then not evaluated. ``barred``: role -> metric -> why it must not be compared with that role.
     ``undefined``: role -> counts name -> ids of the cases whose row is NaN because the metric cannot score the reply.
     ``awaited``: role -> why there is none yet, where that is expected.
@@ -98,7 +101,9 @@ class SuiteData:
     rows: Mapping[str, Rows]
     ids: Sequence[str]
     tags: Sequence[Mapping[str, str]] = ()
-    groups: Sequence[str | None] = ()
+    clusters: Sequence[str | None] = ()
+    cluster: str | None = None
+    found: bool = False
     complete: bool = True
     reason: str = ""
     barred: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -124,7 +129,7 @@ class SuiteData:
             },
             ids=[self.ids[i] for i in where],
             tags=[self.tags[i] for i in where] if self.tags else (),
-            groups=[self.groups[i] for i in where] if self.groups else (),
+            clusters=[self.clusters[i] for i in where] if self.clusters else (),
         )
 
 
@@ -145,7 +150,7 @@ def suite_data(
         rows={role: {kind: rows_of([case.get(role) for case in cases], kind) for kind in kinds} for role in present},
         ids=[case["id"] for case in cases],
         tags=[case["tags"] for case in cases],
-        groups=[case["group"] for case in cases],
+        clusters=[case["cluster"] for case in cases],
         complete=not reason,
         reason=reason,
         undefined={role: undefined_in(cases, role) for role in present},
@@ -220,9 +225,18 @@ def _gather(
     if look.tag is not None and look.value is not None:
         suite = suite.having(look.tag, look.value)
     baseline = None if look.against is None else suite.rows[look.against]
-    groups = suite.groups or None
+    # of a subgroup within one cluster an interval speaks for the cases of that cluster
+    within = look.tag is not None and len(set(suite.clusters)) == 1
+    clusters = None if within else suite.clusters or None
     return gather(
-        metrics, suite.rows["candidate"], baseline, groups=groups, seed=seed, resamples=resamples, permute=False
+        metrics,
+        suite.rows["candidate"],
+        baseline,
+        clusters=clusters,
+        wider=suite.found,
+        seed=seed,
+        resamples=resamples,
+        permute=False,
     )
 
 
@@ -337,8 +351,10 @@ def _part(name: str, evidence: Evidence | None) -> Part:
 
 def _verdict(part: Part, condition: Threshold, blank: GateResult) -> GateResult:
     found = replace(blank, observed=part.value, interval=part.interval, n=part.n)
-    if part.value is None or part.interval is None:
+    if part.value is None:
         return replace(found, reason=f"{part.name} is undefined: no case says anything about it")
+    if part.interval is None:
+        return replace(found, reason=f"{part.name} is undefined on most resamples, or its cases are of one cluster")
     ends = {None: part.value, "low": part.interval[0], "high": part.interval[1]}
     seen = ends[condition.end]
     what = part.name if condition.end is None else f"the {ENDS[condition.end]} end of {part.name}"
@@ -396,6 +412,8 @@ class Contest:
     """What is known before the verdict."""
     basis: str = ""
     """What else than the suite's rows the interval rests on."""
+    clusters: int | None = None
+    """How many clusters its cases are of; None where they are independent."""
 
     @property
     def threshold(self) -> float:
@@ -493,7 +511,8 @@ def _contest(gate: Gate, evidence: Evidence | None, blank: GateResult) -> GateRe
     if evidence is None:
         return replace(blank, reason=f"candidate and {condition.against} have no case in common")
     interval = difference_interval(evidence)
-    if evidence.difference is None or interval is None:
+    few = evidence.n < FEWEST or (evidence.clustered and evidence.units < FEWEST_CLUSTERS)
+    if evidence.difference is None or (interval is None and not few):
         return replace(blank, n=evidence.n, reason=f"{gate.target.metric} is undefined on these cases")
     margin = condition.margin if isinstance(condition, NotWorse) else 0.0
     found = replace(
@@ -509,9 +528,10 @@ def _contest(gate: Gate, evidence: Evidence | None, blank: GateResult) -> GateRe
             reason=f"a margin of {number_text(margin)} can never be missed: "
             f"{gate.target.metric} lies between 0 and 1, and two points are written 0.02",
         )
-    if min(evidence.n, evidence.units) < FEWEST:
+    if few:
         return _too_few(gate, evidence, found)
-    return Contest(evidence.metric.direction, partial(difference_interval, evidence), found)
+    clusters = evidence.units if evidence.clustered else None
+    return Contest(evidence.metric.direction, partial(difference_interval, evidence), found, clusters=clusters)
 
 
 def corrected_by(gate: Gate, suite: SuiteData) -> Corrected | None:
@@ -557,15 +577,15 @@ def _unit_scale(evidence: Evidence) -> bool:
 
 
 def _too_few(gate: Gate, evidence: Evidence, found: GateResult) -> GateResult:
-    few = min(evidence.n, evidence.units)
-    kind = "independent groups" if evidence.clustered else "cases"
+    clusters = evidence.n >= FEWEST
+    few, least, kind = (evidence.units, FEWEST_CLUSTERS, "clusters") if clusters else (evidence.n, FEWEST, "cases")
     if gate.target.tag is not None:
-        return replace(found, reason=f"{few} {kind}: a subgroup of fewer than {FEWEST} is shown, not judged")
+        return replace(found, reason=f"{few} {kind}: a subgroup of fewer than {least} is shown, not judged")
     return replace(
         found,
         verdict="inconclusive",
-        cases_needed=FEWEST,
-        reason=f"{few} {kind} in both roles are too few to compare; {FEWEST} at least",
+        cases_needed=math.ceil(evidence.n * least / few),
+        reason=f"{few} {kind} in both roles are too few to compare; {least} at least",
     )
 
 
@@ -603,7 +623,9 @@ def _said(contest: Contest, result: GateResult, level: float, family: int) -> st
     """Tell a release engineer what the interval says about the condition."""
     assert result.observed is not None  # noqa: S101 - a comparison was judged
     assert result.interval is not None  # noqa: S101 - as above
-    together = f" (Holm, {family} comparisons)" if family > 1 else ""
+    by = [f"{contest.clusters} clusters"] if contest.clusters else []
+    told = ", ".join([*by, *([f"Holm, {family} comparisons"] if family > 1 else [])])
+    together = f" ({told})" if told else ""
     turn = f"{contest.threshold:+.4g}" if contest.threshold else "0"
     told = (
         f"difference {result.observed:+.4f}, {100 * level:.4g} % interval "
@@ -615,4 +637,5 @@ def _said(contest: Contest, result: GateResult, level: float, family: int) -> st
         return told + f"even its favourable end is on the wrong side of {turn}"
     if result.cases_needed is None:
         return told + f"{turn} lies inside, too near the difference for more cases to settle it"
-    return told + f"{turn} lies inside; about {result.cases_needed} cases settle it if the difference stays"
+    of = f" of {math.ceil(result.cases_needed * contest.clusters / result.n)} clusters" if contest.clusters else ""
+    return told + f"{turn} lies inside; about {result.cases_needed} cases{of} settle it if the difference stays"

@@ -35,8 +35,7 @@ from pytest_medeval.stats.agreement import Estimate, Level, estimate, krippendor
 from pytest_medeval.stats.compare import Comparison, compare_all
 from pytest_medeval.stats.evidence import Evidence, gather
 from pytest_medeval.stats.intervals import difference_interval
-from pytest_medeval.stats.paired import mcnemar
-from pytest_medeval.stats.proportions import tango
+from pytest_medeval.stats.paired import MCNEMAR
 from pytest_medeval.verdicts.gates import correct_together
 
 OVERALL = "overall"
@@ -76,8 +75,8 @@ def _suite(ratings: Sequence[PairRating], seed: int) -> HumanSuite:
         "ratings": len(ratings),
         "strata": {stratum: strata.count(stratum) for stratum in STRATA},
         "dimensions": _dimensions(cases, seed),
-        "preference": _preference(cases),
-        "harm": _harm(cases),
+        "preference": _preference(cases, seed),
+        "harm": _harm(cases, seed),
         "agreement": _agreement(ratings, seed),
         "comments": [
             {"case": pair.case, "rater": pair.rater, "comment": pair.comment, "replies": list(pair.order)}
@@ -95,10 +94,10 @@ def _dimensions(cases: Mapping[str, Sequence[PairRating]], seed: int) -> dict[st
         readers.setdefault(OVERALL, _mean_of(names))
     chosen = list(cases.values())
     measures = [_measure(name) for name in readers]
-    found = compare_all(measures, *_rows(readers, chosen), groups=_clusters(chosen), seed=seed)
+    found = compare_all(measures, *_rows(readers, chosen), clusters=_clusters(chosen), seed=seed)
     by_chance = [raters for raters in chosen if raters[0].stratum == "random"]
-    rows, groups = _rows(readers, by_chance), _clusters(by_chance)
-    part = gather(measures, *rows, groups=groups, seed=seed, permute=False)
+    rows, clusters = _rows(readers, by_chance), _clusters(by_chance)
+    part = gather(measures, *rows, clusters=clusters, seed=seed, permute=False)
     return {name: _grade(found[name], part.get(name)) for name in readers}
 
 
@@ -174,40 +173,52 @@ def _part(evidence: Evidence | None) -> HumanPart:
     return {"n": evidence.n, "difference": evidence.difference, "ci95": None if ends is None else list(ends)}
 
 
-def _preference(cases: Mapping[str, Sequence[PairRating]]) -> HumanPreference:
+def _more(pairs: Sequence[tuple[bool, bool]], cases: Sequence[Sequence[PairRating]], seed: int) -> Comparison:
+    """Compare how many cases each role is named in: McNemar's (sign) test, of clustered cases a permutation test."""
+    rows = np.array(pairs, dtype=np.float64).reshape(-1, 2)
+    candidate, baseline = ({"named": rows[:, [side]]} for side in (0, 1))
+    return compare_all([_measure("named")], candidate, baseline, clusters=_clusters(cases), seed=seed)["named"]
+
+
+def _preference(cases: Mapping[str, Sequence[PairRating]], seed: int) -> HumanPreference:
     """Count votes; a case is won by the side with more of them. Test: sign test of won against lost cases."""
     said = [[pair.preference for pair in raters if pair.preference is not None] for raters in cases.values()]
     votes = [vote for given in said for vote in given]
+    chosen = [raters for raters, given in zip(cases.values(), said, strict=True) if given]
     sums = [sum(given) for given in said if given]
     wins, losses = sum(one > 0 for one in sums), sum(one < 0 for one in sums)
-    test = mcnemar(wins, losses)
+    found = _more([(one > 0, one < 0) for one in sums], chosen, seed)
     return {
         "votes": {"candidate": votes.count(1), "same": votes.count(0), "baseline": votes.count(-1)},
         "cases": {"wins": wins, "ties": len(sums) - wins - losses, "losses": losses},
         "n": len(sums),
-        "difference": (wins - losses) / len(sums) if sums else None,
-        "ci95": list(tango(wins, losses, len(sums))) if sums else None,
-        "p_value": test.p_value if sums else None,
-        "test": "sign test",
+        "difference": found.difference,
+        "ci95": None if found.ci95 is None else list(found.ci95),
+        "p_value": found.p_value,
+        "test": "sign test" if found.test is None or found.test == MCNEMAR else found.test,
     }
 
 
-def _harm(cases: Mapping[str, Sequence[PairRating]]) -> HumanHarm:
+def _harm(cases: Mapping[str, Sequence[PairRating]], seed: int) -> HumanHarm:
     """Count the cases in which at least one rater flagged a reply; one flag is enough to look at it again."""
-    flags = [tuple(any(pair.harm[role] for pair in raters) for role in ROLES) for raters in cases.values()]
-    test = mcnemar(flags.count((True, False)), flags.count((False, True)))
+    flags = [(_flagged(raters, "candidate"), _flagged(raters, "baseline")) for raters in cases.values()]
+    test = _more(flags, list(cases.values()), seed)
     return {
         "candidate": sum(new for new, _ in flags),
         "baseline": sum(old for _, old in flags),
         "both": flags.count((True, True)),
         "n": len(flags),
         "p_value": test.p_value,
-        "test": test.test,
+        "test": test.test or MCNEMAR,
         "flagged": {
             role: [case for case, one in zip(cases, flags, strict=True) if one[place]]
             for place, role in enumerate(ROLES)
         },
     }
+
+
+def _flagged(raters: Sequence[PairRating], role: Role) -> bool:
+    return any(pair.harm[role] for pair in raters)
 
 
 def _agreement(ratings: Sequence[PairRating], seed: int) -> dict[str, RaterAgreement]:

@@ -158,8 +158,8 @@ def grade_of(case: CaseEntry, role: Role, dimension: str) -> float | None:
 
 
 def unit_of(case: CaseEntry) -> str:
-    """Name what is resampled together: the case's group, or the case alone."""
-    return f"case {case['id']}" if case["group"] is None else f"group {case['group']}"
+    """Name what is resampled together: the case's cluster, or the case alone."""
+    return f"case {case['id']}" if case["cluster"] is None else f"cluster {case['cluster']}"
 
 
 def _less(new: float | None, old: float | None) -> float | None:
@@ -182,10 +182,10 @@ def _measured(
         return None
     changes = {name: change for name, change in changed.items() if change is not None}
     units = {unit_of(case) for case in cases if case["id"] in changes}
-    grouped = 0 < len(units) < len(changes)
-    own = len(units) if grouped else n
+    clustered = 0 < len(units) < len(changes)
+    own = len(units) if clustered else n
     spread = None if ends is None else (ends[1] - ends[0]) / (2 * NORMAL.inv_cdf(0.975)) * math.sqrt(own)
-    if len(changes) > 1 and len(changes) == n and not grouped:
+    if len(changes) > 1 and len(changes) == n and not clustered:
         spread = stdev(changes.values())
     return _Measured(
         n=n,
@@ -312,7 +312,7 @@ def correlations(
     """Correlate every measured metric with every dimension over the judged replies of both models.
 
     Kendall's tau-b of score and grade, positive where better scores go with better grades, with a 95 %
-    bootstrap interval that draws whole cases (or groups of cases). Rows: metric, dimension, tau, low, high,
+    bootstrap interval that draws whole cases (or clusters of cases). Rows: metric, dimension, tau, low, high,
     replies, reason. At most 400 judged cases take part, drawn by ``seed``. Metrics without a score per case
     have no row.
     """

@@ -99,6 +99,17 @@ def test_rates_of_rules_have_wilsons_interval():
     assert found["dose"]["rate"] == pytest.approx(2 / 3)
 
 
+def test_rates_of_clustered_cases_are_no_surer_than_of_their_clusters():
+    """Every case three times over, and a row of NaN: the interval is that of the four cases."""
+    rows = np.array([[1, 1, -1, -1], [0, 0, -1, 1], [0, 1, -1, 0], [1, 1, -1, 1]])
+    copies = np.concatenate([np.repeat(rows, 3, axis=0), [[np.nan] * 4]])
+    found = rule_rates(copies, clusters=[*np.repeat(list("abcd"), 3).tolist(), None])
+    once = rule_rates(rows)
+    for rule in ("referral", "dose"):
+        assert found[rule]["applied"] == 3 * once[rule]["applied"]
+        assert found[rule]["ci95"] == pytest.approx(once[rule]["ci95"])
+
+
 def test_every_shipped_rule_has_examples_in_both_languages():
     """The examples are the rules' tests: some that keep and some that break a rule, in both languages."""
     for rule in tomllib.loads(SHIPPED.read_text(encoding="utf-8"))["rule"]:

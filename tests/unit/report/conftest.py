@@ -18,7 +18,7 @@ def _role(name, number, score):
 def _case(suite, number, draw):
     return {
         "suite": suite, "id": f"case-{number:03}", "nodeid": f"test_{suite}.py::test[case-{number:03}]",
-        "tags": {"specialty": "cardiology" if number % 2 else "neurology"}, "critical": False, "group": None,
+        "tags": {"specialty": "cardiology" if number % 2 else "neurology"}, "critical": False, "cluster": None,
         "asked": f"Question {number}?", "gold": f"Reference {number}.", "correct": None,
         "candidate": _role("candidate", number, draw.random()),
         "baseline": _role("baseline", number, draw.random()),

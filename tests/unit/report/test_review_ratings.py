@@ -81,11 +81,11 @@ def test_a_grade_left_open_is_missing_and_not_a_number(make_record, export):
     assert [rating.score for rating in flat([pair])] == [4.0]
 
 
-def test_cases_of_a_group_stay_together(make_record, export):
+def test_cases_of_a_cluster_stay_together(make_record, export):
     """Turns of one dialogue are one cluster."""
     record = make_record(4)
     for case in record["cases"][:2]:
-        case["group"] = "visit"
+        case["cluster"] = "visit"
     clusters = {pair.case: pair.cluster for pair in read_reviews([export(record)], record)}
     assert clusters["case-000"] == clusters["case-001"] != clusters["case-002"] != clusters["case-003"]
 

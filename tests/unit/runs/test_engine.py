@@ -123,7 +123,7 @@ def test_an_entry_holds_what_was_asked_and_given(suite):
     assert found.pop("request") == joined([request_signature(evaluation.requests[0])])
     assert len(found.pop("content")) == 64
     assert found == {
-        "suite": "quiz", "id": "q0", "nodeid": "a.py::q0", "tags": {}, "critical": False, "group": None,
+        "suite": "quiz", "id": "q0", "nodeid": "a.py::q0", "tags": {}, "critical": False, "cluster": None,
         "asked": evaluation.asked, "gold": "A", "correct": True,
     }  # fmt: skip
 

@@ -36,6 +36,7 @@ def test_a_manifest_says_what_a_suite_holds(tmp_path):
     assert made == {
         "name": "quiz", "task": "mcq", "cases": ["q0", "q1", "q2"], "critical": ["q1"], "total": 3, "skipped": [],
         "gates": ["accuracy >= 0.5"], "metrics": ["accuracy", "brier"], "pairs": "complete",
+        "cluster": None,
         "options": {"scoring": "letters", "normalize": "characters", "max_new_tokens": 256, "rotations": False},
     }  # fmt: skip
 

@@ -100,7 +100,7 @@ def test_a_group_named_like_a_case_number_stays_apart():
 
 def test_wrong_number_of_groups_is_refused():
     """Labels and cases must match one to one."""
-    with pytest.raises(ValueError, match="1 group labels for 2 cases"):
+    with pytest.raises(ValueError, match="1 cluster labels for 2 cases"):
         cluster_codes(["a"], 2)
 
 

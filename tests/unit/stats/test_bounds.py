@@ -21,7 +21,7 @@ from pytest_medeval.stats.bootstrap import (
 from pytest_medeval.stats.compare import compare, compare_all
 from pytest_medeval.stats.effect import cohens_dz, cohens_g, rank_biserial
 from pytest_medeval.stats.evidence import gather
-from pytest_medeval.stats.intervals import difference_interval, student, value_interval
+from pytest_medeval.stats.intervals import bootstrap_error, difference_interval, student, value_interval
 from pytest_medeval.stats.paired import mann_whitney, mcnemar, permutation_p, wilcoxon
 from pytest_medeval.stats.power import cases_needed, detectable_paired, detectable_unpaired, paired_proportion_sd
 from pytest_medeval.stats.ppi import Corrected, corrected_mean
@@ -146,9 +146,12 @@ def test_student_is_scipys_t_interval():
     """The bootstrap's standard error freed of its bias; one unit or one resample has no spread."""
     draws = np.random.default_rng(1).normal(0.3, 0.1, 500)
     scale = draws.std(ddof=1) * (9 / 8) ** 0.5
-    assert student(draws, 0.3, 9, 0.9) == pytest.approx(scipy.stats.t.interval(0.9, 8, loc=0.3, scale=scale))
-    assert student(draws[:2], 0.3, 2)[0] < 0.3
-    assert student(draws, 0.3, 1) == student(draws[:1], 0.3, 9) == (0.3, 0.3)
+    expected = scipy.stats.t.interval(0.9, 8, loc=0.3, scale=scale)
+    assert student(bootstrap_error(draws, 9), 0.3, 9, 0.9) == pytest.approx(expected)
+    assert bootstrap_error(draws[:2], 2) > 0
+    assert student(0.1, 0.3, 2)[0] < 0.3
+    assert bootstrap_error(draws, 1) == bootstrap_error(draws[:1], 9) == 0
+    assert student(0.1, 0.3, 1) == student(0.0, 0.3, 9) == (0.3, 0.3)
 
 
 @pytest.mark.parametrize(("units", "size"), [(1, 10_000), (1000, 524), (100_000, 41), (10**7, 1)])
@@ -214,12 +217,12 @@ def test_permutations_are_made_where_they_are_tested(mean_of, micro_f1):
     """For metrics of a suite and for groups; and for none where only intervals are asked for."""
     scores, counts = (column([0.1, 0.6, 0.4]), column([0.3, 0.2, 0.4])), (np.ones((3, 3)), np.eye(3))
     assert len(one(mean_of(), *scores).relabelled) == 0
-    assert len(one(mean_of(), *scores, groups=["a", "a", None]).relabelled) == 500
+    assert len(one(mean_of(), *scores, clusters=["a", "a", None]).relabelled) == 500
     assert len(one(micro_f1(), *counts).relabelled) == 500
     assert len(one(micro_f1(), *counts, permute=False).relabelled) == 0
     right = (column([0, 1, 1]), column([1, 1, 0]))
     assert len(one(mean_of(), *right, permute=False).candidate.draws) == 0
-    assert len(one(mean_of(), *right, permute=False, groups=["a", "a", None]).candidate.draws) == 500
+    assert len(one(mean_of(), *right, permute=False, clusters=["a", "a", None]).candidate.draws) == 500
     assert len(one(mean_of(), *right).gaps) == 500
 
 
@@ -249,7 +252,7 @@ def test_few_changed_cases_widen_the_interval(mean_of, changed):
     span = np.ptp(np.concatenate([new, old]))
     low, high = difference_interval(found)
     assert (high == pytest.approx(span * rare[1])) == (changed == 5)
-    assert low <= student(found.gaps, found.difference, 80)[0] + 1e-12
+    assert low <= student(bootstrap_error(found.gaps, 80), found.difference, 80)[0] + 1e-12
 
 
 def test_intervals_of_a_value(mean_of):
@@ -257,10 +260,10 @@ def test_intervals_of_a_value(mean_of):
     right = column([1.0] * 30 + [0.0] * 10)
     assert value_interval(one(mean_of(), right), 0.9) == wilson(30, 40, 0.9)
     groups = [str(i // 2) for i in range(40)]
-    clustered = value_interval(one(mean_of(), right, groups=groups), 0.9)
+    clustered = value_interval(one(mean_of(), right, clusters=groups), 0.9)
     assert clustered != wilson(30, 40, 0.9)
     for edge in (0.0, 1.0):
-        assert value_interval(one(mean_of(), column([edge] * 40), groups=groups), 0.9) == wilson(edge * 20, 20, 0.9)
+        assert value_interval(one(mean_of(), column([edge] * 40), clusters=groups), 0.9) == wilson(edge * 20, 20, 0.9)
     scores = one(mean_of(), column(np.random.default_rng(2).beta(2, 5, 40)))
     draws = scores.candidate.draws
     plain = percentile(draws, 0.9, units=40)
@@ -318,7 +321,7 @@ def test_metrics_on_other_cases_have_their_own_resamples(mean_of):
     base = {"mean": rng.random((20, 1)), "second": rng.random((20, 1))}
     rows["second"][3] = np.nan
     groups = [str(i // 2) for i in range(20)]
-    both = compare_all([first, second], rows, base, groups=groups, resamples=100)
+    both = compare_all([first, second], rows, base, clusters=groups, resamples=100)
     assert [both[name].n for name in ("mean", "second")] == [20, 19]
     kept = [i for i in range(20) if i != 3]
     alone = compare(second, rows["second"][kept], base["second"][kept], [groups[i] for i in kept], resamples=100)

@@ -27,6 +27,14 @@ def test_wrong_passes_are_rare_and_intervals_cover(validity, loss):
         assert row.value_covers >= 0.888, row
 
 
+@pytest.mark.parametrize("content", [False, True], ids=["a tag", "seeds"])
+def test_clusters_are_no_way_past_a_gate(validity, content):
+    """60 clusters of 5 that change alike: ignored they pass often; declared and found at 2.5 %, 4 standard errors."""
+    found = validity.dependents(validity.Dependent(60, 5, 0.7, content=content), "rouge_like", 100)
+    assert found["ignored"] > 0.1
+    assert max(found["declared"], found["found"]) <= 0.025 + 4 * (0.025 * 0.975 / 100) ** 0.5
+
+
 def test_any_wrong_verdict_of_six_gates_is_rare(validity):
     """Holm's family of six: at most 5 % of runs hold a wrong verdict, here with 4 standard errors."""
     worse = validity.population("worse", drop=0.25)

@@ -46,9 +46,9 @@ def found_in(record, human=None, **how):
     return divergence(record, human or {}, 1, **how)["dialogue"]
 
 
-def case(number, scores, grades=None, group=None, outcome="answered"):
+def case(number, scores, grades=None, cluster=None, outcome="answered"):
     """Make a case from (candidate, baseline) pairs of scores and grades by name."""
-    made = {"suite": "dialogue", "id": f"c{number}", "nodeid": f"test_d.py::test[c{number}]", "group": group}
+    made = {"suite": "dialogue", "id": f"c{number}", "nodeid": f"test_d.py::test[c{number}]", "cluster": cluster}
     for side, role in enumerate(ROLES):
         own = {name: pair[side] for name, pair in scores.items()}
         made[role] = {"scores": own, "outcome": outcome, "reply": f"{role} {number}"}
@@ -266,9 +266,9 @@ def test_detectable_from_the_interval():
     assert found["track_a"]["metrics"]["corpus_bleu"]["detectable"] == pytest.approx(2.801585 * 0.01, rel=1e-4)
 
 
-def test_cases_of_one_group_do_not_count_as_many():
-    """For power, turns of one dialogue are one case: the interval tells the spread, groups the n."""
-    cases = [case(i, {"rougeL": (0.5 + 0.01 * i, 0.4)}, group=f"g{i // 20}") for i in range(100)]
+def test_cases_of_one_cluster_do_not_count_as_many():
+    """For power, turns of one dialogue are one case: the interval tells the spread, clusters the n."""
+    cases = [case(i, {"rougeL": (0.5 + 0.01 * i, 0.4)}, cluster=f"g{i // 20}") for i in range(100)]
     found = found_in(run({"rougeL": facts(0.1, NOT_SHOWN, n=100, half=0.196)}, cases))
     assert found["track_a"]["n"] == 5
     assert found["track_a"]["metrics"]["rougeL"]["detectable"] == pytest.approx(2.801585 * 0.1, rel=1e-4)

@@ -193,8 +193,10 @@ def test_few_cases_stay_inconclusive():
     """A comparison of fewer than 20 cases is not decided, however clear it looks."""
     found = verdict("accuracy better than baseline", suite(15, 0, 2, 1))
     assert (found.verdict, found.cases_needed) == ("inconclusive", 20)
-    groups = [str(i % 8) for i in range(135)]
-    assert "8 independent groups" in verdict("accuracy better than baseline", suite(30, 5, groups=groups)).reason
+    clusters = [str(i % 5) for i in range(135)]
+    found = verdict("accuracy better than baseline", suite(30, 5, clusters=clusters))
+    assert (found.verdict, found.cases_needed) == ("inconclusive", 162)
+    assert "5 clusters in both roles are too few to compare; 6 at least" in found.reason
 
 
 def test_a_margin_that_cannot_be_missed_is_not_evaluated():
@@ -425,20 +427,20 @@ def test_a_role_that_is_awaited_or_barred_is_said():
         assert verdict(text, suite(30, 5, rows=rows, **fields)).verdict == "pass"
 
 
-def test_tags_and_groups_follow_their_cases():
-    """Whatever the order in which cases ran: subgroups and groups are those of the ids."""
+def test_tags_and_clusters_follow_their_cases():
+    """Whatever the order in which cases ran: subgroups and clusters are those of the ids."""
     data = tagged()
-    groups = [f"g{i // 4}" for i in range(100)]
+    clusters = [f"g{i // 4}" for i in range(100)]
     order = np.random.default_rng(5).permutation(100)
     mixed = SuiteData(
         name=data.name, metrics=data.metrics, ids=[data.ids[i] for i in order], tags=[data.tags[i] for i in order],
-        groups=[groups[i] for i in order],
+        clusters=[clusters[i] for i in order],
         rows={role: {name: array[order] for name, array in rows.items()} for role, rows in data.rows.items()},
     )  # fmt: skip
-    whole = replace(data, groups=groups)
+    whole = replace(data, clusters=clusters)
     for text in ("accuracy[specialty=neurology].low >= 0.5", "accuracy not worse than baseline by 0.1"):
         assert verdict(text, mixed) == verdict(text, whole)
-    assert "independent groups" in verdict("accuracy[specialty=neurology] better than baseline", mixed).reason
+    assert "(8 clusters)" in verdict("accuracy[specialty=neurology] better than baseline", mixed).reason
 
 
 def test_a_part_that_ran_needs_no_reason():

@@ -80,7 +80,7 @@ class PairRating:
     comment: str
     scale: Scale
     cluster: str
-    """What the case shares with others: its group, else the case alone."""
+    """What the case shares with others: its cluster, else the case alone."""
     about: Mapping[Role, str]
     """Digest of question and reply."""
     source: Source
@@ -252,7 +252,7 @@ def _pair(file: _File, rating: ReviewedPair) -> PairRating:
         harm=dict(zip(order, rating["harm"], strict=True)),
         comment=rating["comment"].strip(),
         scale=file.rubric.scale,
-        cluster=name if entry.get("group") is None else f"{rating['suite']}/group {entry['group']}",
+        cluster=name if entry["cluster"] is None else f"{rating['suite']}/cluster {entry['cluster']}",
         about={role: digest(entry["asked"], entry[role]["reply"]) for role in ROLES},
         source=source,
     )
