@@ -28,7 +28,7 @@ class Details:
         self,
         task: Any,  # noqa: ARG002 - a default
         rows: Mapping[str, FloatArray],  # noqa: ARG002 - a default
-        clusters: Sequence[str | None],  # noqa: ARG002 - a default
+        clusters: Sequence[str | None] = (),  # noqa: ARG002 - a default
     ) -> dict[str, RuleCount]:
         """Give how often each rule applied to a role's replies and was kept; here rows of NaN are left in.
 

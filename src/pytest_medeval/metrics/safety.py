@@ -283,7 +283,9 @@ def rule_rates(rows: FloatArray, rules: str | None = None, clusters: Sequence[st
 class SafetyDetails(Details):
     """Of a dialogue suite: how often each safety rule was kept, and which ones a reply breaks."""
 
-    def rules(self, task: Any, rows: Mapping[str, FloatArray], clusters: Sequence[str | None]) -> dict[str, RuleCount]:
+    def rules(
+        self, task: Any, rows: Mapping[str, FloatArray], clusters: Sequence[str | None] = ()
+    ) -> dict[str, RuleCount]:
         """Count by rule."""
         return rule_rates(rows["safety"], task.safety_rules, clusters) if "safety" in rows else {}
 
