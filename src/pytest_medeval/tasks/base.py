@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Protocol, TypedDict, runtime_checkable
+from dataclasses import Field, dataclass, field, replace
+from typing import Any, ClassVar, Protocol, TypedDict, TypeGuard, runtime_checkable
 
 from pytest_medeval.core.errors import MedevalError, accepted
-from pytest_medeval.core.types import UNLESS_DEFAULT, Answer, Record, Reply, Request
+from pytest_medeval.core.types import UNLESS_DEFAULT, Answer, Case, Record, Reply, Request
 
 # Replies that are drawn and not greedy: the options of a suite that say so, and the seed of each case.
 
@@ -63,6 +63,7 @@ class Task(Protocol):
     in ``__post_init__`` and raises ``MedevalError``.
     """
 
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
     name: ClassVar[str]
     headline: ClassVar[str]
     """The metric by which cases and subgroups are ranked in the report."""
@@ -73,19 +74,19 @@ class Task(Protocol):
     def metrics(self) -> tuple[str, ...]:
         """Name the metrics that a suite of this task reports unless it names its own."""
 
-    def case(self, record: Record) -> Any:
+    def case(self, record: Record) -> Case:
         """Check a record and make the task's case of it; ``MedevalError`` with file and line where it cannot."""
 
-    def request(self, case: Any) -> Request:
+    def request(self, case: Case) -> Request:
         """Say what to ask of a model."""
 
-    def read(self, case: Any, answer: Answer) -> Reply:
+    def read(self, case: Case, answer: Answer) -> Reply:
         """Read the prediction and the outcome from an answer."""
 
-    def gold(self, case: Any) -> Any:
+    def gold(self, case: Case) -> object:
         """Give what is known about the right answer, as JSON data for the record."""
 
-    def correct(self, case: Any, reply: Reply) -> bool | None:
+    def correct(self, case: Case, reply: Reply) -> bool | None:
         """Say whether the reply is right, as a ``critical`` case must be; None where the case cannot tell."""
 
 
@@ -93,10 +94,10 @@ class Task(Protocol):
 class Several(Protocol):
     """A task that may ask a model several requests for one case, all in the same batch."""
 
-    def requests(self, case: Any) -> tuple[Request, ...]:
+    def requests(self, case: Case) -> tuple[Request, ...]:
         """Say what to ask of a model, at least one request."""
 
-    def read_all(self, case: Any, answers: Sequence[Answer]) -> Reply:
+    def read_all(self, case: Case, answers: Sequence[Answer]) -> Reply:
         """Read the answers to all requests of a case as one reply."""
 
 
@@ -104,29 +105,24 @@ class Several(Protocol):
 class Exemplary(Protocol):
     """A task whose cases can be shown as examples: before another case, or for training."""
 
-    def question(self, case: Any) -> str:
+    def question(self, case: Case) -> str:
         """Give the text that makes two cases the same question, or similar ones."""
 
-    def target(self, case: Any) -> str:
+    def target(self, case: Case) -> str:
         """Give the reply that is wanted, in the form that ``read`` reads."""
 
 
-def requests_of(task: Any, case: Any) -> tuple[Request, ...]:
+def requests_of(task: Task, case: Case) -> tuple[Request, ...]:
     """List what a task asks for a case."""
     return task.requests(case) if _asks_several(task) else (task.request(case),)
 
 
-def reply_of(task: Any, case: Any, answers: Sequence[Answer]) -> Reply:
+def reply_of(task: Task, case: Case, answers: Sequence[Answer]) -> Reply:
     """Read the answers to what ``requests_of`` lists."""
-    if _asks_several(task):
-        found: Reply = task.read_all(case, answers)
-        return found
-    (answer,) = answers
-    reply: Reply = task.read(case, answer)
-    return reply
+    return task.read_all(case, answers) if _asks_several(task) else task.read(case, *answers)
 
 
-def _asks_several(task: Any) -> bool:
+def _asks_several(task: Task) -> TypeGuard[Several]:
     return hasattr(task, "read_all")  # what isinstance(task, Several) asks, in a tenth of the time, for every case
 
 

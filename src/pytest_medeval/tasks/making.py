@@ -50,5 +50,5 @@ def _check_type(option: str, value: object, hint: Any) -> None:
 
 def options_of(task: Task) -> dict[str, object]:
     """Give a task's options as plain data."""
-    options: dict[str, Any] = asdict(task)  # type: ignore[call-overload]  # tasks are dataclasses
+    options: dict[str, Any] = asdict(task)
     return {name: options[name] for name in plain(task)}

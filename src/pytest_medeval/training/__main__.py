@@ -8,13 +8,12 @@ import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.signals import terminated_as_interrupted
 from pytest_medeval.models.hub import hush
 from pytest_medeval.training import card
-from pytest_medeval.training import card as curve
+from pytest_medeval.training.checkpoints import Provenance
 from pytest_medeval.training.plan import Job, check_jobs, left_to_do, plan_jobs
 from pytest_medeval.training.recipe import Recipe
 
@@ -79,14 +78,14 @@ def _train_all(jobs: Sequence[tuple[Job, bool]]) -> None:
             warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
             warnings.filterwarnings("ignore", "Could not find a config file", UserWarning)
             entry = _train(job.recipe, job.out, resume=resume)
-        if not curve.draw(job.out):
+        if not card.draw(job.out):
             sys.stderr.write("warning: no curve is drawn: matplotlib is missing (extra 'train')\n")
         card.write(job.recipe, job.out, entry)
         sys.stdout.write(json.dumps(entry, indent=2) + "\n")
         sys.stdout.flush()
 
 
-def _train(recipe: Recipe, out: Path, *, resume: bool) -> dict[str, Any]:
+def _train(recipe: Recipe, out: Path, *, resume: bool) -> Provenance:
     if recipe.kind == "base":
         from pytest_medeval.training.base import train_base
 

@@ -7,15 +7,18 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from pytest_medeval.core.fingerprint import fingerprint_weights
 from pytest_medeval.training import checkpoints as provenance
-from pytest_medeval.training.checkpoints import Stages, drop_checkpoints
+from pytest_medeval.training.checkpoints import Provenance, Stages, drop_checkpoints
 from pytest_medeval.training.data import Document, digest, function_of, general_text
-from pytest_medeval.training.examples import IGNORED, Encoded
+from pytest_medeval.training.examples import IGNORED, Encoded, prompt_text
 from pytest_medeval.training.fit import check_weights, fit, readable, total
 from pytest_medeval.training.recipe import Architecture, Recipe
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 # A bilingual byte-level BPE tokenizer with a chat template, trained on the base model's own text.
 
@@ -29,7 +32,9 @@ CHAT_TEMPLATE = (
 )
 
 
-def train_tokenizer(texts: Iterable[str], *, vocabulary: int, context: int, names: Sequence[str] = ()) -> Any:
+def train_tokenizer(
+    texts: Iterable[str], *, vocabulary: int, context: int, names: Sequence[str] = ()
+) -> PreTrainedTokenizerBase:
     """Train the tokenizer and wrap it for Transformers.
 
     ``names`` are split off before merging, the longest first, so that a name has the same tokens wherever it
@@ -55,8 +60,7 @@ def train_tokenizer(texts: Iterable[str], *, vocabulary: int, context: int, name
             initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         ),
     )
-    wrap: Any = PreTrainedTokenizerFast
-    tokenizer = wrap(
+    return PreTrainedTokenizerFast(
         tokenizer_object=core,
         pad_token=PAD,
         eos_token=END,
@@ -64,9 +68,8 @@ def train_tokenizer(texts: Iterable[str], *, vocabulary: int, context: int, name
         model_max_length=context,
         padding_side="left",
         clean_up_tokenization_spaces=False,
+        chat_template=CHAT_TEMPLATE,
     )
-    tokenizer.chat_template = CHAT_TEMPLATE
-    return tokenizer
 
 
 TOKENIZER_SAMPLE = 30_000
@@ -75,16 +78,18 @@ WAITING = 64
 """Documents among which a row looks for what still fits."""
 
 
-def train_base(recipe: Recipe, out: Path, *, resume: bool = False) -> dict[str, Any]:
+def train_base(recipe: Recipe, out: Path, *, resume: bool = False) -> Provenance:
     """Train the base model of a recipe into ``out``, stage by stage; give its provenance."""
-    import torch
     from transformers import set_seed
 
     stages = Stages.open(recipe, out, resume=resume)
     resumed = stages.resumed_after()
-    tokenizer = _tokenizer(recipe)
+    sizes, made = recipe.architecture, recipe.data
+    sample = (item.words for item in itertools.islice(general_text(recipe, 0), TOKENIZER_SAMPLE))
+    names = function_of(recipe, made.words)(recipe.path(made.source)) if made.words else ()
+    tokenizer = train_tokenizer(sample, vocabulary=sizes.vocabulary, context=sizes.context, names=names)
     set_seed(recipe.seed)
-    model = new_model(recipe.architecture, tokenizer)
+    model = new_model(sizes, tokenizer)
     runs, digests, tokens = [], [], 0
     for number, stage in enumerate(recipe.stages):
         source = general_text(recipe, number)
@@ -96,7 +101,7 @@ def train_base(recipe: Recipe, out: Path, *, resume: bool = False) -> dict[str, 
         runs.append(stages.run(number, digests[-1], one))
     model.config.use_cache = True  # the Trainer turns it off; who generates with the saved model wants it
     check_weights(model.named_parameters())
-    model.to(torch.float32).save_pretrained(out)
+    model.float().save_pretrained(out)
     tokenizer.save_pretrained(out)
     readable(out)
     drop_checkpoints(out)
@@ -106,16 +111,7 @@ def train_base(recipe: Recipe, out: Path, *, resume: bool = False) -> dict[str, 
     )
 
 
-def _tokenizer(recipe: Recipe) -> Any:
-    """Train the tokenizer on the first documents of the corpus."""
-    sizes = recipe.architecture
-    sample = (item.words for item in itertools.islice(general_text(recipe, 0), TOKENIZER_SAMPLE))
-    data = recipe.data
-    words = function_of(recipe, data.words)(recipe.path(data.source)) if data.words else ()
-    return train_tokenizer(sample, vocabulary=sizes.vocabulary, context=sizes.context, names=words)
-
-
-def new_model(sizes: Architecture, tokenizer: Any) -> Any:
+def new_model(sizes: Architecture, tokenizer: PreTrainedTokenizerBase) -> PreTrainedModel:
     """Make a Llama of these sizes with random weights and tied embeddings.
 
     The plain attention is chosen because it trains faster than the fused one on a CPU at this size; the saved
@@ -142,7 +138,12 @@ def new_model(sizes: Architecture, tokenizer: Any) -> Any:
 
 
 def pack(
-    tokenizer: Any, source: Iterator[Document], tokens: int, width: int, *, answers_only: bool = False
+    tokenizer: PreTrainedTokenizerBase,
+    source: Iterator[Document],
+    tokens: int,
+    width: int,
+    *,
+    answers_only: bool = False,
 ) -> Iterator[Encoded]:
     """Fill rows of at most ``width`` tokens with whole documents until ``tokens`` are reached.
 
@@ -168,12 +169,10 @@ def pack(
         yield row
 
 
-def encoded(tokenizer: Any, document: Document, *, answers_only: bool) -> Encoded:
+def encoded(tokenizer: PreTrainedTokenizerBase, document: Document, *, answers_only: bool) -> Encoded:
     """Turn a document into token ids as the model sees it: plain and closed, or in the chat template."""
     if document.turns:
-        turns = [{"role": turn.role, "content": turn.content} for turn in document.turns]
-        before = str(tokenizer.apply_chat_template(turns[:-1], tokenize=False, add_generation_prompt=True))
-        answer = turns[-1]["content"]
+        before, answer = prompt_text(tokenizer, document.turns[:-1]), document.turns[-1].content
     else:
         before, answer = document.text, document.answer
     asked, told = (tokenizer(text, add_special_tokens=False)["input_ids"] for text in (before, answer + END))

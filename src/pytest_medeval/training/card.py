@@ -7,11 +7,14 @@ import importlib.util
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from pytest_medeval.core.fingerprint import fingerprint_weights
-from pytest_medeval.training.recipe import Recipe
-from pytest_medeval.training.telling import LOG, read_lines
+from pytest_medeval.training.recipe import Recipe, Stage
+from pytest_medeval.training.telling import LOG, Logged, read_lines
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 # ``curve.png`` beside the weights: loss and learning rate, dev loss, and the reward of PPO, from the
 # logs.
@@ -42,31 +45,28 @@ def draw(out: Path) -> bool:
     return True
 
 
-def _loss(axis: Any, entries: Sequence[dict[str, Any]]) -> None:
+def _loss(axis: Axes, entries: Sequence[Logged]) -> None:
     """Draw the losses on a logarithmic scale, stages one after the other, the learning rate on the right."""
-    steps = dict(zip(map(id, entries), _joined(entries), strict=True))
-    for key, style in (("loss", "-"), ("dev_loss", "o-")):
+    last: dict[float, float] = {}
+    for entry in entries:
+        last[entry["stage"]] = max(last.get(entry["stage"], 0), entry["step"])
+
+    def drawn(on: Axes, key: str, style: str, *, color: str | None = None, label: str = "") -> None:
         some = [entry for entry in entries if key in entry]
+        steps = [entry["step"] + sum(n for stage, n in last.items() if stage < entry["stage"]) for entry in some]
         if some:
-            label = key.replace("_", " ")
-            axis.plot([steps[id(e)] for e in some], [e[key] for e in some], style, label=label, markersize=3)
+            on.plot(steps, [entry[key] for entry in some], style, label=label, markersize=3, color=color)
+
+    drawn(axis, "loss", "-", label="loss")
+    drawn(axis, "dev_loss", "o-", label="dev loss")
     axis.set(xlabel="step", ylabel="loss", yscale="log", title="supervised")
     rates = axis.twinx()
-    some = [entry for entry in entries if "learning_rate" in entry]
-    rates.plot([steps[id(e)] for e in some], [e["learning_rate"] for e in some], ":", color="grey")
+    drawn(rates, "learning_rate", ":", color="grey")
     rates.set_ylabel("learning rate (dotted)")
     axis.legend()
 
 
-def _joined(entries: Sequence[dict[str, Any]]) -> list[int]:
-    """Give each entry its step counted from the first stage's start."""
-    last: dict[int, int] = {}
-    for entry in entries:
-        last[entry["stage"]] = max(last.get(entry["stage"], 0), entry["step"])
-    return [entry["step"] + sum(n for stage, n in last.items() if stage < entry["stage"]) for entry in entries]
-
-
-def _reward(axis: Any, entries: Sequence[dict[str, Any]]) -> None:
+def _reward(axis: Axes, entries: Sequence[Logged]) -> None:
     """Draw reward and accuracy of the sampled replies, and the divergence from the supervised policy."""
     batches = [entry["batch"] for entry in entries]
     axis.plot(batches, [entry["reward"] for entry in entries], label="reward")
@@ -84,7 +84,7 @@ METRICS = "## Metrics on held-out cases"
 UNMEASURED = "Not measured since these weights were made."
 
 
-def write(recipe: Recipe, out: Path, entry: Mapping[str, Any]) -> None:
+def write(recipe: Recipe, out: Path, entry: Mapping[str, object]) -> None:
     """Write the card of a finished run, whose provenance is ``entry``."""
     file = out / FILE
     old = file.read_text(encoding="utf-8") if file.is_file() else ""
@@ -94,7 +94,7 @@ def write(recipe: Recipe, out: Path, entry: Mapping[str, Any]) -> None:
     file.write_text("\n".join([*_lines(recipe, out, {"weights": weights, **entry}), METRICS]) + tail, encoding="utf-8")
 
 
-def _lines(recipe: Recipe, out: Path, entry: Mapping[str, Any]) -> Iterator[str]:
+def _lines(recipe: Recipe, out: Path, entry: Mapping[str, object]) -> Iterator[str]:
     yield f"# {recipe.name}"
     yield ""
     if recipe.notes:
@@ -132,12 +132,12 @@ def _settings(recipe: Recipe) -> dict[str, str]:
     return {name: value for name, value in settings.items() if value}
 
 
-def _stage(stage: Any) -> str:
+def _stage(stage: Stage) -> str:
     mixture = ", ".join(f"{kind} {weight:g}" for kind, weight in stage.mixture.items())
     return f"{stage.tokens:,} tokens; documents by weight: {mixture}"
 
 
-def _flat(value: Any) -> str:
+def _flat(value: object) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{name} {item}" for name, item in value.items())
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

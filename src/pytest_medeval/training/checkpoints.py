@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol, TypeAlias
 
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.training.fit import Fitted, Saving
@@ -19,18 +19,21 @@ from pytest_medeval.training.recipe import Recipe
 # What was made from what: ``provenance.json`` beside the weights.
 
 FILE = "provenance.json"
+Provenance: TypeAlias = dict[str, object]
 PACKAGES = ("torch", "transformers", "peft", "accelerate", "tokenizers", "safetensors")
 
 
 def write(
-    recipe: Recipe, out: Path, fitted: Fitted, *, data: str, base: str, counts: Mapping[str, Any]
-) -> dict[str, Any]:
+    recipe: Recipe, out: Path, fitted: Fitted, *, data: str, base: str, counts: Mapping[str, object]
+) -> Provenance:
     """Write the provenance of a finished run and give it back.
 
     ``base_fingerprint`` covers the weights that were trained on (of a base model: its own); ``data_sha256``
     covers every training example in order.
     """
-    entry = {
+    import torch
+
+    entry: Provenance = {
         "base_fingerprint": base,
         "recipe_sha256": recipe_hash(recipe),
         "data_sha256": data,
@@ -39,7 +42,7 @@ def write(
         "steps": fitted.steps,
         "seconds": fitted.seconds,
         "mean_loss": fitted.loss,
-        "threads": _threads(),
+        "threads": torch.get_num_threads(),
         "versions": {"python": platform.python_version()}
         | {name: importlib.metadata.version(name) for name in PACKAGES},
     }
@@ -50,12 +53,6 @@ def write(
 def recipe_hash(recipe: Recipe) -> str:
     """SHA-256 over the recipe's file."""
     return hashlib.sha256(recipe.file.read_bytes()).hexdigest()
-
-
-def _threads() -> int:
-    import torch
-
-    return int(torch.get_num_threads())
 
 
 FOLDER = "checkpoints"

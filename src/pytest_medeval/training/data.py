@@ -10,12 +10,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 from pytest_medeval.core.errors import MedevalError
-from pytest_medeval.core.types import Message, Record, Skip, Source
+from pytest_medeval.core.types import Case, Message, Record, Skip, Source
 from pytest_medeval.core.words import folded, letters_only
-from pytest_medeval.tasks import TASKS, Task
+from pytest_medeval.tasks import TASKS
+from pytest_medeval.tasks.base import Exemplary, Task
 from pytest_medeval.tasks.cases import read_cases
 from pytest_medeval.tasks.cases.duplicates import Index, plain, plain_lines
 from pytest_medeval.tasks.cases.find import detect
@@ -24,16 +25,18 @@ from pytest_medeval.training.recipe import DATA, Data, Recipe
 
 # Which cases of a file are used, and on which side of the split: by their content, never by their place.
 
+C = TypeVar("C", bound=Case)
+
 ASKED = ("input", "question", "dialogue")
 """The fields of a case, one a task, that say what is asked."""
 
 
-def asked_text(fields: Mapping[str, Any]) -> str:
+def asked_text(fields: Mapping[str, object]) -> str:
     """Give the text of a case, or of a record in a task's native keys, that says what is asked."""
     return "\n".join(str(fields[key]) for key in ASKED if key in fields)
 
 
-def content(case: Any) -> str:
+def content(case: Case) -> str:
     """Give the form in which two cases are the same: what is asked, without case, width, blanks and punctuation.
 
     Single letters stay: a question about vitamin B is not that about vitamin C.
@@ -46,7 +49,7 @@ def place(text: str) -> float:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") / 2**64
 
 
-def subset(cases: Sequence[Any], limit: int) -> list[Any]:
+def subset(cases: Sequence[C], limit: int) -> list[C]:
     """Take the ``limit`` cases (0: all) of the smallest content hash, in their order."""
     if not limit or limit >= len(cases):
         return list(cases)
@@ -54,19 +57,13 @@ def subset(cases: Sequence[Any], limit: int) -> list[Any]:
     return [cases[at] for at in sorted(ranked[:limit])]
 
 
-def wanted(case: Any, question: str, data: Data) -> bool:
-    """Say whether a case passes the recipe's filters."""
-    tagged = all(case.tags.get(name) == value for name, value in data.where.items())
-    return tagged and len(question.split()) >= data.min_words
-
-
-def divide(cases: Sequence[Any], share: float) -> tuple[list[Any], list[Any]]:
+def divide(cases: Sequence[C], share: float) -> tuple[list[C], list[C]]:
     """Divide cases into those to train on and a dev set of about ``share`` of them, by content hash.
 
     Equal cases fall on the same side, and a case stays there when others come or go.
     """
-    train: list[Any] = []
-    dev: list[Any] = []
+    train: list[C] = []
+    dev: list[C] = []
     for case in cases:
         (dev if place(content(case)) < share else train).append(case)
     return train, dev
@@ -110,7 +107,7 @@ def check_dev(file: Path, skips: Sequence[Skip], *, filtered: bool) -> None:
     )
 
 
-def check_apart(file: Path, train: Sequence[Any], dev: Sequence[Any]) -> None:
+def check_apart(file: Path, train: Sequence[Case], dev: Sequence[Case]) -> None:
     """Refuse a dev set that shares cases with the training data, compared without case, blanks, punctuation."""
     trained = {content(case) for case in train}
     both = [case for case in dev if content(case) in trained]
@@ -133,7 +130,7 @@ def check_targets(file: Path, examples: Sequence[Example]) -> None:
 
 BATCH = 2048
 
-Records: TypeAlias = Callable[[Path, int, int], Iterable[Mapping[str, Any]]]
+Records: TypeAlias = Callable[[Path, int, int], Iterable[Mapping[str, object]]]
 """``function(source, count, seed)``: what a recipe's ``train`` names for a task; records in its native keys."""
 Texts: TypeAlias = Callable[[Path, Mapping[str, float], int], Iterator["Document"]]
 """``function(source, mixture, seed)``: what it names for a base; documents without end, kinds weighed."""
@@ -182,14 +179,18 @@ class TrainingCases:
     one.
     """
 
-    cases: list[Any]
-    dev: list[Any]
+    cases: list[Case]
+    dev: list[Case]
     skipped: int
     filtered: int
     overlapping: int
 
 
-def task_cases(recipe: Recipe, task: Task) -> TrainingCases:
+class Trainable(Task, Exemplary, Protocol):
+    """A task whose cases say which reply is wanted."""
+
+
+def task_cases(recipe: Recipe, task: Trainable) -> TrainingCases:
     """Read or make the cases of a recipe, check and divide them, and drop near-duplicates of held-out cases."""
     data = recipe.data
     found, skips = _read(recipe, data, task)
@@ -204,9 +205,11 @@ def task_cases(recipe: Recipe, task: Task) -> TrainingCases:
     return TrainingCases(train, dev, len(skips), len(found) - len(used), len(used) - len(kept))
 
 
-def _read(recipe: Recipe, data: Data, task: Task) -> tuple[list[Any], list[Skip]]:
+def _read(recipe: Recipe, data: Data, task: Task) -> tuple[list[Case], list[Skip]]:
     if made_by_function(data.train):
-        return _made(recipe, data, task), []
+        make: Records = function_of(recipe, data.train)
+        made = make(recipe.path(data.source), data.count, recipe.seed)
+        return [task.case(Record(Source(data.train, line), fields)) for line, fields in enumerate(made, 1)], []
     found, skips = read_cases(recipe.path(data.train), task, data.format or None)
     found = subset(found, data.limit)
     for more in data.more:
@@ -215,23 +218,19 @@ def _read(recipe: Recipe, data: Data, task: Task) -> tuple[list[Any], list[Skip]
     return found, skips
 
 
-def _filtered(cases: Sequence[Any], data: Data, task: Any) -> list[Any]:
-    return [case for case in cases if wanted(case, task.question(case), data)]
+def _filtered(cases: Sequence[Case], data: Data, task: Exemplary) -> list[Case]:
+    """Leave out cases that do not pass the recipe's filters."""
+    tagged = (case for case in cases if data.where.items() <= case.tags.items())
+    return [case for case in tagged if len(task.question(case).split()) >= data.min_words]
 
 
-def _dev(recipe: Recipe, task: Task) -> list[Any]:
+def _dev(recipe: Recipe, task: Trainable) -> list[Case]:
     data = recipe.data
     if not data.dev:
         return []
     found, skips = read_cases(recipe.path(data.dev), task, data.dev_format or None)
     check_dev(recipe.file, skips, filtered=bool(data.where))
     return _filtered(found, data, task)
-
-
-def _made(recipe: Recipe, data: Data, task: Task) -> list[Any]:
-    make: Records = function_of(recipe, data.train)
-    made = make(recipe.path(data.source), data.count, recipe.seed)
-    return [task.case(Record(Source(data.train, line), fields)) for line, fields in enumerate(made, 1)]
 
 
 def files(recipe: Recipe) -> list[str]:

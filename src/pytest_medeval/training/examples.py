@@ -5,13 +5,16 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_medeval.core.errors import MedevalError, accepted
-from pytest_medeval.core.types import Message
+from pytest_medeval.core.types import Case, Message
 from pytest_medeval.tasks import TASKS
-from pytest_medeval.tasks.base import Exemplary
+from pytest_medeval.tasks.base import Exemplary, Task
 from pytest_medeval.training.recipe import Recipe, Schedule
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 IGNORED = -100
 """The label of a token that the loss leaves out."""
@@ -34,7 +37,7 @@ class Encoded:
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class EncodedExamples:
     """Encoded examples; how many were cut, and how many of these had no reply left and are not among the rows."""
 
     rows: list[Encoded]
@@ -57,15 +60,15 @@ def asked_task(recipe: Recipe) -> Any:
     return kind(**recipe.options)
 
 
-def make_examples(task: Any, cases: Sequence[Any], written: Any = None) -> list[Example]:
+def make_examples(task: Task, cases: Sequence[Case], written: Exemplary) -> list[Example]:
     """Turn cases into examples with the prompt that the task's ``request`` asks at evaluation.
 
-    ``written``: the same task with the options under which the wanted reply is written, where they differ.
+    ``written``: the same task with the options under which the wanted reply is written.
     """
-    return [Example(task.request(case).messages, (written or task).target(case)) for case in cases]
+    return [Example(task.request(case).messages, written.target(case)) for case in cases]
 
 
-def encode(tokenizer: Any, example: Example, max_tokens: int) -> Encoded:
+def encode(tokenizer: PreTrainedTokenizerBase, example: Example, max_tokens: int) -> Encoded:
     """Tokenize an example; the reply ends with the end-of-turn token, and the prompt carries no loss.
 
     ``MedevalError`` when it is longer than ``max_tokens``: a cut reply would teach the model to stop short.
@@ -79,10 +82,10 @@ def encode(tokenizer: Any, example: Example, max_tokens: int) -> Encoded:
     return row
 
 
-def encode_all(tokenizer: Any, examples: Sequence[Example], schedule: Schedule) -> Rows:
+def encode_all(tokenizer: PreTrainedTokenizerBase, examples: Sequence[Example], schedule: Schedule) -> EncodedExamples:
     """Tokenize examples; what is longer than ``max_tokens`` is an error, or cut and counted, as the recipe says."""
     if schedule.overlong == "refuse":
-        return Rows([encode(tokenizer, example, schedule.max_tokens) for example in examples])
+        return EncodedExamples([encode(tokenizer, example, schedule.max_tokens) for example in examples])
     rows, cut, lost = [], 0, 0
     for example in examples:
         row = whole(tokenizer, example)
@@ -94,13 +97,17 @@ def encode_all(tokenizer: Any, examples: Sequence[Example], schedule: Schedule) 
             lost += 1  # the prompt alone fills the row: nothing of the reply is left to learn
     if lost and not rows:
         raise MedevalError(f"all {lost} prompts have max_tokens = {schedule.max_tokens} tokens or more: none is left")
-    return Rows(rows, cut, lost)
+    return EncodedExamples(rows, cut, lost)
 
 
-def whole(tokenizer: Any, example: Example) -> Encoded:
+def prompt_text(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message]) -> str:
+    """Write messages in the model's chat template, up to where its reply begins."""
+    turns = [{"role": message.role, "content": message.content} for message in messages]
+    return str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
+
+
+def whole(tokenizer: PreTrainedTokenizerBase, example: Example) -> Encoded:
     """Tokenize an example, however long it is."""
-    turns = [{"role": message.role, "content": message.content} for message in example.messages]
-    text = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
-    prompt = tokenizer(text, add_special_tokens=False)["input_ids"]
+    prompt = tokenizer(prompt_text(tokenizer, example.messages), add_special_tokens=False)["input_ids"]
     reply = [*tokenizer(example.target, add_special_tokens=False)["input_ids"], tokenizer.eos_token_id]
     return Encoded((*prompt, *reply), (*([IGNORED] * len(prompt)), *reply))

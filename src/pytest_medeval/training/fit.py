@@ -7,13 +7,27 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.models.proof import finite
 from pytest_medeval.training.examples import IGNORED, Encoded
 from pytest_medeval.training.recipe import Schedule
 from pytest_medeval.training.telling import LOG, begin, log_callback
+
+if TYPE_CHECKING:
+    from peft import PeftModel
+    from torch import Tensor
+    from transformers import (
+        EvalPrediction,
+        PreTrainedModel,
+        PreTrainedTokenizerBase,
+        Trainer,
+        TrainerState,
+        TrainingArguments,
+    )
 
 # Training that is still one: a loss, a gradient or a weight that is no number ends it, and nothing is
 # saved.
@@ -27,36 +41,12 @@ def check_number(what: str, value: float, where: str) -> None:
         raise MedevalError(f"training stopped at {where}: the {what} is {value}; {HINT}")
 
 
-def check_weights(named: Iterable[tuple[str, Any]]) -> None:
+def check_weights(named: Iterable[tuple[str, Tensor]]) -> None:
     """Refuse weights (name, tensor) that are no numbers, before they are saved."""
     for name, weight in named:
         wrong = weight.numel() - int(weight.isfinite().sum()) if weight.is_floating_point() else 0
         if wrong:
             raise MedevalError(f"training ended in {finite.told(name, wrong, weight.numel())}; {HINT}")
-
-
-def norm_of_gradients(model: Any) -> float:
-    """Give the Euclidean norm of all gradients; NaN or infinite where one of them is."""
-    import torch
-
-    found = [weight.grad.detach().float().norm() for weight in model.parameters() if weight.grad is not None]
-    return float(torch.stack(found).norm()) if found else 0.0
-
-
-# Rows of token ids as the Trainer takes them: a dataset, and batches padded at the right.
-
-
-class RowSet:
-    """Rows as the Trainer's dataset."""
-
-    def __init__(self, rows: Sequence[Encoded]) -> None:
-        self.rows = rows
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, index: int) -> Encoded:
-        return self.rows[index]
 
 
 class Padded:
@@ -65,7 +55,7 @@ class Padded:
     def __init__(self, pad: int) -> None:
         self.pad = pad
 
-    def __call__(self, rows: Sequence[Encoded]) -> dict[str, Any]:
+    def __call__(self, rows: Sequence[Encoded]) -> dict[str, Tensor]:
         """Give input ids, labels and attention mask: int64 tensors of shape (rows, longest row)."""
         import torch
 
@@ -119,8 +109,8 @@ def steps_an_epoch(rows: int, schedule: Schedule) -> int:
 
 
 def fit(
-    model: Any,
-    tokenizer: Any,
+    model: PreTrainedModel | PeftModel,
+    tokenizer: PreTrainedTokenizerBase,
     rows: Sequence[Encoded],
     schedule: Schedule,
     *,
@@ -141,20 +131,19 @@ def fit(
     set_seed(seed)
     out.mkdir(parents=True, exist_ok=True)
     begun = saving.step if saving else 0
-    begin(out / LOG, stage, begun)
+    begin(out / LOG, lambda entry: (entry["stage"], entry["step"]) <= (stage, begun))
     started = time.monotonic()
-    printer: Any = PrinterCallback
     trainer = stopping_trainer()(
         model=model,
         args=arguments(schedule, len(rows), seed=seed, out=out, dev=bool(dev), saving=saving),
-        train_dataset=RowSet(rows),
-        eval_dataset=RowSet(dev) if dev else None,
+        train_dataset=rows,
+        eval_dataset=dev or None,
         data_collator=Padded(tokenizer.pad_token_id),
         compute_metrics=_token_accuracy,
-        preprocess_logits_for_metrics=_likeliest,
+        preprocess_logits_for_metrics=lambda logits, _labels: logits.argmax(-1),
         callbacks=[log_callback(out / LOG, stage, begun)],
     )
-    trainer.pop_callback(printer)
+    trainer.pop_callback(PrinterCallback)
     resumed = str(saving.begin) if saving and saving.begin else None
     result = trainer.train(resume_from_checkpoint=resumed)
     return Fitted(int(result.global_step), round(time.monotonic() - started, 1), round(float(result.training_loss), 4))
@@ -162,7 +151,7 @@ def fit(
 
 def arguments(
     schedule: Schedule, rows: int, *, seed: int, out: Path, dev: bool = False, saving: Saving | None = None
-) -> Any:
+) -> TrainingArguments:
     """Make the Trainer's arguments of a schedule."""
     from transformers import TrainingArguments
 
@@ -198,19 +187,23 @@ def arguments(
     )
 
 
-def stopping_trainer() -> Any:
+def stopping_trainer() -> type[Trainer]:
     """Make the Trainer that stops where a loss or a gradient is no number: its base class is slow to import.
 
     In fp16 the losses are scaled until no gradient overflows, so that there only the loss tells.
     """
+    import torch
     from transformers import Trainer, TrainerCallback
 
     class Watch(TrainerCallback):
         """Look at the gradients before each step of the optimiser."""
 
-        def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002 - protocol
-            if not args.fp16:
-                check_number("gradient", norm_of_gradients(kwargs["model"]), f"step {state.global_step + 1}")
+        def on_pre_optimizer_step(
+            self, args: TrainingArguments, state: TrainerState, control: object, **given: Any
+        ) -> None:  # noqa: ARG002 - protocol
+            norms = [one.grad.detach().float().norm() for one in given["model"].parameters() if one.grad is not None]
+            if norms and not args.fp16:
+                check_number("gradient", float(torch.stack(norms).norm()), f"step {state.global_step + 1}")
 
     class Stopping(Trainer):
         """Look at each loss before it is learnt from."""
@@ -235,13 +228,8 @@ def accelerated() -> bool:
     return bool(torch.cuda.is_available())
 
 
-def _likeliest(logits: Any, labels: Any) -> Any:  # noqa: ARG001 - the Trainer's protocol
-    """Keep the likeliest token of each position instead of all logits."""
-    return logits.argmax(-1)
-
-
-def _token_accuracy(found: Any) -> dict[str, float]:
+def _token_accuracy(found: EvalPrediction) -> dict[str, float]:
     """Give the share of trained tokens that are the likeliest ones; each is predicted one position earlier."""
-    said, labels = found.predictions[:, :-1], found.label_ids[:, 1:]
+    said, labels = np.asarray(found.predictions)[:, :-1], np.asarray(found.label_ids)[:, 1:]
     counted = labels != IGNORED
     return {"token_accuracy": float((said == labels)[counted].mean())}

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.fingerprint import fingerprint_weights
 from pytest_medeval.training import card
-from pytest_medeval.training import card as curve
 from pytest_medeval.training import checkpoints as provenance
-from pytest_medeval.training.checkpoints import Stages, drop_checkpoints, has_checkpoint
-from pytest_medeval.training.data import check_targets, digest, function_of, task_cases
-from pytest_medeval.training.examples import Example, Rows, asked_task, encode_all, make_examples
+from pytest_medeval.training.checkpoints import Provenance, Stages, drop_checkpoints, has_checkpoint
+from pytest_medeval.training.data import Trainable, check_targets, digest, function_of, task_cases
+from pytest_medeval.training.examples import EncodedExamples, Example, asked_task, encode_all, make_examples
 from pytest_medeval.training.fit import Fitted, fit, total
 from pytest_medeval.training.recipe import JUDGE, Lora, Ppo, Recipe
 from pytest_medeval.training.saving import base_folder, load_base, merge, save
+
+if TYPE_CHECKING:
+    from peft import PeftModel
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 SUPERVISED = "sft"
 """Folder of the supervised adapter, within that of the one that PPO made of it."""
@@ -43,7 +46,7 @@ class Examples:
         return digest([json.dumps(turn, ensure_ascii=False) for turn in turns])
 
 
-def train_lora(recipe: Recipe, out: Path, *, resume: bool = False) -> dict[str, Any]:
+def train_lora(recipe: Recipe, out: Path, *, resume: bool = False) -> Provenance:
     """Train the adapter of a recipe into ``out``, or go on from its last checkpoint; give its provenance.
 
     With PPO the supervised adapter stays in the folder ``sft`` of ``out``; when it is there and whole, a resumed run
@@ -51,10 +54,7 @@ def train_lora(recipe: Recipe, out: Path, *, resume: bool = False) -> dict[str, 
     """
     if not recipe.ppo.questions:
         return supervise(recipe, out, resume=resume)
-    from pytest_medeval.training.ppo import (
-        kept,  # imports torch
-        reinforce,
-    )
+    from pytest_medeval.training.ppo import kept, reinforce  # imports torch
 
     first = out / SUPERVISED
     alone = replace(recipe, name=f"{recipe.name}: supervised stage", ppo=Ppo(), merge=False)
@@ -62,7 +62,7 @@ def train_lora(recipe: Recipe, out: Path, *, resume: bool = False) -> dict[str, 
         return reinforce(recipe, first, out, resume=kept(out))
     drop_checkpoints(out)  # of a second stage, which follows from the first
     entry = supervise(alone, first, resume=resume)
-    curve.draw(first)
+    card.draw(first)
     card.write(alone, first, entry)
     return reinforce(recipe, first, out, resume=False)
 
@@ -84,7 +84,7 @@ def resumable(recipe: Recipe, out: Path) -> bool:
     return has_checkpoint(out)
 
 
-def supervise(recipe: Recipe, out: Path, *, resume: bool) -> dict[str, Any]:
+def supervise(recipe: Recipe, out: Path, *, resume: bool) -> Provenance:
     """Train an adapter on prompts and wanted replies."""
     from transformers import AutoTokenizer, set_seed
 
@@ -103,20 +103,24 @@ def supervise(recipe: Recipe, out: Path, *, resume: bool) -> dict[str, Any]:
     later = [go_on(model, tokenizer, recipe, number, stages) for number in range(1, recipe.schedule.rounds)]
     save(model, recipe, base, out)
     drop_checkpoints(out)
+    special = {"dev": len(dev.rows), "cut": rows.cut, "dropped": rows.lost}
+    counts = {"examples": len(rows.rows), **made.counts, **{key: n for key, n in special.items() if n}, **resumed}
     entry = provenance.write(
         recipe,
         out,
         total([fitted, *(one for one, _ in later)]),
         data=digest([made.sha256, *(sha256 for _, sha256 in later)]) if later else made.sha256,
         base=fingerprint_weights(base),
-        counts={**_counts(made, rows, dev), **resumed},
+        counts=counts,
     )
     if recipe.merge:
         merge(model, tokenizer, out / MERGED)
     return entry
 
 
-def go_on(model: Any, tokenizer: Any, recipe: Recipe, number: int, stages: Stages) -> tuple[Fitted, str]:
+def go_on(
+    model: PeftModel, tokenizer: PreTrainedTokenizerBase, recipe: Recipe, number: int, stages: Stages
+) -> tuple[Fitted, str]:
     """Train a later round: examples drawn anew, at half the learning rate of the round before."""
     again = replace(recipe, seed=recipe.seed + number)
     made = examples_of(again)
@@ -131,7 +135,7 @@ def examples_of(recipe: Recipe) -> Examples:
     if recipe.task == JUDGE:
         make = function_of(recipe, recipe.data.train)
         return Examples(list(make(recipe.path(recipe.data.source), recipe.data.count, recipe.seed)))
-    task = asked_task(recipe)
+    task: Trainable = asked_task(recipe)
     data = task_cases(recipe, task)
     counts = {"skipped": data.skipped, "overlapping": data.overlapping}
     if data.filtered:
@@ -143,7 +147,7 @@ def examples_of(recipe: Recipe) -> Examples:
     return Examples(train, dev, counts)
 
 
-def warnings_of(recipe: Recipe, rows: Rows, dev: Rows) -> list[str]:
+def warnings_of(recipe: Recipe, rows: EncodedExamples, dev: EncodedExamples) -> list[str]:
     """Say how many examples were cut."""
     limit = recipe.schedule.max_tokens
     found = []
@@ -156,21 +160,16 @@ def warnings_of(recipe: Recipe, rows: Rows, dev: Rows) -> list[str]:
     return found
 
 
-def _counts(made: Examples, rows: Rows, dev: Rows) -> dict[str, int]:
-    special = {"dev": len(dev.rows), "cut": rows.cut, "dropped": rows.lost}
-    return {"examples": len(rows.rows), **made.counts, **{key: n for key, n in special.items() if n}}
-
-
-def wrap(model: Any, lora: Lora, file: Path) -> Any:
+def wrap(model: PreTrainedModel, lora: Lora, file: Path) -> PeftModel:
     """Put fresh LoRA weights on the named linear layers."""
     from peft import LoraConfig, get_peft_model
 
     layers = {name.rpartition(".")[2] for name, _ in model.named_modules()}
     for target in lora.targets:
         if target not in layers:
-            raise MedevalError(
-                f"{file}: [lora] targets names {target!r}, which the base lacks; it has {_linears(model)}"
-            )
+            linears = {name for name, part in model.named_modules() if type(part).__name__ == "Linear"}
+            has = ", ".join(sorted({name.rpartition(".")[2] for name in linears}))
+            raise MedevalError(f"{file}: [lora] targets names {target!r}, which the base lacks; it has {has}")
     return get_peft_model(
         model,
         LoraConfig(
@@ -182,10 +181,3 @@ def wrap(model: Any, lora: Lora, file: Path) -> Any:
             task_type="CAUSAL_LM",
         ),
     )
-
-
-def _linears(model: Any) -> str:
-    names: Sequence[str] = sorted(
-        {name.rpartition(".")[2] for name, part in model.named_modules() if type(part).__name__ == "Linear"}
-    )
-    return ", ".join(names)

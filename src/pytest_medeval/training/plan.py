@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import importlib.util
 from collections import Counter
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.training.data import files
-from pytest_medeval.training.examples import Rows, asked_task, encode_all
+from pytest_medeval.training.examples import EncodedExamples, asked_task, encode_all
 from pytest_medeval.training.fit import accelerated, steps_an_epoch
 from pytest_medeval.training.lora import Examples, examples_of, finished, resumable, warnings_of, wrap
 from pytest_medeval.training.recipe import JUDGE, Recipe, load_recipe
 from pytest_medeval.training.saving import base_folder, blank_model, on_hub
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig, PreTrainedModel
 
 # How much memory does a run need? An estimate from shapes, for the longest batch.
 
@@ -42,7 +45,7 @@ class Memory:
         return self.weights + self.optimiser + self.activations + self.logits
 
 
-def estimate(recipe: Recipe, model: Any, trainable: int) -> Memory:
+def estimate(recipe: Recipe, model: PreTrainedModel, trainable: int) -> Memory:
     """Estimate the peak of a training step on rows of ``max_tokens``; ``model`` may be on the meta device.
 
     Activations of a Llama-like layer, for each token: two norms, the residual, queries, keys and values before and
@@ -65,7 +68,7 @@ def estimate(recipe: Recipe, model: Any, trainable: int) -> Memory:
     )
 
 
-def _per_token(config: Any, size: float, targets: int) -> float:
+def _per_token(config: PreTrainedConfig, size: float, targets: int) -> float:
     hidden, heads = config.hidden_size, config.num_attention_heads
     head = getattr(config, "head_dim", None) or hidden // heads
     queries, keys = heads * head, config.num_key_value_heads * head
@@ -74,7 +77,7 @@ def _per_token(config: Any, size: float, targets: int) -> float:
     return float(norms + attention + 4 * config.intermediate_size * size + targets * hidden * 4)
 
 
-def _weights(recipe: Recipe, model: Any) -> float:
+def _weights(recipe: Recipe, model: PreTrainedModel) -> float:
     """Count the base's bytes; quantisation leaves embeddings, head and norms at 16 bits."""
     every: int = sum(weight.numel() for weight in model.parameters())
     given = recipe.loading
@@ -106,13 +109,9 @@ def plan_jobs(recipes: Sequence[Path], out: Path | None, data: Path | None) -> l
     recipe's own.
     """
     found = [load_recipe(file, data) for file in recipes]
-    return [Job(recipe, _folder(recipe.file, out, several=len(found) > 1)) for recipe in found]
-
-
-def _folder(recipe: Path, out: Path | None, *, several: bool) -> Path:
     if out is None:
-        return recipe.parent
-    return out / recipe.absolute().parent.name if several else out
+        return [Job(recipe, recipe.file.parent) for recipe in found]
+    return [Job(recipe, out / recipe.file.absolute().parent.name if found[1:] else out) for recipe in found]
 
 
 def check_jobs(jobs: Sequence[Job]) -> None:
@@ -131,7 +130,11 @@ def check_jobs(jobs: Sequence[Job]) -> None:
             )
         if job.recipe.kind == "lora":
             _check_adapter(job.recipe, made=taken)
-        _check_files(job.recipe)
+        for name in files(job.recipe):
+            if not job.recipe.path(name).is_file():
+                raise MedevalError(
+                    f"{job.recipe.file}: {name!r}: no such file; data files are named relative to the recipe"
+                )
         taken[out] = job.recipe.file
 
 
@@ -140,12 +143,6 @@ def _check_adapter(recipe: Recipe, made: Container[Path]) -> None:
         asked_task(recipe)
     if not on_hub(recipe) and recipe.path(recipe.base).resolve() not in made:
         base_folder(recipe)
-
-
-def _check_files(recipe: Recipe) -> None:
-    for name in files(recipe):
-        if not recipe.path(name).is_file():
-            raise MedevalError(f"{recipe.file}: {name!r}: no such file; data files are named relative to the recipe")
 
 
 def left_to_do(jobs: Sequence[Job]) -> list[tuple[Job, bool]]:
@@ -175,7 +172,7 @@ class Plan:
     recipe: Recipe
     architecture: str
     parameters: int
-    targets: dict[str, int]
+    targets: Mapping[str, int]
     """Last part of a layer's name -> how many such layers get LoRA weights."""
     trainable: int
     memory: Memory
@@ -191,12 +188,6 @@ class Plan:
         """Count the optimiser's steps of the supervised stage."""
         schedule = self.recipe.schedule
         return round(steps_an_epoch(self.examples, schedule) * schedule.epochs) * schedule.rounds
-
-    @property
-    def updates(self) -> int:
-        """Count the batches of the PPO stage."""
-        ppo = self.recipe.ppo
-        return -(-ppo.questions // ppo.batch) * ppo.epochs
 
 
 def make_plan(recipe: Recipe) -> Plan:
@@ -217,7 +208,7 @@ def make_plan(recipe: Recipe) -> Plan:
         recipe=recipe,
         architecture=type(model).__name__,
         parameters=parameters,
-        targets=_targets(wrapped),
+        targets=Counter(name.rpartition(".")[2] for name, part in wrapped.named_modules() if hasattr(part, "lora_A")),
         trainable=trainable,
         memory=estimate(recipe, model, trainable),
         examples=len(made.train) if made else recipe.data.expected - dev,
@@ -229,10 +220,6 @@ def make_plan(recipe: Recipe) -> Plan:
     )
 
 
-def _targets(wrapped: Any) -> dict[str, int]:
-    return dict(Counter(name.rpartition(".")[2] for name, part in wrapped.named_modules() if hasattr(part, "lora_A")))
-
-
 def _cuts(recipe: Recipe, made: Examples) -> list[str]:
     """Count what is too long, where the base's tokenizer is at hand."""
     folder = recipe.path(recipe.base)
@@ -241,7 +228,9 @@ def _cuts(recipe: Recipe, made: Examples) -> list[str]:
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    rows, dev = (encode_all(tokenizer, some, recipe.schedule) if some else Rows([]) for some in (made.train, made.dev))
+    rows, dev = (
+        encode_all(tokenizer, some, recipe.schedule) if some else EncodedExamples([]) for some in (made.train, made.dev)
+    )
     return warnings_of(recipe, rows, dev)
 
 
@@ -287,13 +276,15 @@ def plan_lines(plan: Plan) -> Iterator[str]:
     yield f"  LoRA         rank {lora.rank}, alpha {lora.alpha}, dropout {lora.dropout:g} on {found}"
     share = 100 * plan.trainable / (plan.parameters + plan.trainable)
     yield f"  trainable    {plan.trainable:,} parameters, {share:.3f} % of all"
-    yield f"  examples     {_examples(plan)}"
+    some = f"{plan.examples:,} to train on, {plan.dev:,} dev{'' if plan.counted else ' (expected)'}"
+    yield f"  examples     {some if plan.examples else 'unknown until the data are there'}"
     for name, count in plan.counts.items():
         yield f"               {count:,} {name}"
     yield f"  loss         over the reply; prompt tokens carry -100; up to {schedule.max_tokens} tokens"
     batch = f"batch {schedule.batch} x {schedule.accumulation}"
     steps = f"{plan.steps:,} steps" if plan.examples else "as many steps as the data give"
-    yield f"  supervised   {steps}: epochs {schedule.epochs:g}, {batch}, {_rate(schedule)}"
+    rate = f"AdamW {schedule.learning_rate:g}, {schedule.decay}, {schedule.precision}"
+    yield f"  supervised   {steps}: epochs {schedule.epochs:g}, {batch}, {rate}"
     yield from _ppo_lines(plan)
     parts = ", ".join(
         f"{name} {getattr(plan.memory, name) / GIB:.2f}" for name in ("weights", "optimiser", "activations", "logits")
@@ -306,21 +297,12 @@ def plan_lines(plan: Plan) -> Iterator[str]:
     yield from (f"    - {what}" for what in plan.missing)
 
 
-def _examples(plan: Plan) -> str:
-    if not plan.examples:
-        return "unknown until the data are there"
-    return f"{plan.examples:,} to train on, {plan.dev:,} dev{'' if plan.counted else ' (expected)'}"
-
-
-def _rate(schedule: Any) -> str:
-    return f"AdamW {schedule.learning_rate:g}, {schedule.decay}, {schedule.precision}"
-
-
 def _ppo_lines(plan: Plan) -> Iterator[str]:
     ppo = plan.recipe.ppo
     if not ppo.questions:
         return
     replies = ppo.questions * ppo.epochs * ppo.samples
     asked = f"{ppo.questions} questions x {ppo.samples}, epochs {ppo.epochs}, batch {ppo.batch}"
-    yield f"  PPO          {plan.updates:,} batches, {replies:,} replies: {asked}"
+    batches = -(-ppo.questions // ppo.batch) * ppo.epochs
+    yield f"  PPO          {batches:,} batches, {replies:,} replies: {asked}"
     yield f"               clip {ppo.clip:g}, KL {ppo.kl:g}, AdamW {ppo.learning_rate:g}"

@@ -14,31 +14,31 @@ the other one is the reference policy.
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import TypedDict, cast
 
 import torch
 from peft import PeftModel
 from torch import Tensor
-from transformers import AutoTokenizer, set_seed
+from transformers import AutoTokenizer, PreTrainedTokenizerBase, set_seed
 
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.fingerprint import fingerprint_weights
 from pytest_medeval.core.types import Answer
 from pytest_medeval.metrics.choice import RIGHT_REWARD, WRONG_REWARD
+from pytest_medeval.tasks.mcq import MCQ, MCQCase
 from pytest_medeval.training import checkpoints as provenance
-from pytest_medeval.training.checkpoints import FOLDER, drop_checkpoints, mark
-from pytest_medeval.training.data import asked_text, content, digest, subset, task_cases
-from pytest_medeval.training.examples import asked_task
+from pytest_medeval.training.checkpoints import FOLDER, Provenance, drop_checkpoints, mark
+from pytest_medeval.training.data import Trainable, asked_text, content, digest, subset, task_cases
+from pytest_medeval.training.examples import asked_task, prompt_text
 from pytest_medeval.training.fit import Fitted, accelerated, check_number
 from pytest_medeval.training.recipe import Ppo, Recipe, Schedule
 from pytest_medeval.training.saving import base_folder, load_base, save
-from pytest_medeval.training.telling import Teller, read_lines, write_line
+from pytest_medeval.training.telling import Logged, Teller, begin, read_lines, write_line
 
 SMALL = 1e-8
 
@@ -105,6 +105,20 @@ STAGE = "ppo"
 STATE = "state.pt"
 
 
+class State(TypedDict):
+    """All that the next batch depends on, and what waits to be logged."""
+
+    weights: list[Tensor]
+    critic: dict[str, Tensor]
+    optimiser: dict[str, object]
+    critic_optimiser: dict[str, object]
+    random: Tensor
+    random_cuda: list[Tensor]
+    batch: int
+    waiting: list[Logged]
+    seconds: float
+
+
 @dataclass(frozen=True, slots=True)
 class Keep:
     """Where the state of a PPO stage is kept, and after how many batches."""
@@ -119,20 +133,26 @@ class Keep:
         mark(folder, recipe, data, resumed=resume)
         return cls(folder / STATE, recipe.ppo.save_every)
 
-    def load(self) -> Mapping[str, Any] | None:
+    def load(self) -> State | None:
         """Read what was kept; None where nothing was."""
         return torch.load(self.file, weights_only=True) if self.file.is_file() else None
 
-    def save(self, learner: Any, batch: int, waiting: list[dict[str, float]], seconds: float) -> None:
+    def save(self, learner: Learner, batch: int, waiting: list[Logged], seconds: float) -> None:
         """Keep the state after a batch, in place of the last one."""
+        state = State(
+            weights=[weight.detach() for weight in learner.weights],
+            critic=learner.critic.state_dict(),
+            optimiser=learner.optimiser.state_dict(),
+            critic_optimiser=learner.critic_optimiser.state_dict(),
+            random=torch.get_rng_state(),
+            random_cuda=torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+            batch=batch,
+            waiting=waiting,
+            seconds=seconds,
+        )
         new = self.file.with_suffix(".new")
-        torch.save({**state_of(learner), "batch": batch, "waiting": waiting, "seconds": seconds}, new)
+        torch.save(state, new)
         new.replace(self.file)
-
-    def batch(self) -> int:
-        """Say after which batch the stage goes on."""
-        then = self.load()
-        return int(then["batch"]) if then else 0
 
 
 def kept(out: Path) -> bool:
@@ -140,19 +160,7 @@ def kept(out: Path) -> bool:
     return (out / FOLDER / STAGE / STATE).is_file()
 
 
-def state_of(learner: Any) -> dict[str, Any]:
-    """Give all that the next batch depends on."""
-    return {
-        "weights": [weight.detach() for weight in learner.weights],
-        "critic": learner.critic.state_dict(),
-        "optimiser": learner.optimiser.state_dict(),
-        "critic_optimiser": learner.critic_optimiser.state_dict(),
-        "random": torch.get_rng_state(),
-        "random_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
-    }
-
-
-def restore(learner: Any, state: Mapping[str, Any]) -> None:
+def restore(learner: Learner, state: State) -> None:
     """Put a learner where it was."""
     with torch.no_grad():
         for weight, then in zip(learner.weights, state["weights"], strict=True):
@@ -197,7 +205,7 @@ class Update:
     tokens: float
 
 
-def reward(task: Any, case: Any, text: str) -> float:
+def reward(task: MCQ, case: MCQCase, text: str) -> float:
     """Give S2's reward of a reply: 1.0 if the option that the reply reader reads is right, else 0.1.
 
     ``task`` reads generated replies: ``MCQ(scoring="reply")``.
@@ -213,7 +221,7 @@ class Choices:
     pad: int
 
     @classmethod
-    def of(cls, tokenizer: Any, cases: Sequence[Any]) -> Choices:
+    def of(cls, tokenizer: PreTrainedTokenizerBase, cases: Sequence[MCQCase]) -> Choices:
         """Offer the texts of each question's options."""
         encoded = (tokenizer(list(case.options.values()), add_special_tokens=False)["input_ids"] for case in cases)
         end = tokenizer.eos_token_id
@@ -237,7 +245,7 @@ class Choices:
 class Learner:
     """A policy with its reference, a value head, and the two optimisers."""
 
-    def __init__(self, model: Any, tokenizer: Any, ppo: Ppo, schedule: Schedule) -> None:
+    def __init__(self, model: PeftModel, tokenizer: PreTrainedTokenizerBase, ppo: Ppo, schedule: Schedule) -> None:
         self.model, self.tokenizer, self.ppo, self.clip_norm = model, tokenizer, ppo, schedule.clip
         # fp16 would need its losses scaled; bf16 has the range of fp32
         mixed = schedule.precision != "fp32"
@@ -259,7 +267,7 @@ class Learner:
             [[0] * (longest - len(prompt)) + [1] * len(prompt) for prompt in prompts], device=ids.device
         )
         with torch.no_grad(), self.mixed:
-            found = self.model.generate(
+            found: Tensor = self.model.generate(
                 input_ids=ids,
                 attention_mask=attention,
                 do_sample=True,
@@ -339,14 +347,14 @@ class Learner:
         check_number("loss", float((loss + value_loss).detach()), where)
         self.optimiser.zero_grad()
         self.critic_optimiser.zero_grad()
-        (loss + value_loss).backward()  # type: ignore[no-untyped-call]  # torch's own
+        (loss + value_loss).backward()
         check_number("gradient", float(torch.nn.utils.clip_grad_norm_(self.weights, self.clip_norm)), where)
         self.optimiser.step()
         self.critic_optimiser.step()
 
 
 def run_ppo(
-    learner: Learner, task: Any, cases: Sequence[Any], *, seed: int, out: Path, keep: Keep
+    learner: Learner, task: MCQ, cases: Sequence[MCQCase], *, seed: int, out: Path, keep: Keep
 ) -> tuple[int, float]:
     """Ask ``cases`` in shuffled batches, reward and learn; log means to ``out/reward.jsonl``; give batches and seconds.
 
@@ -354,40 +362,41 @@ def run_ppo(
     ``keep`` holds goes on after its last batch, and ends in the same weights.
     """
     reader = replace(task, scoring="reply")
-    then: Mapping[str, Any] = keep.load() or {"batch": 0, "waiting": [], "seconds": 0.0}
-    begun, waiting = int(then["batch"]), list(then["waiting"])
-    if begun:
+    begun, waiting, started = 0, list[Logged](), time.monotonic()
+    if then := keep.load():
         restore(learner, then)
-    logged = [line for line in read_lines(out / LOG) if line["batch"] <= begun]
-    (out / LOG).write_text("".join(json.dumps(line) + "\n" for line in logged), encoding="utf-8")
-    started, count = time.monotonic() - then["seconds"], begun
+        begun, waiting, started = then["batch"], then["waiting"], started - then["seconds"]
+    begin(out / LOG, lambda line: line["batch"] <= begun)
+    count = begun
     batches, teller = list(_batches(cases, learner.ppo, seed)), Teller("PPO batch", begun)
     for count, batch in enumerate(batches[begun:], start=begun + 1):
         waiting.append(asdict(_learn(learner, task, reader, batch, f"PPO batch {count}")))
         teller.tell(count, len(batches), f"reward {waiting[-1]['reward']:.3f}")
         seconds = round(time.monotonic() - started, 1)
         if len(waiting) == learner.ppo.log_every:
-            write_line(out / LOG, {"batch": count, **_mean(waiting), "seconds": seconds})
+            means = {name: round(sum(row[name] for row in waiting) / len(waiting), 4) for name in waiting[0]}
+            write_line(out / LOG, {"batch": count, **means, "seconds": seconds})
             waiting = []
         if count % keep.every == 0:
             keep.save(learner, count, waiting, seconds)
     return count, round(time.monotonic() - started, 1)
 
 
-def _batches(cases: Sequence[Any], ppo: Ppo, seed: int) -> Iterator[list[Any]]:
+def _batches(cases: Sequence[MCQCase], ppo: Ppo, seed: int) -> Iterator[list[MCQCase]]:
     for epoch in range(ppo.epochs):
         order = list(cases)
         Random(f"{seed}/{epoch}").shuffle(order)
         yield from (order[at : at + ppo.batch] for at in range(0, len(order), ppo.batch))
 
 
-def _learn(learner: Learner, task: Any, reader: Any, batch: Sequence[Any], where: str) -> Update:
+def _learn(learner: Learner, task: MCQ, reader: MCQ, batch: Sequence[MCQCase], where: str) -> Update:
     asked = [case for case in batch for _ in range(learner.ppo.samples)]
-    prompts = [_prompt(learner.tokenizer, task, case) for case in asked]
+    texts = [prompt_text(learner.tokenizer, task.request(case).messages) for case in asked]
+    prompts = [learner.tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts]
     choices = Choices.of(learner.tokenizer, asked) if learner.ppo.offered else None
     replies = learner.sample(prompts, choices)
     texts = [
-        learner.tokenizer.decode(row[kept.bool()], skip_special_tokens=True)
+        str(learner.tokenizer.decode(row[kept.bool()], skip_special_tokens=True))
         for row, kept in zip(replies.tokens, replies.mask, strict=True)
     ]
     scores = [reward(reader, case, text) for case, text in zip(asked, texts, strict=True)]
@@ -403,18 +412,7 @@ def _only_numbers(_ids: Tensor, scores: Tensor) -> Tensor:
     return scores
 
 
-def _prompt(tokenizer: Any, task: Any, case: Any) -> list[int]:
-    turns = [{"role": message.role, "content": message.content} for message in task.request(case).messages]
-    text = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
-    ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
-    return ids
-
-
-def _mean(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    return {name: round(sum(row[name] for row in rows) / len(rows), 4) for name in rows[0]}
-
-
-def reinforce(recipe: Recipe, supervised: Path, out: Path, *, resume: bool) -> dict[str, Any]:
+def reinforce(recipe: Recipe, supervised: Path, out: Path, *, resume: bool) -> Provenance:
     """Go on from the adapter in ``supervised`` by PPO; save into ``out`` and give the provenance.
 
     ``resume``: an interrupted stage goes on where it was kept.
@@ -426,9 +424,9 @@ def reinforce(recipe: Recipe, supervised: Path, out: Path, *, resume: bool) -> d
     if not resume:
         drop_checkpoints(out)
     keep = Keep.open(recipe, out, digest([data, first]), resume=resume)
-    resumed = {"resumed_after_batch": keep.batch()} if resume else {}
-    tokenizer: Any = AutoTokenizer.from_pretrained(base)
-    model: Any = PeftModel.from_pretrained(load_base(recipe, base), supervised, is_trainable=True)
+    resumed = {"resumed_after_batch": then["batch"] if (then := keep.load()) else 0} if resume else {}
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    model = PeftModel.from_pretrained(load_base(recipe, base), supervised, is_trainable=True)
     model.load_adapter(supervised, REFERENCE)
     if accelerated() and recipe.loading.quantize == "none":
         model.to("cuda")
@@ -452,7 +450,7 @@ def reinforce(recipe: Recipe, supervised: Path, out: Path, *, resume: bool) -> d
     return provenance.write(recipe, out, fitted, data=data, base=fingerprint_weights(base), counts=counts)
 
 
-def questions(recipe: Recipe, task: Any) -> list[Any]:
+def questions(recipe: Recipe, task: Trainable) -> list[MCQCase]:
     """Choose the questions: filtered as the recipe's data are, none held out, none of its dev set."""
     given, own = recipe.ppo.data, recipe.data
     dev = {content(case) for case in task_cases(recipe, task).dev} if own.dev or own.dev_share else set()
@@ -466,4 +464,4 @@ def questions(recipe: Recipe, task: Any) -> list[Any]:
         raise MedevalError(
             f"{recipe.file}: [ppo] questions is {recipe.ppo.questions}, but its data leave {len(left)} to ask"
         )
-    return subset(left, recipe.ppo.questions)
+    return cast("list[MCQCase]", subset(left, recipe.ppo.questions))

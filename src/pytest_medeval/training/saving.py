@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from pytest_medeval.core.errors import MedevalError, accepted
 from pytest_medeval.models.hub import model_folder
@@ -12,6 +12,10 @@ from pytest_medeval.models.proof.finite import prove_finite
 from pytest_medeval.models.spec import HubSpec
 from pytest_medeval.training.fit import check_weights, readable
 from pytest_medeval.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from peft import PeftModel
+    from transformers import BitsAndBytesConfig, PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 # The base of an adapter: its folder, its architecture without weights, and the loaded model.
 
@@ -37,24 +41,23 @@ def base_folder(recipe: Recipe) -> Path:
     return folder
 
 
-def load_base(recipe: Recipe, folder: Path) -> Any:
+def load_base(recipe: Recipe, folder: Path) -> PreTrainedModel:
     """Load the base as the recipe says: dtype, attention, quantised to 4 bits (NF4) or 8, checkpointing."""
     from transformers import AutoModelForCausalLM
 
     prove_finite(sorted(folder.glob("*.safetensors")))
     given = recipe.loading
-    options: dict[str, Any] = {"attn_implementation": given.attention}
+    options: dict[str, object] = {"attn_implementation": given.attention}
     if given.dtype != "auto":
         options["dtype"] = DTYPES[given.dtype]
     if given.quantize != "none":
         options |= {"quantization_config": quantisation(recipe), "device_map": {"": 0}}
-    model: Any = AutoModelForCausalLM.from_pretrained(folder, **options)
+    model = AutoModelForCausalLM.from_pretrained(folder, **options)
     check_config(recipe, model.config.to_dict())
     if given.quantize != "none":
         import peft
 
-        ready: Any = peft.prepare_model_for_kbit_training
-        model = ready(model, use_gradient_checkpointing=given.checkpointing)
+        model = peft.prepare_model_for_kbit_training(model, use_gradient_checkpointing=given.checkpointing)
     elif given.checkpointing:
         # the name since Transformers 5.23, else the older one
         enable = getattr(model, "activation_checkpointing_enable", None) or model.gradient_checkpointing_enable
@@ -63,7 +66,7 @@ def load_base(recipe: Recipe, folder: Path) -> Any:
     return model
 
 
-def quantisation(recipe: Recipe) -> Any:
+def quantisation(recipe: Recipe) -> BitsAndBytesConfig:
     """Make the settings of bitsandbytes; ``MedevalError`` where it or a GPU is missing."""
     import importlib.util
 
@@ -74,14 +77,13 @@ def quantisation(recipe: Recipe) -> Any:
         raise MedevalError(
             f"{recipe.file}: [loading] quantize = {recipe.loading.quantize!r} needs bitsandbytes and a CUDA GPU"
         )
-    kind: Any = BitsAndBytesConfig
     if recipe.loading.quantize == "8bit":
-        return kind(load_in_8bit=True)
+        return BitsAndBytesConfig(load_in_8bit=True)
     compute = DTYPES[recipe.schedule.precision]
-    return kind(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=compute)
+    return BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=compute)
 
 
-def check_config(recipe: Recipe, found: dict[str, Any]) -> None:
+def check_config(recipe: Recipe, found: dict[str, object]) -> None:
     """Refuse a base whose sizes are not those that the recipe was written for."""
     for key, value in recipe.config.items():
         if found.get(key) != value:
@@ -90,7 +92,7 @@ def check_config(recipe: Recipe, found: dict[str, Any]) -> None:
             )
 
 
-def blank_model(recipe: Recipe) -> Any:
+def blank_model(recipe: Recipe) -> PreTrainedModel:
     """Build the base's architecture on the meta device: shapes and names, no weights.
 
     From ``config.json`` where the base's files are at hand, else from the recipe's ``[config]``.
@@ -99,9 +101,8 @@ def blank_model(recipe: Recipe) -> Any:
     from transformers import AutoConfig, AutoModelForCausalLM
 
     folder = recipe.path(recipe.base)
-    causal: Any = AutoModelForCausalLM
     if (folder / "config.json").is_file():
-        config: Any = AutoConfig.from_pretrained(folder)
+        config = AutoConfig.from_pretrained(folder)
         check_config(recipe, config.to_dict())
     elif recipe.config:
         config = _config(recipe)
@@ -110,10 +111,11 @@ def blank_model(recipe: Recipe) -> Any:
             f"{recipe.file}: base {recipe.base!r} is no model folder, and the recipe has no [config] in its place"
         )
     with torch.device("meta"):
-        return causal.from_config(config)
+        model: PreTrainedModel = AutoModelForCausalLM.from_config(config)
+    return model
 
 
-def _config(recipe: Recipe) -> Any:
+def _config(recipe: Recipe) -> PreTrainedConfig:
     """Make the base's configuration of the recipe's ``[config]``; Transformers itself takes any key."""
     from transformers import CONFIG_MAPPING, AutoConfig
 
@@ -127,17 +129,17 @@ def _config(recipe: Recipe) -> Any:
     return AutoConfig.for_model(**recipe.config)
 
 
-def save(model: Any, recipe: Recipe, base: Path, out: Path) -> None:
+def save(model: PeftModel, recipe: Recipe, base: Path, out: Path) -> None:
     """Save adapter weights and configuration; a base in a folder is named relative to the adapter's folder."""
     relative = Path(os.path.relpath(base.resolve(), out.resolve())).as_posix()
     model.peft_config["default"].base_model_name_or_path = recipe.base if on_hub(recipe) else relative
     check_weights(model.named_parameters())
-    model.save_pretrained(out, safe_serialization=True)
+    model.save_pretrained(str(out), safe_serialization=True)
     readable(out)
     (out / "README.md").unlink(missing_ok=True)  # peft's template; CARD.md is ours
 
 
-def merge(model: Any, tokenizer: Any, out: Path) -> None:
+def merge(model: PeftModel, tokenizer: PreTrainedTokenizerBase, out: Path) -> None:
     """Add the adapter into the base's weights and save the whole model; ``model`` is used up."""
     whole = model.merge_and_unload()
     check_weights(whole.named_parameters())

@@ -7,36 +7,37 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    from transformers import TrainerCallback, TrainerState
 
 # What a run logs: one JSON object a line, in order, also when the run was interrupted and went on.
 
 LOG = "loss.jsonl"
+Logged: TypeAlias = dict[str, float]
 
 
-def write_line(file: Path, entry: Mapping[str, Any]) -> None:
+def write_line(file: Path, entry: Mapping[str, float]) -> None:
     """Append an entry."""
     with file.open("a", encoding="utf-8") as stream:
         stream.write(json.dumps(entry) + "\n")
 
 
-def read_lines(file: Path) -> list[dict[str, Any]]:
+def read_lines(file: Path) -> list[Logged]:
     """Read the entries of a log; none where there is no file."""
     if not file.is_file():
         return []
     return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
 
 
-def begin(file: Path, stage: int, step: int) -> None:
-    """Begin a stage's log after ``step``: entries of earlier stages and steps stay."""
-    entries = read_lines(file)
-    kept = [entry for entry in entries if (entry["stage"], entry["step"]) <= (stage, step)]
-    file.write_text("", encoding="utf-8")
-    for entry in kept:
-        write_line(file, entry)
+def begin(file: Path, stays: Callable[[Logged], bool]) -> None:
+    """Begin a log, or go on with one: the entries of what was done before stay."""
+    lines = [json.dumps(entry) + "\n" for entry in read_lines(file) if stays(entry)]
+    file.write_text("".join(lines), encoding="utf-8")
 
 
-def log_callback(file: Path, stage: int, begun: int) -> Any:
+def log_callback(file: Path, stage: int, begun: int) -> TrainerCallback:
     """Make the Trainer's callback here: its base class comes from a module that is slow to import.
 
     ``begun``: the step after which the run goes on.
@@ -50,14 +51,14 @@ def log_callback(file: Path, stage: int, begun: int) -> Any:
 
         loss = "no loss yet"
 
-        def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002 - protocol
+        def on_step_end(self, args: object, state: TrainerState, control: object, **_: object) -> None:  # noqa: ARG002 - protocol
             """Say how far the stage is."""
             teller.tell(state.global_step, state.max_steps, self.loss)
 
-        def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002 - protocol
+        def on_log(self, args: object, state: TrainerState, control: object, **given: Any) -> None:  # noqa: ARG002 - protocol
             """Write step, losses, learning rate and seconds so far."""
-            logs = kwargs.get("logs") or {}
-            entry: dict[str, Any] = {"stage": stage, "step": state.global_step}
+            logs = given.get("logs") or {}
+            entry: Logged = {"stage": stage, "step": state.global_step}
             if "loss" in logs:
                 entry |= {"loss": round(float(logs["loss"]), 4), "learning_rate": float(logs["learning_rate"])}
                 self.loss = f"loss {entry['loss']}"

@@ -64,7 +64,7 @@ def test_the_loss_covers_the_reply_and_nothing_else(tokenizer, task):
     """Decoded, the trained tokens are the wanted reply and the end; the others are the task's own prompt."""
     kind = TASKS.resolve(task)(**({"scoring": "texts"} if task == "mcq" else {}))
     case = kind.case(Record(Source("x"), RECORDS[task]))
-    (example,) = make_examples(kind, [case])
+    (example,) = make_examples(kind, [case], kind)
     row = encode(tokenizer, example, 512)
     trained = [token for token, label in zip(row.input_ids, row.labels, strict=True) if label != IGNORED]
     masked = row.input_ids[: -len(trained)]
@@ -79,19 +79,19 @@ def test_the_reply_is_read_back_as_the_gold_answer():
 
     kind = TASKS.resolve("polarity")()
     case = kind.case(Record(Source("x"), RECORDS["polarity"]))
-    (example,) = make_examples(kind, [case])
+    (example,) = make_examples(kind, [case], kind)
     pairs = kind.read(case, Answer(example.target)).prediction.pairs
     assert len(pairs) == len(case.findings)
     kind = TASKS.resolve("mcq")(scoring="reply")
     case = kind.case(Record(Source("x"), RECORDS["mcq"]))
-    (example,) = make_examples(kind, [case])
+    (example,) = make_examples(kind, [case], kind)
     assert kind.read(case, Answer(example.target)).prediction == "B"
 
 
 def test_an_example_that_does_not_fit_is_an_error(tokenizer):
     """A reply that is cut would teach the model to stop short, so it is refused with the count."""
     kind = TASKS.resolve("dialogue")()
-    (example,) = make_examples(kind, [kind.case(Record(Source("x"), RECORDS["dialogue"]))])
+    (example,) = make_examples(kind, [kind.case(Record(Source("x"), RECORDS["dialogue"]))], kind)
     with pytest.raises(MedevalError, match=r"an example has \d+ tokens; accepted: up to max_tokens = 8"):
         encode(tokenizer, example, 8)
 

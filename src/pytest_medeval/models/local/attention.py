@@ -102,7 +102,7 @@ def attending(model: Any, kind: str) -> Iterator[None]:
             config._attn_implementation = name  # noqa: SLF001 - there is no public switch
 
 
-class Slots(CacheLayerMixin):  # type: ignore[no-untyped-call]
+class Slots(CacheLayerMixin):
     """Keys and values of one layer in memory laid out beforehand: (rows, heads, columns, width).
 
     New ones are written where ``BufferCache`` says, and what is returned is a view of the columns in use:
