@@ -200,7 +200,8 @@ def stopping_trainer() -> type[Trainer]:
 
         def on_pre_optimizer_step(
             self, args: TrainingArguments, state: TrainerState, control: object, **given: Any
-        ) -> None:  # noqa: ARG002 - protocol
+        ) -> None:
+            del control  # the protocol gives it
             norms = [one.grad.detach().float().norm() for one in given["model"].parameters() if one.grad is not None]
             if norms and not args.fp16:
                 check_number("gradient", float(torch.stack(norms).norm()), f"step {state.global_step + 1}")
