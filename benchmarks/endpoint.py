@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import openai
@@ -98,7 +99,7 @@ async def library(url: str, requests: list[Request], concurrency: int) -> list[s
     gate = asyncio.Semaphore(concurrency)
 
     async def one(request: Request) -> str:
-        fields = chat_fields("slow", request, ())
+        fields: Any = chat_fields("slow", request, ())
         async with gate:
             answer = await client.chat.completions.create(**fields)
         return answer.choices[0].message.content or ""

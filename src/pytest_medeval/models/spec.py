@@ -165,7 +165,7 @@ def queried(text: str) -> tuple[str, Variables]:
     found = _QUERY.fullmatch(text)
     if not found:
         return text, ()
-    variables: dict[str, Any] = {}
+    variables: dict[str, bool | int | float | str] = {}
     for part in found[2].split("&"):
         name, _, value = (one.strip() for one in part.partition("="))
         if not name.isidentifier() or not value:
@@ -184,8 +184,8 @@ def with_variables(spec: ModelSpec, variables: Variables, text: str) -> ModelSpe
         base = replace(spec.base, text=f"{spec.base.text}{query(variables)}", variables=variables)
         return replace(spec, text=text, base=base, variables=variables)
     if isinstance(spec, QuantisedSpec):
-        inner: Any = with_variables(spec.inner, variables, f"{spec.inner.text}{query(variables)}")
-        return replace(spec, text=text, inner=inner)
+        inner = with_variables(spec.inner, variables, f"{spec.inner.text}{query(variables)}")
+        return replace(spec, text=text, inner=inner)  # type: ignore[arg-type]  # of the same kind as it was
     if isinstance(spec, FolderSpec | HubSpec | GgufSpec | EndpointSpec):
         return replace(spec, text=text, variables=variables)
     raise MedevalError(f"model {text!r}: {query(variables)} changes nothing there: only chat templates have variables")
@@ -220,7 +220,7 @@ def check_variables(text: str, variables: Variables, template: str | None) -> No
             raise MedevalError(f"model {text!r}: the model's chat template has no variable {name!r}")
 
 
-def _sorted(where: str, variables: Mapping[str, Any]) -> Variables:
+def _sorted(where: str, variables: Mapping[str, bool | int | float | str]) -> Variables:
     for name in variables:
         if name in OWN:
             raise MedevalError(f"{where}: variable {name!r} is set by every run itself; accepted: others")
@@ -333,8 +333,7 @@ def parse_specs(texts: list[str], root: Path) -> dict[str | None, ModelSpec]:
     models: dict[str | None, ModelSpec] = {}
     for text in texts:
         spec = parse_spec(text, root)
-        found: Mapping[Any, ModelSpec] = spec.models if isinstance(spec, Release) else {None: spec}
-        for task, model in found.items():
+        for task, model in spec.models.items() if isinstance(spec, Release) else [(None, spec)]:
             if task in models:
                 raise MedevalError(
                     f"model {text!r}: {task or 'all tasks'} already has {models[task].text!r}; "

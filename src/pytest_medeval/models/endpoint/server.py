@@ -43,7 +43,7 @@ class _End:
         self.error = error
 
 
-def iterate(work: Callable[[Emit[T]], Coroutine[Any, Any, None]]) -> Iterator[list[T]]:
+def iterate(work: Callable[[Emit[T]], Coroutine[object, object, None]]) -> Iterator[list[T]]:
     """Give what ``work(emit)`` emits, in that order, while it runs in an event loop of its own.
 
     What has come meanwhile is given together, and counts as dealt with when more is asked for. The loop lives in a
@@ -208,7 +208,7 @@ class EndpointModel(Streaming):
                 for _ in range(min(self.traffic.concurrency, len(requests))):
                     group.create_task(worker())
 
-    async def _one(self, client: Any, request: Request) -> Answer:
+    async def _one(self, client: openai.AsyncOpenAI, request: Request) -> Answer:
         """Answer one request; whatever goes wrong with it stays with it."""
         if self._failures >= max(_GIVE_UP * self.traffic.concurrency, 8):
             return _failed(request, f"not asked: the server failed {self._failures} times in a row")
@@ -224,7 +224,7 @@ class EndpointModel(Streaming):
         self._failures = 0
         return answer
 
-    async def _asked(self, client: Any, request: Request) -> Answer:
+    async def _asked(self, client: openai.AsyncOpenAI, request: Request) -> Answer:
         if not request.choices:
             return await self._chat(client, request)
         try:
@@ -235,7 +235,7 @@ class EndpointModel(Streaming):
                 self.notices.append(notice)
         return await self._chat(client, wire.by_reply(request))
 
-    async def _chat(self, client: Any, request: Request) -> Answer:
+    async def _chat(self, client: openai.AsyncOpenAI, request: Request) -> Answer:
         """Ask for a reply, without the optional fields that the server refuses."""
         while True:
             fields = wire.chat_fields(self.spec.name, request, self._refused, dict(self.spec.variables))
@@ -253,7 +253,7 @@ class EndpointModel(Streaming):
             if name in _LOST:
                 self.notices.append(f"{self.spec.text}: the server refuses {name}; {_LOST[name]}")
 
-    async def _post(self, client: Any, path: str, fields: Any) -> Any:
+    async def _post(self, client: openai.AsyncOpenAI, path: str, fields: object) -> Any:
         """Post JSON; an answer that is cut off is asked for again, since the client does not do so."""
         for tries_left in range(self.traffic.retries, -1, -1):
             try:
@@ -290,10 +290,10 @@ class _Pace:
             await asyncio.sleep(self._next - now)
 
 
-def _served(spec: EndpointSpec, traffic: Traffic) -> list[dict[str, Any]]:
+def _served(spec: EndpointSpec, traffic: Traffic) -> list[dict[str, object]]:
     """Ask for the list of served models; empty from a server that has none."""
 
-    async def ask(emit: Emit[Any]) -> None:
+    async def ask(emit: Emit[object]) -> None:
         async with _client(spec, traffic) as client:
             await emit(all_encodable(await client.get("/models", cast_to=object)))
 
@@ -304,7 +304,8 @@ def _served(spec: EndpointSpec, traffic: Traffic) -> list[dict[str, Any]]:
         # ``transformers serve`` breaks here where nothing was ever downloaded; the first request will tell
         if error.status_code in _NO_LIST or error.status_code >= _BROKEN:
             return []
-        raise MedevalError(f"{spec.text}: {_line(error, traffic)}{_hint(error)}") from None
+        hint = f"; the key comes from {KEY}" if error.status_code in {401, 403} else ""
+        raise MedevalError(f"{spec.text}: {_line(error, traffic)}{hint}") from None
     except openai.OpenAIError as error:
         raise MedevalError(f"{spec.text}: {_line(error, traffic)}") from None
     except ValueError:
@@ -313,7 +314,7 @@ def _served(spec: EndpointSpec, traffic: Traffic) -> list[dict[str, Any]]:
         ) from None
 
 
-def _client(spec: EndpointSpec, traffic: Traffic) -> Any:
+def _client(spec: EndpointSpec, traffic: Traffic) -> openai.AsyncOpenAI:
     """Make a client; a proxy named in the environment is not asked for a server on this machine."""
     host = urlsplit(spec.url).hostname or ""
     key = os.environ.get(KEY)
@@ -326,13 +327,11 @@ def _client(spec: EndpointSpec, traffic: Traffic) -> Any:
         api_key=key or "none",
         timeout=traffic.timeout,
         max_retries=traffic.retries,
-        http_client=_direct(spec.url) if host in _LOOPBACK else None,
+        # without proxies; certificates are loaded, which takes time, where there are any
+        http_client=openai.DefaultAsyncHttpxClient(trust_env=False, verify=spec.url.startswith("https:"))
+        if host in _LOOPBACK
+        else None,
     )
-
-
-def _direct(url: str) -> Any:
-    """Make a transport without proxies; certificates are loaded, which takes time, where there are any."""
-    return openai.DefaultAsyncHttpxClient(trust_env=False, verify=url.startswith("https:"))
 
 
 def _failed(request: Request, why: str) -> Answer:
@@ -342,10 +341,6 @@ def _failed(request: Request, why: str) -> Answer:
 def _lost(error: Exception) -> bool:
     """Tell a server that is gone or out of order from one that refuses a single request."""
     return not isinstance(error, openai.APIStatusError) or error.status_code not in _REFUSED
-
-
-def _hint(error: Any) -> str:
-    return f"; the key comes from {KEY}" if error.status_code in {401, 403} else ""
 
 
 def _line(error: Exception, traffic: Traffic) -> str:

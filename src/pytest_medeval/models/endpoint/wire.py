@@ -54,10 +54,10 @@ class MalformedError(ValueError):
 
 
 def chat_fields(
-    name: str, request: Request, refused: Collection[str], variables: Mapping[str, Any] = MappingProxyType({})
-) -> dict[str, Any]:
+    name: str, request: Request, refused: Collection[str], variables: Mapping[str, object] = MappingProxyType({})
+) -> dict[str, object]:
     """Write a chat request: greedy or drawn, bounded, with those optional fields that the server has not refused."""
-    fields: dict[str, Any] = {
+    fields: dict[str, object] = {
         "model": name,
         "messages": [{"role": turn.role, "content": turn.content} for turn in request.messages],
         "max_completion_tokens" if "max_tokens" in refused else "max_tokens": request.max_new_tokens,
@@ -76,7 +76,7 @@ def chat_fields(
     return {key: value for key, value in fields.items() if key not in refused}
 
 
-def refusal(body: Any, fields: Mapping[str, Any]) -> str | None:
+def refusal(body: object, fields: Mapping[str, object]) -> str | None:
     """Find the optional field of which a server complains: named by ``param``, else by a word of its text.
 
     A prompt that is too long is no refusal, though servers then speak of ``max_tokens`` too.
@@ -92,13 +92,13 @@ def refusal(body: Any, fields: Mapping[str, Any]) -> str | None:
     return next((key for key, words in known if any(word in told for word in words)), None)
 
 
-def too_long(body: Any) -> bool:
+def too_long(body: object) -> bool:
     """Say whether a server complains of a prompt that is too long for the model."""
     told = json.dumps(body, default=str).lower()
     return "context length" in told or "context window" in told
 
 
-def complaint(body: Any) -> str:
+def complaint(body: object) -> str:
     """Give the text of a server's complaint in one short line.
 
     >>> complaint({"message": "no such model", "code": 404}), complaint("<h1>Bad Gateway</h1>")
@@ -152,7 +152,7 @@ def by_reply(request: Request) -> Request:
     return Request((*before, asked), max_new_tokens=max(request.max_new_tokens, 64))
 
 
-def echo_fields(name: str, prompts: Sequence[Any]) -> dict[str, Any]:
+def echo_fields(name: str, prompts: Sequence[object]) -> dict[str, object]:
     """Write a request for the log-probabilities of the tokens of prompts (texts or lists of token ids)."""
     return {
         "model": name,
@@ -219,13 +219,13 @@ def prompt_hash(request: Request) -> str:
     return hashlib.sha256(json.dumps(told, ensure_ascii=False).encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def listed_models(body: Any) -> list[dict[str, Any]]:
+def listed_models(body: object) -> list[dict[str, object]]:
     """Read the list of served models; empty where the server gives none."""
     data = body.get("data") if isinstance(body, dict) else None
     return [entry for entry in data if isinstance(entry, dict)] if isinstance(data, list) else []
 
 
-def told_of(name: str, models: Sequence[Mapping[str, Any]]) -> str:
+def told_of(name: str, models: Sequence[Mapping[str, object]]) -> str:
     """Give what a server tells of a model and does not change by itself, as JSON; empty when unlisted."""
     entry = next((one for one in models if one.get("id") == name), None)
     if entry is None:
@@ -239,14 +239,14 @@ def cut_at_stop(text: str, stops: Sequence[str]) -> tuple[str, bool]:
     return (text[: min(places)], True) if places else (text, False)
 
 
-def short(value: Any, limit: int = 160) -> str:
+def short(value: object, limit: int = 160) -> str:
     """Show a JSON value in one short line."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     line = encodable(" ".join(text.split()))
     return line if len(line) <= limit else f"{line[: limit - 3]}..."
 
 
-Post: TypeAlias = Callable[[str, Any], Awaitable[Any]]
+Post: TypeAlias = Callable[[str, object], Awaitable[Any]]
 Way: TypeAlias = Literal["tokens", "text"]
 
 _MISSING = (400, 404, 405, 415, 422, 501)
@@ -292,7 +292,7 @@ def _not_offered(error: Exception) -> bool:
 
 async def _by_tokens(post: Post, spec: EndpointSpec, request: Request) -> Answer:
     messages = [{"role": turn.role, "content": turn.content} for turn in request.messages]
-    chat: dict[str, Any] = {"model": spec.name, "messages": messages, "add_generation_prompt": True}
+    chat: dict[str, object] = {"model": spec.name, "messages": messages, "add_generation_prompt": True}
     if spec.variables:
         chat[VARIABLES] = dict(spec.variables)
     prompt = behind(*await _in_place(post, spec, await _tokens(post, spec, chat), request.choices))
@@ -348,7 +348,7 @@ def _beside(spec: EndpointSpec, route: str) -> str:
     return spec.url.removesuffix("/v1") + route
 
 
-async def _tokens(post: Post, spec: EndpointSpec, fields: dict[str, Any]) -> Ids:
+async def _tokens(post: Post, spec: EndpointSpec, fields: dict[str, object]) -> Ids:
     """Ask vLLM's ``/tokenize``."""
     body = await post(_beside(spec, "/tokenize"), fields)
     try:

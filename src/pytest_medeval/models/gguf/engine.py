@@ -28,7 +28,7 @@ _errors: list[str] = []
 
 
 @_LIB.llama_log_callback  # type: ignore[untyped-decorator]
-def _listen(level: int, text: bytes, _data: Any) -> None:
+def _listen(level: int, text: bytes, _data: object) -> None:
     """Keep errors, and keep the rest, a line for every tensor, from the terminal."""
     if level == _ERROR:
         _errors.append(text.decode("utf-8", "replace").strip())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from functools import partial
 
 import jinja2
 from jinja2.ext import loopcontrols
@@ -29,12 +29,17 @@ class Tokenizer:
         """Turn text into ids."""
         return self._engine.ids(text, special=add_special_tokens)
 
-    def decode(self, ids: Sequence[int], *, skip_special_tokens: bool, **_: Any) -> str:
+    def decode(self, ids: Sequence[int], *, skip_special_tokens: bool, **_: object) -> str:
         """Turn ids into text, with or without control tokens."""
         return self._engine.text(ids, special=not skip_special_tokens)
 
     def apply_chat_template(
-        self, turns: Sequence[dict[str, str]], *, add_generation_prompt: bool, tokenize: bool = False, **variables: Any
+        self,
+        turns: Sequence[dict[str, str]],
+        *,
+        add_generation_prompt: bool,
+        tokenize: bool = False,
+        **variables: object,
     ) -> str:
         """Render turns of a conversation, with the template's own variables."""
         del tokenize  # what Transformers is told; here the rendered text is all there is
@@ -53,17 +58,13 @@ class Tokenizer:
 
 def _compiled(template: str) -> jinja2.Template:
     environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols])
-    environment.filters["tojson"] = _json
+    environment.filters["tojson"] = partial(json.dumps, ensure_ascii=False)
     environment.globals["raise_exception"] = _refuse
     environment.globals["strftime_now"] = lambda form: datetime.now(UTC).strftime(form)
     try:
         return environment.from_string(template)
     except jinja2.TemplateSyntaxError as error:
         raise MedevalError(f"the model's chat template cannot be read: line {error.lineno}: {error.message}") from None
-
-
-def _json(value: Any, indent: int | None = None) -> str:
-    return json.dumps(value, ensure_ascii=False, indent=indent)
 
 
 def _refuse(message: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
-from transformers import AttentionInterface
+from transformers import AttentionInterface, PreTrainedModel
 from transformers.cache_utils import Cache, CacheLayerMixin
 
 from pytest_medeval.models.local.batches import GROUP_COST, padded_batches
@@ -23,7 +23,7 @@ TREE = "medeval_tree"
 
 
 def tree_attention(
-    _module: Any, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, **options: Any
+    _module: object, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, **options: Any
 ) -> tuple[Tensor, None]:
     """Attend under a 4-D mask without copying keys for the query heads that share them.
 
@@ -89,7 +89,7 @@ AttentionInterface.register(TREE, tree_attention)
 
 
 @contextlib.contextmanager
-def attending(model: Any, kind: str) -> Iterator[None]:
+def attending(model: PreTrainedModel, kind: str) -> Iterator[None]:
     """Let a model compute its attention by the function of that name, for a while."""
     configs = {id(config): config for config in (model.config, model.config.get_text_config())}.values()
     before = [config._attn_implementation for config in configs]  # noqa: SLF001 - there is no public switch
@@ -113,8 +113,8 @@ class Slots(CacheLayerMixin):
 
     def __init__(self, owner: BufferCache) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.keys: Any = None
-        self.values: Any = None
+        self.keys: Tensor
+        self.values: Tensor
         self._owner = owner
 
     def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
@@ -124,7 +124,7 @@ class Slots(CacheLayerMixin):
         self.values = value_states.new_zeros(rows, value_states.shape[1], columns, value_states.shape[3])
         self.is_initialized = True
 
-    def update(self, key_states: Tensor, value_states: Tensor, *_: Any, **__: Any) -> tuple[Tensor, Tensor]:
+    def update(self, key_states: Tensor, value_states: Tensor, *_: object, **__: object) -> tuple[Tensor, Tensor]:
         """Write new keys and values (rows, heads, new, width); give all in use up to them, for these rows."""
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
@@ -189,10 +189,10 @@ class BufferCache(Cache):
 
 
 @contextlib.contextmanager
-def scored_positions(model: Any, places: Tensor) -> Iterator[None]:
+def scored_positions(model: PreTrainedModel, places: Tensor) -> Iterator[None]:
     """Show the output layer only the hidden states (B, L, width) at N ``places``: logits (1, N, V)."""
 
-    def pick(_module: Any, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+    def pick(_module: object, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         return (inputs[0].flatten(0, 1)[places][None], *inputs[1:])
 
     hook = model.get_output_embeddings().register_forward_pre_hook(pick)
@@ -234,7 +234,9 @@ def plan_readings(prompts: Sequence[Ids], tokens: int) -> list[Reading]:
     ]
 
 
-def read_prompts(model: Any, prompts: Sequence[Ids], readings: Sequence[Reading], cache: BufferCache) -> Tensor:
+def read_prompts(
+    model: PreTrainedModel, prompts: Sequence[Ids], readings: Sequence[Reading], cache: BufferCache
+) -> Tensor:
     """Read prompts into a cache's rows, in the order of ``readings``, and give the logits behind each (B, V).
 
     A reading's padded rows end at the column ``longest`` of all readings; what pads is not to be looked at.
@@ -257,7 +259,7 @@ def read_prompts(model: Any, prompts: Sequence[Ids], readings: Sequence[Reading]
     return torch.cat(found)
 
 
-def _read_alone(model: Any, prefix: Ids, layers: int) -> BufferCache:
+def _read_alone(model: PreTrainedModel, prefix: Ids, layers: int) -> BufferCache:
     """Read what prompts share."""
     cache = BufferCache(layers, 1, len(prefix))
     _read(model, [prefix], cache)
@@ -265,7 +267,7 @@ def _read_alone(model: Any, prefix: Ids, layers: int) -> BufferCache:
     return cache
 
 
-def _read(model: Any, chosen: Sequence[Ids], cache: BufferCache) -> Tensor:
+def _read(model: PreTrainedModel, chosen: Sequence[Ids], cache: BufferCache) -> Tensor:
     """Read rows of tokens, padded at the right, behind what the cache holds; give the logits behind each (B, V)."""
     longest = max(map(len, chosen))
     ids = torch.tensor([prompt + (0,) * (longest - len(prompt)) for prompt in chosen], device=model.device)

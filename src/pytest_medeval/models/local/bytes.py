@@ -10,10 +10,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
+from transformers import PreTrainedModel
 
 Bytes: TypeAlias = Mapping[str, str]
 """Name of a parameter or buffer -> SHA-256 of its dtype, shape and bytes."""
@@ -22,7 +23,7 @@ _WRAPPERS = frozenset({"base_layer", "original_module", "token_adapter"})
 """Names that peft puts into the path of a tensor that it wraps."""
 
 
-def weight_bytes(model: Any) -> Bytes:
+def weight_bytes(model: PreTrainedModel) -> Bytes:
     """Digest every parameter and buffer, under the name that it has without peft's wrappers."""
     named = [*model.named_parameters(remove_duplicate=False), *model.named_buffers(remove_duplicate=False)]
     tensors = {".".join(part for part in name.split(".") if part not in _WRAPPERS): tensor for name, tensor in named}
@@ -37,7 +38,7 @@ def touched(before: Bytes, after: Bytes) -> list[str]:
     return [name for name, digest in before.items() if after.get(name) != digest]
 
 
-def size_of(model: Any) -> int:
+def size_of(model: PreTrainedModel) -> int:
     """Count the bytes of a model's parameters and buffers in memory."""
     return sum(tensor.nbytes for tensor in {*model.parameters(), *model.buffers()})
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+from transformers import PreTrainedModel
 
 from pytest_medeval.models.local.attention import TREE, BufferCache, attending, scored_positions
 from pytest_medeval.models.local.batches import GROUP_COST, Budget, Limits, Prompt, Unit, choice_units
@@ -53,7 +53,7 @@ def make_row(request: int, prompt: Prompt, skip: int = 0) -> Row:
 class Scorer:
     """Scores choices with one model within the bounds of a budget."""
 
-    def __init__(self, model: Any, budget: Budget, *, cost: int = GROUP_COST) -> None:
+    def __init__(self, model: PreTrainedModel, budget: Budget, *, cost: int = GROUP_COST) -> None:
         self.model = model
         self.budget = budget
         self.cost = cost
@@ -97,7 +97,7 @@ class Scorer:
         tokens, depths, ends = (torch.from_numpy(field).to(device) for field in _padded(rows))
         flat = np.concatenate([place * tokens.shape[1] + row.node for place, row in enumerate(rows)])
         nodes, back = np.unique(flat, return_inverse=True)
-        options: dict[str, Any] = {"use_cache": False}
+        options: dict[str, object] = {"use_cache": False}
         kind: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
         if cache or any(row.tree.branches for row in rows):
             kind = attending(self.model, TREE)
@@ -151,7 +151,7 @@ def tree_mask(ends: Tensor, past: int, dtype: torch.dtype) -> Tensor:
     return mask
 
 
-def score_rows(model: Any, rows: Sequence[tuple[Prompt, int]]) -> list[float]:
+def score_rows(model: PreTrainedModel, rows: Sequence[tuple[Prompt, int]]) -> list[float]:
     """Give the log-likelihood of one choice of each prompt, each as a row of its own.
 
     The plain path, which every causal model can go and by which the faster one is checked: rows are

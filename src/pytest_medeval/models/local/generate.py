@@ -20,8 +20,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-import transformers
 from torch import Tensor
+from transformers import LogitsProcessorList, PreTrainedModel
 
 from pytest_medeval.models.local.attention import TREE, BufferCache, attending, in_blocks, plan_readings, read_prompts
 from pytest_medeval.models.local.batches import NO_TOKEN
@@ -100,8 +100,6 @@ def _least(weights: Tensor, top_p: Tensor, candidates: int = _CANDIDATES) -> Ten
     return least
 
 
-_TRANSFORMERS: Any = transformers
-
 _LEAVE = 0.2
 """Share of a batch's rows that must have ended before the rest is moved together, which copies its cache."""
 
@@ -139,7 +137,7 @@ class Task:
         return self.found[-1:] == [NO_TOKEN]
 
 
-def generate_lean(model: Any, tasks: Sequence[Task], ends: set[int], *, tokens: int) -> list[Task]:
+def generate_lean(model: PreTrainedModel, tasks: Sequence[Task], ends: set[int], *, tokens: int) -> list[Task]:
     """Answer a batch of tasks; each ends with an end token, a stop string or its limit.
 
     ``tokens`` bounds the tokens of a forward pass over prompts.
@@ -190,7 +188,9 @@ class _Sight:
     firsts: Sequence[int]
 
 
-def _look(model: Any, rows: Sequence[Task], firsts: Sequence[int], cache: BufferCache, longest: int) -> _Sight:
+def _look(
+    model: PreTrainedModel, rows: Sequence[Task], firsts: Sequence[int], cache: BufferCache, longest: int
+) -> _Sight:
     """Lay out what rows see whose prompts stand in the columns up to ``longest``; nothing before is in use."""
     cache.start = min(firsts)
     first = torch.tensor(firsts, device=model.device)[:, None]
@@ -204,7 +204,7 @@ def _look(model: Any, rows: Sequence[Task], firsts: Sequence[int], cache: Buffer
     return _Sight(longest - length[:, 0], hidden, firsts)
 
 
-def _step(model: Any, cache: BufferCache, newest: Tensor, sight: _Sight) -> Tensor:
+def _step(model: PreTrainedModel, cache: BufferCache, newest: Tensor, sight: _Sight) -> Tensor:
     """Feed the newest token of each row (B,) and give the logits of the next (B, V)."""
     mask = None
     kind: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
@@ -225,7 +225,7 @@ def _step(model: Any, cache: BufferCache, newest: Tensor, sight: _Sight) -> Tens
     return newest_logits
 
 
-def generate_plain(model: Any, tasks: Sequence[Task], ends: set[int]) -> list[Task]:
+def generate_plain(model: PreTrainedModel, tasks: Sequence[Task], ends: set[int]) -> list[Task]:
     """Answer a batch by Transformers' own ``generate`` on left-padded prompts: for any architecture."""
     longest = max(len(task.prompt) for task in tasks)
     pad = min(ends, default=0)
@@ -235,7 +235,8 @@ def generate_plain(model: Any, tasks: Sequence[Task], ends: set[int]) -> list[Ta
         ids[row, longest - len(task.prompt) :] = torch.tensor(task.prompt)
         mask[row, longest - len(task.prompt) :] = 1
     steps: list[Tensor] = []
-    model.generate(
+    generate: Any = model.generate
+    generate(
         input_ids=ids.to(model.device),
         attention_mask=mask.to(model.device),
         do_sample=False,
@@ -248,7 +249,7 @@ def generate_plain(model: Any, tasks: Sequence[Task], ends: set[int]) -> list[Ta
         top_p=None,
         top_k=None,
         use_cache=True,
-        logits_processor=_TRANSFORMERS.LogitsProcessorList([_noting(tasks, longest, pad, steps)]),
+        logits_processor=LogitsProcessorList([_noting(tasks, longest, pad, steps)]),
     )
     for row, task in enumerate(tasks):
         for token in steps:

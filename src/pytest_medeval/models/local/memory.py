@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
 import torch
+from transformers import PreTrainedModel
 
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.models.local.batches import Budget
@@ -23,7 +24,7 @@ _SHARE = 0.4
 """Part of the free memory that keys and values may take: activations and other processes need the rest."""
 
 
-def find_budget(model: Any, batch_size: int | Literal["auto"]) -> Budget:
+def find_budget(model: PreTrainedModel, batch_size: int | Literal["auto"]) -> Budget:
     """Find the bounds for a model on its device; a ``batch_size`` given by the user bounds the rows."""
     kept = int(_free(model.device) * _SHARE) // _bytes_a_token(model)
     tokens, rows = _CPU if model.device.type == "cpu" else _ELSEWHERE
@@ -32,7 +33,7 @@ def find_budget(model: Any, batch_size: int | Literal["auto"]) -> Budget:
     return Budget(tokens, rows, kept)
 
 
-def _bytes_a_token(model: Any) -> int:
+def _bytes_a_token(model: PreTrainedModel) -> int:
     """Give the bytes of one token's keys and values in all layers."""
     config = model.config.get_text_config()
     heads = getattr(config, "num_attention_heads", None) or 1

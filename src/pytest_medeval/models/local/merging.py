@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from transformers import PreTrainedModel
 
 from pytest_medeval.core.errors import MedevalError, whole
 from pytest_medeval.models.local.tree import Ids
@@ -21,9 +22,9 @@ _BIASES = ("attention_bias", "mlp_bias")
 """What configs call it that projections have biases."""
 
 
-def probe_logits(model: Any, prompts: Sequence[Ids] = ()) -> Tensor:
+def probe_logits(model: PreTrainedModel, prompts: Sequence[Ids] = ()) -> Tensor:
     """Give the logits (N, V) at every token of prompts; without prompts, of tokens from all over the vocabulary."""
-    size = model.get_input_embeddings().weight.shape[0]
+    size = next(model.get_input_embeddings().parameters()).shape[0]
     chosen = prompts or [tuple(token * 7919 % size for token in range(PROBE))]
     with torch.inference_mode():
         rows = [model(torch.tensor([ids], device=model.device), use_cache=False).logits[0] for ids in chosen]
@@ -36,7 +37,7 @@ def divergence(one: Tensor, two: Tensor) -> float:
     return float((first.exp() * (first - second)).sum(-1).max())
 
 
-def merge_in(wrapped: Any, name: str, prompts: Sequence[Ids] = ()) -> Any:
+def merge_in(wrapped: Any, name: str, prompts: Sequence[Ids] = ()) -> PreTrainedModel:
     """Merge by peft's ``merge_and_unload``; ``MedevalError`` where the merged model computes something else."""
     model = wrapped.base_model.model
     wrapped.base_model.enable_adapter_layers()
@@ -45,7 +46,7 @@ def merge_in(wrapped: Any, name: str, prompts: Sequence[Ids] = ()) -> Any:
     _untie(model)
     _make_room(model, name)
     try:
-        merged = wrapped.merge_and_unload(adapter_names=[name])
+        merged: PreTrainedModel = wrapped.merge_and_unload(adapter_names=[name])
     except (ValueError, NotImplementedError, RuntimeError) as error:
         raise MedevalError(f"the adapter cannot be merged into its base: {whole(error)}") from error
     gap = divergence(beside, probe_logits(merged, prompts))
@@ -54,7 +55,7 @@ def merge_in(wrapped: Any, name: str, prompts: Sequence[Ids] = ()) -> Any:
     return merged
 
 
-def _untie(model: Any) -> None:
+def _untie(model: PreTrainedModel) -> None:
     """Give the output layer weights of its own where it shares the input embedding's and an adapter changes either.
 
     What is added into shared weights is added on both sides, where the adapter means one.
@@ -69,7 +70,7 @@ def _untie(model: Any) -> None:
             config.tie_word_embeddings = False
 
 
-def _make_room(model: Any, name: str) -> None:
+def _make_room(model: PreTrainedModel, name: str) -> None:
     """Give layers biases, all zero, where an adapter has some to add, if the architecture can have them there.
 
     Its config decides where there are biases when the merged model is loaded.
@@ -77,7 +78,7 @@ def _make_room(model: Any, name: str) -> None:
     lacking = [
         layer
         for layer in model.modules()
-        if getattr(layer, "lora_bias", {}).get(name) and getattr(layer.get_base_layer(), "bias", None) is None
+        if getattr(layer, "lora_bias", {}).get(name) and getattr(_bare(layer), "bias", None) is None
     ]
     if not lacking:
         return

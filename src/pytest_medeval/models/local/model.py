@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 import torch
-import transformers
+from transformers import AutoTokenizer, PreTrainedModel
 
 from pytest_medeval.core.errors import MedevalError, whole
 from pytest_medeval.core.model import Burst, Identity, Settings, Streaming
@@ -31,7 +31,7 @@ class Prompter(prompts.Prompter):
 
     def __init__(self, folder: Path, variables: Variables = ()) -> None:
         try:
-            tokenizer: Any = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
+            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         except Exception as error:
             raise MedevalError(f"{folder}: its tokenizer cannot be loaded: {whole(error)}") from error
         super().__init__(tokenizer, variables)
@@ -160,7 +160,7 @@ class LocalModel(Streaming):
         return Answer(prompt_hash=prompt.hash, prompt_tokens=len(prompt.ids), lead=lead, **fields)
 
 
-def find_limits(model: Any, batch_size: int | Literal["auto"], *, plain: str) -> Limits:
+def find_limits(model: PreTrainedModel, batch_size: int | Literal["auto"], *, plain: str) -> Limits:
     """Find what a loaded model can take on its device; "dynamic" rotations are made to reach beyond their positions."""
     config = model.config.get_text_config()
     context = getattr(config, "max_position_embeddings", None) or 1 << 30
@@ -176,7 +176,7 @@ def _draws(request: Request, prompt: Prompt) -> Draws | None:
     return Draws(request.temperature, request.top_p, prompt.hash, request.seed)
 
 
-def _end_tokens(model: Any) -> set[int]:
+def _end_tokens(model: PreTrainedModel) -> set[int]:
     """Give the end tokens of the model's generation config: none, one or several."""
     ends = getattr(model.generation_config, "eos_token_id", None)
     return {int(end) for end in ([] if ends is None else ends if isinstance(ends, list) else [ends])}

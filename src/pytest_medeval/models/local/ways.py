@@ -12,9 +12,10 @@ import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Literal, TypeAlias, TypeVar
 
 import torch
+from transformers import PreTrainedModel
 
 from pytest_medeval.core.errors import whole
 from pytest_medeval.models.local.batches import GROUP_COST, Budget, Prompt
@@ -44,7 +45,7 @@ _ALONE = 3
 """Requests that come alone and are computed so before a proof is worth its price."""
 
 
-def why_plain(model: Any) -> str:
+def why_plain(model: PreTrainedModel) -> str:
     """Say what in a model's config rules the fast paths out; an empty text where they may be tried."""
     config = model.config.get_text_config()
     kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
@@ -58,7 +59,7 @@ def why_plain(model: Any) -> str:
 class Ways:
     """The way in which a model's requests of each kind are computed, and the length up to which that is proved."""
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: PreTrainedModel) -> None:
         self.plain = why_plain(model)
         self.told = [f"computed without shared prefixes: {self.plain}"] if self.plain else []
         self._left: dict[Kind, list[str]] = {
@@ -68,12 +69,12 @@ class Ways:
         self._proved: dict[Kind, int] = {"choices": 0, "replies": 0}
         self._alone = 0
 
-    def score(self, model: Any, prompts: Sequence[Prompt], budget: Budget) -> str:
+    def score(self, model: PreTrainedModel, prompts: Sequence[Prompt], budget: Budget) -> str:
         """Choose the way to score the choices of a unit's prompts."""
         longest = max(prompts, key=_length)
         return self._way("choices", len(prompts), _length(longest), lambda way: _scores(model, way, longest, budget))
 
-    def reply(self, model: Any, tasks: Sequence[Task], budget: Budget) -> str:
+    def reply(self, model: PreTrainedModel, tasks: Sequence[Task], budget: Budget) -> str:
         """Choose the way to answer a unit's tasks."""
         longest = max(tasks, key=lambda task: len(task.prompt) + task.limit)
         length = len(longest.prompt) + longest.limit
@@ -98,7 +99,7 @@ class Ways:
         return left[0]
 
 
-def _scores(model: Any, way: str, longest: Prompt, budget: Budget) -> str:
+def _scores(model: PreTrainedModel, way: str, longest: Prompt, budget: Budget) -> str:
     """Score a probe in a way and plainly; say how they differ."""
     choices = tuple(dict.fromkeys((longest.choices[0], max(longest.choices, key=len))))
     prompts = [Prompt(ids, choices) for ids in _mixed(longest.ids, way)]
@@ -113,7 +114,7 @@ def _scores(model: Any, way: str, longest: Prompt, budget: Budget) -> str:
     return ""
 
 
-def _replies(model: Any, way: str, ids: Ids, budget: Budget) -> str:
+def _replies(model: PreTrainedModel, way: str, ids: Ids, budget: Budget) -> str:
     """Reply to a probe in a way and one by one; say how the distributions of next tokens differ."""
     slack = _SAME if model.dtype == torch.float32 else _NEAR
     probes = _mixed(ids, way)
@@ -152,7 +153,7 @@ def _mixed(ids: Ids, way: str) -> list[Ids]:
 
 
 def score_choices(
-    model: Any, way: str, prompts: Sequence[Prompt], budget: Budget, *, cost: int = GROUP_COST
+    model: PreTrainedModel, way: str, prompts: Sequence[Prompt], budget: Budget, *, cost: int = GROUP_COST
 ) -> Iterator[tuple[int, tuple[float, ...]]]:
     """Give the index of each prompt with the log-likelihoods of its choices, computed in a way."""
     if way == "shared":
@@ -163,7 +164,7 @@ def score_choices(
 
 
 def _plainly(
-    model: Any, prompts: Sequence[Prompt], budget: Budget, *, most: int
+    model: PreTrainedModel, prompts: Sequence[Prompt], budget: Budget, *, most: int
 ) -> Iterator[tuple[int, tuple[float, ...]]]:
     """Score each choice as a row of its own, at most so many rows of one length at a time."""
     rows = [(index, choice) for index, prompt in enumerate(prompts) for choice in range(len(prompt.choices))]
@@ -176,12 +177,12 @@ def _plainly(
         yield index, tuple(found[index, choice] for choice in range(len(prompt.choices)))
 
 
-def _rows(model: Any, prompts: Sequence[Prompt], rows: Sequence[tuple[int, int]]) -> list[float]:
+def _rows(model: PreTrainedModel, prompts: Sequence[Prompt], rows: Sequence[tuple[int, int]]) -> list[float]:
     _rewind(model)
     return score_rows(model, [(prompts[index], choice) for index, choice in rows])
 
 
-def reply_to(model: Any, way: str, tasks: Sequence[Task], *, ends: set[int], budget: Budget) -> list[Task]:
+def reply_to(model: PreTrainedModel, way: str, tasks: Sequence[Task], *, ends: set[int], budget: Budget) -> list[Task]:
     """Answer tasks in a way; what a batch that was too large for the memory has left in them is forgotten."""
     for task in tasks:
         task.clear()
@@ -208,7 +209,7 @@ def _parts(rows: Sequence[T], size: int) -> Iterator[Sequence[T]]:
         yield rows[start : start + size]
 
 
-def _rewind(model: Any) -> None:
+def _rewind(model: PreTrainedModel) -> None:
     """Let rotations that have grown with a long text ("dynamic" RoPE) be as at first: one token sets them back."""
     told = getattr(model.config.get_text_config(), "rope_parameters", None)
     if "dynamic" in str(told):

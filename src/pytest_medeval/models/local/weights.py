@@ -14,10 +14,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import peft
 import torch
-import transformers
+from peft import PeftConfig, PeftModel
 from torch import Tensor
+from transformers import AutoModelForCausalLM, BitsAndBytesConfig, PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
 from pytest_medeval.core.errors import MedevalError, whole
@@ -32,10 +32,8 @@ from pytest_medeval.models.spec import AdapterSpec, LocalSpec
 
 # What Transformers is told when it loads weights: the dtype, or the bits, and the device.
 
-_BITS: Any = transformers
 
-
-def loading(identity: Identity) -> dict[str, Any]:
+def loading(identity: Identity) -> dict[str, object]:
     """Give the options of ``from_pretrained`` for a model's dtype; quantised layers are laid out on its device.
 
     int8 is LLM.int8 (Dettmers et al. 2022), nf4 the 4-bit format of QLoRA (Dettmers et al. 2023) without
@@ -45,9 +43,9 @@ def loading(identity: Identity) -> dict[str, Any]:
         return {"dtype": getattr(torch, str(identity.dtype))}
     rest = torch.float32 if identity.device == "cpu" else torch.bfloat16
     if identity.dtype == "int8":
-        config = _BITS.BitsAndBytesConfig(load_in_8bit=True)
+        config = BitsAndBytesConfig(load_in_8bit=True)
     else:
-        config = _BITS.BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=rest)
+        config = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=rest)
     return {"dtype": rest, "quantization_config": config, "device_map": {"": identity.device}}
 
 
@@ -62,10 +60,6 @@ def keep_layout(model: Any) -> None:
             module.support_avx512bf16_for_cpu = False
 
 
-_LOGS: Any = transformers_logging
-_CAUSAL: Any = transformers.AutoModelForCausalLM
-_PEFT: Any = peft
-
 _UNKNOWN = ""
 """What is switched on while peft loads an adapter: nobody relies on it."""
 
@@ -78,7 +72,7 @@ class Base:
     switched on.
     """
 
-    model: Any
+    model: PreTrainedModel
     wrapped: Any = None
     """The ``PeftModel`` around it, from the first adapter on."""
     ways: Ways | None = None
@@ -92,7 +86,7 @@ class Base:
     active: str | None = None
     """Name within peft of the adapter that is switched on; ``None`` for the bare base."""
 
-    def using(self, adapter: str | None) -> Any:
+    def using(self, adapter: str | None) -> PreTrainedModel:
         """Switch to an adapter (its SHA-256), or to the bare base, and give the model."""
         self.switch(None if adapter is None else self.adapters[adapter][0])
         return self.model
@@ -151,25 +145,26 @@ def open_base(
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """Keep the libraries' bars, warnings and log lines from the terminal and from pytest's filters."""
-    bars, level = _LOGS.is_progress_bar_enabled(), _LOGS.get_verbosity()
-    _LOGS.set_verbosity(logging.CRITICAL)
-    _LOGS.disable_progress_bar()
+    bars, level = transformers_logging.is_progress_bar_enabled(), transformers_logging.get_verbosity()
+    transformers_logging.set_verbosity(logging.CRITICAL)
+    transformers_logging.disable_progress_bar()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        _LOGS.set_verbosity(level)
+        transformers_logging.set_verbosity(level)
         if bars:
-            _LOGS.enable_progress_bar()
+            transformers_logging.enable_progress_bar()
 
 
-def load_whole(folder: Path, identity: Identity) -> Any:
+def load_whole(folder: Path, identity: Identity) -> PreTrainedModel:
     """Load weights in the dtype and on the device of ``identity``; a missing weight would be random."""
     try:
-        model, info = _CAUSAL.from_pretrained(
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
             folder, **loading(identity), local_files_only=True, use_safetensors=True, output_loading_info=True
         )
+        model, info = loaded
         if identity.dtype in QUANTISED:
             keep_layout(model)
             model.eval()(torch.zeros(1, 1, dtype=torch.long, device=identity.device))  # shapes not all fit
@@ -184,10 +179,11 @@ def load_whole(folder: Path, identity: Identity) -> Any:
             f"{folder}: {len(broken)} weights are missing or have the wrong shape, the first is {broken[0]!r}"
         )
     _prove_weights(folder, model, identity.dtype)
-    return model.eval().requires_grad_(False)
+    found: PreTrainedModel = model.eval().requires_grad_(False)
+    return found
 
 
-def _prove_weights(folder: Path, model: Any, dtype: str | None, part: str = "") -> None:
+def _prove_weights(folder: Path, model: torch.nn.Module, dtype: str | None, part: str = "") -> None:
     """Look over loaded weights (``part``: those with this in their names): sound files may overflow in ``dtype``."""
     for name, weight in model.named_parameters():
         if part not in name:
@@ -230,7 +226,8 @@ def _join(base: Base, spec: AdapterSpec, identity: Identity) -> Base:
 def _renew(base: Base, folder: Path, identity: Identity) -> None:
     """Load weights from the files once more, and put in again the adapters that were in."""
     before, base.adapters = base.adapters, {}
-    base.model = base.wrapped = base.active = base.bytes = None
+    del base.model  # its memory, before that of the new one
+    base.wrapped = base.active = base.bytes = None
     base.notice = ""
     base.model = load_whole(folder, identity)
     for digest, (_, adapter) in before.items():
@@ -267,10 +264,10 @@ def _attach(base: Base, folder: Path, digest: str, *, shared: bool) -> None:
 
 def _load_adapter(base: Base, folder: Path, name: str) -> None:
     """Let peft build its layers and read the adapter's weights; every key must find a place."""
-    config = _PEFT.PeftConfig.from_pretrained(folder)
+    config = PeftConfig.from_pretrained(str(folder))
     config.inference_mode = True
     if base.wrapped is None:
-        base.wrapped = _PEFT.PeftModel(base.model, config, name, autocast_adapter_dtype=False)
+        base.wrapped = PeftModel(base.model, config, name, autocast_adapter_dtype=False)
     result = base.wrapped.load_adapter(str(folder), name, autocast_adapter_dtype=False)
     for what, keys in (("missing", result.missing_keys), ("unexpected", result.unexpected_keys)):
         if keys:

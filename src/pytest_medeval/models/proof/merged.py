@@ -6,10 +6,10 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
+from transformers import PreTrainedModel
 
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.files.writing import json_bytes, write_whole
@@ -79,7 +79,8 @@ def _write(spec: AdapterSpec, out: Path, identity: Identity, dtype: torch.dtype)
     for parameter in model.parameters():
         parameter.data = parameter.data.to(dtype).float()
     rounded = probe_logits(model, prompts)
-    model.to(dtype).save_pretrained(out)
+    torch.nn.Module.to(model, dtype)
+    model.save_pretrained(out)
     del base, model
     for name in (*TOKENIZER_FILES, "chat_template.jinja"):
         if (words / name).is_file():
@@ -88,7 +89,7 @@ def _write(spec: AdapterSpec, out: Path, identity: Identity, dtype: torch.dtype)
     return divergence(beside, rounded)
 
 
-def _prove_read_back(model: Any, prompts: Sequence[Ids], rounded: Tensor) -> None:
+def _prove_read_back(model: PreTrainedModel, prompts: Sequence[Ids], rounded: Tensor) -> None:
     """Insist that the files are the model that was saved."""
     gap = divergence(rounded, probe_logits(model, prompts))
     if not gap <= EXACT:

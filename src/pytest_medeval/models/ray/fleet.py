@@ -106,7 +106,7 @@ class Crew(Protocol):
     def fill(self, seat: Seat) -> Future:
         """Put a new replica on a seat; the future gives name of the machine and number of the process."""
 
-    def ask(self, seat: Seat, what: str, *given: Any) -> Future:
+    def ask(self, seat: Seat, what: str, *given: object) -> Future:
         """Call a method of the replica on a seat."""
 
     def send(self, seat: Seat, loading: Loading, missing: Sequence[str]) -> Mapping[str, str]:
@@ -243,7 +243,7 @@ class Fleet:
     def __init__(self, count: int | None = None, *, on_gpu: bool = False) -> None:
         self.run = secrets.token_hex(8)
         self.seats: list[Seat] = []
-        self._sent: dict[str, list[tuple[str, int, Any]]] = {}
+        self._sent: dict[str, list[tuple[str, int, Future]]] = {}
         """SHA-256 of a model's part -> its files in pieces: name, offset, bytes in the object store."""
         self._folder = _connect()
         try:
@@ -260,7 +260,7 @@ class Fleet:
         seat.actor, seat.pid, seat.ready = make.remote(self.run, threads), 0, {}
         return self.ask(seat, "where")
 
-    def ask(self, seat: Seat, what: str, *given: Any) -> Future:
+    def ask(self, seat: Seat, what: str, *given: object) -> Future:
         """Call a method of the replica on a seat."""
         return getattr(seat.actor, what).remote(*given)
 
@@ -362,7 +362,7 @@ def _connect() -> Path | None:
     return None
 
 
-def start(more: Mapping[str, Any]) -> Path:
+def start(more: Mapping[str, object]) -> Path:
     """Start a cluster on this machine alone, with its files in a folder of its own; ``more`` goes to ``ray.init``."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # what it warns will become the default
