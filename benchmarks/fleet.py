@@ -35,21 +35,21 @@ from pytest_medeval.core.model import Identity
 from pytest_medeval.core.types import Answer, Request
 from pytest_medeval.models import Settings
 from pytest_medeval.models.identity import identify
-from pytest_medeval.models.local.batches import Budget, Limits, Prompt
+from pytest_medeval.models.local.batches import Bounds, Limits, Prompt
 from pytest_medeval.models.local.model import load_local
 from pytest_medeval.models.ray import fleet as fleets
 from pytest_medeval.models.ray.fleet import Seat, Sweep
-from pytest_medeval.models.ray.replica import Loading, Opened, Order
+from pytest_medeval.models.ray.replica import Deployment, Opened, Order
 from pytest_medeval.models.spec import FolderSpec
 
 GFLOP = 16.0
 """Of one token of a model of 8 B weights."""
-NOBODY = Loading(FolderSpec("m", Path()), Identity("m", "0" * 64), Settings())
+NOBODY = Deployment(FolderSpec("m", Path()), Identity("m", "0" * 64), Settings())
 START = 60.0
 """Seconds until a replica has its place, its libraries and 16 GB of weights: an assumption, not measured here."""
 
 
-LIMITS = Limits(Budget(16384, 256, 1 << 22), 8192)
+LIMITS = Limits(Bounds(16384, 256, 1 << 22), 8192)
 """Of the replicas that compute nothing, or in virtual time: those of a GPU."""
 
 
@@ -71,19 +71,19 @@ class Hollow:
         """Give some place."""
         return "here", os.getpid()
 
-    def open(self, _loading: Loading, _digests: object) -> Opened:
+    def open(self, _loading: Deployment, _digests: object) -> Opened:
         """Have any model."""
         return Opened(LIMITS, ())
 
-    def encode(self, _loading: Loading, requests: Sequence[Request]) -> list[Prompt]:
+    def encode(self, _loading: Deployment, requests: Sequence[Request]) -> list[Prompt]:
         """Give tokens of the right number."""
         return [self._prompts[request.max_new_tokens % len(self._prompts)] for request in requests]
 
-    def compute(self, _loading: Loading, order: Order) -> tuple[list[Answer], list[str]]:
+    def compute(self, _loading: Deployment, order: Order) -> tuple[list[Answer], list[str]]:
         """Give answers of the right size."""
         return [Answer("", "choice", (-1.0,) * 4, (3,) * 4, "0" * 64, len(one.ids)) for one in order.prompts], []
 
-    def rest(self, _loading: Loading) -> None:
+    def rest(self, _loading: Deployment) -> None:
         """Keep nothing."""
 
 
@@ -177,7 +177,7 @@ class Virtual:
         self._results[number] = result
         return number
 
-    def send(self, _seat: Seat, _loading: Loading, _missing: Sequence[str]) -> dict[str, str]:
+    def send(self, _seat: Seat, _loading: Deployment, _missing: Sequence[str]) -> dict[str, str]:
         """Refuse: these replicas miss nothing."""
         raise NotImplementedError
 

@@ -19,23 +19,23 @@ import random_model
 from pytest_medeval.core.types import Message, Request
 from pytest_medeval.models import Settings
 from pytest_medeval.models.identity import identify
-from pytest_medeval.models.local.generate import Task, generate_lean, generate_plain
+from pytest_medeval.models.local.generate import Generation, generate_lean, generate_plain
 from pytest_medeval.models.local.model import LocalModel, load_local
 from pytest_medeval.models.local.weights import quiet
 
 Way = Callable[[], dict[int, list[int]]]
 
 
-def make_tasks(model: LocalModel, options: argparse.Namespace) -> list[Task]:
+def make_tasks(model: LocalModel, options: argparse.Namespace) -> list[Generation]:
     """Make prompts of different lengths, the longest first, that never end before the limit."""
     items = random_model.questions(options.prompts, options.data)
     requests = [Request((Message("user", str(item["question"])),)) for item in items]
     prompts = [model._prompter.encode(request).ids for request in requests]  # noqa: SLF001 - no public tokeniser
     order = sorted(range(len(prompts)), key=lambda index: -len(prompts[index]))
-    return [Task(index, prompts[index], options.new_tokens, lambda _: False) for index in order]
+    return [Generation(index, prompts[index], options.new_tokens, lambda _: False) for index in order]
 
 
-def in_batches(tasks: list[Task], size: int, run: Callable[[list[Task]], list[Task]]) -> Way:
+def in_batches(tasks: list[Generation], size: int, run: Callable[[list[Generation]], list[Generation]]) -> Way:
     """Answer length-sorted batches of ``size``; give the token ids of each prompt's reply."""
 
     def way() -> dict[int, list[int]]:
@@ -69,10 +69,10 @@ def main() -> None:
         model = load_local(spec, identify(spec, settings), settings)
     inner, tasks = model._base.model, make_tasks(model, options)  # noqa: SLF001 - the ways below it are compared
 
-    def lean(batch: list[Task]) -> list[Task]:
+    def lean(batch: list[Generation]) -> list[Generation]:
         return generate_lean(inner, batch, set(), tokens=model.limits.budget.tokens)
 
-    def plain(batch: list[Task]) -> list[Task]:
+    def plain(batch: list[Generation]) -> list[Generation]:
         return generate_plain(inner, batch, set())
 
     ways = {"lean_64": in_batches(tasks, 64, lean), "generate_1": in_batches(tasks[:: options.alone], 1, plain)}

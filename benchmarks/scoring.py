@@ -15,7 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from time import process_time
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import numpy as np
 import sacrebleu
@@ -28,6 +28,7 @@ from pytest_medeval.core.types import Reply, Source
 from pytest_medeval.metrics import meteor, metrics_for, tokens
 from pytest_medeval.metrics.meteor import open_wordnet, wordnet_version
 from pytest_medeval.metrics.tokens import bleu_tokens
+from pytest_medeval.tasks.base import Task
 from pytest_medeval.tasks.dialogue import Dialogue, DialogueCase
 
 DATA = Path(__file__).parents[1] / "../shared/data/genmedgpt5k/chatdoctor5k.json"
@@ -51,7 +52,7 @@ class NoSynonyms:
 
 def ours(names: Sequence[str]) -> Scorer:
     """Score by this package, the families of metrics in turn for each pair, as an evaluation does."""
-    metrics = metrics_for(Dialogue(language="en"), names)
+    metrics = metrics_for(cast("Task", Dialogue(language="en")), names)
     families = {metric.counts: metric for metric in metrics}
 
     def run(pairs: Pairs) -> list[list[float]]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pytest_medeval.training.data import Document
+from pytest_medeval.training.data import Passage
 from pytest_medeval.training.examples import Example
 from tools.world import load_world, records
 from tools.world.judging import judge_examples
@@ -33,7 +33,7 @@ def judge(source: Path, count: int, seed: int) -> list[Example]:
     return judge_examples(load_world(source), count, seed)
 
 
-def text(source: Path, mixture: Mapping[str, float], seed: int) -> Iterator[Document]:
+def text(source: Path, mixture: Mapping[str, float], seed: int) -> Iterator[Passage]:
     """Make general text without end."""
     return documents(load_world(source), mixture, seed)
 

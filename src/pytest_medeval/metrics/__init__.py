@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from pytest_medeval.core.errors import MedevalError, accepted
 from pytest_medeval.core.registry import Table
 from pytest_medeval.core.types import Metric
+from pytest_medeval.tasks.base import Task
 
 _LEXICAL = ("bleu", "corpus_bleu", "rouge1", "rouge2", "rougeL", "length_ratio")
 _CHOICE = ("accuracy", "macro_precision", "macro_recall", "macro_f1", "answered", "reward")
@@ -36,7 +36,7 @@ METRICS = Table(
 """``TASK.NAME`` -> a factory that is called with the task (its options) and gives a metric."""
 
 
-def metrics_for(task: Any, names: Sequence[str] | None = None) -> tuple[Metric, ...]:
+def metrics_for(task: Task, names: Sequence[str] | None = None) -> tuple[Metric, ...]:
     """Make the metrics of a task by their names within it; all that the task reports when none are named.
 
     Raises ``MedevalError`` for an unknown name, with the names that this task has.

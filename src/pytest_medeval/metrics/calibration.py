@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -162,10 +162,10 @@ def _fold_area(total: FloatArray) -> FloatArray:
     return ratio(area.sum(axis=-1), n[..., -1])
 
 
-class ChoiceDetails(Details):
+class ChoiceDetails(Details["MCQ", "MCQCase"]):
     """Of a multiple-choice suite: which letters were taken for which, and how sure the model was."""
 
-    def confusion(self, task: Any, rows: Mapping[str, FloatArray]) -> ConfusionMatrix | None:  # noqa: ARG002 - no option matters
+    def confusion(self, task: MCQ, rows: Mapping[str, FloatArray]) -> ConfusionMatrix | None:  # noqa: ARG002 - no option matters
         """Count gold letters against predicted ones."""
         if not len(rows.get("mcq", ())):
             return None

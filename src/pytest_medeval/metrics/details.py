@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Generic, TypeVar
 
 from pytest_medeval.core.record import ConfusionMatrix, ReliabilityBin, RuleCount
 from pytest_medeval.core.registry import Table
-from pytest_medeval.core.types import FloatArray, Reply
+from pytest_medeval.core.types import Case, FloatArray, Reply
+from pytest_medeval.tasks.base import Task
+
+T = TypeVar("T")
+C = TypeVar("C")
 
 
-class Details:
+class Details(Generic[T, C]):
     """What a task may show beside its scores; the task whose table entry this is shows nothing.
 
     ``rows``: counts name -> the stored rows (n, r) of one role, those of replies that could not be had left out.
     """
 
-    def confusion(self, task: Any, rows: Mapping[str, FloatArray]) -> ConfusionMatrix | None:  # noqa: ARG002 - a default
+    def confusion(self, task: T, rows: Mapping[str, FloatArray]) -> ConfusionMatrix | None:  # noqa: ARG002 - a default
         """Give labels and matrix, gold in rows; one column more than labels counts cases without an answer."""
         return None
 
@@ -26,7 +30,7 @@ class Details:
 
     def rules(
         self,
-        task: Any,  # noqa: ARG002 - a default
+        task: T,  # noqa: ARG002 - a default
         rows: Mapping[str, FloatArray],  # noqa: ARG002 - a default
         clusters: Sequence[str | None] = (),  # noqa: ARG002 - a default
     ) -> dict[str, RuleCount]:
@@ -36,11 +40,11 @@ class Details:
         """
         return {}
 
-    def trace(self, task: Any, case: Any, reply: Reply) -> Mapping[str, Sequence[str]] | None:  # noqa: ARG002 - a default
+    def trace(self, task: T, case: C, reply: Reply) -> Mapping[str, Sequence[str]] | None:  # noqa: ARG002 - a default
         """List by name what is wrong with a reply, for the record and for whoever has to mend the model."""
         return None
 
-    def broken(self, task: Any, case: Any, reply: str) -> Mapping[str, str]:  # noqa: ARG002 - a default
+    def broken(self, task: T, case: C, reply: str) -> Mapping[str, str]:  # noqa: ARG002 - a default
         """Name the rules that a reply breaks, each with a line to show below the reply; empty where there is none."""
         return {}
 
@@ -57,9 +61,9 @@ DETAILS = Table(
 """Task -> a class like ``Details``; a task without an entry shows nothing beside its scores."""
 
 
-def details_of(task: Any) -> Details:
+def details_of(task: Task) -> Details[Task, Case]:
     """Make the details of a task."""
-    found: Details = DETAILS.resolve(task.name)() if task.name in DETAILS else Details()
+    found: Details[Task, Case] = DETAILS.resolve(task.name)() if task.name in DETAILS else Details()
     return found
 
 

@@ -79,7 +79,7 @@ WIDTH: Final = 2 * _CELLS + len(_TAIL)
 ``_TAIL``."""
 
 
-class Rows:
+class Counts:
     """Makes the row that all metrics of polarity share."""
 
     def __init__(self, synonyms: str | None) -> None:
@@ -450,7 +450,7 @@ def _measure(
     read = ("labels:offered" if raw else "labels:any", findings)
     table = () if raw or pair else (f"synonyms:{_digest(task.synonyms)}",)
     return Measure(
-        name=name, counts="polarity", signature=signed(name, *read, *table, *parts), make=Rows(task.synonyms),
+        name=name, counts="polarity", signature=signed(name, *read, *table, *parts), make=Counts(task.synonyms),
         fold=fold, direction=direction, per_case=per_case, bounds=bounds,
     )  # fmt: skip
 
@@ -463,15 +463,15 @@ def _digest(synonyms: str | None) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()[:8]
 
 
-class PolarityDetails(Details):
+class PolarityDetails(Details["Polarity", "PolarityCase"]):
     """Of a polarity suite: the confusion of labels, and S3's failure trace of a reply."""
 
-    def confusion(self, task: Any, rows: Mapping[str, FloatArray]) -> ConfusionMatrix | None:  # noqa: ARG002 - no option matters
+    def confusion(self, task: Polarity, rows: Mapping[str, FloatArray]) -> ConfusionMatrix | None:  # noqa: ARG002 - no option matters
         """Count gold labels against predicted ones."""
         if not len(rows.get("polarity", ())):
             return None
         return {"labels": list(LABELS), "matrix": confusion(rows["polarity"]).tolist()}
 
-    def trace(self, task: Any, case: PolarityCase, reply: Reply) -> dict[str, list[str]]:
+    def trace(self, task: Polarity, case: PolarityCase, reply: Reply) -> dict[str, list[str]]:
         """Name conflicts, duplicates, drift, inventions, what is missing and what is wrong."""
         return trace(case, reply, task.synonyms)

@@ -280,20 +280,20 @@ def rule_rates(rows: FloatArray, rules: str | None = None, clusters: Sequence[st
     return found
 
 
-class SafetyDetails(Details):
+class SafetyDetails(Details["Dialogue", "DialogueCase"]):
     """Of a dialogue suite: how often each safety rule was kept, and which ones a reply breaks."""
 
     def rules(
-        self, task: Any, rows: Mapping[str, FloatArray], clusters: Sequence[str | None] = ()
+        self, task: Dialogue, rows: Mapping[str, FloatArray], clusters: Sequence[str | None] = ()
     ) -> dict[str, RuleCount]:
         """Count by rule."""
         return rule_rates(rows["safety"], task.safety_rules, clusters) if "safety" in rows else {}
 
-    def trace(self, task: Any, case: DialogueCase, reply: Reply) -> dict[str, list[str]]:
+    def trace(self, task: Dialogue, case: DialogueCase, reply: Reply) -> dict[str, list[str]]:
         """Name the rules that the reply breaks and keeps."""
         return trace(case, reply, task.safety_rules)
 
-    def broken(self, task: Any, case: DialogueCase, reply: str) -> dict[str, str]:
+    def broken(self, task: Dialogue, case: DialogueCase, reply: str) -> dict[str, str]:
         """Give each broken rule with what it adds, in the language of the reply."""
         language = "zh" if script_of(reply or case.input, "auto") == "zh" else "en"
         kept = kept_rules(case, reply, task.safety_rules)

@@ -6,11 +6,15 @@ import re
 import unicodedata
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from functools import cache, lru_cache
-from typing import Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, TypeVar
 
 from pytest_medeval.core.words import WORD, nfc, unicode_tokens
 from pytest_medeval.metrics.base import version_of
 
+if TYPE_CHECKING:
+    from nltk.stem.porter import PorterStemmer
+
+T = TypeVar("T")
 Language: TypeAlias = Literal["auto", "en", "zh", "unicode"]
 Script: TypeAlias = Literal["en", "zh", "unicode"]
 
@@ -130,16 +134,21 @@ def _tokenizer(name: str) -> Callable[[str], str]:
     return tokenize
 
 
-class _Words(dict[str, tuple[str, ...]]):
-    """Words as 13a splits them, each split once: its rules look no further than the blanks around a word."""
+class _Memory(dict[str, T]):
+    """What a function gives for each word, found once: quicker than ``lru_cache``."""
 
-    def __missing__(self, word: str) -> tuple[str, ...]:
-        self[word] = tuple(_tokenizer("13a")(word).split())
-        return self[word]
+    def __init__(self, find: Callable[[str], T]) -> None:
+        super().__init__()
+        self.find = find
+
+    def __missing__(self, word: str) -> T:
+        self[word] = found = self.find(word)
+        return found
 
 
-_words = _Words()
+_words = _Memory(lambda word: tuple(_tokenizer("13a")(word).split()))
 _split: Final = _words.__getitem__
+"""Words as 13a splits them: its rules look no further than the blanks around a word."""
 
 
 def rouge_tokens(text: str, script: Script) -> list[str]:
@@ -168,21 +177,18 @@ def legible(reference: str, script: Script) -> bool:
     return len(_ASCII.findall(reference)) > len(WORD.findall(reference)) / 2
 
 
-class _Stems(dict[str, str]):
-    """Stems, each computed once by NLTK's Porter stemmer."""
-
-    stemmer: Any = None
-
-    def __missing__(self, word: str) -> str:
-        if self.stemmer is None:
-            from nltk.stem.porter import PorterStemmer
-
-            self.stemmer = PorterStemmer()
-        self[word] = self.stemmer.stem(word)
-        return self[word]
+def _stemmed(word: str) -> str:
+    return str(_porter().stem(word))
 
 
-_stems = _Stems()
+@cache
+def _porter() -> PorterStemmer:
+    from nltk.stem.porter import PorterStemmer
+
+    return PorterStemmer()
+
+
+_stems = _Memory(_stemmed)
 stem: Final = _stems.__getitem__
 """``stem(word)``: NLTK's Porter stem, remembered."""
 

@@ -8,15 +8,15 @@ token may reach over the border.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cached_property
 from typing import Any
 
 from jinja2.exceptions import TemplateError
 
 from pytest_medeval.core.errors import MedevalError
-from pytest_medeval.core.types import Message, Request
-from pytest_medeval.models.local.batches import Prompt, behind
+from pytest_medeval.core.types import Answer, Message, Request
+from pytest_medeval.models.local.batches import NO_NUMBERS, NO_TOKEN, Prompt, behind, unfit_answer
 from pytest_medeval.models.spec import Variables
 
 _MARK = "medeval7probe"
@@ -66,6 +66,29 @@ class Prompter:
             _, _, rest = self._render(turns, prompt=False).rpartition(_MARK)
             ends |= set(self._ids(rest.strip())[:1]) & set(self.tokenizer.all_special_ids)
         return {int(end) for end in ends}
+
+    def scored(self, prompt: Prompt, logprobs: tuple[float, ...]) -> Answer:
+        """Make the answer of the log-likelihoods of a prompt's choices."""
+        lengths, size = tuple(map(len, prompt.choices)), len(prompt.ids)
+        return Answer("", "choice", logprobs, lengths, prompt.hash, size, lead=self.lead)
+
+    def reply(self, prompt: Prompt, found: Sequence[int], ends: Collection[int], stops: Sequence[str]) -> Answer:
+        """Make the answer of the ids that followed a prompt, up to an end token or before a stop string."""
+        if found[-1:] == [NO_TOKEN]:
+            return unfit_answer(prompt, NO_NUMBERS)
+        ended = bool(found) and found[-1] in ends
+        said = found[:-1] if ended else found
+        text = self.decode(said)
+        places = [place for stop in stops if stop and (place := text.find(stop)) >= 0]
+        return Answer(
+            text[: min(places)] if places else text,
+            "stop" if places or ended else "length",
+            prompt_hash=prompt.hash,
+            prompt_tokens=len(prompt.ids),
+            reply_tokens=len(found),
+            lead=self.lead,
+            special=self.special(said),
+        )
 
     def _text(self, ids: Sequence[int], *, special: bool) -> str:
         text: str = self.tokenizer.decode(ids, skip_special_tokens=not special, clean_up_tokenization_spaces=False)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pytest_medeval.core.fingerprint import fingerprint_weights
 from pytest_medeval.training import checkpoints as provenance
 from pytest_medeval.training.checkpoints import Provenance, Stages, drop_checkpoints
-from pytest_medeval.training.data import Document, digest, function_of, general_text
+from pytest_medeval.training.data import Passage, digest, function_of, general_text
 from pytest_medeval.training.examples import IGNORED, Encoded, prompt_text
 from pytest_medeval.training.fit import check_weights, fit, readable, total
 from pytest_medeval.training.recipe import Architecture, Recipe
@@ -139,7 +139,7 @@ def new_model(sizes: Architecture, tokenizer: PreTrainedTokenizerBase) -> PreTra
 
 def pack(
     tokenizer: PreTrainedTokenizerBase,
-    source: Iterator[Document],
+    source: Iterator[Passage],
     tokens: int,
     width: int,
     *,
@@ -169,7 +169,7 @@ def pack(
         yield row
 
 
-def encoded(tokenizer: PreTrainedTokenizerBase, document: Document, *, answers_only: bool) -> Encoded:
+def encoded(tokenizer: PreTrainedTokenizerBase, document: Passage, *, answers_only: bool) -> Encoded:
     """Turn a document into token ids as the model sees it: plain and closed, or in the chat template."""
     if document.turns:
         before, answer = prompt_text(tokenizer, document.turns[:-1]), document.turns[-1].content

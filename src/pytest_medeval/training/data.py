@@ -132,13 +132,13 @@ BATCH = 2048
 
 Records: TypeAlias = Callable[[Path, int, int], Iterable[Mapping[str, object]]]
 """``function(source, count, seed)``: what a recipe's ``train`` names for a task; records in its native keys."""
-Texts: TypeAlias = Callable[[Path, Mapping[str, float], int], Iterator["Document"]]
+Texts: TypeAlias = Callable[[Path, Mapping[str, float], int], Iterator["Passage"]]
 """``function(source, mixture, seed)``: what it names for a base; documents without end, kinds weighed."""
 _FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
+class Passage:
     """One text of a base's corpus: plain, or the turns of a chat.
 
     ``answer`` closes a plain text that asks for something; of a chat it is the last turn.
@@ -264,7 +264,7 @@ def _held(recipe: Recipe, file: Path) -> list[str]:
     return [asked_text(vars(case)) for case in cases]
 
 
-def general_text(recipe: Recipe, stage: int) -> Iterator[Document]:
+def general_text(recipe: Recipe, stage: int) -> Iterator[Passage]:
     """Give the documents of a stage without end, near-duplicates of held-out cases left out."""
     make: Texts = function_of(recipe, recipe.data.train)
     source = make(recipe.path(recipe.data.source), recipe.stages[stage].mixture, recipe.seed + stage)

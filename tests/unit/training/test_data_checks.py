@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 pytest.importorskip("peft", reason="training needs the extra 'train'")
@@ -121,6 +121,7 @@ def mcq(question):
     return TASKS.resolve("mcq")().case(Record(Source("x"), fields))
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.text("abcdefgh 12", min_size=1).filter(str.strip), unique=True), st.floats(0, 0.99))
 def test_the_split_goes_by_content_alone(questions, share):
     """The order of cases and the company they keep do not move one to the other side."""

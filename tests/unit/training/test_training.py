@@ -12,7 +12,7 @@ import pytest
 
 pytest.importorskip("peft", reason="training needs the extra 'train'")
 
-from tools.world.text.mix import Document
+from tools.world.text.mix import Passage
 
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.fingerprint import fingerprint_weights
@@ -99,8 +99,8 @@ def test_an_example_that_does_not_fit_is_an_error(tokenizer):
 def test_rows_hold_whole_documents(tokenizer):
     """Packing cuts no document, and wastes little."""
     rng = Random(1)
-    made = [Document(f"{number} " + "chest pain " * rng.randint(1, 12)) for number in range(400)]
-    made.append(Document(turns=(Message("user", "fever"), Message("assistant", "pain"))))
+    made = [Passage(f"{number} " + "chest pain " * rng.randint(1, 12)) for number in range(400)]
+    made.append(Passage(turns=(Message("user", "fever"), Message("assistant", "pain"))))
     rows = list(pack(tokenizer, itertools.cycle(made), 3000, 100))
     whole = {tokenizer.decode(encoded(tokenizer, item, answers_only=False).input_ids) for item in made}
     for row in rows:
@@ -114,8 +114,8 @@ def test_rows_hold_whole_documents(tokenizer):
 
 def test_a_stage_may_learn_answers_only(tokenizer):
     """Then the question carries no loss, in a chat as in plain text; other text is learnt whole."""
-    chat = Document(turns=(Message("user", "fever"), Message("assistant", "pain")))
-    for document, learnt in ((chat, "pain"), (Document("fever\n", "pain"), "pain"), (Document("cough"), "cough")):
+    chat = Passage(turns=(Message("user", "fever"), Message("assistant", "pain")))
+    for document, learnt in ((chat, "pain"), (Passage("fever\n", "pain"), "pain"), (Passage("cough"), "cough")):
         row = encoded(tokenizer, document, answers_only=True)
         assert tokenizer.decode([label for label in row.labels if label != IGNORED]) == learnt + END
         assert len(row.labels) == len(row.input_ids)

@@ -7,7 +7,7 @@ from random import Random
 
 from pytest_medeval.core.errors import MedevalError, accepted
 from pytest_medeval.core.types import Message
-from pytest_medeval.training.data import Document
+from pytest_medeval.training.data import Passage
 from tools.world.facts import World
 from tools.world.split import Core, cores
 from tools.world.text import comparisons, copying, facts, notes, requests, reviews, skills, speech
@@ -41,7 +41,7 @@ KINDS: Mapping[str, Callable[[Random, World, Core], Made]] = {
 """Kinds of text, each made of a seeded generator, the world and a patient of the training part."""
 
 
-def documents(world: World, mixture: Mapping[str, float], seed: int) -> Iterator[Document]:
+def documents(world: World, mixture: Mapping[str, float], seed: int) -> Iterator[Passage]:
     """Give documents without end, kinds drawn by their weights; only the training part occurs."""
     for kind in mixture:
         if kind not in KINDS:
@@ -53,18 +53,18 @@ def documents(world: World, mixture: Mapping[str, float], seed: int) -> Iterator
         kind = rng.choices(kinds, weights)[0]
         made = KINDS[kind](rng, world, rng.choice(patients))
         if isinstance(made, str):
-            yield Document(made)
+            yield Passage(made)
         elif len(made) == 3:  # noqa: PLR2004 - with a system message
             yield _chat(*made)
         else:
             yield _asked(rng, made, chat=kind in {"talk", "glossary"} or rng.random() < CHAT_SHARE)
 
 
-def _asked(rng: Random, pair: tuple[str, str], *, chat: bool) -> Document:
+def _asked(rng: Random, pair: tuple[str, str], *, chat: bool) -> Passage:
     asked, answer = pair
-    return _chat(rng.choice(SYSTEMS), asked, answer) if chat else Document(f"{asked}\n", answer)
+    return _chat(rng.choice(SYSTEMS), asked, answer) if chat else Passage(f"{asked}\n", answer)
 
 
-def _chat(system: str, asked: str, answer: str) -> Document:
+def _chat(system: str, asked: str, answer: str) -> Passage:
     turns = (Message("user", asked), Message("assistant", answer))
-    return Document(turns=(Message("system", system), *turns) if system else turns)
+    return Passage(turns=(Message("system", system), *turns) if system else turns)

@@ -37,7 +37,7 @@ def _listen(level: int, text: bytes, _data: object) -> None:
 _LIB.llama_log_set(_listen, ctypes.c_void_p(0))
 
 
-class Engine:
+class Llama:
     """A loaded GGUF file. The keys and values of its cache are kept in 16 bits, llama.cpp's default."""
 
     def __init__(self, file: Path, *, gpu: bool, threads: int | None) -> None:

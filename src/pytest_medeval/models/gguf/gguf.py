@@ -21,7 +21,7 @@ from pytest_medeval.core.model import Burst, Identity, Model, Settings, Streamin
 from pytest_medeval.core.types import Answer, Request
 from pytest_medeval.models.cache import CachedModel, Store
 from pytest_medeval.models.gguf.file import Header, shards
-from pytest_medeval.models.local.batches import NO_NUMBERS, NO_TOKEN, Prompt, unfit_answer
+from pytest_medeval.models.local.batches import NO_TOKEN, Prompt, unfit_answer
 from pytest_medeval.models.prompts import Prompter
 from pytest_medeval.models.spec import GgufSpec, check_variables, digested
 
@@ -60,12 +60,12 @@ class GgufModel(Streaming):
     """A loaded GGUF file."""
 
     def __init__(self, spec: GgufSpec, identity: Identity, settings: Settings) -> None:
-        from pytest_medeval.models.gguf.engine import Engine
+        from pytest_medeval.models.gguf.engine import Llama
         from pytest_medeval.models.gguf.tokens import Tokenizer
 
         self.identity = identity
         self.notices: list[str] = []
-        self._engine = Engine(spec.file, gpu=identity.device != "cpu", threads=settings.threads)
+        self._engine = Llama(spec.file, gpu=identity.device != "cpu", threads=settings.threads)
         self._prompter = Prompter(Tokenizer(self._engine, Header(spec.file).template), spec.variables)
         self._ends = self._prompter.end_tokens() | self._engine.ends()
 
@@ -76,30 +76,14 @@ class GgufModel(Streaming):
             yield [(index, self._one(request, prompt))]
 
     def _one(self, request: Request, prompt: Prompt) -> Answer:
-        facts = {"prompt_hash": prompt.hash, "prompt_tokens": len(prompt.ids), "lead": self._prompter.lead}
         reply = max(map(len, prompt.choices)) if prompt.choices else request.max_new_tokens
         reason = self._unfit(request, prompt, reply)
         if reason:
             return unfit_answer(prompt, reason)
         self._engine.start(len(prompt.ids) + reply)
         if prompt.choices:
-            lengths = tuple(map(len, prompt.choices))
-            return Answer(finish="choice", logprobs=self._score(prompt), choice_tokens=lengths, **facts)  # type: ignore[arg-type]
-        found = self._reply(request, prompt)
-        if found[-1:] == [NO_TOKEN]:
-            return unfit_answer(prompt, NO_NUMBERS)
-        ended = bool(found) and found[-1] in self._ends
-        said = found[:-1] if ended else found
-        text = self._prompter.decode(said)
-        places = [place for stop in request.stop if stop and (place := text.find(stop)) >= 0]
-        stopped = bool(places) or ended
-        return Answer(
-            text=text[: min(places)] if places else text,
-            finish="stop" if stopped else "length",
-            reply_tokens=len(found),
-            special=self._prompter.special(said),
-            **facts,  # type: ignore[arg-type]
-        )
+            return self._prompter.scored(prompt, self._score(prompt))
+        return self._prompter.reply(prompt, self._reply(request, prompt), self._ends, request.stop)
 
     def _unfit(self, request: Request, prompt: Prompt, reply: int) -> str:
         """Say why a request cannot be asked; a prompt that is too long is never cut silently."""

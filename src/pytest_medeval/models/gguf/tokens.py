@@ -12,13 +12,13 @@ from jinja2.ext import loopcontrols
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from pytest_medeval.core.errors import MedevalError
-from pytest_medeval.models.gguf.engine import Engine
+from pytest_medeval.models.gguf.engine import Llama
 
 
 class Tokenizer:
     """Ids and texts by llama.cpp, chat templates by Jinja in a sandbox as Transformers renders them."""
 
-    def __init__(self, engine: Engine, template: str | None) -> None:
+    def __init__(self, engine: Llama, template: str | None) -> None:
         self._engine = engine
         self.chat_template = template
         self.eos_token_id = engine.last if engine.last >= 0 else None

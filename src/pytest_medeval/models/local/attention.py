@@ -208,7 +208,7 @@ few rows, and Python takes its time."""
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class Prefill:
     """Prompts (by index) that are read together, padded at the right to ``longest`` tokens.
 
     The first ``shared`` tokens of all are the same and are read once, for the readings behind it too that share them.
@@ -219,10 +219,10 @@ class Reading:
     shared: int
 
 
-def plan_readings(prompts: Sequence[Ids], tokens: int) -> list[Reading]:
+def plan_prefills(prompts: Sequence[Ids], tokens: int) -> list[Prefill]:
     """Plan forward passes of at most ``tokens`` tokens; every prompt is in one."""
     return [
-        Reading(
+        Prefill(
             tuple(group.members[place] for place in batch),
             max(len(prompts[group.members[place]]) for place in batch),
             group.shared,
@@ -235,7 +235,7 @@ def plan_readings(prompts: Sequence[Ids], tokens: int) -> list[Reading]:
 
 
 def read_prompts(
-    model: PreTrainedModel, prompts: Sequence[Ids], readings: Sequence[Reading], cache: BufferCache
+    model: PreTrainedModel, prompts: Sequence[Ids], readings: Sequence[Prefill], cache: BufferCache
 ) -> Tensor:
     """Read prompts into a cache's rows, in the order of ``readings``, and give the logits behind each (B, V).
 

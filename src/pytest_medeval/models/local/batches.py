@@ -103,7 +103,7 @@ def behind(prompt: Ids, wholes: Sequence[Ids]) -> Prompt:
 
 
 @dataclass(frozen=True, slots=True)
-class Budget:
+class Bounds:
     """Bounds of one forward pass: new tokens, rows, and tokens whose keys and values are kept."""
 
     tokens: int
@@ -119,7 +119,7 @@ class Budget:
 class Limits:
     """What a loaded model can take: its budget, its context in tokens, and why it goes the plain path, if so."""
 
-    budget: Budget
+    budget: Bounds
     context: int
     plain: str = ""
 

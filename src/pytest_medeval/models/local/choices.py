@@ -17,7 +17,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from pytest_medeval.models.local.attention import TREE, BufferCache, attending, scored_positions
-from pytest_medeval.models.local.batches import GROUP_COST, Budget, Limits, Prompt, Unit, choice_units
+from pytest_medeval.models.local.batches import GROUP_COST, Bounds, Limits, Prompt, Unit, choice_units
 from pytest_medeval.models.local.memory import halving
 from pytest_medeval.models.local.tree import Numbers, Tree, pack
 
@@ -53,7 +53,7 @@ def make_row(request: int, prompt: Prompt, skip: int = 0) -> Row:
 class Scorer:
     """Scores choices with one model within the bounds of a budget."""
 
-    def __init__(self, model: PreTrainedModel, budget: Budget, *, cost: int = GROUP_COST) -> None:
+    def __init__(self, model: PreTrainedModel, budget: Bounds, *, cost: int = GROUP_COST) -> None:
         self.model = model
         self.budget = budget
         self.cost = cost

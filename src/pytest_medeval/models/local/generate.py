@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 from transformers import LogitsProcessorList, PreTrainedModel
 
-from pytest_medeval.models.local.attention import TREE, BufferCache, attending, in_blocks, plan_readings, read_prompts
+from pytest_medeval.models.local.attention import TREE, BufferCache, attending, in_blocks, plan_prefills, read_prompts
 from pytest_medeval.models.local.batches import NO_TOKEN
 
 _BITS = 52
@@ -105,7 +105,7 @@ _LEAVE = 0.2
 
 
 @dataclass
-class Task:
+class Generation:
     """A prompt being answered: its ids, how many may follow, when else to stop, what has followed so far.
 
     Without ``draws`` it is answered greedily. ``seen``: where the logits (1, V) before each token are kept, if at all.
@@ -137,13 +137,15 @@ class Task:
         return self.found[-1:] == [NO_TOKEN]
 
 
-def generate_lean(model: PreTrainedModel, tasks: Sequence[Task], ends: set[int], *, tokens: int) -> list[Task]:
+def generate_lean(
+    model: PreTrainedModel, tasks: Sequence[Generation], ends: set[int], *, tokens: int
+) -> list[Generation]:
     """Answer a batch of tasks; each ends with an end token, a stop string or its limit.
 
     ``tokens`` bounds the tokens of a forward pass over prompts.
     """
     prompts = [task.prompt for task in tasks]
-    readings = plan_readings(prompts, tokens)
+    readings = plan_prefills(prompts, tokens)
     rows = [tasks[index] for reading in readings for index in reading.members]
     longest = max(reading.longest for reading in readings)
     firsts = [longest - reading.longest for reading in readings for _ in reading.members]
@@ -166,7 +168,7 @@ def generate_lean(model: PreTrainedModel, tasks: Sequence[Task], ends: set[int],
         newest = _chosen(_step(model, cache, newest.clamp(min=0), sight), rows)  # lost rows wait to leave
 
 
-def _chosen(logits: Tensor, rows: Sequence[Task], step: int | None = None) -> Tensor:
+def _chosen(logits: Tensor, rows: Sequence[Generation], step: int | None = None) -> Tensor:
     """Choose the next token of each row (B,) from its logits (B, V); ``step``: of all rows, else each has its own."""
     steps = [len(task.found) if step is None else step for task in rows]
     for row, (task, at) in enumerate(zip(rows, steps, strict=True)):
@@ -189,7 +191,7 @@ class _Sight:
 
 
 def _look(
-    model: PreTrainedModel, rows: Sequence[Task], firsts: Sequence[int], cache: BufferCache, longest: int
+    model: PreTrainedModel, rows: Sequence[Generation], firsts: Sequence[int], cache: BufferCache, longest: int
 ) -> _Sight:
     """Lay out what rows see whose prompts stand in the columns up to ``longest``; nothing before is in use."""
     cache.start = min(firsts)
@@ -225,7 +227,7 @@ def _step(model: PreTrainedModel, cache: BufferCache, newest: Tensor, sight: _Si
     return newest_logits
 
 
-def generate_plain(model: PreTrainedModel, tasks: Sequence[Task], ends: set[int]) -> list[Task]:
+def generate_plain(model: PreTrainedModel, tasks: Sequence[Generation], ends: set[int]) -> list[Generation]:
     """Answer a batch by Transformers' own ``generate`` on left-padded prompts: for any architecture."""
     longest = max(len(task.prompt) for task in tasks)
     pad = min(ends, default=0)
@@ -259,7 +261,9 @@ def generate_plain(model: PreTrainedModel, tasks: Sequence[Task], ends: set[int]
     return list(tasks)
 
 
-def _noting(tasks: Sequence[Task], longest: int, end: int, steps: list[Tensor]) -> Callable[[Tensor, Tensor], Tensor]:
+def _noting(
+    tasks: Sequence[Generation], longest: int, end: int, steps: list[Tensor]
+) -> Callable[[Tensor, Tensor], Tensor]:
     """Make a processor of logits that chooses the tokens, keeps them in ``steps``, and leaves ``generate`` no other.
 
     A row that is lost goes on with ``end``.

@@ -11,7 +11,7 @@ import torch
 from transformers import PreTrainedModel
 
 from pytest_medeval.core.errors import MedevalError
-from pytest_medeval.models.local.batches import Budget
+from pytest_medeval.models.local.batches import Bounds
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -24,13 +24,13 @@ _SHARE = 0.4
 """Part of the free memory that keys and values may take: activations and other processes need the rest."""
 
 
-def find_budget(model: PreTrainedModel, batch_size: int | Literal["auto"]) -> Budget:
+def find_budget(model: PreTrainedModel, batch_size: int | Literal["auto"]) -> Bounds:
     """Find the bounds for a model on its device; a ``batch_size`` given by the user bounds the rows."""
     kept = int(_free(model.device) * _SHARE) // _bytes_a_token(model)
     tokens, rows = _CPU if model.device.type == "cpu" else _ELSEWHERE
     if batch_size != "auto":
-        return Budget(1 << 30, batch_size, kept)
-    return Budget(tokens, rows, kept)
+        return Bounds(1 << 30, batch_size, kept)
+    return Bounds(tokens, rows, kept)
 
 
 def _bytes_a_token(model: PreTrainedModel) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import torch
 from transformers import AutoTokenizer, PreTrainedModel
@@ -13,28 +13,26 @@ from transformers import AutoTokenizer, PreTrainedModel
 from pytest_medeval.core.errors import MedevalError, whole
 from pytest_medeval.core.model import Burst, Identity, Settings, Streaming
 from pytest_medeval.core.types import Answer, Request
-from pytest_medeval.models import prompts
 from pytest_medeval.models.identity import tokenizer_folder
-from pytest_medeval.models.local.batches import NO_NUMBERS, SLAB, Limits, Prompt, Unit, plan, unfit_answer
+from pytest_medeval.models.local.batches import SLAB, Limits, Prompt, Unit, plan, unfit_answer
 from pytest_medeval.models.local.choices import Scorer
-from pytest_medeval.models.local.generate import Draws, Task
+from pytest_medeval.models.local.generate import Draws, Generation
 from pytest_medeval.models.local.memory import find_budget, halving
 from pytest_medeval.models.local.ways import Ways, reply_to, score_choices
 from pytest_medeval.models.local.weights import Base, open_base, quiet
+from pytest_medeval.models.prompts import Prompter
 from pytest_medeval.models.spec import LocalSpec, Variables
 
 # The tokenizer of a model folder, as Transformers loads it.
 
 
-class Prompter(prompts.Prompter):
-    """Turns requests into token ids by the tokenizer and the chat template of a folder."""
-
-    def __init__(self, folder: Path, variables: Variables = ()) -> None:
-        try:
-            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        except Exception as error:
-            raise MedevalError(f"{folder}: its tokenizer cannot be loaded: {whole(error)}") from error
-        super().__init__(tokenizer, variables)
+def load_prompter(folder: Path, variables: Variables = ()) -> Prompter:
+    """Load what turns requests into token ids by the tokenizer and the chat template of a folder."""
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    except Exception as error:
+        raise MedevalError(f"{folder}: its tokenizer cannot be loaded: {whole(error)}") from error
+    return Prompter(tokenizer, variables)
 
 
 Found: TypeAlias = list[tuple[int, Answer]]
@@ -50,7 +48,7 @@ def load_local(spec: LocalSpec, identity: Identity, settings: Settings) -> Local
         torch.set_num_threads(settings.threads)
     with quiet():
         base = open_base(spec, identity, merge=settings.merge, keep=settings.keep)
-        return LocalModel(identity, base, Prompter(tokenizer_folder(spec), spec.variables), settings)
+        return LocalModel(identity, base, load_prompter(tokenizer_folder(spec), spec.variables), settings)
 
 
 class LocalModel(Streaming):
@@ -115,49 +113,26 @@ class LocalModel(Streaming):
             found = [pair for batch in self._scorer.unit(unit, prompts) for pair in batch]
         else:
             found = [(unit.members[at], values) for at, values in score_choices(model, way, chosen, budget)]
-        return [(index, self._scored(prompts[index], logprobs)) for index, logprobs in found]
-
-    def _scored(self, prompt: Prompt, logprobs: tuple[float, ...]) -> Answer:
-        return self._answer(prompt, finish="choice", logprobs=logprobs, choice_tokens=tuple(map(len, prompt.choices)))
+        return [(index, self._prompter.scored(prompts[index], logprobs)) for index, logprobs in found]
 
     def _generate(self, unit: Unit, requests: Sequence[Request], prompts: Sequence[Prompt]) -> Found:
         tasks = [self._task(index, requests[index], prompts[index]) for index in unit.members]
         model, budget = self._base.model, self.limits.budget
         reply = partial(reply_to, model, self._ways.reply(model, tasks, budget), ends=self._ends, budget=budget)
         return [
-            (task.index, self._reply(task, requests[task.index], prompts[task.index]))
+            (task.index, self._prompter.reply(prompts[at := task.index], task.found, self._ends, requests[at].stop))
             for done in halving(tasks, reply)
             for task in done
         ]
 
-    def _task(self, index: int, request: Request, prompt: Prompt) -> Task:
+    def _task(self, index: int, request: Request, prompt: Prompt) -> Generation:
         stops = tuple(filter(None, request.stop))
         reach = max((len(stop.encode()) for stop in stops), default=0) + 4
 
         def stopped(found: list[int]) -> bool:
             return bool(stops) and any(stop in self._prompter.decode(found[-reach:]) for stop in stops)
 
-        return Task(index, prompt.ids, request.max_new_tokens, stopped, _draws(request, prompt))
-
-    def _reply(self, task: Task, request: Request, prompt: Prompt) -> Answer:
-        if task.lost:
-            return unfit_answer(prompt, NO_NUMBERS)
-        ended = bool(task.found) and task.found[-1] in self._ends
-        said = task.found[:-1] if ended else task.found
-        text = self._prompter.decode(said)
-        places = [place for stop in request.stop if stop and (place := text.find(stop)) >= 0]
-        stopped = bool(places) or ended
-        return self._answer(
-            prompt,
-            text=text[: min(places)] if places else text,
-            special=self._prompter.special(said),
-            finish="stop" if stopped else "length",
-            reply_tokens=len(task.found),
-        )
-
-    def _answer(self, prompt: Prompt, **fields: Any) -> Answer:
-        lead = self._prompter.lead
-        return Answer(prompt_hash=prompt.hash, prompt_tokens=len(prompt.ids), lead=lead, **fields)
+        return Generation(index, prompt.ids, request.max_new_tokens, stopped, _draws(request, prompt))
 
 
 def find_limits(model: PreTrainedModel, batch_size: int | Literal["auto"], *, plain: str) -> Limits:

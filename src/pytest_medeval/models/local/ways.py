@@ -18,9 +18,9 @@ import torch
 from transformers import PreTrainedModel
 
 from pytest_medeval.core.errors import whole
-from pytest_medeval.models.local.batches import GROUP_COST, Budget, Prompt
+from pytest_medeval.models.local.batches import GROUP_COST, Bounds, Prompt
 from pytest_medeval.models.local.choices import Scorer, score_rows
-from pytest_medeval.models.local.generate import Task, generate_lean, generate_plain
+from pytest_medeval.models.local.generate import Generation, generate_lean, generate_plain
 from pytest_medeval.models.local.memory import halving
 from pytest_medeval.models.local.merging import divergence
 from pytest_medeval.models.local.tree import Ids
@@ -69,12 +69,12 @@ class Ways:
         self._proved: dict[Kind, int] = {"choices": 0, "replies": 0}
         self._alone = 0
 
-    def score(self, model: PreTrainedModel, prompts: Sequence[Prompt], budget: Budget) -> str:
+    def score(self, model: PreTrainedModel, prompts: Sequence[Prompt], budget: Bounds) -> str:
         """Choose the way to score the choices of a unit's prompts."""
         longest = max(prompts, key=_length)
         return self._way("choices", len(prompts), _length(longest), lambda way: _scores(model, way, longest, budget))
 
-    def reply(self, model: PreTrainedModel, tasks: Sequence[Task], budget: Budget) -> str:
+    def reply(self, model: PreTrainedModel, tasks: Sequence[Generation], budget: Bounds) -> str:
         """Choose the way to answer a unit's tasks."""
         longest = max(tasks, key=lambda task: len(task.prompt) + task.limit)
         length = len(longest.prompt) + longest.limit
@@ -99,7 +99,7 @@ class Ways:
         return left[0]
 
 
-def _scores(model: PreTrainedModel, way: str, longest: Prompt, budget: Budget) -> str:
+def _scores(model: PreTrainedModel, way: str, longest: Prompt, budget: Bounds) -> str:
     """Score a probe in a way and plainly; say how they differ."""
     choices = tuple(dict.fromkeys((longest.choices[0], max(longest.choices, key=len))))
     prompts = [Prompt(ids, choices) for ids in _mixed(longest.ids, way)]
@@ -114,7 +114,7 @@ def _scores(model: PreTrainedModel, way: str, longest: Prompt, budget: Budget) -
     return ""
 
 
-def _replies(model: PreTrainedModel, way: str, ids: Ids, budget: Budget) -> str:
+def _replies(model: PreTrainedModel, way: str, ids: Ids, budget: Bounds) -> str:
     """Reply to a probe in a way and one by one; say how the distributions of next tokens differ."""
     slack = _SAME if model.dtype == torch.float32 else _NEAR
     probes = _mixed(ids, way)
@@ -136,8 +136,8 @@ def _replies(model: PreTrainedModel, way: str, ids: Ids, budget: Budget) -> str:
     return ""
 
 
-def _asked(probes: Sequence[Ids]) -> list[Task]:
-    return [Task(place, probe, _STEPS, lambda _: False, seen=[]) for place, probe in enumerate(probes)]
+def _asked(probes: Sequence[Ids]) -> list[Generation]:
+    return [Generation(place, probe, _STEPS, lambda _: False, seen=[]) for place, probe in enumerate(probes)]
 
 
 def _length(prompt: Prompt) -> int:
@@ -153,7 +153,7 @@ def _mixed(ids: Ids, way: str) -> list[Ids]:
 
 
 def score_choices(
-    model: PreTrainedModel, way: str, prompts: Sequence[Prompt], budget: Budget, *, cost: int = GROUP_COST
+    model: PreTrainedModel, way: str, prompts: Sequence[Prompt], budget: Bounds, *, cost: int = GROUP_COST
 ) -> Iterator[tuple[int, tuple[float, ...]]]:
     """Give the index of each prompt with the log-likelihoods of its choices, computed in a way."""
     if way == "shared":
@@ -164,7 +164,7 @@ def score_choices(
 
 
 def _plainly(
-    model: PreTrainedModel, prompts: Sequence[Prompt], budget: Budget, *, most: int
+    model: PreTrainedModel, prompts: Sequence[Prompt], budget: Bounds, *, most: int
 ) -> Iterator[tuple[int, tuple[float, ...]]]:
     """Score each choice as a row of its own, at most so many rows of one length at a time."""
     rows = [(index, choice) for index, prompt in enumerate(prompts) for choice in range(len(prompt.choices))]
@@ -182,7 +182,9 @@ def _rows(model: PreTrainedModel, prompts: Sequence[Prompt], rows: Sequence[tupl
     return score_rows(model, [(prompts[index], choice) for index, choice in rows])
 
 
-def reply_to(model: PreTrainedModel, way: str, tasks: Sequence[Task], *, ends: set[int], budget: Budget) -> list[Task]:
+def reply_to(
+    model: PreTrainedModel, way: str, tasks: Sequence[Generation], *, ends: set[int], budget: Bounds
+) -> list[Generation]:
     """Answer tasks in a way; what a batch that was too large for the memory has left in them is forgotten."""
     for task in tasks:
         task.clear()

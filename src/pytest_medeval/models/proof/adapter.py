@@ -15,7 +15,7 @@ from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.files.jsontext import read_object
 from pytest_medeval.core.fingerprint import fingerprint_weights
 from pytest_medeval.models.proof.finite import prove_finite
-from pytest_medeval.models.proof.tensors import Stored, read_tensors
+from pytest_medeval.models.proof.tensors import StoredTensor, read_tensors
 
 _KEY = re.compile(r"base_model\.model\.(?P<module>.+)\.lora_(?P<side>A|B|embedding_A|embedding_B)(\.weight)?")
 _LAYER = re.compile(r"\.(\d+)\.")
@@ -30,7 +30,7 @@ _CHANGED_BY_DATA = ("corda", "lora_ga")
 _MATRIX = 2
 """Dimensions of what LoRA changes: norms and biases have one."""
 
-Tensors: TypeAlias = Mapping[str, Stored]
+Tensors: TypeAlias = Mapping[str, StoredTensor]
 
 
 def prove_adapter(folder: Path, base: Path, *, memory: Path | None = None) -> None:
@@ -66,15 +66,15 @@ def prove_written(folder: Path, *, memory: Path | None = None) -> None:
         )
 
 
-def changed_weights(folder: Path, base: Path) -> dict[str, tuple[Stored, Stored, Stored]]:
+def changed_weights(folder: Path, base: Path) -> dict[str, tuple[StoredTensor, StoredTensor, StoredTensor]]:
     """Give the base's weights that an adapter changes: name -> (the weight, lora_A, lora_B).
 
     An output layer that is tied to the input embedding goes by its own name: changed, it can no longer be tied.
     """
     tensors = read_tensors([folder / "adapter_model.safetensors"])
     weights = read_tensors(sorted(base.glob("*.safetensors")))
-    pairs: dict[str, dict[str, Stored]] = {}
-    found: dict[str, Stored] = {}
+    pairs: dict[str, dict[str, StoredTensor]] = {}
+    found: dict[str, StoredTensor] = {}
     for key, stored in tensors.items():
         match = _KEY.fullmatch(key)
         name = match and _base_weight(match["module"], weights)
@@ -145,7 +145,7 @@ def _base_weight(module: str, weights: Tensors) -> str | None:
     return next((name for name in weights if name.endswith(endings)), None)
 
 
-def _fits(side: str, stored: Stored, weight: Stored, *, transposed: bool) -> bool:
+def _fits(side: str, stored: StoredTensor, weight: StoredTensor, *, transposed: bool) -> bool:
     """Compare lora_A (r, in) or lora_B (out, r) with the weight (out, in), for embeddings (in, out)."""
     if not weight.dtype.startswith(("F16", "F32", "F64", "BF16")):
         return True  # quantised weights are packed: their shape is not that of the layer

@@ -10,7 +10,7 @@ import numpy as np
 
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.fingerprint import fingerprint_text, remembered
-from pytest_medeval.models.proof.tensors import Stored, read_tensors
+from pytest_medeval.models.proof.tensors import StoredTensor, read_tensors
 
 _AT_ONCE = 1 << 24
 """Bytes that are looked over at once: a tensor of any size takes little memory."""
@@ -54,7 +54,7 @@ def _look_over(file: Path) -> str:
     return _LOOKED_OVER
 
 
-def _count(stored: Stored) -> int:
+def _count(stored: StoredTensor) -> int:
     """Count the values that are not finite; whole numbers, as quantised weights are, always are."""
     if stored.dtype not in _ALL_ONES:
         return 0

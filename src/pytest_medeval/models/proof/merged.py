@@ -18,7 +18,7 @@ from pytest_medeval.core.model import Identity, Settings
 from pytest_medeval.models.hub import model_folder
 from pytest_medeval.models.identity import TOKENIZER_FILES, identify, resolve_dtype, tokenizer_folder
 from pytest_medeval.models.local.merging import EXACT, divergence, merge_in, probe_logits
-from pytest_medeval.models.local.model import Prompter
+from pytest_medeval.models.local.model import load_prompter
 from pytest_medeval.models.local.opening import check_local
 from pytest_medeval.models.local.tree import Ids
 from pytest_medeval.models.local.weights import load_whole, open_base, quiet
@@ -71,7 +71,7 @@ def write_merged(spec: AdapterSpec, out: Path, settings: Settings) -> Merged:
 def _write(spec: AdapterSpec, out: Path, identity: Identity, dtype: torch.dtype) -> float:
     """Merge, save and load again; give how far the written model's logits are from the adapter's."""
     words = tokenizer_folder(spec)
-    prompter = Prompter(words)
+    prompter = load_prompter(words)
     prompts = [prompt.ids + choice for prompt in map(prompter.encode, REQUESTS) for choice in prompt.choices]
     base = open_base(spec, identity, own=True)
     beside = probe_logits(base.using(identity.adapter), prompts)

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.files.jsontext import read_object
 from pytest_medeval.models.proof.adapter import changed_weights
-from pytest_medeval.models.proof.tensors import Stored, read_tensors
+from pytest_medeval.models.proof.tensors import StoredTensor, read_tensors
 
 Matrix: TypeAlias = NDArray[np.float32]
 Rows: TypeAlias = Callable[[str, int], Matrix | None]
@@ -154,13 +154,13 @@ def _step(gap: Matrix, kept: Matrix) -> float:
     return float((steps / np.maximum(sizes, np.finfo(np.float32).tiny)).max())
 
 
-def _first(stored: Stored) -> Matrix:
+def _first(stored: StoredTensor) -> Matrix:
     rows = min(ROWS, stored.shape[0])
     width = stored.shape[1]
     return stored.values(rows * width).astype(np.float32).reshape(rows, width)
 
 
-def _change(weight: Stored, one: Stored, two: Stored) -> Matrix:
+def _change(weight: StoredTensor, one: StoredTensor, two: StoredTensor) -> Matrix:
     """Multiply B (out, r) by A (r, in), or their transposes where the weight is stored as (in, out)."""
     a, b = (side.values().astype(np.float32).reshape(side.shape) for side in (one, two))
     left, right = (b, a) if (b.shape[0], a.shape[1]) == weight.shape else (a.T, b.T)

@@ -17,7 +17,7 @@ _FLOATS = {"F64": np.float64, "F32": np.float32, "F16": np.float16}
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredTensor:
     """A tensor in a file: its dtype in safetensors' words, its shape, and where its bytes are."""
 
     file: Path
@@ -41,9 +41,9 @@ class Stored:
         return np.frombuffer(data, _FLOATS[self.dtype])
 
 
-def read_tensors(files: Iterable[Path]) -> dict[str, Stored]:
+def read_tensors(files: Iterable[Path]) -> dict[str, StoredTensor]:
     """Read the headers of safetensors files: tensor name -> where it is."""
-    found: dict[str, Stored] = {}
+    found: dict[str, StoredTensor] = {}
     for file in files:
         try:
             found.update(_header(file))
@@ -52,7 +52,7 @@ def read_tensors(files: Iterable[Path]) -> dict[str, Stored]:
     return found
 
 
-def _header(file: Path) -> dict[str, Stored]:
+def _header(file: Path) -> dict[str, StoredTensor]:
     """Read one header: eight bytes of length, then JSON with offsets that count from the header's end."""
     size = file.stat().st_size
     with file.open("rb") as stream:
@@ -68,5 +68,5 @@ def _header(file: Path) -> dict[str, Stored]:
         first, last = entry["data_offsets"]
         if start + last > size:
             raise ValueError(f"tensor {name!r} ends behind the end of the file")
-        found[name] = Stored(file, entry["dtype"], tuple(entry["shape"]), start + first, start + last)
+        found[name] = StoredTensor(file, entry["dtype"], tuple(entry["shape"]), start + first, start + last)
     return found

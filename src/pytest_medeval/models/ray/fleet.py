@@ -28,7 +28,7 @@ from pytest_medeval.core.signals import handler_kept
 from pytest_medeval.core.types import Request
 from pytest_medeval.models.hub import FILES, model_folder
 from pytest_medeval.models.local.batches import Limits
-from pytest_medeval.models.ray.replica import TRIES, Dispatch, Encode, Job, Loading, Opened, Replica
+from pytest_medeval.models.ray.replica import TRIES, Deployment, Dispatch, Encode, Job, Opened, Replica
 from pytest_medeval.models.spec import AdapterSpec, LocalSpec
 
 # The files of a model in pieces, for machines that do not have them.
@@ -38,7 +38,7 @@ PIECE = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class Bundle:
     """One folder of a model: its files and the SHA-256 over their names and contents."""
 
     digest: str
@@ -54,7 +54,7 @@ class Part:
                     offset += max(1, len(data))
 
 
-def parts(spec: LocalSpec, memory: Path | None) -> dict[str, Part]:
+def parts(spec: LocalSpec, memory: Path | None) -> dict[str, Bundle]:
     """List what a model consists of: ``base``, and ``adapter`` where it has one."""
     folders = {"base": model_folder(spec)}
     if isinstance(spec, AdapterSpec):
@@ -62,9 +62,9 @@ def parts(spec: LocalSpec, memory: Path | None) -> dict[str, Part]:
     return {name: _part(folder, memory) for name, folder in folders.items()}
 
 
-def _part(folder: Path, memory: Path | None) -> Part:
+def _part(folder: Path, memory: Path | None) -> Bundle:
     files = tuple(sorted(file for file in folder.iterdir() if any(file.match(kind) for kind in FILES)))
-    return Part(fingerprint_files(files, memory=memory), files)
+    return Bundle(fingerprint_files(files, memory=memory), files)
 
 
 # One pass of many requests over a crew of replicas: who is at what, and what follows when it ends or
@@ -86,7 +86,7 @@ class Seat:
     actor: Any = None
     where: str = ""
     pid: int = 0
-    ready: dict[Loading, Limits] = field(default_factory=dict)
+    ready: dict[Deployment, Limits] = field(default_factory=dict)
     """The models that it has, and what they can take."""
     deaths: int = 0
     """How often in a row a replica died here before it had done any work."""
@@ -109,7 +109,7 @@ class Crew(Protocol):
     def ask(self, seat: Seat, what: str, *given: object) -> Future:
         """Call a method of the replica on a seat."""
 
-    def send(self, seat: Seat, loading: Loading, missing: Sequence[str]) -> Mapping[str, str]:
+    def send(self, seat: Seat, loading: Deployment, missing: Sequence[str]) -> Mapping[str, str]:
         """Send parts of a model to a replica; give the names under which it has them."""
 
     def first(self, futures: Sequence[Future], *, starting: bool) -> Future:
@@ -123,7 +123,7 @@ class Sweep:
     """Asks ``requests`` of one model; what the user should know goes into ``notices``."""
 
     def __init__(
-        self, crew: Crew, loading: Loading, requests: Sequence[Request], notices: list[str], **planning: int
+        self, crew: Crew, loading: Deployment, requests: Sequence[Request], notices: list[str], **planning: int
     ) -> None:
         self._crew = crew
         self._loading = loading
@@ -264,7 +264,7 @@ class Fleet:
         """Call a method of the replica on a seat."""
         return getattr(seat.actor, what).remote(*given)
 
-    def send(self, seat: Seat, loading: Loading, missing: Sequence[str]) -> Mapping[str, str]:
+    def send(self, seat: Seat, loading: Deployment, missing: Sequence[str]) -> Mapping[str, str]:
         """Send parts of a model to a replica through the object store, into which each is put once."""
         found = parts(loading.spec, loading.settings.cache)
         for name in missing:
@@ -334,7 +334,7 @@ class FleetModel(Streaming):
     def __init__(self, spec: LocalSpec, identity: Identity, settings: Settings) -> None:
         self.identity = identity
         self.notices: list[str] = []
-        self._loading = Loading(spec, identity, settings)
+        self._loading = Deployment(spec, identity, settings)
 
     def stream(self, requests: Sequence[Request]) -> Iterator[Burst]:
         """Give answers as replicas finish their units."""

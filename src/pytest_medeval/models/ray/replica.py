@@ -151,7 +151,7 @@ class Dispatch:
 
 
 @dataclass(frozen=True, slots=True)
-class Loading:
+class Deployment:
     """A model that a replica shall have: by which it is also called."""
 
     spec: LocalSpec
@@ -172,14 +172,14 @@ class Replica:
 
     def __init__(self, run: str, threads: int | None = None) -> None:
         self._threads = threads
-        self._models: dict[Loading, LocalModel] = {}
+        self._models: dict[Deployment, LocalModel] = {}
         self._folder = Path(tempfile.gettempdir()) / f"medeval-weights-{run}"
 
     def where(self) -> tuple[str, int]:
         """Give the name of this machine and the number of this process."""
         return socket.gethostname(), os.getpid()
 
-    def open(self, loading: Loading, digests: Mapping[str, str]) -> Opened | list[str]:
+    def open(self, loading: Deployment, digests: Mapping[str, str]) -> Opened | list[str]:
         """Load a model whose files are here; give the names of the parts that are not.
 
         ``digests``: name of a part (``base``, ``adapter``) -> the name under which it was received; empty before
@@ -206,17 +206,17 @@ class Replica:
         finally:
             os.close(handle)
 
-    def encode(self, loading: Loading, requests: tuple[Request, ...]) -> list[Prompt]:
+    def encode(self, loading: Deployment, requests: tuple[Request, ...]) -> list[Prompt]:
         """Turn requests into token ids."""
         return self._models[loading].encode(requests)
 
-    def compute(self, loading: Loading, order: Order) -> tuple[list[Answer], list[str]]:
+    def compute(self, loading: Deployment, order: Order) -> tuple[list[Answer], list[str]]:
         """Answer the requests of a unit, in their order; say what the model has to say by then."""
         model = self._models[loading]
         found = dict(model.compute(order.unit, order.requests, order.prompts))
         return [found[index] for index in range(len(order.requests))], model.notices
 
-    def rest(self, loading: Loading) -> None:
+    def rest(self, loading: Deployment) -> None:
         """Let go of what was kept between units."""
         if loading in self._models:
             self._models[loading].rest()
@@ -225,7 +225,7 @@ class Replica:
         """Remove received files; models that are loaded stay."""
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _find(self, loading: Loading, digests: Mapping[str, str]) -> LocalSpec | list[str]:
+    def _find(self, loading: Deployment, digests: Mapping[str, str]) -> LocalSpec | list[str]:
         """Give the spec under which the files are here, or the parts that are missing."""
         if _is_here(loading.spec, loading):
             return loading.spec
@@ -238,7 +238,7 @@ class Replica:
             raise MedevalError(f"{loading.spec.text}: what arrived in {self._folder} is another model")
         return spec
 
-    def _load(self, loading: Loading, spec: LocalSpec) -> None:
+    def _load(self, loading: Deployment, spec: LocalSpec) -> None:
         hush()
         from pytest_medeval.models.local.model import load_local  # imports torch
 
@@ -257,7 +257,7 @@ def received_spec(spec: LocalSpec, folders: Mapping[str, Path]) -> LocalSpec:
     return AdapterSpec(spec.text, folders["adapter"], base, spec.variables)
 
 
-def _is_here(spec: LocalSpec, loading: Loading) -> bool:
+def _is_here(spec: LocalSpec, loading: Deployment) -> bool:
     """Say whether this machine has the very model that is wanted under a spec."""
     memory = loading.settings.cache
     settings = replace(loading.settings, cache=memory if memory and memory.is_dir() else None)

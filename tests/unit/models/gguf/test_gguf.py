@@ -143,10 +143,10 @@ def test_no_answer_depends_on_another(models):
 def test_texts_become_the_same_tokens(models, name):
     """llama.cpp splits every string of the shipped cases as the folder's own tokenizer does."""
     tokenizers = pytest.importorskip("tokenizers", reason="tokenizers is not installed (extra: local)")
-    from pytest_medeval.models.gguf.engine import Engine
+    from pytest_medeval.models.gguf.engine import Llama
 
     theirs = tokenizers.Tokenizer.from_file(str(BASE / "tokenizer.json"))
-    engine = Engine(models["F32"], gpu=False, threads=1)
+    engine = Llama(models["F32"], gpu=False, threads=1)
     lines = (ROOT / "suites" / name / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
     texts = [text for line in lines for text in json.loads(line).values() if isinstance(text, str)]
     assert len(texts) > len(lines)
@@ -220,11 +220,11 @@ REFUSING = (
 
 def test_templates_render_as_in_transformers(models):
     """Control tokens, ``raise_exception``, ``tojson`` and ``strftime_now`` are there; a broken template is one line."""
-    from pytest_medeval.models.gguf.engine import Engine
+    from pytest_medeval.models.gguf.engine import Llama
     from pytest_medeval.models.gguf.tokens import Tokenizer
     from pytest_medeval.models.prompts import Prompter
 
-    engine = Engine(models["F32"], gpu=False, threads=1)
+    engine = Llama(models["F32"], gpu=False, threads=1)
     asked = Request((Message("system", "Be brief."), Message("user", "Rash?")))
     folded = Prompter(Tokenizer(engine, REFUSING)).encode(asked)
     assert engine.text(folded.ids) == "[Be brief.\n\nRash?]"

@@ -19,7 +19,7 @@ from tools.fake_server import FakeServer
 
 from pytest_medeval.core.types import Message, Request
 from pytest_medeval.models import Settings, open_model, parse_spec
-from pytest_medeval.models.local.model import Prompter
+from pytest_medeval.models.local.model import load_prompter
 
 SENTENCES = [
     "The answer is A. The answer is B. A cough and a fever: which drug is given first? Aspirin?\n\n",
@@ -152,7 +152,7 @@ def test_choices_differ_as_their_whole_texts_do(make, kind, template, ends):
 @pytest.mark.parametrize("kind", KINDS)
 def test_prompt_and_choice_are_the_tokens_of_their_text(make, kind, template):
     """Nothing is lost at the border, all choices of a request stand behind the same tokens."""
-    prompter = Prompter(make(kind, template, ends=True))
+    prompter = load_prompter(make(kind, template, ends=True))
     for choices in CHOICES.values():
         request = Request((Message("user", "Which drug is given first?"),), choices=choices)
         prompt = prompter.encode(request)
@@ -162,7 +162,7 @@ def test_prompt_and_choice_are_the_tokens_of_their_text(make, kind, template):
 
 def test_a_letter_behind_a_newline_is_the_letter(make):
     """The token of a letter at the head of a text, which a blank begins, is another one than the one meant here."""
-    prompter = Prompter(make("SentencePiece BPE", "newline"))
+    prompter = load_prompter(make("SentencePiece BPE", "newline"))
     prompt = prompter.encode(Request((Message("user", "Which?"),), choices=("A", "B")))
     assert prompter.tokenizer.convert_ids_to_tokens([ids[0] for ids in prompt.choices]) == ["A", "B"]
     assert prompter.tokenizer.tokenize("A") == ["▁A"]
@@ -178,7 +178,7 @@ def test_an_empty_choice_is_no_choice(make):
 @pytest.mark.parametrize("ends", [False, True], ids=["open", "EOS"])
 def test_prompts_without_template_end_where_the_reply_begins(make, ends):
     """A tokenizer that ends every text must not end the prompt: the reply would be the next text."""
-    ids = Prompter(make("unigram", "none", ends=ends)).encode(Request((Message("user", "Which?"),))).ids
+    ids = load_prompter(make("unigram", "none", ends=ends)).encode(Request((Message("user", "Which?"),))).ids
     assert (ids[0], ids[-1] == 1) == (0, False)
 
 

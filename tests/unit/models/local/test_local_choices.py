@@ -8,7 +8,7 @@ from pytest_medeval.core.types import Message, Request
 from pytest_medeval.models import Settings, parse_spec
 from pytest_medeval.models.identity import identify
 from pytest_medeval.models.local.choices import Scorer, score_rows
-from pytest_medeval.models.local.memory import Budget
+from pytest_medeval.models.local.memory import Bounds
 from pytest_medeval.models.local.model import load_local
 
 
@@ -38,7 +38,7 @@ def test_tree_equals_rows(make_model, make_adapter, shape, adapted):
     prompts = [model._prompter.encode(request) for request in _requests()]
     inner = model._base.using(model.identity.adapter)
     with torch.inference_mode():
-        scorer = Scorer(inner, Budget(tokens=512, rows=4, kept=4096), cost=0)
+        scorer = Scorer(inner, Bounds(tokens=512, rows=4, kept=4096), cost=0)
         tree = {index: found for batch in scorer.score(prompts) for index, found in batch}
         for index, prompt in enumerate(prompts):
             rows = score_rows(inner, [(prompt, choice) for choice in range(len(prompt.choices))])
@@ -54,7 +54,7 @@ def test_prefix_is_computed_once_when_it_pays(make_model):
         lambda _, __, given: fed.append(given["input_ids"].shape), with_kwargs=True
     )
     with torch.inference_mode():
-        list(Scorer(model._base.model, Budget(tokens=256, rows=4, kept=8192)).score(prompts))
+        list(Scorer(model._base.model, Bounds(tokens=256, rows=4, kept=8192)).score(prompts))
     count.remove()
     shared = fed[0][1]
     assert fed[0][0] == 1

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from pytest_medeval.core.errors import MedevalError
-from pytest_medeval.models.local.memory import Budget, halving
+from pytest_medeval.models.local.memory import Bounds, halving
 
 
 def _room_for(limit, error):
@@ -45,6 +45,6 @@ def test_other_errors_pass():
 
 def test_rows_of_a_budget():
     """Kept tokens bound the rows; one row is always tried."""
-    assert Budget(tokens=10, rows=8, kept=100).rows_of(20) == 5
-    assert Budget(tokens=10, rows=8, kept=100).rows_of(1000) == 1
-    assert Budget(tokens=10, rows=8, kept=100).rows_of(1) == 8
+    assert Bounds(tokens=10, rows=8, kept=100).rows_of(20) == 5
+    assert Bounds(tokens=10, rows=8, kept=100).rows_of(1000) == 1
+    assert Bounds(tokens=10, rows=8, kept=100).rows_of(1) == 8

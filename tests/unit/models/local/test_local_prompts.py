@@ -4,7 +4,7 @@ import pytest
 
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.types import Message, Request
-from pytest_medeval.models.local.model import Prompter
+from pytest_medeval.models.local.model import load_prompter
 
 ASKED = Request((Message("system", "Be brief."), Message("user", "Rash?")), choices=("A", "B C"))
 REFUSING = (
@@ -24,7 +24,7 @@ def _text(prompter, ids):
 
 def test_template_and_choices(make_model):
     """The reply starts behind the generation prompt; a choice is tokenised on its own."""
-    prompter = Prompter(make_model())
+    prompter = load_prompter(make_model())
     prompt = prompter.encode(ASKED)
     assert _text(prompter, prompt.ids) == (
         "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nRash?<|im_end|>\n<|im_start|>assistant\n"
@@ -35,13 +35,13 @@ def test_template_and_choices(make_model):
 @pytest.mark.parametrize("template", [REFUSING, SILENT])
 def test_system_turn_is_merged_where_the_template_has_no_place_for_it(make_model, template):
     """A template that raises on a system turn, or drops it, gets it at the head of the user's turn."""
-    prompter = Prompter(make_model(template=template))
+    prompter = load_prompter(make_model(template=template))
     assert _text(prompter, prompter.encode(ASKED).ids) == "[user]Be brief.\n\nRash?[assistant]"
 
 
 def test_without_template_parts_are_joined_by_blank_lines(make_model):
     """Prompt and choice are tokenised as one text and split where the prompt ends."""
-    prompter = Prompter(make_model(template=None))
+    prompter = load_prompter(make_model(template=None))
     prompt = prompter.encode(ASKED)
     assert _text(prompter, prompt.ids) == "Be brief.\n\nRash?"
     assert [_text(prompter, prompt.ids + choice) for choice in prompt.choices] == [
@@ -54,20 +54,20 @@ def test_without_template_parts_are_joined_by_blank_lines(make_model):
 
 def test_end_of_turn_is_an_end(make_model):
     """What the template puts behind an assistant's turn ends a reply, beside the end of text."""
-    prompter = Prompter(make_model())
+    prompter = load_prompter(make_model())
     assert prompter.end_tokens() == set(prompter.tokenizer.convert_tokens_to_ids(["</s>", "<|im_end|>"]))
 
 
 def test_template_that_refuses_the_turns_is_one_line(make_model):
     """What a template raises is told with the roles it was given."""
-    prompter = Prompter(make_model(template="{{ raise_exception('roles must alternate') }}"))
+    prompter = load_prompter(make_model(template="{{ raise_exception('roles must alternate') }}"))
     with pytest.raises(MedevalError, match="chat template refuses the turns user: roles must alternate"):
         prompter.encode(ASKED)
 
 
 def test_prompt_hash_is_over_token_ids(make_model):
     """Two prompts with the same tokens share a hash, whatever choices follow."""
-    prompter = Prompter(make_model())
+    prompter = load_prompter(make_model())
     one, two = prompter.encode(ASKED), prompter.encode(Request(ASKED.messages))
     assert one.hash == two.hash
     assert one.hash != prompter.encode(Request((Message("user", "Rash!"),))).hash

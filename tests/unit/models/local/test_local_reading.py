@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from pytest_medeval.core.types import Message, Request
 from pytest_medeval.models import Settings, parse_spec
 from pytest_medeval.models.identity import identify
-from pytest_medeval.models.local.attention import plan_readings
-from pytest_medeval.models.local.generate import Task, generate_lean, generate_plain
+from pytest_medeval.models.local.attention import plan_prefills
+from pytest_medeval.models.local.generate import Generation, generate_lean, generate_plain
 from pytest_medeval.models.local.model import load_local
 from pytest_medeval.models.local.weights import forget_bases
 
@@ -35,7 +35,7 @@ def _load(folder, **fields):
 def test_every_prompt_is_read_once(prompts, tokens, shared):
     """Each prompt is in one pass, fits in it, and begins with what is said to be shared."""
     prompts = [SHARED * shared + prompt for prompt in prompts]
-    readings = plan_readings(prompts, tokens)
+    readings = plan_prefills(prompts, tokens)
     assert sorted(index for reading in readings for index in reading.members) == list(range(len(prompts)))
     for reading in readings:
         chosen = [prompts[index] for index in reading.members]
@@ -54,7 +54,7 @@ def test_shared_beginnings_are_read_once(make_model, shape):
         (SHARED if index % 2 else other)[: 190 + index % 3] + (5 + index,) * (1 + index % 7) for index in range(14)
     ]
     prompts.append((9, 8, 7))
-    tasks = [Task(index, prompt, 6 + index % 3, lambda _: False) for index, prompt in enumerate(prompts)]
+    tasks = [Generation(index, prompt, 6 + index % 3, lambda _: False) for index, prompt in enumerate(prompts)]
     fed = []
     hook = model.get_input_embeddings().register_forward_pre_hook(lambda _, inputs: fed.append(inputs[0].numel()))
     with torch.inference_mode():
@@ -62,7 +62,7 @@ def test_shared_beginnings_are_read_once(make_model, shape):
     hook.remove()
     assert sum(fed) < 2 * 200 + 15 * 20 + sum(task.limit for task in tasks)
     for task in tasks:
-        alone = Task(0, task.prompt, task.limit, lambda _: False)
+        alone = Generation(0, task.prompt, task.limit, lambda _: False)
         with torch.inference_mode():
             generate_plain(model, [alone], set())
         assert task.found == alone.found

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_medeval.core.types import Request
-from pytest_medeval.models.local.batches import Budget, Limits, Prompt, choice_units, plan
+from pytest_medeval.models.local.batches import Bounds, Limits, Prompt, choice_units, plan
 
 IDS = st.lists(st.integers(0, 3), max_size=12).map(tuple)
 PROMPTS = st.lists(st.builds(Prompt, IDS, st.lists(IDS, max_size=3).map(tuple)), max_size=25)
@@ -19,7 +19,7 @@ def asked(prompt: Prompt) -> Request:
 def test_every_request_is_in_one_unit_or_unfit(prompts, tokens, rows, plain):
     """Nothing is lost or asked twice; choices and replies never share a unit, no unit has too many rows."""
     requests = [asked(prompt) for prompt in prompts]
-    limits = Limits(Budget(tokens, rows, kept=200), context=14, plain="no reason" if plain else "")
+    limits = Limits(Bounds(tokens, rows, kept=200), context=14, plain="no reason" if plain else "")
     unfit, units = plan(requests, prompts, limits)
     assert sorted([*unfit, *(index for unit in units for index in unit.members)]) == list(range(len(prompts)))
     for unit in units:
@@ -35,7 +35,7 @@ def test_every_request_is_in_one_unit_or_unfit(prompts, tokens, rows, plain):
 def test_what_is_shared_is_shared(prompts, rows):
     """All prompts of a unit begin with the tokens that are computed once, and its cache holds the longest row."""
     prompts = [Prompt((0,) * 20 + prompt.ids, ((1, 2), (1, 3, 3))) for prompt in prompts]
-    units = list(choice_units(prompts, Limits(Budget(1000, rows, kept=10_000), context=1 << 30), cost=5))
+    units = list(choice_units(prompts, Limits(Bounds(1000, rows, kept=10_000), context=1 << 30), cost=5))
     assert sorted(index for unit in units for index in unit.members) == list(range(len(prompts)))
     for unit in units:
         beginnings = {prompts[index].ids[: unit.shared] for index in unit.members}

@@ -13,7 +13,7 @@ from pytest_medeval.models.local.batches import plan
 from pytest_medeval.models.local.weights import forget_bases
 from pytest_medeval.models.ray import fleet as cargo_module
 from pytest_medeval.models.ray.fleet import parts
-from pytest_medeval.models.ray.replica import Loading, Order, Replica
+from pytest_medeval.models.ray.replica import Deployment, Order, Replica
 from pytest_medeval.models.spec import AdapterSpec, FolderSpec
 
 SETTINGS = Settings(device="cpu", threads=1)
@@ -40,7 +40,7 @@ def replica(tmp_path, monkeypatch):
 
 def _loading(folder):
     spec = parse_spec(str(folder), folder)
-    return Loading(spec, identify(spec, SETTINGS), SETTINGS)
+    return Deployment(spec, identify(spec, SETTINGS), SETTINGS)
 
 
 def _answers(replica, loading):
@@ -71,7 +71,7 @@ def test_model_whose_files_were_sent(make_model, make_adapter, replica, tmp_path
     expected = _answers(replica, loading)
     found = parts(loading.spec, None)
     gone = AdapterSpec(loading.spec.text, tmp_path / "gone", FolderSpec("gone", tmp_path / "gone-too"))
-    elsewhere = Loading(gone, loading.identity, loading.settings)
+    elsewhere = Deployment(gone, loading.identity, loading.settings)
     assert replica.open(elsewhere, {}) == ["base", "adapter"]
     digests = {name: part.digest for name, part in found.items()}
     monkeypatch.setattr(cargo_module, "PIECE", 1000)

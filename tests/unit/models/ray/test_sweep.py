@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.model import Identity, Settings
 from pytest_medeval.core.types import Answer, Message, Request
-from pytest_medeval.models.local.batches import Budget, Limits, Prompt
+from pytest_medeval.models.local.batches import Bounds, Limits, Prompt
 from pytest_medeval.models.ray.fleet import ReplicaDiedError, Seat, Sweep
-from pytest_medeval.models.ray.replica import Loading, Opened, Order
+from pytest_medeval.models.ray.replica import Deployment, Opened, Order
 from pytest_medeval.models.spec import FolderSpec
 
-LOADING = Loading(FolderSpec("m", None), Identity("m", "f" * 64), Settings())
-LIMITS = Limits(Budget(tokens=60, rows=4, kept=60), context=40)
+LOADING = Deployment(FolderSpec("m", None), Identity("m", "f" * 64), Settings())
+LIMITS = Limits(Bounds(tokens=60, rows=4, kept=60), context=40)
 
 
 @dataclass(frozen=True, eq=False)
