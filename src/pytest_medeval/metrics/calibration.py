@@ -20,7 +20,7 @@ from pytest_medeval.metrics.choice import BRIER, CONFIDENCE, averaged, confusion
 from pytest_medeval.metrics.details import Details
 
 if TYPE_CHECKING:
-    from pytest_medeval.tasks.mcq import MCQ
+    from pytest_medeval.tasks.mcq import MCQ, MCQCase
 
 BINS: Final = 10
 RISK_BINS: Final = 20
