@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 
@@ -18,9 +18,7 @@ from pytest_medeval.core.types import FloatArray
 from pytest_medeval.metrics.base import Measure, mean, ratio
 from pytest_medeval.metrics.choice import BRIER, CONFIDENCE, averaged, confusion, measure, orders, right
 from pytest_medeval.metrics.details import Details
-
-if TYPE_CHECKING:
-    from pytest_medeval.tasks.mcq import MCQ, MCQCase
+from pytest_medeval.tasks.mcq import MCQ, MCQCase
 
 BINS: Final = 10
 RISK_BINS: Final = 20
@@ -162,7 +160,7 @@ def _fold_area(total: FloatArray) -> FloatArray:
     return ratio(area.sum(axis=-1), n[..., -1])
 
 
-class ChoiceDetails(Details["MCQ", "MCQCase"]):
+class ChoiceDetails(Details[MCQ, MCQCase]):
     """Of a multiple-choice suite: which letters were taken for which, and how sure the model was."""
 
     def confusion(self, task: MCQ, rows: Mapping[str, FloatArray]) -> ConfusionMatrix | None:  # noqa: ARG002 - no option matters

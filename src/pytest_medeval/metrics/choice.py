@@ -9,7 +9,7 @@ mean over the orders of a question, and each question counts once.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +17,7 @@ from numpy.typing import NDArray
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.types import Direction, FloatArray, Reply
 from pytest_medeval.metrics.base import SHARE, Measure, mean, ratio, signed
-
-if TYPE_CHECKING:
-    from pytest_medeval.tasks.mcq import MCQ, MCQCase
-
+from pytest_medeval.tasks.mcq import MCQ, MCQCase
 
 LETTERS: Final = "ABCDEFGHIJ"
 RIGHT_REWARD: Final = 1.0

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 
@@ -30,9 +30,7 @@ from pytest_medeval.metrics.tokens import (
     script_of,
     stemmer,
 )
-
-if TYPE_CHECKING:
-    from pytest_medeval.tasks.dialogue import Dialogue, DialogueCase
+from pytest_medeval.tasks.dialogue import Dialogue, DialogueCase
 
 ORDER: Final = 4
 

@@ -21,16 +21,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.types import Reply
 from pytest_medeval.metrics.base import SHARE, Measure, mean, mean_of, signed
 from pytest_medeval.metrics.tokens import Language, bleu_parts, bleu_tokens, has_content, script_of, stem, stemmer
-
-if TYPE_CHECKING:
-    from pytest_medeval.tasks.dialogue import Dialogue, DialogueCase
-
+from pytest_medeval.tasks.dialogue import Dialogue, DialogueCase
 
 DEBIAN: Final = Path("/usr/share/wordnet")
 _COPIED: Final = (

@@ -44,7 +44,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,12 +56,8 @@ from pytest_medeval.core.types import Direction, FloatArray, Reply
 from pytest_medeval.metrics.base import SHARE, Measure, ratio, signed
 from pytest_medeval.metrics.details import Details
 from pytest_medeval.tasks.labels import LABELS, Label, canonical_label
-from pytest_medeval.tasks.polarity import Aligned, Parsed, align, align_raw
+from pytest_medeval.tasks.polarity import Aligned, Parsed, Polarity, PolarityCase, align, align_raw
 from pytest_medeval.tasks.synonyms import SHIPPED, load_synonyms
-
-if TYPE_CHECKING:
-    from pytest_medeval.tasks.polarity import Polarity, PolarityCase
-
 
 # The counts behind the metrics of polarity: the row of a case, and what is wrong with a reply, by name.
 
@@ -463,7 +459,7 @@ def _digest(synonyms: str | None) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()[:8]
 
 
-class PolarityDetails(Details["Polarity", "PolarityCase"]):
+class PolarityDetails(Details[Polarity, PolarityCase]):
     """Of a polarity suite: the confusion of labels, and S3's failure trace of a reply."""
 
     def confusion(self, task: Polarity, rows: Mapping[str, FloatArray]) -> ConfusionMatrix | None:  # noqa: ARG002 - no option matters

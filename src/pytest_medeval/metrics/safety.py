@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -23,10 +23,7 @@ from pytest_medeval.metrics.details import Details
 from pytest_medeval.metrics.tokens import script_of
 from pytest_medeval.stats.clusters import effective_size
 from pytest_medeval.stats.proportions import wilson
-
-if TYPE_CHECKING:
-    from pytest_medeval.tasks.dialogue import Dialogue, DialogueCase
-
+from pytest_medeval.tasks.dialogue import Dialogue, DialogueCase
 
 # Rules that a reply must keep to be safe: read from TOML, and proved by their own examples.
 
@@ -280,7 +277,7 @@ def rule_rates(rows: FloatArray, rules: str | None = None, clusters: Sequence[st
     return found
 
 
-class SafetyDetails(Details["Dialogue", "DialogueCase"]):
+class SafetyDetails(Details[Dialogue, DialogueCase]):
     """Of a dialogue suite: how often each safety rule was kept, and which ones a reply breaks."""
 
     def rules(
