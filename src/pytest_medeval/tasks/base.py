@@ -112,6 +112,10 @@ class Exemplary(Protocol):
         """Give the reply that is wanted, in the form that ``read`` reads."""
 
 
+class Trainable(Task, Exemplary, Protocol):
+    """A task whose cases say which reply is wanted."""
+
+
 def requests_of(task: Task, case: Case) -> tuple[Request, ...]:
     """List what a task asks for a case."""
     return task.requests(case) if _asks_several(task) else (task.request(case),)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.types import Answer, Case, Message, Record, Reply, Request
@@ -112,13 +112,13 @@ class Dialogue(Sampled):
         """Take the message for what the patient writes."""
         return DialogueCase(id=NAME, source=TYPED, input=text, reference="")
 
-    def kept(self, case: DialogueCase, ask: Ask, *, known: bool) -> dict[str, Any] | None:
+    def kept(self, case: DialogueCase, ask: Ask, *, known: bool) -> dict[str, object] | None:
         """Ask for the right reply, and for what every right reply mentions."""
         otherwise = "the case's own" if known else "no case"
         reference = ask(f"the right reply (empty: {otherwise})") or case.reference
         if not reference:
             return None
-        fields: dict[str, Any] = {"input": case.input, "reference": reference}
+        fields: dict[str, object] = {"input": case.input, "reference": reference}
         if case.instruction != INSTRUCTION:
             fields["instruction"] = case.instruction
         mentions = listed(

@@ -6,7 +6,7 @@ import os
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Literal, get_args, get_origin, get_type_hints
 
 from pytest_medeval.core.errors import MedevalError, accepted
 from pytest_medeval.core.types import plain
@@ -34,13 +34,13 @@ def make(name: str, options: Mapping[str, object], folder: Path, *, beside: Coll
     return task
 
 
-def _check_type(option: str, value: object, hint: Any) -> None:
+def _check_type(option: str, value: object, hint: object) -> None:
     """Hold an option's value against the type of the task's field: a literal, a plain type, or a union of them."""
     if get_origin(hint) is Literal:
         if value not in get_args(hint):
             raise MedevalError(accepted(option, value, map(str, get_args(hint))))
         return
-    kinds = get_args(hint) or (hint,)
+    kinds: tuple[type, ...] = get_args(hint) or (hint,)
     numbers = (int, float) if float in kinds else ()
     if isinstance(value, (*kinds, *numbers)) and not (isinstance(value, bool) and bool not in kinds):
         return
@@ -50,5 +50,5 @@ def _check_type(option: str, value: object, hint: Any) -> None:
 
 def options_of(task: Task) -> dict[str, object]:
     """Give a task's options as plain data."""
-    options: dict[str, Any] = asdict(task)
+    options = asdict(task)
     return {name: options[name] for name in plain(task)}

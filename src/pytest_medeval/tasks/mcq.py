@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.types import Answer, Case, Message, Outcome, Record, Reply, Request
@@ -269,7 +269,7 @@ class MCQ(Sampled):
             raise MedevalError("nothing was asked: a question needs two options or more")
         return MCQCase(id=NAME, source=TYPED, question=text, options=options, answer="A")
 
-    def kept(self, case: MCQCase, ask: Ask, *, known: bool) -> dict[str, Any] | None:
+    def kept(self, case: MCQCase, ask: Ask, *, known: bool) -> dict[str, object] | None:
         """Ask for the right option."""
         told = f"the right option: {', '.join(case.options)}"
         answer = one_of(ask, told, case.answer if known else "", lambda text: _offered(text.upper(), case.options))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.types import Answer, Case, Message, Record, Reply, Request
@@ -252,7 +252,7 @@ class Polarity(Sampled):
             id=NAME, source=TYPED, dialogue=text, findings=dict.fromkeys(names, "none"), listed=bool(names)
         )
 
-    def kept(self, case: PolarityCase, ask: Ask, *, known: bool) -> dict[str, Any] | None:
+    def kept(self, case: PolarityCase, ask: Ask, *, known: bool) -> dict[str, object] | None:
         """Ask for the label of each finding."""
         findings: dict[str, str] = {}
         for name in list(case.findings) or listed(ask("findings, separated by commas")):

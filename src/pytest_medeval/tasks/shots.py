@@ -6,20 +6,20 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, TypeVar, cast, get_args
 
 from pytest_medeval.core.errors import MedevalError, accepted
-from pytest_medeval.core.types import FloatArray, Message, Request
+from pytest_medeval.core.types import Case, FloatArray, Message, Request
 from pytest_medeval.core.words import folded, words
-from pytest_medeval.tasks.base import Exemplary
+from pytest_medeval.tasks.base import Exemplary, Task, Trainable
 
+C = TypeVar("C", bound=Case)
 By: TypeAlias = Literal["seed", "similarity"]
 
 _CELLS = 2_000_000
 """Similarities that are held in memory at once."""
 _DIGITS = 9
 """Similarities that agree so far are ties: their last bits hang on the order of summation."""
-"""A run of letters and digits, or one Chinese character."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,26 +35,27 @@ class Shots:
     count: int
     by: By
     source: str
-    pool: tuple[Any, ...]
+    pool: tuple[Case, ...]
     usable: int
     asked: int = 0
     repeated: int = 0
 
-    def turns(self, task: Any, cases: Sequence[Any]) -> list[tuple[Message, ...]]:
+    def turns(self, task: Task, cases: Sequence[Case]) -> list[tuple[Message, ...]]:
         """Give the turns that stand before each case.
 
         Nearest examples stand in the order of the file and not of their similarity: cases that share
         examples then share the beginning of their prompts, which is computed once.
         """
-        shown = [example(task, case) for case in self.pool]
+        trainable = cast("Trainable", task)  # as ``check_shots`` has seen
+        shown = [example(trainable, case) for case in self.pool]
         if self.by == "seed":
             return [tuple(turn for pair in shown for turn in pair)] * len(cases)
-        texts = [task.question(case) for case in self.pool]
-        near = nearest(texts, [task.question(case) for case in cases], self.count)
+        texts = [trainable.question(case) for case in self.pool]
+        near = nearest(texts, [trainable.question(case) for case in cases], self.count)
         return [tuple(turn for index in chosen for turn in shown[index]) for chosen in near]
 
 
-def check_shots(count: object, file: object, by: Any, task: Any) -> tuple[int, str, By, Exemplary]:
+def check_shots(count: object, file: object, by: Any, task: Task) -> tuple[int, str, By, Exemplary]:
     """Check what a suite says of its examples, and its task; ``MedevalError`` names what is accepted."""
     if not isinstance(count, int) or isinstance(count, bool) or count < 1 or not isinstance(file, str):
         raise MedevalError(
@@ -67,14 +68,14 @@ def check_shots(count: object, file: object, by: Any, task: Any) -> tuple[int, s
     return count, file, by, task
 
 
-def usable(candidates: Sequence[Any], cases: Sequence[Any], task: Exemplary) -> tuple[list[Any], int, int]:
+def usable(candidates: Sequence[C], cases: Sequence[Case], task: Exemplary) -> tuple[list[C], int, int]:
     """Leave out what the suite itself asks, and what an earlier candidate asks; count both.
 
     Judged by the question's normalised text (NFKC, letter case, punctuation and blanks do not count), never
     by id: the same question with its options in another order is the same question.
     """
     asked = {plain(task.question(case)) for case in cases}
-    first: dict[str, Any] = {}
+    first: dict[str, C] = {}
     for case in candidates:
         first.setdefault(plain(task.question(case)), case)
     kept = [case for text, case in first.items() if text not in asked]
@@ -82,16 +83,16 @@ def usable(candidates: Sequence[Any], cases: Sequence[Any], task: Exemplary) -> 
     return kept, overlapping, len(candidates) - overlapping - len(kept)
 
 
-def draw(pool: Sequence[Any], count: int, seed: int, task: Exemplary) -> tuple[Any, ...]:
+def draw(pool: Sequence[C], count: int, seed: int, task: Exemplary) -> tuple[C, ...]:
     """Draw ``count`` examples by seed and content: a new record replaces one of them at the most."""
 
-    def place(case: Any) -> str:
+    def place(case: Case) -> str:
         return hashlib.sha256(f"{seed}:{plain(task.question(case))}".encode("utf-8", "surrogatepass")).hexdigest()
 
     return tuple(sorted(pool, key=place)[:count])
 
 
-def example(task: Any, case: Any) -> tuple[Message, Message]:
+def example(task: Trainable, case: Case) -> tuple[Message, Message]:
     """Give an example's turns: the question as it is asked, the reply that is wanted."""
     return Message("user", task.request(case).messages[-1].content), Message("assistant", task.target(case))
 

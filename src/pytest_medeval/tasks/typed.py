@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from pytest_medeval.core.types import Case, Source
 
@@ -18,10 +18,10 @@ NAME = "typed"
 class Typed(Protocol):
     """A task whose cases can be typed; cases of others are read from files."""
 
-    def typed(self, text: str, ask: Ask) -> Any:
+    def typed(self, text: str, ask: Ask) -> Case:
         """Make a case of a message, its right answer unknown; ``MedevalError`` where the user gives too little."""
 
-    def kept(self, case: Any, ask: Ask, *, known: bool) -> Mapping[str, Any] | None:
+    def kept(self, case: Case, ask: Ask, *, known: bool) -> Mapping[str, object] | None:
         """Ask for the right reply and give the keys of the case; None where the user gives up."""
 
 
@@ -43,6 +43,6 @@ def critical(ask: Ask) -> dict[str, bool]:
     return {"critical": True} if ask("must every release get it right? [y/N]").casefold().startswith("y") else {}
 
 
-def tags(case: Case) -> dict[str, Any]:
+def tags(case: Case) -> dict[str, object]:
     """Keep the tags."""
     return {"tags": dict(case.tags)} if case.tags else {}

@@ -10,13 +10,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.types import Case, Message, Record, Skip, Source
 from pytest_medeval.core.words import folded, letters_only
 from pytest_medeval.tasks import TASKS
-from pytest_medeval.tasks.base import Exemplary, Task
+from pytest_medeval.tasks.base import Exemplary, Task, Trainable
 from pytest_medeval.tasks.cases import read_cases
 from pytest_medeval.tasks.cases.duplicates import Index, plain, plain_lines
 from pytest_medeval.tasks.cases.find import detect
@@ -184,10 +184,6 @@ class TrainingCases:
     skipped: int
     filtered: int
     overlapping: int
-
-
-class Trainable(Task, Exemplary, Protocol):
-    """A task whose cases say which reply is wanted."""
 
 
 def task_cases(recipe: Recipe, task: Trainable) -> TrainingCases:

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.fingerprint import fingerprint_weights
+from pytest_medeval.tasks.base import Trainable
 from pytest_medeval.training import card
 from pytest_medeval.training import checkpoints as provenance
 from pytest_medeval.training.checkpoints import Provenance, Stages, drop_checkpoints, has_checkpoint
-from pytest_medeval.training.data import Trainable, check_targets, digest, function_of, task_cases
+from pytest_medeval.training.data import check_targets, digest, function_of, task_cases
 from pytest_medeval.training.examples import EncodedExamples, Example, asked_task, encode_all, make_examples
 from pytest_medeval.training.fit import Fitted, fit, total
 from pytest_medeval.training.recipe import JUDGE, Lora, Ppo, Recipe

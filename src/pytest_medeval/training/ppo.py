@@ -30,10 +30,11 @@ from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.fingerprint import fingerprint_weights
 from pytest_medeval.core.types import Answer
 from pytest_medeval.metrics.choice import RIGHT_REWARD, WRONG_REWARD
+from pytest_medeval.tasks.base import Trainable
 from pytest_medeval.tasks.mcq import MCQ, MCQCase
 from pytest_medeval.training import checkpoints as provenance
 from pytest_medeval.training.checkpoints import FOLDER, Provenance, drop_checkpoints, mark
-from pytest_medeval.training.data import Trainable, asked_text, content, digest, subset, task_cases
+from pytest_medeval.training.data import asked_text, content, digest, subset, task_cases
 from pytest_medeval.training.examples import asked_task, prompt_text
 from pytest_medeval.training.fit import Fitted, accelerated, check_number
 from pytest_medeval.training.recipe import Ppo, Recipe, Schedule

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from typing import Any
 
 _NAMES = (
     r"(?:(?:final|correct|right|best|selected|predicted|chosen|model|your|my|the)?_?(?:answer|choice|option|prediction|selection)"
@@ -63,7 +62,7 @@ def _candidates(text: str) -> Iterator[str]:
         yield alone.group(1)
 
 
-def _parsed(text: str) -> Any:
+def _parsed(text: str) -> dict[str, object] | None:
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):
@@ -73,13 +72,13 @@ def _parsed(text: str) -> Any:
     return found if isinstance(found, dict) else None
 
 
-def _values(found: dict[str, Any]) -> Iterator[str]:
+def _values(found: dict[str, object]) -> Iterator[str]:
     for key, value in found.items():
         if _NAME.match(re.sub(r"[\s\-]+", "_", key.strip())):
             yield from _value(value)
 
 
-def _value(value: Any) -> Iterator[str]:
+def _value(value: object) -> Iterator[str]:
     """Give a field's text; of a list its one item, of an object its own answer; else nothing that is an option."""
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
