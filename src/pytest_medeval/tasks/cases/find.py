@@ -6,11 +6,10 @@ import glob
 import os.path
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.files.jsontext import Document, open_document
-from pytest_medeval.core.types import Record, Skip, Source
+from pytest_medeval.core.types import Case, Record, Skip, Source
 from pytest_medeval.tasks.base import Task
 from pytest_medeval.tasks.cases.formats import FORMATS
 
@@ -49,7 +48,7 @@ def _first_keys(document: Document) -> frozenset[str]:
     """Give the keys of the first record: of the first object in an array, on a line, or keyed by an id."""
     start = document.skip(0)
     if document.text[start] == "[":
-        value: Any = next((element for _, element in document.elements(start)), None)
+        value: object = next((element for _, element in document.elements(start)), None)
         if value is None:
             raise MedevalError(f"{document.file}: no cases: the array is empty")
     else:
@@ -96,7 +95,7 @@ def read_cases(
     path: Path,
     task: Task,
     format: str | None = None,  # noqa: A002 - the word that a Suite uses
-) -> tuple[list[Any], list[Skip]]:
+) -> tuple[list[Case], list[Skip]]:
     """Read the cases of one file, in its order, and the records of it that cannot be used.
 
     ``format`` is a name of ``FORMATS``; without it the format is found from suffix and keys. A wrong
@@ -109,22 +108,25 @@ def read_cases(
     serves = getattr(FORMATS.module(name), "TASK", None)
     if serves not in (None, task.name):
         raise MedevalError(f"{path}: format {name!r} holds cases of task {serves!r}; the suite's task is {task.name!r}")
-    usable: list[Any] = []
+    usable: list[Case] = []
     skips: list[Skip] = []
     for entry in read(path):
         made = _case(entry, task, own=name == "native")
-        (skips if isinstance(made, Skip) else usable).append(made)
+        if isinstance(made, Skip):
+            skips.append(made)
+        else:
+            usable.append(made)
     if not usable and not skips:
         raise MedevalError(f"{path}: no cases: the file holds no record")
     return _distinct(usable), skips
 
 
-def check_records(records: Iterable[Record], task: Task) -> list[Any]:
+def check_records(records: Iterable[Record], task: Task) -> list[Case]:
     """Make cases of records that a suite's author wrote; a wrong one, or an id given twice, raises."""
     return _distinct([task.case(record) for record in records])
 
 
-def _case(entry: Record | Skip, task: Task, *, own: bool) -> Any:
+def _case(entry: Record | Skip, task: Task, *, own: bool) -> Case | Skip:
     if isinstance(entry, Skip):
         return entry
     try:
@@ -135,7 +137,7 @@ def _case(entry: Record | Skip, task: Task, *, own: bool) -> Any:
         return Skip(entry.source, str(error).removeprefix(f"{entry.source}: "))
 
 
-def _distinct(cases: list[Any]) -> list[Any]:
+def _distinct(cases: list[Case]) -> list[Case]:
     first: dict[str, Source] = {}
     for case in cases:
         if case.id in first:

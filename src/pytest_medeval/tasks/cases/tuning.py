@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.files.door import read_text
 from pytest_medeval.core.files.jsontext import array, members, objects, open_document
 from pytest_medeval.core.types import Record, Source
 from pytest_medeval.tasks.cases.formats import FORMATS
+from pytest_medeval.tasks.cases.formats.mmlu import csv_rows
 from pytest_medeval.tasks.cases.yamlsuite import read_yaml_cases, read_yaml_suite
 
 _BLANK = re.compile(r"\n[ \t\r]*\n\s*")
@@ -43,19 +41,19 @@ def read_tuning(path: Path) -> list[Tuned]:
     return found
 
 
-def _values(path: Path) -> Iterator[tuple[Source, Any]]:
+def _values(path: Path) -> Iterator[tuple[Source, object]]:
     suffix = path.suffix.lower()
     if suffix in (".json", ".jsonl"):
         return _json(path)
     if suffix == ".csv":
-        return _rows(path)
+        return ((Source(str(path), line), row) for line, row in csv_rows(path))
     if suffix in (".yaml", ".yml"):
         suite = ".medeval" in path.suffixes
         return ((one.source, one.fields) for one in (read_yaml_suite(path).records if suite else read_yaml_cases(path)))
     return _published(path, suffix) or _blocks(path)
 
 
-def _texts(value: Any) -> Iterator[str]:
+def _texts(value: object) -> Iterator[str]:
     """Give the texts in a JSON value, however deep; keys and numbers are none."""
     if isinstance(value, str):
         if value.strip():
@@ -65,7 +63,7 @@ def _texts(value: Any) -> Iterator[str]:
             yield from _texts(member)
 
 
-def _json(path: Path) -> Iterator[tuple[Source, Any]]:
+def _json(path: Path) -> Iterator[tuple[Source, object]]:
     document = open_document(path)
     start = document.skip(0)
     if document.text[start] == "[":
@@ -81,21 +79,7 @@ def _json(path: Path) -> Iterator[tuple[Source, Any]]:
             yield Source(str(path), document.line(at)), one
 
 
-def _rows(path: Path) -> Iterator[tuple[Source, Any]]:
-    reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
-    line = 1
-    while True:
-        try:
-            row = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            raise MedevalError(f"{path}:{line}: not CSV: {error}") from error
-        yield Source(str(path), line), row
-        line = reader.line_num + 1
-
-
-def _published(path: Path, suffix: str) -> Iterator[tuple[Source, Any]] | None:
+def _published(path: Path, suffix: str) -> Iterator[tuple[Source, object]] | None:
     """Read a file of a published format that is known by its suffix; None where it is no such file."""
     for name in FORMATS:
         if getattr(FORMATS.module(name), "SUFFIX", None) == suffix:
@@ -107,7 +91,7 @@ def _published(path: Path, suffix: str) -> Iterator[tuple[Source, Any]] | None:
     return None
 
 
-def _blocks(path: Path) -> Iterator[tuple[Source, Any]]:
+def _blocks(path: Path) -> Iterator[tuple[Source, object]]:
     text = read_text(path)
     breaks = list(_BLANK.finditer(text.rstrip()))
     cuts = breaks or list(re.finditer(r"\n", text))

@@ -83,7 +83,7 @@ class _Loader:
         self.lines = Lines(self.file, read_text(path))
         self.root = self._compose(self.lines.text)
         self._open: set[int] = set()
-        self._made: dict[tuple[int, bool], Any] = {}
+        self._made: dict[tuple[int, bool], object] = {}
 
     def mistake(self, node: yaml.Node, what: str) -> MedevalError:
         return self.lines.mistake(node.start_mark.index, what)
@@ -134,12 +134,12 @@ class _Loader:
             }
             yield Record(Source(self.file, self.line(case)), fields)
 
-    def _switch(self, node: yaml.Node) -> Any:
+    def _switch(self, node: yaml.Node) -> object:
         value = self.value(node, as_text=True)
         plain = isinstance(node, yaml.ScalarNode) and not node.style
-        return BOOLEANS.get(value.lower(), value) if plain else value
+        return BOOLEANS.get(str(value).lower(), value) if plain else value
 
-    def value(self, node: yaml.Node, *, as_text: bool = False) -> Any:
+    def value(self, node: yaml.Node, *, as_text: bool = False) -> object:
         """Make the value of a node; an alias gives the same value again, and may not stand inside itself."""
         if node.tag not in TAGS:
             raise self.mistake(node, f"tag {node.tag!r} is not accepted; write the value without a tag")
@@ -156,7 +156,7 @@ class _Loader:
             self._open.discard(id(node))
         return self._made[key]
 
-    def _collection(self, node: yaml.Node, *, as_text: bool) -> Any:
+    def _collection(self, node: yaml.Node, *, as_text: bool) -> object:
         if isinstance(node, yaml.MappingNode):
             return {key: self.value(value, as_text=as_text) for key, (_, value) in self.mapping(node).items()}
         return [self.value(item, as_text=as_text) for item in node.value]
@@ -173,7 +173,7 @@ def _inline(node: yaml.Node) -> bool:
     )
 
 
-def _plain(text: str) -> Any:
+def _plain(text: str) -> object:
     """Read an unquoted scalar by the core schema of YAML 1.2."""
     if text.lower() in BOOLEANS:
         return BOOLEANS[text.lower()]

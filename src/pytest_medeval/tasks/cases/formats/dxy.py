@@ -11,9 +11,8 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.files.door import read_text
@@ -43,7 +42,7 @@ def read(path: Path) -> Iterator[Record | Skip]:
             yield _entry(source, split, name, name + again, found)
 
 
-def _list(source: Source, literal: str) -> list[dict[str, Any]]:
+def _list(source: Source, literal: str) -> list[dict[str, object]]:
     try:
         found = ast.literal_eval(literal.strip())
     except (ValueError, SyntaxError, MemoryError, RecursionError) as error:
@@ -53,7 +52,7 @@ def _list(source: Source, literal: str) -> list[dict[str, Any]]:
     return found
 
 
-def _entry(source: Source, split: str, group: str, name: str, found: dict[str, Any]) -> Record | Skip:
+def _entry(source: Source, split: str, group: str, name: str, found: Mapping[str, object]) -> Record | Skip:
     goal, turns = found.get("goal"), found.get("dialog")
     slots = [goal.get(key) for key in SLOTS] if isinstance(goal, dict) else []
     if not slots or not all(isinstance(slot, dict) for slot in slots):

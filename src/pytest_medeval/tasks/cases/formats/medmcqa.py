@@ -9,9 +9,8 @@ decide if they all agree. Nothing is guessed: a file that stays open is an error
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.files.jsontext import objects
@@ -26,7 +25,7 @@ LETTER = re.compile(
 )
 """Opens with the letter: "Ans. B", "Ans-a.", "Ans. is 'd' i.e."; not "Answer: A patient"."""
 
-Entries = Sequence[tuple[int, dict[str, Any]]]
+Entries = Sequence[tuple[int, Mapping[str, object]]]
 
 
 def read(path: Path) -> Iterator[Record | Skip]:
@@ -59,12 +58,12 @@ def _first_option(path: Path, entries: Entries) -> int:
     )
 
 
-def _cop(found: dict[str, Any]) -> int | None:
+def _cop(found: Mapping[str, object]) -> int | None:
     cop = found.get("cop")
     return cop if isinstance(cop, int) and not isinstance(cop, bool) else None
 
 
-def _shown(found: dict[str, Any]) -> int | None:
+def _shown(found: Mapping[str, object]) -> int | None:
     """Give the number that option A must have if the explanation's letter is the gold."""
     cop, match = _cop(found), LETTER.match(str(found.get("exp") or ""))
     return None if cop is None or match is None else cop - "abcd".index(match[1].lower())

@@ -57,7 +57,7 @@ def _dialogues(document: Document) -> Iterator[tuple[int, list[dict[str, Any]]]]
         yield at, windows
 
 
-def _is_window(window: Any) -> bool:
+def _is_window(window: object) -> bool:
     if not isinstance(window, dict):
         return False
     lists = [window.get("utterances"), window.get("label")]

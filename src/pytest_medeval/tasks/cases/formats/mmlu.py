@@ -21,7 +21,11 @@ COLUMNS = 6
 def read(path: Path) -> Iterator[Record | Skip]:
     """Yield one question a row; ids count rows from 0 within the subject (``anatomy-0000``)."""
     subject = re.sub(r"_(test|val|dev)$", "", path.stem)
-    for position, (line, row) in enumerate(rows(path)):
+    for position, (line, row) in enumerate(csv_rows(path)):
+        if len(row) != COLUMNS:
+            raise MedevalError(
+                f"{path}:{line}: found {len(row)} columns; accepted: {COLUMNS} (question, four options, gold letter)"
+            )
         question, *options, answer = row
         fields = {
             "id": f"{subject}-{position:04d}",
@@ -33,7 +37,7 @@ def read(path: Path) -> Iterator[Record | Skip]:
         yield choice(Source(str(path), line), fields)
 
 
-def rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+def csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Yield each row with the line on which it starts; fields may hold newlines, blank lines are no rows."""
     reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
     while True:
@@ -44,10 +48,5 @@ def rows(path: Path) -> Iterator[tuple[int, list[str]]]:
             return
         except csv.Error as error:
             raise MedevalError(f"{path}:{start}: not CSV: {error}") from error
-        if not row:
-            continue
-        if len(row) != COLUMNS:
-            raise MedevalError(
-                f"{path}:{start}: found {len(row)} columns; accepted: {COLUMNS} (question, four options, gold letter)"
-            )
-        yield start, row
+        if row:
+            yield start, row

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from pytest_medeval.core.files.jsontext import objects
 from pytest_medeval.core.types import Record, Skip, Source
@@ -63,7 +62,7 @@ def read(path: Path) -> Iterator[Record | Skip]:
         )
 
 
-def _findings(target: Any, labels: dict[str, str]) -> dict[str, str] | str:
+def _findings(target: object, labels: dict[str, str]) -> dict[str, str] | str:
     """Give finding -> label, or the reason why there is none."""
     if not isinstance(target, str) or not target.strip():
         return "blank target"
