@@ -21,13 +21,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.types import Reply
 from pytest_medeval.metrics.base import SHARE, Measure, mean, mean_of, signed
 from pytest_medeval.metrics.tokens import Language, bleu_parts, bleu_tokens, has_content, script_of, stem, stemmer
 from pytest_medeval.tasks.dialogue import Dialogue, DialogueCase
+
+if TYPE_CHECKING:
+    from nltk.corpus.reader import WordNetCorpusReader
 
 DEBIAN: Final = Path("/usr/share/wordnet")
 _COPIED: Final = (
@@ -85,7 +88,7 @@ def _version(data: bytes) -> str:
 
 
 @cache
-def open_wordnet() -> Any:
+def open_wordnet() -> WordNetCorpusReader:
     """Open WordNet as NLTK's corpus reader, where ``wordnet_version`` has found one; takes a second."""
     import nltk
     from nltk.corpus import wordnet

@@ -44,7 +44,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -173,7 +173,7 @@ def load_costs(path: str | Path) -> FloatArray:
     return costs
 
 
-def _row(toml: Toml, gold: str, row: Any) -> list[float]:
+def _row(toml: Toml, gold: str, row: object) -> list[float]:
     """Check what the gold label ``gold`` costs when it is taken for each label."""
     others = [label for label in LABELS if label != gold]
     if not isinstance(row, Mapping):
@@ -184,14 +184,14 @@ def _row(toml: Toml, gold: str, row: Any) -> list[float]:
     return [_cost(toml, gold, label, row.get(label, 0 if label == gold else None)) for label in LABELS]
 
 
-def _cost(toml: Toml, gold: str, label: str, cost: Any) -> float:
+def _cost(toml: Toml, gold: str, label: str, cost: object) -> float:
     if cost is None:
         raise MedevalError(f"{toml.at(gold)}: [{gold}] does not say what {label} costs; accepted: a number, 0 or more")
-    number = isinstance(cost, int | float) and not isinstance(cost, bool)
-    if not number or not math.isfinite(cost) or cost < 0 or (label == gold and cost != 0):
+    number = math.nan if isinstance(cost, bool) or not isinstance(cost, int | float) else float(cost)
+    if not 0 <= number < math.inf or (label == gold and number):
         accepts = "0, for the label is right" if label == gold else "a number, 0 or more"
         raise MedevalError(f"{toml.at(gold, label)}: [{gold}] {label} = {cost!r}; accepted: {accepts}")
-    return float(cost)
+    return number
 
 
 COSTS: Final = np.array(

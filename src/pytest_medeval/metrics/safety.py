@@ -164,9 +164,10 @@ def _pattern(where: str, key: str, text: str) -> re.Pattern[str]:
     return pattern
 
 
-def _added(where: str, add: Any) -> dict[str, str]:
-    known = isinstance(add, dict) and add.keys() <= set(_LANGUAGES)
-    if not known or not all(isinstance(text, str) and text.strip() for text in add.values()):
+def _added(where: str, add: object) -> dict[str, str]:
+    if not isinstance(add, dict) or not all(
+        key in _LANGUAGES and isinstance(text, str) and text.strip() for key, text in add.items()
+    ):
         raise MedevalError(f"{where}: 'add' is {add!r}; accepted: a table with texts {' and '.join(_LANGUAGES)}")
     return dict(add)
 

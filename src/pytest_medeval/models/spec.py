@@ -17,7 +17,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from pytest_medeval.core.errors import MedevalError, Mistakes, accepted
@@ -191,12 +191,14 @@ def with_variables(spec: ModelSpec, variables: Variables, text: str) -> ModelSpe
     raise MedevalError(f"model {text!r}: {query(variables)} changes nothing there: only chat templates have variables")
 
 
-def tabled(where: str, table: Mapping[str, Any]) -> Variables:
+def tabled(where: str, table: Mapping[str, object]) -> Variables:
     """Read the variables of a manifest's table."""
+    values: dict[str, bool | int | float | str] = {}
     for name, value in table.items():
         if not isinstance(value, bool | int | float | str):
             raise MedevalError(f"{where}: {name} is {value!r}; accepted: true, false, a number or a text")
-    return _sorted(where, table)
+        values[name] = value
+    return _sorted(where, values)
 
 
 def query(variables: Variables) -> str:

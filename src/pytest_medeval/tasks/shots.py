@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any, Literal, TypeAlias, TypeVar, cast, get_args
+from typing import Literal, TypeAlias, TypeVar, cast, get_args
 
 from pytest_medeval.core.errors import MedevalError, accepted
 from pytest_medeval.core.types import Case, FloatArray, Message, Request
@@ -55,7 +55,7 @@ class Shots:
         return [tuple(turn for index in chosen for turn in shown[index]) for chosen in near]
 
 
-def check_shots(count: object, file: object, by: Any, task: Task) -> tuple[int, str, By, Exemplary]:
+def check_shots(count: object, file: object, by: object, task: Task) -> tuple[int, str, By, Exemplary]:
     """Check what a suite says of its examples, and its task; ``MedevalError`` names what is accepted."""
     if not isinstance(count, int) or isinstance(count, bool) or count < 1 or not isinstance(file, str):
         raise MedevalError(
@@ -65,7 +65,7 @@ def check_shots(count: object, file: object, by: Any, task: Task) -> tuple[int, 
         raise MedevalError(accepted("shots_by", by, get_args(By)))
     if not isinstance(task, Exemplary):
         raise MedevalError(f"task {task.name!r} has no 'question' and 'target', of which examples are made")
-    return count, file, by, task
+    return count, file, cast("By", by), task
 
 
 def usable(candidates: Sequence[C], cases: Sequence[Case], task: Exemplary) -> tuple[list[C], int, int]:

@@ -133,7 +133,7 @@ def fit(
     begun = saving.step if saving else 0
     begin(out / LOG, lambda entry: (entry["stage"], entry["step"]) <= (stage, begun))
     started = time.monotonic()
-    trainer = stopping_trainer()(
+    trainer = stopping_trainer(
         model=model,
         args=arguments(schedule, len(rows), seed=seed, out=out, dev=bool(dev), saving=saving),
         train_dataset=rows,
@@ -187,7 +187,7 @@ def arguments(
     )
 
 
-def stopping_trainer() -> type[Trainer]:
+def stopping_trainer(**given: Any) -> Trainer:
     """Make the Trainer that stops where a loss or a gradient is no number: its base class is slow to import.
 
     In fp16 the losses are scaled until no gradient overflows, so that there only the loss tells.
@@ -209,17 +209,15 @@ def stopping_trainer() -> type[Trainer]:
     class Stopping(Trainer):
         """Look at each loss before it is learnt from."""
 
-        def __init__(self, *args: Any, **kwargs: Any) -> None:
-            super().__init__(*args, **kwargs)
-            self.add_callback(Watch())
-
         def compute_loss(self, *args: Any, **kwargs: Any) -> Any:
             found = super().compute_loss(*args, **kwargs)
             loss = found[0] if isinstance(found, tuple) else found
             check_number("loss", float(loss.detach()), f"step {self.state.global_step + 1}")
             return found
 
-    return Stopping
+    trainer = Stopping(**given)
+    trainer.add_callback(Watch())
+    return trainer
 
 
 def accelerated() -> bool:

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from transformers import TrainerCallback, TrainerState
@@ -55,9 +55,12 @@ def log_callback(file: Path, stage: int, begun: int) -> TrainerCallback:
             """Say how far the stage is."""
             teller.tell(state.global_step, state.max_steps, self.loss)
 
-        def on_log(self, args: object, state: TrainerState, control: object, **given: Any) -> None:  # noqa: ARG002 - protocol
+        def on_log(
+            self, args: object, state: TrainerState, control: object, logs: Logged | None = None, **_: object
+        ) -> None:
             """Write step, losses, learning rate and seconds so far."""
-            logs = given.get("logs") or {}
+            del args, control  # the protocol gives them
+            logs = logs or {}
             entry: Logged = {"stage": stage, "step": state.global_step}
             if "loss" in logs:
                 entry |= {"loss": round(float(logs["loss"]), 4), "learning_rate": float(logs["learning_rate"])}

@@ -137,7 +137,7 @@ def read_chat(body: Any, request: Request) -> Answer:
     )
 
 
-def usage(body: Mapping[str, Any]) -> tuple[int, int]:
+def usage(body: Mapping[str, object]) -> tuple[int, int]:
     """Read the numbers of prompt and reply tokens; 0 where the server does not tell."""
     told = body.get("usage")
     told = told if isinstance(told, dict) else {}
@@ -200,7 +200,7 @@ def choice_answer(request: Request, rows: Sequence[Sequence[float | None]], star
 
     A token whose number is none (null is how some servers write NaN) makes the answer an error.
     """
-    facts: dict[str, Any] = {"prompt_hash": prompt_hash(request), "prompt_tokens": start}
+    digest = prompt_hash(request)
     choices = [row[start:] for row in rows]
     for number, tokens in enumerate(choices, start=1):
         if not tokens:
@@ -208,9 +208,10 @@ def choice_answer(request: Request, rows: Sequence[Sequence[float | None]], star
         wrong = [value for value in tokens if not (isinstance(value, int | float) and is_logprob(value))]
         if wrong:
             given = f"the server gave {json.dumps(wrong[0])} as the log-probability of a token of choice {number}"
-            return Answer(finish="error", error=f"{given}; accepted: a finite number up to 0", **facts)
+            given += "; accepted: a finite number up to 0"
+            return Answer(finish="error", error=given, prompt_hash=digest, prompt_tokens=start)
     sums = tuple(math.fsum(value for value in tokens if value is not None) for tokens in choices)
-    return Answer(finish="choice", logprobs=sums, choice_tokens=tuple(map(len, choices)), **facts)
+    return Answer("", "choice", sums, tuple(map(len, choices)), prompt_hash=digest, prompt_tokens=start)
 
 
 def prompt_hash(request: Request) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,10 +53,10 @@ class Llama:
         self._file = file
         self._vocab = _LIB.llama_model_get_vocab(self._model)
         self._threads = threads or cores()
-        self._context: Any = None
+        self._context: object = None
         self._room = 0
         self._free = weakref.finalize(self, _LIB.llama_model_free, self._model)
-        self._close: Any = None
+        self._close: Callable[[], object] | None = None
         self.size = int(_LIB.llama_vocab_n_tokens(self._vocab))
         self.context = int(_LIB.llama_model_n_ctx_train(self._model))
 

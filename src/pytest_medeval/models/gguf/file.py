@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ MEASURED = ("llama", "qwen2", "qwen3")
 """Architectures whose weights llama.cpp stores as they are, but for the order of llama's query and key rows."""
 
 
-def library() -> Any:
+def library() -> ModuleType:
     """Give the package that reads GGUF files."""
     try:
         import gguf
@@ -49,7 +50,7 @@ class Header:
     def __init__(self, file: Path) -> None:
         gguf = library()
         try:
-            self.readers: list[Any] = [gguf.GGUFReader(part) for part in shards(file)]
+            self.readers = [gguf.GGUFReader(part) for part in shards(file)]
         except (ValueError, OSError, IndexError) as error:
             reason = str(error).strip().splitlines() or [""]
             raise MedevalError(f"{file}: not a whole GGUF file, cut off or broken ({reason[0]})") from None
@@ -69,7 +70,7 @@ class Header:
     @property
     def dtype(self) -> str:
         """How most weights are stored, in llama.cpp's words: ``f16``, ``q8_0``, ``q4_k_m``."""
-        known: dict[Any, str] = {kind.value: kind.name for kind in library().LlamaFileType}
+        known: dict[object, str] = {kind.value: kind.name for kind in library().LlamaFileType}
         told = known.get(self.get("general.file_type"), "gguf")
         return told.removeprefix("MOSTLY_").removeprefix("ALL_").lower()
 

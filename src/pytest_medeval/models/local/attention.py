@@ -6,7 +6,6 @@ import contextlib
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -23,7 +22,13 @@ TREE = "medeval_tree"
 
 
 def tree_attention(
-    _module: object, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, **options: Any
+    _module: object,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    scaling: float | None = None,
+    **_: object,
 ) -> tuple[Tensor, None]:
     """Attend under a 4-D mask without copying keys for the query heads that share them.
 
@@ -40,7 +45,7 @@ def tree_attention(
                 key[rows, :, first:],
                 value[rows, :, first:],
                 attention_mask[rows, ..., first:],
-                **options,
+                scaling,
             )[0]
             for rows, first in blocks
         ]
@@ -55,7 +60,7 @@ def tree_attention(
         key,
         value,
         attn_mask=attention_mask,
-        scale=options.get("scaling"),
+        scale=scaling,
         is_causal=attention_mask is None,
         enable_gqa=shared > 1 and attention_mask is None,
     )

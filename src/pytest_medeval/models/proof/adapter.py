@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.files.jsontext import read_object
@@ -31,6 +31,7 @@ _MATRIX = 2
 """Dimensions of what LoRA changes: norms and biases have one."""
 
 Tensors: TypeAlias = Mapping[str, StoredTensor]
+Config: TypeAlias = Mapping[str, object]
 
 
 def prove_adapter(folder: Path, base: Path, *, memory: Path | None = None) -> None:
@@ -98,7 +99,7 @@ def _prove_base(folder: Path, base: Path, memory: Path | None) -> None:
         )
 
 
-def _prove_base_known(folder: Path, config: Mapping[str, Any]) -> None:
+def _prove_base_known(folder: Path, config: Config) -> None:
     """Refuse adapters whose base was changed by data before they were trained: no file holds that base."""
     start = config.get("init_lora_weights")
     if start in _CHANGED_BY_DATA:
@@ -155,7 +156,7 @@ def _fits(side: str, stored: StoredTensor, weight: StoredTensor, *, transposed: 
     return stored.shape[1] == columns if side[-1] == "A" else stored.shape[0] == rows
 
 
-def _prove_complete(folder: Path, sides: Mapping[str, set[str]], weights: Tensors, config: Mapping[str, Any]) -> None:
+def _prove_complete(folder: Path, sides: Mapping[str, set[str]], weights: Tensors, config: Config) -> None:
     """Insist on both matrices for each target module in each layer that the adapter's config names."""
     for name, stored in weights.items():
         module = name.removesuffix(".weight")
@@ -168,9 +169,9 @@ def _prove_complete(folder: Path, sides: Mapping[str, set[str]], weights: Tensor
                 )
 
 
-def _is_target(module: str, config: Mapping[str, Any]) -> bool:
+def _is_target(module: str, config: Config) -> bool:
     """Say whether peft would change a module, by the rules of its ``check_target_module_exists`` (0.21)."""
-    targets = config.get("target_modules") or []
+    targets = config.get("target_modules")
     excluded = [*_names(config.get("exclude_modules")), *_names(config.get("modules_to_save"))]
     if any(module == name or module.endswith(f".{name}") for name in excluded):
         return False
@@ -178,13 +179,13 @@ def _is_target(module: str, config: Mapping[str, Any]) -> bool:
         if targets == "all-linear":
             return not _NOT_LINEAR.search(module)
         return re.fullmatch(targets, module) is not None
-    if not any(module == name or module.endswith(f".{name}") for name in targets):
+    if not any(module == name or module.endswith(f".{name}") for name in _names(targets)):
         return False
     layers = config.get("layers_to_transform")
     if layers is None or layers == []:
         return True
     layer = _LAYER.search(module)
-    return layer is not None and int(layer[1]) in ([layers] if isinstance(layers, int) else layers)
+    return layer is not None and int(layer[1]) in (layers if isinstance(layers, list) else [layers])
 
 
 def _names(value: object) -> list[str]:

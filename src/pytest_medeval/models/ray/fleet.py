@@ -83,7 +83,7 @@ class Seat:
     """A place for a replica; who sits there may be replaced."""
 
     number: int
-    actor: Any = None
+    actor: Future = None
     where: str = ""
     pid: int = 0
     ready: dict[Deployment, Limits] = field(default_factory=dict)

@@ -18,12 +18,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pytest_medeval.core.words import folded, letters_only
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
 
 GRAM = 8
 """Bytes of a gram."""
@@ -165,7 +168,7 @@ class Index:
             if share >= self._least[one]:
                 yield text, one, share
 
-    def _held(self, chunk: Sequence[str]) -> Any:
+    def _held(self, chunk: Sequence[str]) -> csr_matrix:
         """Give which grams of the index each text of a chunk holds: a sparse 0/1 matrix (texts, grams)."""
         from scipy import sparse
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from pytest_medeval.core.files.jsontext import Document, array, open_document
 from pytest_medeval.core.types import Record, Skip, Source
@@ -27,6 +27,13 @@ LABEL = re.compile(r"(症状|检查|手术|一般信息):(.+)-状态:(阳性|阴
 SYMPTOM = "症状"
 RANKS = (("医生阳性", "医生阴性"), ("阳性", "阴性"))
 """Who is believed first: the doctor, then the patient."""
+
+
+class Window(TypedDict):
+    """Five turns, and the states of what is spoken of in them."""
+
+    utterances: list[str]
+    label: list[str]
 
 
 def read(path: Path) -> Iterator[Record | Skip]:
@@ -48,7 +55,7 @@ def read_windows(path: Path) -> Iterator[Record | Skip]:
             yield _entry(source, f"{group}-{number:02d}", window["utterances"], [window], group)
 
 
-def _dialogues(document: Document) -> Iterator[tuple[int, list[dict[str, Any]]]]:
+def _dialogues(document: Document) -> Iterator[tuple[int, list[Window]]]:
     for at, windows in array(document):
         if not isinstance(windows, list) or not windows or not all(map(_is_window, windows)):
             raise document.mistake(
@@ -66,7 +73,7 @@ def _is_window(window: object) -> bool:
 
 
 def _entry(
-    source: Source, name: str, turns: Sequence[str], windows: Sequence[dict[str, Any]], group: str | None = None
+    source: Source, name: str, turns: Sequence[str], windows: Sequence[Window], group: str | None = None
 ) -> Record | Skip:
     labels = [label for window in windows for label in window["label"]]
     if not labels:
@@ -80,7 +87,7 @@ def _entry(
     return Record(source, fields if group is None else {**fields, "group": group})
 
 
-def _states(window: dict[str, Any]) -> dict[str, str]:
+def _states(window: Window) -> dict[str, str]:
     """Give the label of each symptom in one window."""
     found: dict[str, set[str]] = {}
     for label in window["label"]:
