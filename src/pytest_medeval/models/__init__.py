@@ -31,17 +31,6 @@ def open_model(spec: ModelSpec, settings: Settings | None = None) -> Model:
 
 
 __all__ = [
-    "MODEL_KINDS",
-    "Identity",
-    "LocalSpec",
-    "Model",
-    "ModelSpec",
-    "Settings",
-    "Spec",
-    "baseline_of",
-    "check_spec",
-    "model_for",
-    "open_model",
-    "parse_spec",
-    "parse_specs",
-]
+    "MODEL_KINDS", "Identity", "LocalSpec", "Model", "ModelSpec", "Settings", "Spec", "baseline_of",
+    "check_spec", "model_for", "open_model", "parse_spec", "parse_specs",
+]  # fmt: skip

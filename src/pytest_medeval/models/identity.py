@@ -15,16 +15,9 @@ from pytest_medeval.models.hub import model_folder
 from pytest_medeval.models.spec import AdapterSpec, LocalSpec, check_variables, digested
 
 TOKENIZER_FILES = (
-    "added_tokens.json",
-    "merges.txt",
-    "special_tokens_map.json",
-    "spiece.model",
-    "tokenizer.json",
-    "tokenizer.model",
-    "tokenizer_config.json",
-    "vocab.json",
-    "vocab.txt",
-)
+    "added_tokens.json", "merges.txt", "special_tokens_map.json", "spiece.model", "tokenizer.json",
+    "tokenizer.model", "tokenizer_config.json", "vocab.json", "vocab.txt",
+)  # fmt: skip
 _DTYPES = ("float32", "bfloat16", "float16")
 QUANTISED = ("int8", "nf4")
 """What linear layers are stored in when bitsandbytes loads them; the rest is float32 or bfloat16."""

@@ -238,28 +238,6 @@ def _value(text: str) -> bool | int | float | str:
     return text
 
 
-__all__ = [
-    "ACCEPTED",
-    "AdapterSpec",
-    "EndpointSpec",
-    "FolderSpec",
-    "GgufSpec",
-    "HubSpec",
-    "LocalSpec",
-    "ModelSpec",
-    "PluginSpec",
-    "Quantisation",
-    "QuantisedSpec",
-    "Release",
-    "ReplaySpec",
-    "Spec",
-    "baseline_of",
-    "model_for",
-    "parse_model",
-    "parse_spec",
-    "parse_specs",
-]
-
 ACCEPTED = (
     "a LoRA folder (adapter_config.json), a model folder (config.json), a hub name, int8: or nf4: before one "
     "of these, gguf:FILE, https://host/v1#name, replay:RUN, a release manifest (*.toml)"

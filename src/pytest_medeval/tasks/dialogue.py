@@ -45,15 +45,8 @@ class Dialogue(Sampled):
     judged: ClassVar[bool] = True
     headline: ClassVar[str] = "rougeL"
     metrics: ClassVar[tuple[str, ...]] = (
-        "bleu",
-        "rouge1",
-        "rouge2",
-        "rougeL",
-        "meteor",
-        "corpus_bleu",
-        "length_ratio",
-        "safety",
-    )
+        "bleu", "rouge1", "rouge2", "rougeL", "meteor", "corpus_bleu", "length_ratio", "safety",
+    )  # fmt: skip
     language: Literal["auto", "en", "zh", "unicode"] = "auto"
     rouge_beta: float = 1.0
     max_new_tokens: int = 256

@@ -14,13 +14,9 @@ from pytest_medeval.tasks.reading.opening import opening, plain, plain_lines
 
 _LONGEST_SHORT = 400
 _BLOCKS = (
-    "several",
-    "none of them",
-    "letter and text differ",
-    "letter of one option, text of another",
-    "not offered",
+    "several", "none of them", "letter and text differ", "letter of one option, text of another", "not offered",
     "text of several options",
-)
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -145,17 +145,9 @@ SYSTEM = "You are a knowledgeable medical AI assistant."
 """The system message of S2."""
 
 METRICS = (
-    "accuracy",
-    "macro_precision",
-    "macro_recall",
-    "macro_f1",
-    "answered",
-    "reward",
-    "ece",
-    "brier",
-    "aurc",
+    "accuracy", "macro_precision", "macro_recall", "macro_f1", "answered", "reward", "ece", "brier", "aurc",
     "wrong_at_high_confidence",
-)
+)  # fmt: skip
 ORDER_METRICS = ("consistency", "position_bias")
 
 

@@ -134,8 +134,6 @@ def _lay(
     )
 
 
-__all__ = ["LABELS", "Label", "Polarity", "PolarityCase"]
-
 SYSTEM = "你是一名医疗信息助手，负责判断对话中临床发现的阴阳性。"
 ASK_GIVEN = "请判断对话中每个临床发现的阴阳性，每行写一个，格式为“临床发现：标签”。标签：阳性，阴性，不确定，无意义。"
 ASK_OPEN = "请找出对话中的临床发现并判断阴阳性，每行写一个，格式为“临床发现：标签”。标签：阳性，阴性，不确定，无意义。"
@@ -171,26 +169,10 @@ class Polarity(Sampled):
     judged: ClassVar[bool] = False
     headline: ClassVar[str] = "micro_f1"
     metrics: ClassVar[tuple[str, ...]] = (
-        "accuracy",
-        "micro_precision",
-        "micro_recall",
-        "micro_f1",
-        "macro_f1",
-        "raw_accuracy",
-        "raw_micro_precision",
-        "raw_micro_recall",
-        "raw_micro_f1",
-        "raw_macro_f1",
-        "pair_precision",
-        "pair_recall",
-        "pair_f1",
-        "format_rate",
-        "conflicts",
-        "duplicates",
-        "hallucinations",
-        "missing",
-        "cost",
-    )
+        "accuracy", "micro_precision", "micro_recall", "micro_f1", "macro_f1", "raw_accuracy",
+        "raw_micro_precision", "raw_micro_recall", "raw_micro_f1", "raw_macro_f1", "pair_precision",
+        "pair_recall", "pair_f1", "format_rate", "conflicts", "duplicates", "hallucinations", "missing", "cost",
+    )  # fmt: skip
     synonyms: str | None = field(default=None, metadata={"file": True})
     costs: str | None = field(default=None, metadata={"file": True})
     max_new_tokens: int = 256
