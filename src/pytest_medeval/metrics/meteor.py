@@ -104,11 +104,6 @@ def open_wordnet() -> WordNetCorpusReader:
     return wordnet
 
 
-def _lexname(number: int) -> str:
-    name = _LEXNAMES[number]
-    return f"{number:02d}\t{name}\t{_PART_OF_SPEECH[name.partition('.')[0]]}\n"
-
-
 def _copied() -> Path:
     try:
         return copy_debian(DEBIAN, cache_folder())
@@ -132,7 +127,9 @@ def copy_debian(source: Path, target: Path) -> Path:
         made.mkdir()
         for name in _COPIED:
             shutil.copyfile(source / name, made / name)
-        (made / "lexnames").write_text("".join(map(_lexname, range(len(_LEXNAMES)))))
+        kinds = [_PART_OF_SPEECH[name.partition(".")[0]] for name in _LEXNAMES]
+        lines = (f"{at:02d}\t{name}\t{kind}\n" for at, (name, kind) in enumerate(zip(_LEXNAMES, kinds, strict=True)))
+        (made / "lexnames").write_text("".join(lines))
         (made / "index.sense").write_text("")
         try:
             made.rename(final)
@@ -214,7 +211,8 @@ def meteor_score(said: Iterable[str], wanted: Iterable[str], *, stems: bool, syn
     pairs.sort()
     precision, recall = len(pairs) / lengths[0], len(pairs) / lengths[1]
     fmean = (precision * recall) / (ALPHA * precision + (1 - ALPHA) * recall)
-    penalty: float = GAMMA * (_chunks(pairs) / len(pairs)) ** BETA
+    chunks = 1 + sum(after != (before[0] + 1, before[1] + 1) for before, after in pairwise(pairs))
+    penalty: float = GAMMA * (chunks / len(pairs)) ** BETA
     return (1 - penalty) * fmean
 
 
@@ -257,8 +255,3 @@ def _synonyms(word: str) -> frozenset[str]:
     """Give a word and the one-word lemmas of all its WordNet synsets."""
     names = (name for synset in open_wordnet().synsets(word) for name in synset.lemma_names())
     return frozenset({word, *(name for name in names if "_" not in name)})
-
-
-def _chunks(pairs: Sequence[tuple[int, int]]) -> int:
-    """Count the runs of pairs that are adjacent and in order on both sides."""
-    return 1 + sum(after != (before[0] + 1, before[1] + 1) for before, after in pairwise(pairs))

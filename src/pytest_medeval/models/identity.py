@@ -33,7 +33,7 @@ def identify(spec: LocalSpec, settings: Settings) -> Identity:
         files = [spec.folder / "adapter_config.json", spec.folder / "adapter_model.safetensors"]
         adapter = fingerprint_files(files, memory=settings.cache)
     words = tokenizer_folder(spec)
-    tokenizer = _tokenizer(words)
+    tokenizer = fingerprint_files(words / name for name in TOKENIZER_FILES if (words / name).is_file())
     template = chat_template(words)
     check_variables(spec.text, spec.variables, template)
     hashed = None if template is None else fingerprint_text(template)
@@ -97,10 +97,6 @@ def backend_version(*more: str) -> str:
     ours = fingerprint_files([*sorted((here / "local").glob("*.py")), here / "prompts.py", here / "spec.py"])
     below = ("torch", "transformers", "peft", "tokenizers", "jinja2")  # jinja2 renders the chat template
     return fingerprint_text(ours, *(_version(name) for name in (*below, *more)))
-
-
-def _tokenizer(folder: Path) -> str:
-    return fingerprint_files(folder / name for name in TOKENIZER_FILES if (folder / name).is_file())
 
 
 def _version(package: str) -> str:

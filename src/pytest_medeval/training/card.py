@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_medeval.core.fingerprint import fingerprint_weights
-from pytest_medeval.training.recipe import Recipe, Stage
+from pytest_medeval.training.recipe import Recipe
 from pytest_medeval.training.telling import LOG, Logged, read_lines
 
 if TYPE_CHECKING:
@@ -122,7 +122,9 @@ def _settings(recipe: Recipe) -> dict[str, str]:
     part = recipe.lora if recipe.kind == "lora" else recipe.architecture
     settings = {"kind": recipe.kind, "mirrors": recipe.mirrors, "base": recipe.base, "task": recipe.task}
     settings |= {"data": recipe.data.train, "records": str(recipe.data.count or "")}
-    settings |= {f"stage {number}": _stage(stage) for number, stage in enumerate(recipe.stages, 1)}
+    for number, stage in enumerate(recipe.stages, 1):
+        mixture = ", ".join(f"{kind} {weight:g}" for kind, weight in stage.mixture.items())
+        settings[f"stage {number}"] = f"{stage.tokens:,} tokens; documents by weight: {mixture}"
     for section in (part, recipe.schedule):
         fields = dataclasses.asdict(section)
         settings |= {name.replace("_", " "): _flat(value) for name, value in fields.items()}
@@ -130,11 +132,6 @@ def _settings(recipe: Recipe) -> dict[str, str]:
         fields = {**dataclasses.asdict(recipe.ppo), "data": recipe.ppo.data.train or "as above"}
         settings |= {f"PPO {name.replace('_', ' ')}": _flat(value) for name, value in fields.items()}
     return {name: value for name, value in settings.items() if value}
-
-
-def _stage(stage: Stage) -> str:
-    mixture = ", ".join(f"{kind} {weight:g}" for kind, weight in stage.mixture.items())
-    return f"{stage.tokens:,} tokens; documents by weight: {mixture}"
 
 
 def _flat(value: object) -> str:

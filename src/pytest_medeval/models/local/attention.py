@@ -256,20 +256,14 @@ def read_prompts(
         if reading.shared:
             prefix = chosen[0][: reading.shared]
             if root[0] != prefix:
-                root = (prefix, _read_alone(model, prefix, len(cache.layers)))
+                root = (prefix, BufferCache(len(cache.layers), 1, len(prefix)))
+                _read(model, [prefix], root[1])
+                root[1].at = len(prefix)
             cache.copy(root[1], len(chosen))
         found.append(_read(model, [prompt[reading.shared :] for prompt in chosen], cache))
         cache.row += len(chosen)
     cache.row, cache.start, cache.at = 0, end - max(reading.longest for reading in readings), end
     return torch.cat(found)
-
-
-def _read_alone(model: PreTrainedModel, prefix: Ids, layers: int) -> BufferCache:
-    """Read what prompts share."""
-    cache = BufferCache(layers, 1, len(prefix))
-    _read(model, [prefix], cache)
-    cache.at = len(prefix)
-    return cache
 
 
 def _read(model: PreTrainedModel, chosen: Sequence[Ids], cache: BufferCache) -> Tensor:

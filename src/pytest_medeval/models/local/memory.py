@@ -47,7 +47,9 @@ def halving(batch: Sequence[T], run: Callable[[Sequence[T]], R]) -> Iterator[R]:
     try:
         done = run(batch)
     except (RuntimeError, MemoryError) as error:
-        if not _is_shortage(error):
+        told = ("can't allocate memory", "not enough memory")  # torch's allocator for the CPU raises RuntimeError
+        short = isinstance(error, MemoryError | torch.OutOfMemoryError) or any(text in str(error) for text in told)
+        if not short:
             raise
         if len(batch) == 1:
             raise MedevalError("memory is short for one prompt alone: choose a smaller model or dtype") from None
@@ -59,11 +61,6 @@ def halving(batch: Sequence[T], run: Callable[[Sequence[T]], R]) -> Iterator[R]:
     middle = (len(batch) + 1) // 2
     yield from halving(batch[:middle], run)
     yield from halving(batch[middle:], run)
-
-
-def _is_shortage(error: Exception) -> bool:
-    told = ("can't allocate memory", "not enough memory")  # torch's allocator for the CPU raises RuntimeError
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(text in str(error) for text in told)
 
 
 def _free(device: torch.device) -> int:

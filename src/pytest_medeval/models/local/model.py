@@ -132,7 +132,8 @@ class LocalModel(Streaming):
         def stopped(found: list[int]) -> bool:
             return bool(stops) and any(stop in self._prompter.decode(found[-reach:]) for stop in stops)
 
-        return Generation(index, prompt.ids, request.max_new_tokens, stopped, _draws(request, prompt))
+        draws = Draws(request.temperature, request.top_p, prompt.hash, request.seed) if request.temperature else None
+        return Generation(index, prompt.ids, request.max_new_tokens, stopped, draws)
 
 
 def find_limits(model: PreTrainedModel, batch_size: int | Literal["auto"], *, plain: str) -> Limits:
@@ -142,13 +143,6 @@ def find_limits(model: PreTrainedModel, batch_size: int | Literal["auto"], *, pl
     told = getattr(config, "rope_parameters", None) or {}
     factor = told.get("factor", 1) if told.get("rope_type") == "dynamic" else 1
     return Limits(find_budget(model, batch_size), int(context * factor), plain)
-
-
-def _draws(request: Request, prompt: Prompt) -> Draws | None:
-    """Give how a reply's tokens are drawn; nothing where it is greedy."""
-    if not request.temperature:
-        return None
-    return Draws(request.temperature, request.top_p, prompt.hash, request.seed)
 
 
 def _end_tokens(model: PreTrainedModel) -> set[int]:

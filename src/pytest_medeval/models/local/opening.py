@@ -36,14 +36,9 @@ def open_local(spec: LocalSpec, settings: Settings) -> Model:
     identity = identify(spec, settings)
     store = None if settings.cache is None else Store(settings.cache)
     version = backend_version("bitsandbytes") if settings.dtype in QUANTISED else backend_version()
-    version = fingerprint_text(version, _decoding(spec))
+    decoding = model_folder(spec) / "generation_config.json"  # end tokens above all: no fingerprint holds them
+    version = fingerprint_text(version, decoding.read_text(encoding="utf-8") if decoding.is_file() else "")
     return CachedModel(identity, partial(_load, spec, identity, settings), store, version=version)
-
-
-def _decoding(spec: LocalSpec) -> str:
-    """Give what a model's files say of decoding, end tokens above all: no fingerprint holds it."""
-    file = model_folder(spec) / "generation_config.json"
-    return file.read_text(encoding="utf-8") if file.is_file() else ""
 
 
 def _load(spec: LocalSpec, identity: Identity, settings: Settings) -> Model:

@@ -51,7 +51,9 @@ def prove_adapter(folder: Path, base: Path, *, memory: Path | None = None) -> No
     sides = _prove_keys(folder, tensors, weights, transposed=transposed)
     _prove_complete(folder, sides, weights, config)
     prove_finite([folder / "adapter_model.safetensors"], memory=memory)
-    _prove_values(folder, tensors)
+    matches = ((_KEY.fullmatch(key), stored) for key, stored in tensors.items())
+    if not any(match and match["side"].endswith("B") and stored.values().any() for match, stored in matches):
+        raise MedevalError(f"{folder}: every lora_B of the adapter is zero, so it changes nothing: not trained?")
 
 
 def prove_written(folder: Path, *, memory: Path | None = None) -> None:
@@ -190,10 +192,3 @@ def _is_target(module: str, config: Config) -> bool:
 
 def _names(value: object) -> list[str]:
     return [value] if isinstance(value, str) else list(value) if isinstance(value, list) else []
-
-
-def _prove_values(folder: Path, tensors: Tensors) -> None:
-    """Refuse an adapter whose every lora_B is zero: it adds nothing."""
-    matches = ((_KEY.fullmatch(key), stored) for key, stored in tensors.items())
-    if not any(match and match["side"].endswith("B") and stored.values().any() for match, stored in matches):
-        raise MedevalError(f"{folder}: every lora_B of the adapter is zero, so it changes nothing: not trained?")

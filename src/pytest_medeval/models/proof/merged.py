@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from torch import Tensor
-from transformers import PreTrainedModel
 
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.files.writing import json_bytes, write_whole
@@ -20,7 +17,6 @@ from pytest_medeval.models.identity import TOKENIZER_FILES, identify, resolve_dt
 from pytest_medeval.models.local.merging import EXACT, divergence, merge_in, probe_logits
 from pytest_medeval.models.local.model import load_prompter
 from pytest_medeval.models.local.opening import check_local
-from pytest_medeval.models.local.tree import Ids
 from pytest_medeval.models.local.weights import load_whole, open_base, quiet
 from pytest_medeval.models.proof.alike import REQUESTS
 from pytest_medeval.models.proof.shipped import ROUNDED, Held, folder_rows, measure, why_unmeasured
@@ -85,15 +81,10 @@ def _write(spec: AdapterSpec, out: Path, identity: Identity, dtype: torch.dtype)
     for name in (*TOKENIZER_FILES, "chat_template.jinja"):
         if (words / name).is_file():
             shutil.copyfile(words / name, out / name)
-    _prove_read_back(load_whole(out, identity), prompts, rounded)
-    return divergence(beside, rounded)
-
-
-def _prove_read_back(model: PreTrainedModel, prompts: Sequence[Ids], rounded: Tensor) -> None:
-    """Insist that the files are the model that was saved."""
-    gap = divergence(rounded, probe_logits(model, prompts))
+    gap = divergence(rounded, probe_logits(load_whole(out, identity), prompts))
     if not gap <= EXACT:
         raise MedevalError(f"read back, the saved model is another one: its logits are {gap:.2g} nats off")
+    return divergence(beside, rounded)
 
 
 def _measured(spec: AdapterSpec, out: Path) -> Held | None:

@@ -59,12 +59,11 @@ def parts(spec: LocalSpec, memory: Path | None) -> dict[str, Bundle]:
     folders = {"base": model_folder(spec)}
     if isinstance(spec, AdapterSpec):
         folders["adapter"] = spec.folder
-    return {name: _part(folder, memory) for name, folder in folders.items()}
-
-
-def _part(folder: Path, memory: Path | None) -> Bundle:
-    files = tuple(sorted(file for file in folder.iterdir() if any(file.match(kind) for kind in FILES)))
-    return Bundle(fingerprint_files(files, memory=memory), files)
+    found = {}
+    for name, folder in folders.items():
+        files = tuple(sorted(file for file in folder.iterdir() if any(file.match(kind) for kind in FILES)))
+        found[name] = Bundle(fingerprint_files(files, memory=memory), files)
+    return found
 
 
 # One pass of many requests over a crew of replicas: who is at what, and what follows when it ends or

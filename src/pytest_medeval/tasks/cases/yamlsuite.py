@@ -98,7 +98,9 @@ class _Loader:
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             where = "" if mark is None else f":{self.lines.line(mark.index)}"
-            raise MedevalError(f"{self.file}{where}: not YAML: {_one_line(error.problem or error.context)}") from error
+            raise MedevalError(
+                f"{self.file}{where}: not YAML: {' '.join(str(error.problem or error.context).split())}"
+            ) from error
         except yaml.reader.ReaderError as error:
             character = f"character #x{ord(text[error.position]):04x}"
             raise self.lines.mistake(error.position, f"not YAML: {character} is not allowed") from error
@@ -152,14 +154,13 @@ class _Loader:
             if id(node) in self._open:
                 raise self.mistake(node, "an alias stands inside the value that it names")
             self._open.add(id(node))
-            self._made[key] = self._collection(node, as_text=as_text)
+            if isinstance(node, yaml.MappingNode):
+                pairs = self.mapping(node).items()
+                self._made[key] = {name: self.value(inner, as_text=as_text) for name, (_, inner) in pairs}
+            else:
+                self._made[key] = [self.value(item, as_text=as_text) for item in node.value]
             self._open.discard(id(node))
         return self._made[key]
-
-    def _collection(self, node: yaml.Node, *, as_text: bool) -> object:
-        if isinstance(node, yaml.MappingNode):
-            return {key: self.value(value, as_text=as_text) for key, (_, value) in self.mapping(node).items()}
-        return [self.value(item, as_text=as_text) for item in node.value]
 
 
 def _inline(node: yaml.Node) -> bool:
@@ -190,7 +191,3 @@ def _called(node: yaml.Node) -> str:
     if isinstance(node, yaml.ScalarNode):
         return f"the text {node.value!r}" if node.value else "empty"
     return "a mapping" if isinstance(node, yaml.MappingNode) else "a list"
-
-
-def _one_line(text: object) -> str:
-    return " ".join(str(text).split())
