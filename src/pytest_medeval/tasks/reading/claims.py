@@ -75,9 +75,7 @@ _WITHDRAWN = re.compile(
 )
 _SAY_NEXT = re.compile(rf"(?i)[\s,，(]{{1,3}}{say.SAY}")
 _IF_NEXT = re.compile(rf"(?i)[\s,，(]{{1,3}}{say.IF}")
-_CLAUSE = re.compile(
-    rf"(?i)[,:，、]|\s[-–—]\s|(?<![{say.WORD}])(?:because|since|as)(?![{say.WORD}])|因为|由于"
-)
+_CLAUSE = re.compile(rf"(?i)[,:，、]|\s[-–—]\s|(?<![{say.WORD}])(?:because|since|as)(?![{say.WORD}])|因为|由于")
 _TAIL = re.compile(
     rf"(?i)[,;，(]|\s[-–—]\s|\n|{say.BUT}|(?<![{say.WORD}])(?:because|since|as|which|that|who|for|due|given|when|and not|rather than|instead of|over|not|weil|denn|car|parce|qui|porque|pois|perché|poiché|потому|так как|поскольку|لأن|क्योंकि)(?![{say.WORD}])(?! (?:wrong|correct))|因为|由于|因"
 )
@@ -154,11 +152,7 @@ def _verdicts(text: str, offered: Offered) -> Iterator[Claim]:
 
 def _article(text: str, start: int, end: int, verdict: re.Match[str]) -> bool:
     """Say whether a bare capital before a verdict is no option but a word of its own: ``A resposta``."""
-    return (
-        end - start == 1
-        and _BARE_BEFORE_WORD.match(text, start) is not None
-        and end + 1 == verdict.start("verdict")
-    )
+    return end - start == 1 and _BARE_BEFORE_WORD.match(text, start) is not None and end + 1 == verdict.start("verdict")
 
 
 def mentions(text: str, offered: Offered) -> Iterator[Mention]:
@@ -232,9 +226,7 @@ class _Scope:
 
     def around(self, cue: re.Pattern[str], at_once: re.Pattern[str]) -> bool:
         """Say whether a cue stands before the claim, in the rest of its clause, or at once behind that."""
-        return bool(
-            cue.search(self.before) or cue.search(self.tail) or at_once.match(self.rest[len(self.tail) :])
-        )
+        return bool(cue.search(self.before) or cue.search(self.tail) or at_once.match(self.rest[len(self.tail) :]))
 
 
 _REFUSALS: tuple[tuple[str, Callable[[_Scope], object]], ...] = (

@@ -25,9 +25,7 @@ _OBJECT = re.compile(r"(?s)(?:\A|(?<=\n))[ \t]*(\{.{1,20000}\}|\[\s*\{.{1,20000}
 
 def marked(text: str) -> list[str]:
     """Give the values of ``<answer>`` tags and boxes."""
-    return [match.group(2) for match in _TAG.finditer(text)] + [
-        match.group(1) for match in _BOX.finditer(text)
-    ]
+    return [match.group(2) for match in _TAG.finditer(text)] + [match.group(1) for match in _BOX.finditer(text)]
 
 
 def without_marked(text: str) -> str:

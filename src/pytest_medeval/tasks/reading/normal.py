@@ -9,9 +9,7 @@ import unicodedata
 _TOKENS = re.compile(
     r"(?i)<\|[^|<>\n]{1,60}\|>|</?s>|</?(?:bos|eos|pad|unk)>|<(?:start|end)_of_turn>|<unused\d{1,3}>|\[/?INST\]"
 )
-_INVISIBLE = re.compile(
-    r"[\u00AD\u180E\u200B-\u200F\u202A-\u202E\u2060-\u2064\u2066-\u2069\uFE00-\uFE0F\uFEFF]"
-)
+_INVISIBLE = re.compile(r"[\u00AD\u180E\u200B-\u200F\u202A-\u202E\u2060-\u2064\u2066-\u2069\uFE00-\uFE0F\uFEFF]")
 _PLAIN = str.maketrans(
     {chr(first + place): chr(65 + place) for first in (0x1F150, 0x1F170, 0x1F1E6) for place in range(26)}
     | dict.fromkeys("‘’ʼ´", "'")
@@ -26,9 +24,7 @@ _ALIKE_ALONE = re.compile(
 )
 """A Cyrillic or Greek letter that looks like a Latin one, where it stands as an option's letter."""
 
-_WRAPPED = re.compile(
-    r"\\(?:text\w{0,10}|math\w{0,10}|mbox|underline|emph|bm|bf|rm|displaystyle)\s*\{([^{}]*)\}"
-)
+_WRAPPED = re.compile(r"\\(?:text\w{0,10}|math\w{0,10}|mbox|underline|emph|bm|bf|rm|displaystyle)\s*\{([^{}]*)\}")
 _LATEX = re.compile(r"\$|\\[()\[\],;! ]|\\(?:quad|displaystyle|left|right|bf|rm)\b")
 _STRUCK = re.compile(r"(?i)~~[^~\n]{1,500}~~|<(s|del|strike)>[^<\n]{1,500}</\1>")
 _TAGS = re.compile(

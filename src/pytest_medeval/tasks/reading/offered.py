@@ -13,13 +13,9 @@ from pytest_medeval.tasks.reading.normal import tidy
 
 _EDGE = " \t\n\"'.,;:!?。()[]{}-–—।"
 _OPENING = r"[\s\"'({\[<:=\-–—【「『]{0,8}"
-_CLOSING = re.compile(
-    rf"(?i)[ \"')}}\]>】」』.:,\-–—=|(]{{0,6}}(?:{say.I_E}[ .,:(\"']{{1,4}}(?:{say.THE}\s)?[\"']?)?"
-)
+_CLOSING = re.compile(rf"(?i)[ \"')}}\]>】」』.:,\-–—=|(]{{0,6}}(?:{say.I_E}[ .,:(\"']{{1,4}}(?:{say.THE}\s)?[\"']?)?")
 LETTER: Final = rf"(?<![{say.WORD}\-/])(?<![{say.WORD}]')([A-Ja-j])(?![{say.WORD}\-/])(?!'[{say.WORD}])"
-_OPENER = re.compile(
-    rf"(?i){_OPENING}(?:(?:{say.OPTION}|{say.ANSWER}|{say.THE})(?:\s{{0,2}}[:：])?{_OPENING}){{0,4}}"
-)
+_OPENER = re.compile(rf"(?i){_OPENING}(?:(?:{say.OPTION}|{say.ANSWER}|{say.THE})(?:\s{{0,2}}[:：])?{_OPENING}){{0,4}}")
 _BRACKETS = re.compile(_OPENING)
 _LETTER = re.compile(LETTER)
 _NONE = re.compile(rf"(?i)\W{{0,4}}{say.NONE}")
@@ -150,9 +146,7 @@ class Offered:
         binomial = _BINOMIAL.match(text, end) and not _DOT_BECAUSE.match(text, end)
         ends = _ENDS.match(text, end) and not binomial
         if letter not in self.letters:
-            return Slot(
-                None, "not offered" if ends and found.isupper() and found != "I" else "no option", end
-            )
+            return Slot(None, "not offered" if ends and found.isupper() and found != "I" else "no option", end)
         if not ends or (found.islower() and not (small and _SMALL_ENDS.match(text, end))):
             return Slot(None, "no option", end)
         others = {key for key, option in self.raw.items() if option.strip(_EDGE) == found}
@@ -169,11 +163,7 @@ class Offered:
         worded = re.search(r"[^\W\d_]", joint.group())
         if texts & own:
             return False
-        if (
-            texts
-            and (worded or re.search(r"[/+&]", joint.group()))
-            and not joint.group().strip().startswith("(")
-        ):
+        if texts and (worded or re.search(r"[/+&]", joint.group())) and not joint.group().strip().startswith("("):
             return True
         letter = _LETTER.match(text, joint.end())
         if letter is None or letter.group(1).upper() not in (self.letters | _USUAL) - own:
@@ -193,11 +183,7 @@ def _bare(letter: str, text: str) -> str:
 
 def _tells(text: str) -> bool:
     """Say whether a text can name its option: a lone Latin letter reads as a letter."""
-    return (
-        bool(text)
-        and not (len(text) == 1 and text.isascii() and text.isalpha())
-        and any(map(str.isalnum, text))
-    )
+    return bool(text) and not (len(text) == 1 and text.isascii() and text.isalpha()) and any(map(str.isalnum, text))
 
 
 def _key(text: str) -> str:

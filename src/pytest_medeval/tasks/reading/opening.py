@@ -9,9 +9,7 @@ from pytest_medeval.tasks.reading.claims import first_denied
 from pytest_medeval.tasks.reading.offered import LETTER, Offered, Slot
 
 _NUMBER = re.compile(r"\A\d{1,2}(?:st|nd|rd|th)?\s?[.,):]?\s?(?=\S)")
-_LED = re.compile(
-    rf"\A[\s(\[\"'{{]{{0,6}}(?i:(?:{say.OPTION}|{say.ANSWER})\s*[:：]?\s*)?[\s(\[\"'{{]{{0,6}}{LETTER}"
-)
+_LED = re.compile(rf"\A[\s(\[\"'{{]{{0,6}}(?i:(?:{say.OPTION}|{say.ANSWER})\s*[:：]?\s*)?[\s(\[\"'{{]{{0,6}}{LETTER}")
 _MARK = re.compile(
     r"[\"')\]}]{0,2}\s?(?:[)\]}.:,、]|\s[-–—]\s|[\"']|\n|\Z|\s?\()|\s(?i:i\.?e\b|which|because|since|as|rather than|instead of|over|and not|not)\b"
 )
@@ -98,9 +96,7 @@ def plain_lines(text: str, offered: Offered) -> set[str]:
     if len(named) > 1 and alone[-1] and alone[-1] in alone[:-1] and listed(lines[:-1], offered):
         return {alone[-1]}
     marked = {
-        found.group(1).upper()
-        for line in lines
-        if (found := _LED.match(line)) and _LINE_MARK.match(line, found.end())
+        found.group(1).upper() for line in lines if (found := _LED.match(line)) and _LINE_MARK.match(line, found.end())
     }
     return named if len(named) != 1 or marked <= named or not listed(lines, offered) else set()
 

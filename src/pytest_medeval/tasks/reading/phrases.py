@@ -11,9 +11,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-WORD: Final = (
-    r"0-9A-Za-z\u00C0-\u024F\u0370-\u04FF\u0600-\u065F\u066E-\u06D3\u06F0-\u06FF\u0900-\u0963\u0966-\u097F"
-)
+WORD: Final = r"0-9A-Za-z\u00C0-\u024F\u0370-\u04FF\u0600-\u065F\u066E-\u06D3\u06F0-\u06FF\u0900-\u0963\u0966-\u097F"
 """Letters and digits of the scripts that put blanks between words (their full stops left out)."""
 JOINED: Final = re.compile(r"[\u3040-\u30FF\u3400-\u9FFF\uAC00-\uD7AF]")
 
@@ -27,9 +25,7 @@ def phrases(table: str) -> str:
     >>> re.findall(phrases("is|is not\n是"), "this is not; 答案是A")
     ['is not', '是']
     """
-    found = [
-        phrase.strip() for line in table.splitlines() for phrase in _PARTS.findall(line) if phrase.strip()
-    ]
+    found = [phrase.strip() for line in table.splitlines() for phrase in _PARTS.findall(line) if phrase.strip()]
     found.sort(key=len, reverse=True)
     words = [phrase.replace(" ", r"\s{1,3}") for phrase in found if not JOINED.search(phrase)]
     within = [phrase for phrase in words if phrase[0] == "'" or phrase.startswith("n'")]
