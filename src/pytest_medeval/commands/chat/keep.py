@@ -22,7 +22,7 @@ def session(talk: Talk) -> dict[str, object]:
         "started": talk.started,
         "saved": talk.now(),
         "task": talk.task.name,
-        "options": asdict(talk.task),  # type: ignore[call-overload]  # tasks are dataclasses
+        "options": asdict(talk.task),
         "models": {role: asdict(model.identity) for role, model in talk.models.items()},
         "exchanges": [_exchange(talk, exchange) for exchange in talk.exchanges],
     }
