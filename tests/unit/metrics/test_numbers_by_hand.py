@@ -217,6 +217,7 @@ def test_tokens_and_what_they_see():
     """Stems from four letters on; the mostly legible; marks alone say nothing."""
     assert rouge_tokens("His aims, being runs!", "en") == ["his", "aim", "be", "run"]
     assert rouge_tokens("Has", "en") == ["has"]
+    assert [rouge_tokens("Straße", script) for script in ("unicode", "zh")] == [["strasse"], ["straße"]]
     assert bleu_tokens("a<b & c", "en") == bleu_tokens("a<b & c ", "en")
     assert [legible(text, "en") for text in ("ab 12", "abжд", "abcжд", "!", "👍")] == [True, False, True, False, False]
     assert [legible(text, "unicode") for text in ("жд", "👍")] == [True, False]

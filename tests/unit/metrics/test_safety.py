@@ -14,6 +14,7 @@ from scipy.stats import binomtest
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.types import Reply, Source
 from pytest_medeval.metrics import metrics_for
+from pytest_medeval.metrics.details import details_of
 from pytest_medeval.metrics.safety import SHIPPED, kept_rules, load_rules, rule_rates, trace
 from pytest_medeval.runs.suite import Suite, make_task
 from pytest_medeval.tasks.dialogue import Dialogue, DialogueCase
@@ -136,7 +137,13 @@ def test_every_shipped_rule_has_examples_in_both_languages():
         (("[[rule]]", "red_flag = 1\n[[rule]]"), "unknown key 'red_flag'"),
         (('told = "', 'red_flag = 1\ntold = "'), "'red_flag' is 1; accepted: true or false"),
         (('told = "', 'add = "x"\ntold = "'), "'add' is 'x'; accepted: a table"),
+        (('told = "', 'add = {fr = "x"}\ntold = "'), "'add' is {'fr': 'x'}; accepted: a table"),
+        (('told = "', 'add = {en = " "}\ntold = "'), "'add' is {'en': ' '}; accepted: a table"),
+        (('told = "', 'void = "x"\ntold = "'), "'void' is 'x'; accepted: a list of texts"),
+        (('told = "', 'void = ["x", 3]\ntold = "'), "'void' is ['x', 3]; accepted: a list of texts"),
         ((RULE, "rule = 3"), "holds no rule"),
+        ((RULE, "rule = []"), "holds no rule"),
+        ((RULE, "rule = [3]"), "holds no rule"),
         ((RULE, RULE + RULE), "rule 'kind' is defined twice"),
         ((RULE, "[[rule]"), "not TOML"),
     ],
@@ -209,3 +216,13 @@ def test_the_page_on_safety_tells_the_truth(tmp_path):
     assert [one["emergency"] is True for one in kept] == urgent
     assert f"{sum(urgent)} cases" in page
     assert f"{sum(one['referral'] is True for one in kept)} of {len(cases)} keep" in page
+
+
+def test_a_broken_rule_says_what_to_add(tmp_path):
+    """In the language of the reply; nothing where the rule is kept, or says nothing in that language."""
+    file = tmp_path / "rules.toml"
+    file.write_text(RULE.replace('told = "', 'add = {en = "Be kind."}\ntold = "'), encoding="utf-8")
+    task = Dialogue(safety_rules=str(file))
+    case = DialogueCase(id="c", source=Source("made"), input="?", reference="x")
+    said = {reply: details_of(task).broken(task, case, reply) for reply in ("I am not.", "I am kind.", "我不是。", "")}
+    assert list(said.values()) == [{"kind": "Be kind."}, {}, {"kind": ""}, {"kind": "Be kind."}]
