@@ -96,9 +96,10 @@ def _why(count: int, failed: Sequence[GateRecord], stopping: Sequence[GateRecord
     if stopping:
         of = "" if failed else f" of {gates}"
         parts.append(f"{len(stopping)}{of} could not be decided: {_named(stopping, verdict=True)}")
-    passed = count - len(failed) - len(stopping) - len(let)
     if not parts:
-        parts = [f"{passed} of {gates} passed" if let else f"all {gates} passed" if count > 1 else "1 gate passed"]
+        parts = [
+            f"{count - len(let)} of {gates} passed" if let else f"all {gates} passed" if count > 1 else "1 gate passed"
+        ]
     waiting = [gate for gate in let if gate.get("waits")]
     chosen = [gate for gate in let if not gate.get("waits")]
     options = " and ".join(OPTIONS[one] for one in OPTIONS if any(gate["verdict"] == one for gate in chosen))

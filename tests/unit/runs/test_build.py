@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
 
 from pytest_medeval.core.record import LeakedCase
+from pytest_medeval.core.settings import read_settings
 from pytest_medeval.core.types import Answer
 from pytest_medeval.models.fake import FakeModel
+from pytest_medeval.runs.build import Run, with_divergence
 from pytest_medeval.runs.record import problems
 from pytest_medeval.runs.reference import Awaited, Reference
 from pytest_medeval.stats.correct import holm
@@ -257,3 +260,29 @@ def test_options_say_what_a_verdict_means(quiz, given, verdict, outcome):
     """An inconclusive gate fails the run unless the user lets it through."""
     record = quiz.run({1, 2}, baseline={2, 3}, gates=["accuracy better than baseline"], given=given)
     assert [(gate["verdict"], gate["outcome"]) for gate in record["gates"]] == [(verdict, outcome)]
+
+
+def talked(undefined):
+    """Make the record of a free-text suite on which both tracks agree; the first reply may have no score."""
+    row = {"n": 40, "difference": 0.3, "p_value": 0.001, "ci95": [0.2, 0.4], "direction": 1, "lexical": True}
+    suite = {
+        "task": "dialogue", "judged": True, "headline": "rougeL", "complete": True,
+        "metrics": {"rougeL": row, "judge.accuracy": row},
+    }  # fmt: skip
+    said = {"outcome": "answered", "scores": {}, "rows": {"rouge": [None if undefined else 0.5]}}
+    case = {"suite": "talk", "id": "c0", "nodeid": "t::c0", "cluster": "case c0", "candidate": said, "baseline": said}
+    suites = {"talk": suite, "quiz": {**suite, "judged": False}}
+    return {"seed": 0, "suites": suites, "cases": [case, {**case, "suite": "quiz"}], "judges": [{}], "gates": []}
+
+
+@pytest.mark.parametrize(
+    ("undefined", "mode", "verdicts"),
+    [(False, "gate", ["pass"]), (True, "gate", ["not evaluated"]), (False, "report", []), (True, "report", [])],
+)
+def test_tracks_do_not_hold_together_on_what_is_left(tmp_path, undefined, mode, verdicts):
+    """Divergence is told of free texts, and gates them where that is asked for; no gate passes on undefined scores."""
+    settings = replace(read_settings(lambda _: None, tmp_path), divergence=mode)
+    record = with_divergence(Run(talked(undefined), [], ()), settings)
+    assert list(record["divergence"]) == ["talk"]
+    assert record["divergence"]["talk"]["verdict"] == "agree"
+    assert [gate["verdict"] for gate in record["gates"]] == verdicts

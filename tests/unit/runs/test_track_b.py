@@ -176,6 +176,7 @@ def test_a_judge_is_measured_on_labels(tmp_path):
     ]  # fmt: skip
     file = tmp_path / "labels.jsonl"
     rows.append({"item": "lost", "rater": "AB", "dimension": FIRST, "score": 3})
+    rows.append({"item": "half", "rater": "AB", "dimension": FIRST, "score": 3, "question": "What?"})
     file.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
 
     def honest(request):

@@ -18,7 +18,7 @@ from pytest_medeval.runs.suite import Suite, resolve
 from pytest_medeval.tasks.dialogue import Dialogue, DialogueCase
 from pytest_medeval.tasks.mcq import MCQ, MCQCase
 from pytest_medeval.tasks.polarity import Polarity, PolarityCase
-from pytest_medeval.tasks.shots import Shots, draw, nearest, plain, usable
+from pytest_medeval.tasks.shots import Shots, check_shots, draw, nearest, plain, usable
 
 
 def case_of(question: str, answer: str = "A", name: str = "1") -> MCQCase:
@@ -188,3 +188,11 @@ def test_mistakes_name_the_line_of_the_suite(tmp_path, options, words):
     """Too many, none, or drawn in an unknown way: one line that says what is accepted."""
     with pytest.raises(MedevalError, match=rf"test_shots\.py:\d+: {words}"):
         resolved(tmp_path, TRAIN, **options)
+
+
+def test_examples_need_a_file():
+    """A number without one, or the other way round, is a mistake."""
+    for count, file in ((2, None), (2, 5), (None, "train.jsonl")):
+        with pytest.raises(MedevalError, match=f"shots is {count} and shots_from is"):
+            check_shots(count, file, "seed", MCQ())
+    assert check_shots(1, "train.jsonl", "similarity", MCQ())[:3] == (1, "train.jsonl", "similarity")

@@ -12,7 +12,7 @@ from pytest_medeval.tasks.base import Sampled, reply_of, requests_of, seeded
 from pytest_medeval.tasks.dialogue import INSTRUCTION, Dialogue
 from pytest_medeval.tasks.making import make, options_of
 from pytest_medeval.tasks.mcq import MCQ, chosen, combined, probabilities, turned, written
-from pytest_medeval.tasks.polarity import ASK_GIVEN, ASK_OPEN, SYSTEM, Parsed, Polarity
+from pytest_medeval.tasks.polarity import ASK_GIVEN, ASK_OPEN, SYSTEM, Parsed, Polarity, parse_findings
 from pytest_medeval.tasks.typed import listed, one_of
 
 PLACE = Source("a.jsonl", 7)
@@ -386,3 +386,9 @@ def test_a_task_is_made_of_its_options(tmp_path, monkeypatch):
     assert (made.synonyms, made.costs) == ("suite/own.toml", "other.toml")
     assert make("polarity", {"synonyms": None}, tmp_path, beside=()).synonyms is None
     assert make("dialogue", {"rouge_beta": 2}, tmp_path, beside=()).rouge_beta == 2
+
+
+def test_fences_and_rules_say_nothing():
+    """Code fences with a word behind them are no line of a reply; a heading is none before the first pair."""
+    found = parse_findings("结果：\n```text\n咳嗽：阳性\n---\n```\n其他：\n多喝水。")
+    assert (found.pairs, found.drift, found.lines) == ((("咳嗽", "阳性"),), ("其他：", "多喝水。"), 3)

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from math import nan
 
 import numpy as np
 import pytest
@@ -9,7 +10,16 @@ from scipy.stats import norm
 
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.stats.proportions import tango, wilson
-from pytest_medeval.verdicts.gates import SuiteData, critical_gate, holds, judge, judge_all, parse_gate
+from pytest_medeval.verdicts.gates import (
+    SuiteData,
+    critical_gate,
+    holds,
+    judge,
+    judge_all,
+    left_out,
+    parse_gate,
+    suite_data,
+)
 
 
 class Share:
@@ -454,3 +464,39 @@ def test_a_part_that_ran_needs_no_reason():
     assert (whole.observed, whole.threshold, whole.n) == (0.0, 0.0, 4)
     five = critical_gate("mcq", [f"c{i}" for i in range(5)], 9).reason
     assert five == "5 of 9 critical cases missed: c0, c1, c2, c3, c4"
+
+
+def entry(name, outcome="answered", rows=None, *, roles=("candidate", "baseline")):
+    """Make a case of a record with the same row in each role."""
+    given = {"accuracy": [1.0]} if rows is None else rows
+    return {"id": name, "tags": {"k": name}, "cluster": f"case {name}",
+            **{role: {"outcome": outcome, "rows": given} for role in roles}}  # fmt: skip
+
+
+def test_a_suite_is_arranged_from_its_entries():
+    """One row a case in their order, NaN where there is none; undefined rows by role; whole without a reason."""
+    metrics = [Share("accuracy"), Share("ece", "accuracy"), Share("bleu")]
+    entries = [entry("b"), entry("a", rows={"accuracy": [None]}), entry("c", rows={}), entry("d", roles=("candidate",))]
+    data = suite_data("s", metrics, entries, complete_only=False, reason="")
+    assert (data.name, list(data.metrics), list(data.ids)) == ("s", ["accuracy", "ece", "bleu"], ["b", "a", "c", "d"])
+    assert {role: sorted(rows) for role, rows in data.rows.items()} == {
+        role: ["accuracy", "bleu"] for role in ("candidate", "baseline")
+    }
+    for role, expected in (("candidate", [1, nan, nan, 1]), ("baseline", [1, nan, nan, nan])):
+        assert data.rows[role]["accuracy"][:, 0].tolist() == pytest.approx(expected, nan_ok=True)
+    assert data.rows["candidate"]["bleu"].shape == (4, 1)
+    assert data.undefined == {"candidate": {"accuracy": ["a"]}, "baseline": {"accuracy": ["a"]}}
+    assert (data.complete, data.reason, data.tags[1], data.clusters[0]) == (True, "", {"k": "a"}, "case b")
+    part = suite_data("s", metrics, entries[3:], complete_only=False, reason="half of it")
+    assert (part.complete, part.reason, list(part.rows)) == (False, "half of it", ["candidate"])
+    assert suite_data("s", metrics, [], complete_only=False, reason="").rows == {}
+
+
+def test_complete_pairs_leave_out_what_a_role_did_not_finish():
+    """Either reply cut off takes the case out, by the candidate's reason first; a role that is not there does not."""
+    cut = entry("b", roles=("candidate",)) | {"baseline": {"outcome": "truncated", "rows": {"accuracy": [1.0]}}}
+    both = entry("c", outcome="no_answer")
+    entries = [entry("a"), cut, both, entry("d", roles=("candidate",))]
+    assert [left_out(one) for one in entries] == ["", "baseline truncated", "candidate no_answer", ""]
+    kept = [list(suite_data("s", [], entries, complete_only=only, reason="").ids) for only in (True, False)]
+    assert kept == [["a", "d"], ["a", "b", "c", "d"]]

@@ -201,6 +201,8 @@ def test_the_section_of_a_suite_compares_all_cases_with_clean_ones():
     whole = leakage_section(replace(leakage, leaks=tuple({**leak, "id": name} for name in "abcd")), data, "accuracy")
     assert (whole["clean"], whole["scores"]["candidate"]["clean"]) == (0, None)
     assert leakage_section(leakage, data, "f1")["scores"] == {}
+    alone = replace(data, rows={"candidate": rows["candidate"], "baseline": {}})
+    assert list(leakage_section(leakage, alone, "accuracy")["scores"]) == ["candidate"]
 
 
 def test_tuning_files_are_named_as_the_user_named_them(tmp_path: Path):
