@@ -365,3 +365,15 @@ def test_two_rated_units_are_enough_to_correct():
     found = corrected_mean(judged, np.array([1.0, 2.5, np.nan, np.nan]))
     assert (found.rated, found.judged, found.units) == (2, 4, 2)
     assert 0 <= found.weight <= 1
+
+
+def test_grouped_answers_are_tested_by_group(mean_of):
+    """Right and wrong in dialogues of four: whole groups are swapped, and no interval or test takes cases for units."""
+    rng = np.random.default_rng(6)
+    new, old = (column(rng.random(80) < share) for share in (0.9, 0.6))
+    groups = [str(i // 4) for i in range(80)]
+    alone, grouped = compare(mean_of(), new, old, resamples=500), compare(mean_of(), new, old, groups, resamples=500)
+    assert (alone.test, grouped.test) == ("McNemar exact", "paired permutation")
+    assert alone.ci95 == tango(*one(mean_of(), new, old).discordant, 80) != grouped.ci95
+    assert grouped.effect == "Cohen's d_z"
+    assert compare(mean_of(), new, new, groups, resamples=50).reason == "no case scores differently"

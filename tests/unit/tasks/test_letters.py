@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_medeval.tasks.letters import read
+from pytest_medeval.tasks.letters import Reading, read
 
 DRUGS = {"A": "aspirin", "B": "heparin", "C": "aspirin and heparin", "D": "warfarin"}
 LISTED = "A. aspirin\nB. heparin\nC. aspirin and heparin\nD. warfarin"
@@ -174,3 +174,18 @@ def test_every_offered_letter_is_read(letter: str, form: str):
 def test_two_letters_are_none(pair: str, between: str):
     """Two letters name no single option, whichever they are."""
     assert read(between.join(pair), DRUGS).letter is None
+
+
+@pytest.mark.parametrize(
+    ("reply", "why"),
+    [
+        ("Heparin, because it acts at once.", "first line: text"),
+        ("Heparin is given to inpatients.", "the only option named"),
+        ("B: it acts at once.", "first line: letter"),
+        ("(B) heparin", "first line: letter and text"),
+        ("The answer is heparin.", "first line: text"),
+    ],
+)
+def test_the_rule_that_read_a_reply_is_told(reply, why):
+    """A text opens a reply as its answer only where it ends there; else what follows decides."""
+    assert read(reply, {"A": "aspirin", "B": "heparin", "C": "warfarin"}) == Reading("B", why)

@@ -378,6 +378,7 @@ def test_a_task_is_made_of_its_options(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     drawn = make("mcq", {"scoring": "reply", "temperature": 1}, tmp_path, beside=())
     assert drawn.temperature == 1
+    assert make("mcq", {"rotations": True}, tmp_path, beside=()).rotations is True
     assert options_of(drawn)["temperature"] == 1
     assert "temperature" not in options_of(MCQ())
     (tmp_path / "suite").mkdir()
