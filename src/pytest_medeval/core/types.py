@@ -209,6 +209,8 @@ class Metric(Protocol):
     """Whether the score of a single row means something (BLEU of a reply) or not (macro-F1)."""
     lexical: bool
     """Whether it compares words with those of a reference, and so sees no meaning; absent: it does not."""
+    biased: str
+    """Why neither interval, test nor gate may rest on it; empty or absent: they may."""
     signature: str
     bounds: tuple[float, float]
     """The least and the largest score there can be; infinite where there is none."""
@@ -221,3 +223,8 @@ class Metric(Protocol):
 
     def score(self, total: FloatArray) -> FloatArray:
         """Give the score of summed rows: shape (..., k) -> (...); NaN where it is undefined."""
+
+
+def bias_of(metric: Metric) -> str:
+    """Say why neither interval, test nor gate may rest on a metric; empty where they may."""
+    return str(getattr(metric, "biased", ""))

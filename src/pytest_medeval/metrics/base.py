@@ -54,6 +54,8 @@ class Measure:
     per_case: bool = True
     lexical: bool = False
     bounds: tuple[float, float] = (-math.inf, math.inf)
+    biased: str = ""
+    """Why neither interval, test nor gate may rest on it."""
 
     def row(self, case: Any, reply: Reply) -> Sequence[float]:
         """Give the stored row of one case."""

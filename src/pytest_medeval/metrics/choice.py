@@ -147,6 +147,7 @@ def measure(
     direction: Direction = 1,
     per_case: bool = True,
     bounds: tuple[float, float] = SHARE,
+    biased: str = "",
 ) -> Measure:
     """Make a metric of multiple choice, with how it was asked in its signature."""
     how = f"norm:{task.normalize}" if task.scoring == "texts" else ""
@@ -154,7 +155,7 @@ def measure(
     asked = tuple(part for part in (f"scoring:{task.scoring}", how, orders) if part)
     return Measure(
         name=name, counts="mcq", signature=signed(name, *asked, *parts), make=row, spread=spread, fold=fold,
-        direction=direction, per_case=per_case, bounds=bounds,
+        direction=direction, per_case=per_case, bounds=bounds, biased=biased,
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_medeval.core.errors import MedevalError, accepted
-from pytest_medeval.core.types import Case, Metric, Skip, Source, plain
+from pytest_medeval.core.types import Case, Metric, Skip, Source, bias_of, plain
 
 if TYPE_CHECKING:
     from pytest_medeval.core.settings import Settings
@@ -296,6 +296,10 @@ def check_gate(gate: Gate, task: Task, metrics: Sequence[Metric], cases: Sequenc
 
     judged = judge_metrics(chosen_rubric(settings.rubric_file)) if task.judged else ()
     check(gate, {metric.name: metric.direction for metric in (*metrics, *judged)}, [case.tags for case in cases])
+    for metric in metrics:
+        if gate.target.metric == metric.name and (bias := bias_of(metric)):
+            others = (one.name for one in metrics if one.name != metric.name and not bias_of(one))
+            raise MedevalError(f"gate '{gate}': {bias}; accepted: {', '.join(sorted(others))}")
 
 
 def with_gates(suite: Resolved, extra: Sequence[Gate], settings: Settings) -> Resolved:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pytest_medeval.core.types import Direction, FloatArray, Metric
+from pytest_medeval.core.types import Direction, FloatArray, Metric, bias_of
 from pytest_medeval.stats.bootstrap import RESAMPLES, Interval
 from pytest_medeval.stats.effect import cohens_dz
 from pytest_medeval.stats.evidence import Evidence, Rows, gather
@@ -97,13 +97,16 @@ def of_evidence(evidence: Evidence) -> Comparison:
     difference = evidence.difference
     if difference is None:
         return replace(alone, baseline=_known(old.value), reason="the score is undefined on these cases")
+    relative = difference / abs(old.value) if old.value else None
+    if bias := bias_of(metric):
+        return replace(alone, baseline=old.value, difference=difference, relative=relative, reason=bias)
     se = float(np.std(evidence.gaps, ddof=1)) if len(evidence.gaps) > 1 else 0.0
     test = paired_test(evidence, difference, se)
     return replace(
         alone,
         baseline=old.value,
         difference=difference,
-        relative=difference / abs(old.value) if old.value else None,
+        relative=relative,
         ci95=difference_interval(evidence),
         se=se,
         p_value=test.p_value,

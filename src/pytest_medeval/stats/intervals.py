@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pytest_medeval.core.types import FloatArray
+from pytest_medeval.core.types import FloatArray, bias_of
 from pytest_medeval.stats.bootstrap import Interval, bca, percentile
 from pytest_medeval.stats.clusters import jackknife_error
 from pytest_medeval.stats.evidence import Evidence
@@ -34,6 +34,8 @@ def value_interval(evidence: Evidence, level: float = 0.95) -> Interval | None:
     That is the hull of the expanded percentile and BCa intervals, which stay inside the metric's range. None
     where the value is undefined, on these cases or on most of their resamples.
     """
+    if bias_of(evidence.metric):
+        return None
     found = _value_interval(evidence, level)
     apart = evidence.apart and _value_interval(evidence.apart, level)
     return _hull(found, apart) if found and apart else found
@@ -66,6 +68,8 @@ def difference_interval(evidence: Evidence, level: float = 0.95) -> Interval | N
     No end is further from 0 than two scores of the metric can be from each other. None where the difference is
     undefined, on these cases or on most of their resamples.
     """
+    if bias_of(evidence.metric):
+        return None
     found = _difference_interval(evidence, level)
     apart = evidence.apart and _difference_interval(evidence.apart, level)
     return _hull(found, apart) if found and apart else found

@@ -27,7 +27,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 
 from pytest_medeval.core.record import ROLES, CaseEntry, Compared, GateOutcome, GateRecord, HumanGrade, Role, RoleEntry
-from pytest_medeval.core.types import Direction, FloatArray, Metric, Verdict
+from pytest_medeval.core.types import Direction, FloatArray, Metric, Verdict, bias_of
 from pytest_medeval.stats.bootstrap import NORMAL, RESAMPLES, Interval
 from pytest_medeval.stats.correct import holm
 from pytest_medeval.stats.evidence import Evidence, Rows, gather
@@ -491,6 +491,8 @@ def _open(gate: Gate, suite: SuiteData, seen: Seen) -> GateResult | Contest:
 
 def _measured(gate: Gate, suite: SuiteData, seen: Seen, blank: GateResult) -> GateResult | Contest:
     """Judge a gate on the suite's own rows."""
+    if bias := bias_of(suite.metrics[gate.target.metric]):
+        return replace(blank, reason=bias)
     gathered = [seen.get(look, {}).get(gate.target.metric) for look in looks(gate, suite)]
     if isinstance(gate.condition, Threshold):
         return judge_threshold(gate, gathered, suite, blank)

@@ -10,7 +10,9 @@ from sklearn.calibration import calibration_curve
 
 from pytest_medeval.metrics import calibration, metrics_for
 from pytest_medeval.metrics.details import known
+from pytest_medeval.stats.compare import compare_all
 from pytest_medeval.tasks.mcq import MCQ
+from pytest_medeval.verdicts.gates import SuiteData, judge, parse_gate
 
 METRICS = {metric.name: metric for metric in metrics_for(MCQ())}
 
@@ -119,3 +121,26 @@ def test_only_scored_replies_have_figures():
     mixed = np.concatenate([rows_of([0.5], [1]), np.full((1, 4), np.nan)])
     assert details.reliability(known({"mcq": mixed})) == [{"n": 1.0, "confidence": 0.5, "accuracy": 1.0}]
     assert details.confusion(None, known({"mcq": np.full((1, 4), np.nan)})) is None
+
+
+def test_ece_of_a_calibrated_model_is_shown_without_interval_test_or_gate():
+    """Over 200 samples of 50 its mean is 0.15 where the truth is 0; brier of the same rows has an interval."""
+    rng = np.random.default_rng(1)
+
+    def drawn():
+        sure = rng.uniform(0.25, 1, 50)
+        right = rng.random(50) < sure
+        return np.stack([np.zeros(50), 1.0 - right, sure, (sure - right) ** 2], axis=-1)
+
+    assert np.mean([score("ece", drawn()) for _ in range(200)]) == pytest.approx(0.15, abs=0.02)
+    both = [METRICS["ece"], METRICS["brier"]]
+    found = compare_all(both, {"mcq": drawn()}, {"mcq": drawn()}, resamples=100)
+    assert found["ece"].difference is not None
+    assert (found["ece"].ci95, found["ece"].candidate_ci95, found["ece"].p_value, found["ece"].test) == (None,) * 4
+    assert found["ece"].reason == METRICS["ece"].biased
+    assert None not in (found["brier"].ci95, found["brier"].candidate_ci95, found["brier"].p_value)
+    rows = {role: {"mcq": drawn()} for role in ("candidate", "baseline")}
+    suite = SuiteData(name="s", metrics=METRICS, rows=rows, ids=[str(i) for i in range(50)])
+    for gate in ("ece <= 1", "ece not worse than baseline by 0.9"):
+        judged = judge(parse_gate(gate), suite)
+        assert (judged.verdict, judged.reason) == ("not evaluated", METRICS["ece"].biased)

@@ -158,3 +158,12 @@ def test_the_signature_is_of_what_is_asked(make, tmp_path):
     assert len({whole.signature, *(one.signature for one in others)}) == 7
     assert fingerprint(whole.task, whole.cases[::-1]) != whole.signature
     assert len(whole.signature) == 64
+
+
+@pytest.mark.parametrize("gate", ["ece <= 0.1", "ece.high <= 0.1", "ece not worse than baseline by 0.02"])
+def test_a_gate_on_a_biased_metric_is_refused(make, gate):
+    """The line says why, and which metrics can carry a gate; a suite that only shows it is in order."""
+    with pytest.raises(MedevalError, match=r"gate 'ece.*noise of small bins.*; accepted: accuracy, .*brier") as mistake:
+        make(gates=[gate])
+    assert " ece," not in str(mistake.value).partition("accepted")[2]
+    assert "ece" in {metric.name for metric in make(gates=["brier <= 0.5"]).metrics}
