@@ -370,7 +370,7 @@ def _verdict(part: Part, condition: Threshold, blank: GateResult) -> GateResult:
 def _needed(value: float, end: float, n: int, condition: Threshold) -> int | None:
     """Say how many cases narrow the interval enough, where the value itself meets the condition."""
     room = abs(value - condition.number)
-    if condition.end is None or condition.op == "==" or room < ROUNDING or not holds(value, condition):
+    if condition.op == "==" or room < ROUNDING or not holds(value, condition):
         return None
     needed = n * ((value - end) / room) ** 2
     return None if needed > MOST_CASES else math.ceil(needed)

@@ -382,6 +382,8 @@ def test_a_suite_of_complete_pairs_compares_no_others():
     metrics = {"rougeL": facts(0.1, SHOWN), "judge.accuracy": facts(0.1, SHOWN)}
     assert found_in(run(metrics, [*whole, *cut]))["opposite"]["n"] == 6
     assert found_in(run(metrics, [*whole, *cut], excluded={"count": 3}))["opposite"]["n"] == 3
+    del cut[0]["baseline"]
+    assert found_in(run(metrics, [*whole, *cut], excluded={"count": 2}))["opposite"]["n"] == 3
 
 
 @pytest.mark.parametrize(
