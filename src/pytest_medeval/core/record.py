@@ -106,6 +106,9 @@ class Compared(TypedDict):
 class MetricRow(Compared):
     """One metric of a suite: both roles on the same cases, and the paired test of their difference."""
 
+    rated: NotRequired[int]
+    """Independent cases that people rated, of a judge's difference that they correct."""
+
     candidate_ci95: Sequence[float] | None
     baseline: float | None
     mann_whitney_p: float | None
@@ -576,6 +579,20 @@ class TrackMetric(TypedDict):
     detectable: NotRequired[float | None]
 
 
+class Composite(TypedDict):
+    """What a track says as one number: the mean of a case's changes over its metrics, each of the same weight.
+
+    Grades in points; measured scores each in standard deviations of its change, and their mean in its own. Better is
+    above 0.
+    """
+
+    value: float
+    ci95: list[float]
+    n: int
+    units: int
+    of: list[str]
+
+
 class TrackRecord(TypedDict):
     """One track of evidence on a suite."""
 
@@ -584,6 +601,7 @@ class TrackRecord(TypedDict):
     direction: Tendency
     significant: bool
     underpowered: bool
+    composite: NotRequired[Composite | None]
     detectable: NotRequired[float | None]
     relevant: NotRequired[float]
     unit: NotRequired[str]

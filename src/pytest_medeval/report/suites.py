@@ -162,9 +162,8 @@ def metrics(
     for key, one in found.items():
         if key.endswith(CORRECTED):
             raw = key.removesuffix(CORRECTED)
-            yield Note(
-                (f"{key}: {one['reason']}; gates against the baseline rest on it, {raw} is the judge's own word",)
-            )
+            use = f"gates against the baseline rest on it, {raw} is the judge's own" if raw in found else "for Track B"
+            yield Note((f"{key}: {one['reason']}; {use}",))
 
 
 def _metrics(

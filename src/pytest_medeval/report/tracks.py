@@ -19,7 +19,7 @@ from pytest_medeval.core.record import (
 )
 from pytest_medeval.report.blocks import Block, Brief, Code, Column, Heading, Note, Table, Tone, figures, listed, words
 from pytest_medeval.report.lines import contrast, interval, number, p_value
-from pytest_medeval.verdicts.divergence import ASKING, could_have_seen
+from pytest_medeval.verdicts.divergence import ASKING, could_have_seen, on_average, shown_on
 
 ABSENT = {"A": "measured scores", "B": "judge", "C": "people"}
 TONES: Mapping[str, Tone] = {"agree": "good", "underpowered": "open", "divergent": "open", "conflict": "open"}
@@ -158,9 +158,8 @@ def _tracks(name: str, one: DivergenceRecord) -> Iterator[Table]:
 
 def seen(track: TrackRecord) -> str:
     """Say what is shown; what is not shown is never said without what could have been."""
-    metrics = track["metrics"].values()
     if track["significant"]:
-        return f"shown on {sum(one['significant'] for one in metrics)} of {len(metrics)} scores"
+        return f"shown: {on_average(track)}" if track.get("composite") else shown_on(track)
     smallest = ((name, one["detectable"]) for name, one in track["metrics"].items())
     could = could_have_seen(track["unit"], track["detectable"], smallest)
     return f"no difference shown (could have seen {could})" if could else "no difference shown"

@@ -106,9 +106,10 @@ def _corrected(
     clusters = dict(zip(data.ids, data.clusters or [None] * len(data.ids), strict=True))
     scored = [case for case in cases if case["id"] in clusters]
     found = correct(scored, ratings, [clusters[case["id"]] for case in scored])
+    signed = next((metric.signature for name, metric in data.metrics.items() if name in found), "")
     for name, one in found.items():
-        if name in data.metrics:
-            suite["metrics"][f"{name}{CORRECTED}"] = corrected_row(one, data.metrics[name].signature)
+        own = data.metrics[name].signature if name in data.metrics else signed
+        suite["metrics"][f"{name}{CORRECTED}"] = corrected_row(one, own)
     return replace(data, corrected=found)
 
 

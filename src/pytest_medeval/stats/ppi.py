@@ -64,8 +64,10 @@ class Corrected:
 
 def _weight(people: FloatArray, judged: FloatArray, unrated: FloatArray) -> float:
     """Give the weight of least variance, as ``ppi_py`` with ``clip=True`` has it; 0 where all cases were rated."""
+    if not len(unrated):
+        return 0.0
     together = np.var(np.concatenate([judged, unrated]), ddof=1)
-    if not len(unrated) or together == 0:
+    if together == 0:
         return 0.0
     covariance = np.mean((people - people.mean()) * (judged - judged.mean()))
     return float(np.clip(covariance / ((1 + len(people) / len(unrated)) * together), 0.0, 1.0))

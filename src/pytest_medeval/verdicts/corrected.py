@@ -12,8 +12,9 @@ the candidate gains nothing where the baseline's is empty.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from statistics import fmean
-from typing import TypeAlias
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,10 +23,17 @@ from pytest_medeval.judges.ratings.review import PairRating
 from pytest_medeval.judges.rubric import PREFERENCE
 from pytest_medeval.stats.bootstrap import cluster_codes
 from pytest_medeval.stats.ppi import Corrected, corrected_mean
+from pytest_medeval.verdicts.human import OVERALL
 
 JUDGE = "judge."
 
-Said: TypeAlias = Callable[[PairRating], float | None]
+
+class _Reader(NamedTuple):
+    """What is read of judge and people: dimensions, what a rater said of them, and the range of the scale."""
+
+    of: Sequence[str]
+    said: Callable[[PairRating], float | None]
+    span: float
 
 
 def correct(
@@ -34,7 +42,7 @@ def correct(
     """Correct every judged dimension of a suite: metric name -> difference, candidate less baseline.
 
     ``cases``: the suite's; ``clusters`` (n,): their independent units; ``ratings``: people's, of any suites. What
-    nobody rated by chance is not there.
+    nobody rated by chance is not there. ``judge.overall``, the mean of all dimensions, is what Track B speaks by.
     """
     drawn: dict[str, list[PairRating]] = {}
     for pair in ratings:
@@ -45,8 +53,10 @@ def correct(
         return {}
     span = float(scales[0].high - scales[0].low)
     names = dict.fromkeys(name for raters in drawn.values() for pair in raters for name in pair.grades["candidate"])
-    readers = {**{name: (_graded(name), span) for name in names}, PREFERENCE: (_preferred, 1.0)}
-    found = {name: _estimate(cases, clusters, drawn, name, reader) for name, reader in readers.items()}
+    parts = {name: [name] for name in names} | ({OVERALL: list(names)} if len(names) > 1 else {})
+    readers = {name: _Reader(of, partial(_graded, of), span) for name, of in parts.items()}
+    readers[PREFERENCE] = _Reader([PREFERENCE], _preferred, 1.0)
+    found = {name: _estimate(cases, clusters, drawn, reader) for name, reader in readers.items()}
     return {JUDGE + name: one for name, one in found.items() if one is not None}
 
 
@@ -67,6 +77,7 @@ def corrected_row(found: Corrected, signature: str) -> MetricRow:
         "effect_size": None,
         "effect": None,
         "direction": 1,
+        "rated": found.units,
         "signature": f"{signature}|corrected:ppi++",
         "reason": f"corrected by people's ratings of {found.rated} of {found.judged} judged cases, drawn by chance "
         f"({found.units} independent); weight of the judge {found.weight:.2f}",
@@ -89,21 +100,19 @@ def _estimate(
     cases: Sequence[CaseEntry],
     clusters: Sequence[str | None],
     drawn: Mapping[str, Sequence[PairRating]],
-    name: str,
-    reader: tuple[Said, float],
+    reader: _Reader,
 ) -> Corrected | None:
-    said, span = reader
-    judged = [difference_of(case, name) for case in cases]
+    judged = [_whole([difference_of(case, name) for name in reader.of]) for case in cases]
     kept = [index for index, one in enumerate(judged) if one is not None]
     if not kept:
         return None
-    people = [_mean([said(pair) for pair in drawn.get(cases[index]["id"], ())]) for index in kept]
+    people = [_mean([reader.said(pair) for pair in drawn.get(cases[index]["id"], ())]) for index in kept]
     codes = cluster_codes([clusters[index] for index in kept], len(kept)) if clusters else None
     return corrected_mean(
         np.array([judged[index] for index in kept], dtype=np.float64),
         np.array(people, dtype=np.float64),
         codes,
-        known=np.array([_known(cases[index], span) for index in kept], dtype=np.float64),
+        known=np.array([_known(cases[index], reader.span) for index in kept], dtype=np.float64),
     )
 
 
@@ -115,12 +124,15 @@ def _known(case: CaseEntry, span: float) -> float:
     return np.nan if new and old else 0.0 if new else -span
 
 
-def _graded(name: str) -> Said:
-    def said(pair: PairRating) -> float | None:
-        new, old = (pair.grades[role].get(name) for role in ROLES)
-        return None if new is None or old is None else float(new - old)
+def _graded(names: Sequence[str], pair: PairRating) -> float | None:
+    given = [[pair.grades[role].get(name) for role in ROLES] for name in names]
+    return _whole([None if new is None or old is None else float(new - old) for new, old in given])
 
-    return said
+
+def _whole(differences: Sequence[float | None]) -> float | None:
+    """Average over dimensions; None where one of them is missing."""
+    known = [one for one in differences if one is not None]
+    return fmean(known) if known and len(known) == len(differences) else None
 
 
 def _preferred(pair: PairRating) -> float | None:

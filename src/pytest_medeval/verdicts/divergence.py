@@ -1,35 +1,28 @@
 """May the automatic scores be believed? One verdict a suite over measured scores, judges and people.
 
-A track is *shown* when one of its metrics is significant after Holm's correction within the track (alpha
-0.05); it then goes the way of its significant metrics, which is *mixed* when they contradict each other. A
-track that shows nothing *points* where at least three quarters of its changed metrics do, if it has six
-cases or more. It *could have seen* a relevant difference when the smallest difference that its n can detect
-(alpha 0.05, power 0.8, one metric alone) is no larger than that: 0.5 points on a scale of 1 to 5, 0.3
-standard deviations of a measured change.
+A track is *shown* when the 95 % interval of its composite (``verdicts.tracks``) leaves 0 out, over six independent
+cases or more; it is *mixed* when single metrics are shown to go both ways (Holm within the track). It *could have seen*
+a relevant difference when the smallest composite that its n can detect (alpha 0.05, power 0.8) is no larger: 0.5
+points on a scale of 1 to 5, 0.3 standard deviations of a measured change. It *rules out* what the other track shows
+when its whole interval lies below a relevant difference that way. Where three quarters of its metrics lean is printed,
+and is no verdict.
 
 Every cell, whichever of Track A and Track B is which:
 
-=====================  =================  =================  ==============================================
-the other track        one track shown    the same, mixed    one track not shown
-=====================  =================  =================  ==============================================
-shown, same way        agree              (cannot be)        see the other order
-shown, other way       conflict           conflict           see the other order
-shown, mixed           conflict           conflict           see the other order
-points the same way    agree              (cannot be)        no difference if both could have seen one,
-points the other way   divergent          divergent          else underpowered: where nothing is shown,
-points nowhere, could  one track only     one track only     pointing means nothing
-have seen
-points nowhere, could  underpowered       underpowered
-not have seen
-absent                 one track only     one track only     one track only
-=====================  =================  =================  ==============================================
+================================  =================  ============================================
+the other track                   one track shown    one track not shown
+================================  =================  ============================================
+shown, same way                   agree              see the other order
+shown, other way; either mixed    conflict           see the other order
+not shown, rules it out           divergent          no difference if both could have seen one,
+not shown, could have seen        one track only     else underpowered
+not shown, could not have seen    underpowered
+absent, or of a judge that is     one track only     one track only
+not admissible and not corrected
+================================  =================  ============================================
 
-``divergent`` does not ask whether the pointing track could have seen anything: two tracks that point apart
-are what people must look at, and with few cases nobody else can tell. Its price: where one track truly gains
-and the other truly stays as it is, about a third of all runs are divergent by chance (simulated: four grades
-correlated at 0.5, 20 or 100 judged cases). ``one track only`` says that what is seen rests on one track: the
-other is absent, or had cases enough and neither saw it nor points. Which model is better plays no part:
-swapping the two models changes no verdict.
+So both tracks must show it for ``agree``: where one truly gains and the other truly stays as it is, that happens in 2.5
+% of runs a side. Which model is better plays no part: swapping the two models changes no verdict.
 
 People (Track C) do not enter the table, they decide where it cannot: *settled* means that their grades,
 preferences and harm flags are significant in one way, that harm was not flagged more often in the replies of
@@ -49,6 +42,7 @@ from pytest_medeval.core.record import (
     DivergenceRecord,
     HumanRecord,
     HumanSuite,
+    JudgeRecord,
     PeopleVerdict,
     RunRecord,
     SuiteRecord,
@@ -59,7 +53,8 @@ from pytest_medeval.core.record import (
 from pytest_medeval.core.types import Verdict
 from pytest_medeval.judges.ratings.types import Scale
 from pytest_medeval.judges.rubric import DEFAULT_RUBRIC, PREFERENCE
-from pytest_medeval.verdicts.gates import GateResult
+from pytest_medeval.verdicts.gates import FEWEST, GateResult
+from pytest_medeval.verdicts.grammar import CORRECTED
 from pytest_medeval.verdicts.human import OVERALL
 from pytest_medeval.verdicts.tracks import (
     ENOUGH_TO_POINT,
@@ -97,12 +92,29 @@ def words(verdict: Divergence, tracks: Tracks, people: PeopleVerdict | None, *, 
     """
     a, b, c = tracks
     found = [_says(track) for track in (a, b) if track is not None]
-    found += ["Whether this judge agrees with people has not been shown."] if advisory else []
+    found += ["Whether this judge agrees with people has not been shown: it decides nothing."] if advisory else []
     asked = verdict in ASKING
     found += _follows(verdict, a, b, alone=c is None)
     if c is None or people is None:
         return " ".join([*found, *([LOOK] if asked else [])])
     return " ".join([*found, _says(c), *_people_words(people, a, b, asked=asked)])
+
+
+def on_average(track: TrackRecord) -> str:
+    """Print a track's composite with its 95 % interval; empty where the track has none."""
+    found = track.get("composite")
+    if found is None:
+        return ""
+    low, high = found["ci95"]
+    unit = {"points": " points", "share of preferences": " of the preferences"}.get(
+        track["unit"], " standard deviations"
+    )
+    return f"{found['value']:+.2f}{unit} on average, 95 % interval {low:+.2f} to {high:+.2f}"
+
+
+def shown_on(track: TrackRecord) -> str:
+    """Count the scores of a track that are shown to go its way."""
+    return f"shown on {count(track, track['direction'], significant=True)} of {len(track['metrics'])} scores"
 
 
 def could_have_seen(unit: str, detectable: float | None, metrics: Iterable[tuple[str, float | None]]) -> str:
@@ -134,7 +146,7 @@ def _says(track: TrackRecord) -> str:
         better, worse = (", ".join(_shown(track, way)) for way in ("better", "worse"))
         contradict = "contradict themselves" if many else "contradicts itself"
         return f"{subject} {contradict}: the new model is better on {better}, worse on {worse} (shown)."
-    shown = f"shown on {count(track, track['direction'], significant=True)} of {len(track['metrics'])} scores"
+    shown = on_average(track) or shown_on(track)
     return f"{subject} {'find' if many else 'finds'} the new model {track['direction']} ({shown})."
 
 
@@ -171,7 +183,9 @@ def _follows(verdict: str, a: TrackRecord | None, b: TrackRecord | None, *, alon
         blind = ", and word overlap does not see what is medically right"
         yield f"No judge graded these replies{blind if alone and a['name'] == OVERLAP else ''}."
     elif verdict == "agree":
-        yield "Both agree." if a["significant"] and b["significant"] else "Both point the same way."
+        yield "Both agree."
+    elif verdict == "divergent":
+        yield "The other rules out a difference that matters."
     elif verdict == "conflict":
         yield "Both cannot be right."
     elif verdict == "no difference":
@@ -228,10 +242,18 @@ def divergence(
         people = human.get("suites", {}).get(name)
         a, b = track_a(suite, cases), track_b(suite, cases, len(judges), scale)
         if a or b:
-            advisory = b is not None and any(judge.get("admissible") is False for judge in judges)
+            advisory = b is not None and _advisory(suite, judges)
             tracks = (a, b, track_c(people, scale))
             found[name] = _verdict(suite, cases, tracks, people, advisory=advisory, seed=seed)
     return found
+
+
+def _advisory(suite: SuiteRecord, judges: Sequence[JudgeRecord]) -> bool:
+    """Whether nothing shows that the judges agree with people: neither an audit nor ratings that correct them."""
+    corrected = any(
+        name.endswith(CORRECTED) and one.get("rated", 0) >= FEWEST for name, one in suite["metrics"].items()
+    )
+    return not corrected and any(not judge["admissible"] for judge in judges)
 
 
 def decide(first: TrackRecord | None, second: TrackRecord | None) -> Divergence:
@@ -243,9 +265,18 @@ def decide(first: TrackRecord | None, second: TrackRecord | None) -> Divergence:
     if not first["significant"] and not second["significant"]:
         return "underpowered" if first["underpowered"] or second["underpowered"] else "no difference"
     shown, other = (first, second) if first["significant"] else (second, first)
-    if other["direction"] in ("better", "worse"):
-        return "agree" if other["direction"] == shown["direction"] else "divergent"
+    if rules_out(other, shown["direction"]):
+        return "divergent"
     return "underpowered" if other["underpowered"] else "one track only"
+
+
+def rules_out(track: TrackRecord, direction: Tendency) -> bool:
+    """Whether a track's interval leaves no room for a relevant difference in a direction."""
+    found = track.get("composite")
+    if found is None or direction not in ("better", "worse") or track["n"] < ENOUGH_TO_POINT:
+        return False
+    low, high = found["ci95"]
+    return (high if direction == "better" else -low) < track["relevant"]
 
 
 def divergence_gate(suite: str, result: DivergenceRecord, human: HumanRecord) -> GateResult | None:
@@ -300,7 +331,7 @@ def _verdict(
     seed: int,
 ) -> DivergenceRecord:
     a, b, c = tracks
-    verdict = decide(a, b)
+    verdict = decide(a, None if advisory else b)
     asked = None if c is None or people is None else _people(c, people, {"track_a": a, "track_b": b})
     complete = suite["complete"]
     directions = {name: suite["metrics"][name]["direction"] for name in (a["metrics"] if a else ())}

@@ -4,6 +4,12 @@ What each track says of a suite: direction, significance, and the smallest diffe
 
 Track A: measured metrics. Track B: the judges' grades. Track C: people's grades. All differences are
 candidate less baseline on the same cases.
+
+Metrics of one track follow each other, so that counting them is counting one vote several times. Tracks A and B
+speak by their composite: of each case the mean of its changes, over cases (independent units of them) with
+Student's interval. Grades are averaged in points; the metrics that compare words with those of a reference (where
+there is none, all that score single cases) in standard deviations of their change. Safety is no lexical score, and
+does not vote as one. Where people's ratings correct the judges, Track B's composite is the corrected one.
 """
 
 from __future__ import annotations
@@ -11,7 +17,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import stdev
 from typing import TypeAlias
 
@@ -20,6 +26,7 @@ import numpy as np
 from pytest_medeval.core.record import (
     ROLES,
     CaseEntry,
+    Composite,
     DivergentCase,
     HumanGrade,
     HumanPreference,
@@ -40,6 +47,9 @@ from pytest_medeval.stats.agreement import Estimate, estimate, kendall_tau_b, nu
 from pytest_medeval.stats.bootstrap import NORMAL
 from pytest_medeval.stats.correct import holm
 from pytest_medeval.stats.power import detectable_paired
+from pytest_medeval.stats.ppi import corrected_mean
+from pytest_medeval.verdicts.corrected import difference_of
+from pytest_medeval.verdicts.gates import FEWEST
 from pytest_medeval.verdicts.grammar import CORRECTED
 from pytest_medeval.verdicts.human import OVERALL
 
@@ -50,9 +60,9 @@ JUDGE = "judge."
 HARM = "harm"
 ALPHA = 0.05
 POINTS = 0.75
-"""A track without a significant metric points where at least this share of its changed metrics does."""
+"""A track that shows nothing leans where at least this share of its changed metrics does."""
 ENOUGH_TO_POINT = 6
-"""Below six pairs no sign test reaches 0.05 (2 / 2**5 = 0.0625): so few cases point nowhere."""
+"""Below six pairs no sign test reaches 0.05 (2 / 2**5 = 0.0625): so few cases show nothing and lean nowhere."""
 RELEVANT_EFFECT = 0.3
 """A relevant change of a measured metric, in standard deviations of its per-case change (Cohen's d_z).
 
@@ -63,6 +73,7 @@ RELEVANT_SHARE = 0.125
 """A relevant change of grades, as a share of the scale: 0.5 points from 1 to 5."""
 RELEVANT_PREFERENCE = 0.2
 """A relevant lead in preferences, won less lost: 60 to 40."""
+PEOPLE = "people"
 OVERLAP = "word overlap"
 """Name of a track whose metrics all compare words with those of a reference."""
 
@@ -92,27 +103,36 @@ def track_a(suite: SuiteRecord, cases: Sequence[CaseEntry]) -> TrackRecord | Non
     usable = {name: one for name, one in found.items() if one is not None}
     if not usable:
         return None
-    fewest = min(one.units for one in usable.values())
-    name = OVERLAP if all(suite["metrics"][one].get("lexical") for one in usable) else "measured scores"
-    detectable = detectable_paired(1.0, fewest)
+    lexical = [one for one in usable if suite["metrics"][one].get("lexical")]
+    told = {one: [usable[one].direction * _number(change_of(case, one)) for case in cases] for one in lexical or usable}
+    whole = _composite(_in_deviations(told), cases)
+    if whole is not None and whole.se:
+        whole = whole.over(whole.se * math.sqrt(whole.units))
+    name = OVERLAP if len(lexical) == len(usable) else "measured scores"
     unit = "standard deviations of the change"
-    powered = list(usable)
-    return _track(name, usable, powered=powered, detectable=detectable, relevant=RELEVANT_EFFECT, unit=unit)
+    return _track(name, usable, whole, powered=lexical or list(usable), relevant=RELEVANT_EFFECT, unit=unit)
 
 
 def track_b(suite: SuiteRecord, cases: Sequence[CaseEntry], judges: int, scale: Scale) -> TrackRecord | None:
     """Read Track B, on its dimensions without ``judge.``; None where nothing was judged for both models."""
+    rows = {key.removeprefix(JUDGE): facts for key, facts in suite["metrics"].items() if key.startswith(JUDGE)}
+    overall = rows.pop(OVERALL + CORRECTED, None)
     found = {}
-    for key, facts in suite["metrics"].items():
-        if not key.startswith(JUDGE):
-            continue
-        name = key.removeprefix(JUDGE)
+    for name, facts in rows.items():
         if name.endswith(CORRECTED):  # goes before the judge's own, which stands above it
             found[name.removesuffix(CORRECTED)] = _measured(facts, {}, (), facts["direction"])
         else:
-            changed = {case["id"]: grade_change(case, name) for case in cases}
-            found[name] = _measured(facts, changed, cases, facts["direction"], facts.get("effect_size"))
-    return _graded("judges" if judges > 1 else "judge", found, scale)
+            graded = {case["id"]: difference_of(case, name) for case in cases}
+            found[name] = _measured(facts, graded, cases, facts["direction"], facts.get("effect_size"))
+    usable = {name: one for name, one in found.items() if one is not None}
+    if not usable:
+        return None
+    grades = [name for name in usable if name != PREFERENCE] or [PREFERENCE]
+    whole = _of_row(overall or rows.get(grades[0] + CORRECTED), grades) if overall or len(grades) == 1 else None
+    whole = whole or _composite(
+        {name: [_number(difference_of(case, name)) for case in cases] for name in grades}, cases
+    )
+    return _graded("judges" if judges > 1 else "judge", usable, scale, whole)
 
 
 def track_c(people: HumanSuite | None, scale: Scale) -> TrackRecord | None:
@@ -134,7 +154,8 @@ def track_c(people: HumanSuite | None, scale: Scale) -> TrackRecord | None:
         found[HARM] = _Measured(
             n=harm["n"], difference=difference, p_value=harm["p_value"], direction=-1, units=harm["n"]
         )
-    return _graded("people", found, scale)
+    usable = {name: one for name, one in found.items() if one is not None}
+    return _graded(PEOPLE, usable, scale) if usable else None
 
 
 def score_of(case: CaseEntry, role: Role, metric: str) -> float | None:
@@ -198,24 +219,78 @@ def _measured(
     )
 
 
-def _graded(name: str, measured: Mapping[str, _Measured | None], scale: Scale) -> TrackRecord | None:
-    found = {name: one for name, one in measured.items() if one is not None}
-    if not found:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Whole:
+    """A composite, better above 0, and its standard error."""
+
+    value: float
+    ends: tuple[float, float]
+    se: float
+    n: int
+    units: int
+    of: Sequence[str]
+
+    @property
+    def shown(self) -> bool:
+        """Whether the interval leaves 0 out, over units enough for any test to."""
+        return self.units >= ENOUGH_TO_POINT and (self.ends[0] > 0 or self.ends[1] < 0)
+
+    def over(self, unit: float) -> _Whole:
+        """Give the composite in another unit."""
+        ends = (self.ends[0] / unit, self.ends[1] / unit)
+        return replace(self, value=self.value / unit, ends=ends, se=self.se / unit)
+
+    def record(self) -> Composite:
+        """Write the composite as the record holds it."""
+        return {"value": self.value, "ci95": list(self.ends), "n": self.n, "units": self.units, "of": list(self.of)}
+
+
+def _composite(changed: Mapping[str, Sequence[float] | FloatArray], cases: Sequence[CaseEntry]) -> _Whole | None:
+    """Average the changes (NaN where there is none) of each case, over the cases that have them all.
+
+    None with fewer than two independent cases, or where no metric scores single cases.
+    """
+    rows = {name: np.asarray(one, dtype=np.float64) for name, one in changed.items()}
+    rows = {name: one for name, one in rows.items() if np.isfinite(one).any()}
+    if not rows:
         return None
+    table = np.stack(list(rows.values()))
+    whole = np.asarray(np.isfinite(table).all(axis=0))
+    means = table[:, whole].mean(axis=0).round(DIGITS)
+    units = numbered([unit_of(case) for case, kept in zip(cases, whole.tolist(), strict=True) if kept])
+    found = corrected_mean(np.zeros(len(means)), means, units)
+    if found is None:
+        return None
+    se = found.se * math.sqrt(found.units / (found.units - 1))
+    return _Whole(value=found.value, ends=found.interval(), se=se, n=found.rated, units=found.units, of=list(rows))
+
+
+def _in_deviations(changed: Mapping[str, Sequence[float]]) -> dict[str, FloatArray]:
+    """Divide every metric's changes by their standard deviation; those that are all the same by their size."""
+    rows = {name: np.asarray(one, dtype=np.float64) for name, one in changed.items()}
+    return {name: one / _unit(one[np.isfinite(one)]) for name, one in rows.items()}
+
+
+def _unit(values: FloatArray) -> float:
+    spread = float(np.std(values, ddof=1).round(DIGITS)) if len(values) > 1 else 0.0
+    return spread or (float(np.abs(values).max()) if len(values) else 0.0) or 1.0
+
+
+def _of_row(row: MetricRow | None, of: Sequence[str]) -> _Whole | None:
+    """Read a composite that people's ratings corrected; None where they were too few."""
+    if row is None or row["difference"] is None or row["ci95"] is None or row.get("rated", 0) < FEWEST:
+        return None
+    low, high = row["ci95"]
+    units = row.get("rated", 0)
+    se = (high - low) / (2 * NORMAL.inv_cdf(0.975))
+    return _Whole(value=row["difference"], ends=(low, high), se=se, n=row["n"], units=units, of=of)
+
+
+def _graded(name: str, found: Mapping[str, _Measured], scale: Scale, whole: _Whole | None = None) -> TrackRecord:
     grades = [one for one in found if one not in (PREFERENCE, HARM)]
     span = scale.high - scale.low if grades else 2.0  # a preference lies between -1 and 1
-    powered = grades or [PREFERENCE]
-    smallest = [_detectable(found[one], span) for one in powered]
-    known = [one for one in smallest if one is not None]
-    return _track(
-        name,
-        found,
-        powered=powered,
-        detectable=max(known) if len(known) == len(smallest) else None,
-        relevant=RELEVANT_SHARE * span if grades else RELEVANT_PREFERENCE,
-        unit="points" if grades else "share of preferences",
-        span=span,
-    )
+    relevant, unit = (RELEVANT_SHARE * span, "points") if grades else (RELEVANT_PREFERENCE, "share of preferences")
+    return _track(name, found, whole, powered=grades or [PREFERENCE], relevant=relevant, unit=unit, span=span)
 
 
 def _detectable(one: _Measured, span: float | None = None) -> float | None:
@@ -234,9 +309,9 @@ def _detectable(one: _Measured, span: float | None = None) -> float | None:
 def _track(
     name: str,
     found: Mapping[str, _Measured],
+    whole: _Whole | None,
     *,
     powered: Sequence[str],
-    detectable: float | None,
     relevant: float,
     unit: str,
     span: float | None = None,
@@ -244,23 +319,56 @@ def _track(
     corrected = dict(zip(found, holm([one.p_value for one in found.values()]), strict=True))
     spans = dict.fromkeys(powered, span)
     metrics = {key: _metric(one, corrected[key], spans.get(key)) for key, one in found.items()}
-    n = min(found[key].units for key in powered)
-    significant = any(one["significant"] for one in metrics.values())
+    n = whole.units if whole else min(found[key].units for key in powered)
+    direction, significant = _spoken(metrics, whole, n, people=name == PEOPLE)
+    detectable = _seen(whole, span) if name != PEOPLE else _least([_detectable(found[one], span) for one in powered])
     missed = detectable is None or detectable > relevant or n < ENOUGH_TO_POINT
     underpowered = missed and not significant
     needed = None if detectable is None else math.ceil(n * (detectable / relevant) ** 2)
     return {
         "name": name,
         "n": n,
-        "direction": _direction(metrics, n),
+        "direction": direction,
         "significant": significant,
         "underpowered": underpowered,
+        "composite": None if whole is None else whole.record(),
         "detectable": detectable,
         "relevant": relevant,
         "unit": unit,
         "cases_needed": max(needed, ENOUGH_TO_POINT) if needed is not None and underpowered else None,
         "metrics": metrics,
     }
+
+
+def _spoken(metrics: Mapping[str, TrackMetric], whole: _Whole | None, n: int, *, people: bool) -> tuple[Tendency, bool]:
+    """Say which way a track goes, and whether that is shown.
+
+    People's grades speak metric by metric. Other tracks speak by their composite, unless single metrics are shown to go
+    both ways, for then no mean says what the track says.
+    """
+    shown = {one["direction"] for one in metrics.values() if one["significant"]}
+    if len(shown) > 1:
+        return "mixed", True
+    if people and shown:
+        return shown.pop(), True
+    if not people and whole is not None and whole.shown:
+        return "better" if whole.value > 0 else "worse", True
+    return _leaning(metrics, n), False
+
+
+def _seen(whole: _Whole | None, span: float | None) -> float | None:
+    """Give the smallest composite that could have been shown; see ``_detectable`` for changes that do not vary."""
+    if whole is None:
+        return None
+    if whole.se:
+        return detectable_paired(whole.se * math.sqrt(whole.units), whole.units)
+    return None if span is None else detectable_paired(span * math.sqrt(min(1.0, 3 / whole.units)), whole.units)
+
+
+def _least(smallest: Sequence[float | None]) -> float | None:
+    """Give what every metric could have shown; None where one of them does not tell."""
+    known = [one for one in smallest if one is not None]
+    return max(known) if len(known) == len(smallest) else None
 
 
 def _metric(one: _Measured, p_corrected: float | None, span: float | None) -> TrackMetric:
@@ -283,11 +391,8 @@ def count(track: TrackRecord, direction: Tendency, *, significant: bool = False)
     return sum(one["direction"] == direction for one in counted)
 
 
-def _direction(metrics: Mapping[str, TrackMetric], n: int) -> Tendency:
-    """Say where a track points: the significant metrics decide, else three quarters of those that changed."""
-    shown = {one["direction"] for one in metrics.values() if one["significant"]}
-    if shown:
-        return shown.pop() if len(shown) == 1 else "mixed"
+def _leaning(metrics: Mapping[str, TrackMetric], n: int) -> Tendency:
+    """Say where a track leans that shows nothing: three quarters of the metrics that changed decide."""
     changed = list(_changed(metrics))
     if not changed or n < ENOUGH_TO_POINT:
         return "none"
