@@ -142,16 +142,29 @@ def test_bad_input_is_one_line_with_workers_too(project):
     assert not list(project.pytester.path.glob("**/0*.json"))
 
 
+LOST = {"broken": "inks:broken", "mute": "inks:mute"}
+
+
 def test_an_ink_of_another_plugin(project):
     """A hook and one function make a report; it says the verdict of the outline and is written like the others."""
     project.quiz(count=24, gates='["accuracy >= 0.99"]')
     told = "def ink(outline):\n    return f'{outline.verdict.word} {len(outline.blocks) > 5}'\n"
+    told += "def broken(outline):\n    return outline.record['nothing']\ndef mute(outline):\n    pass\n"
     project.write("inks.py", told)
     conftest = (project.pytester.path / "conftest.py").read_text(encoding="utf-8")
-    project.write("conftest.py", f'{conftest}\ndef pytest_medeval_inks(): return {{"plain": "inks:ink"}}\n')
-    given = ["--medeval-report=plain:a.txt", "--medeval-report=text:b.txt", "--junitxml=j.xml"]
+    project.write("conftest.py", f'{conftest}\ndef pytest_medeval_inks(): return {{"plain": "inks:ink", **LOST}}\n')
+    project.write(
+        "conftest.py", f"LOST = {LOST}\n" + (project.pytester.path / "conftest.py").read_text(encoding="utf-8")
+    )
+    lost = [f"--medeval-report={name}:{name}.txt" for name in LOST]
+    given = [*lost, "--medeval-report=plain:a.txt", "--medeval-report=text:b.txt", "--junitxml=j.xml"]
     model = ["--medeval-model=fake:0.9", "--medeval-baseline=none", "--medeval-cache=off"]
-    project.pytester.runpytest_subprocess(*given, *model)  # the table of inks is this process's own
+    result = project.pytester.runpytest_subprocess(*given, *model)  # the table of inks is this process's own
+    result.stdout.fnmatch_lines([
+        "*--medeval-report=broken: report 'broken' is inks:broken, which fails: KeyError: 'nothing' (*inks.py:4)",
+        "*--medeval-report=mute: report 'mute' is inks:mute, which fails: TypeError: gave NoneType; accepted: a text*",
+    ])  # fmt: skip
+    result.stdout.no_fnmatch_line("*INTERNALERROR*")
     assert (project.pytester.path / "a.txt").read_text(encoding="utf-8") == "MAY NOT GO OUT True"
     assert "MAY NOT GO OUT: 1 of 1 gate failed" in (project.pytester.path / "b.txt").read_text(encoding="utf-8")
     suite = ET.parse(project.pytester.path / "j.xml").getroot()[0]  # noqa: S314 - our own file

@@ -59,6 +59,23 @@ def test_our_own_entries_fail_as_they_are():
         Table("metric", {"own": "math:nothing"}).resolve("own")
 
 
+def test_what_another_package_raises_is_one_line():
+    """Its own mistakes for the user stay as they are, and so do our faults."""
+    table = Table("thing", {"ours": "math:pi"})
+    table.add({"theirs": "elsewhere:thing"})
+    with (
+        pytest.raises(
+            MedevalError, match=r"^thing 'theirs' is elsewhere:thing, which fails: KeyError: 1 \(.*py:\d+\)$"
+        ),
+        table.blamed("theirs"),
+    ):
+        raise KeyError(1)
+    with pytest.raises(MedevalError, match=r"^as it is$"), table.blamed("theirs"):
+        raise MedevalError("as it is")
+    with pytest.raises(KeyError), table.blamed("ours"):
+        raise KeyError(1)
+
+
 def test_entry_points_are_entries(package, monkeypatch):
     """They are there at the first look, in errors too; a name that is taken is a mistake that names both."""
     from importlib.metadata import entry_points

@@ -7,6 +7,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
@@ -73,7 +74,8 @@ class Table(Mapping[str, str]):
             module = importlib.import_module(_ROOT + new)
         if name in self.own or hasattr(module, attribute):
             return getattr(module, attribute)
-        raise MedevalError(f"{self._called(name)}: {module.__name__} has no {attribute!r}")
+        told = f"{self.what} {name!r} is {self._entries[name]}, which cannot be loaded"
+        raise MedevalError(f"{told}: {module.__name__} has no {attribute!r}")
 
     def module(self, name: str) -> ModuleType:
         """Import the module that a name stands for something of."""
@@ -84,16 +86,21 @@ class Table(Mapping[str, str]):
             return importlib.import_module(module)
         if _FINDER not in sys.meta_path:
             sys.meta_path.insert(0, _FINDER)
-        try:
+        with self.blamed(name, "cannot be loaded"):
             return importlib.import_module(module)
-        except Exception as error:
-            *_, last = traceback.extract_tb(error.__traceback__)
-            ours = last.filename.startswith("<frozen importlib")
-            place = "" if ours else f" ({last.filename}:{last.lineno})"
-            raise MedevalError(f"{self._called(name)}: {type(error).__name__}: {error}{place}") from error
 
-    def _called(self, name: str) -> str:
-        return f"{self.what} {name!r} is {self._entries[name]}, which cannot be loaded"
+    @contextmanager
+    def blamed(self, name: str, doing: str = "fails") -> Iterator[None]:
+        """Say in one line whose fault it is when another package's code raises; ours keeps its traceback."""
+        try:
+            yield
+        except Exception as error:
+            if name in self.own or isinstance(error, MedevalError):
+                raise
+            *_, last = traceback.extract_tb(error.__traceback__)
+            place = "" if last.filename.startswith("<frozen importlib") else f" ({last.filename}:{last.lineno})"
+            told = f"{self.what} {name!r} is {self._entries[name]}, which {doing}"
+            raise MedevalError(f"{told}: {type(error).__name__}: {error}{place}") from error
 
 
 _points = cache(entry_points)

@@ -47,7 +47,13 @@ def metrics_for(task: Task, names: Sequence[str] | None = None) -> tuple[Metric,
     for name in wanted:
         if name not in known:
             raise MedevalError(accepted(f"metric of task {task.name}", name, known))
-    return tuple(METRICS.resolve(prefix + name)(task) for name in wanted)
+    return tuple(_made(prefix + name, task) for name in wanted)
+
+
+def _made(name: str, task: Task) -> Metric:
+    with METRICS.blamed(name):
+        metric: Metric = METRICS.resolve(name)(task)
+        return metric
 
 
 __all__ = ["METRICS", "metrics_for"]

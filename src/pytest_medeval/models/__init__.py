@@ -27,7 +27,8 @@ def open_model(spec: ModelSpec, settings: Settings | None = None) -> Model:
     Its answers hold the reply alone: see ``spoken``.
     """
     settings = settings or Settings()
-    return SpokenModel(MODEL_KINDS.resolve(spec.kind)(spec, settings), settings.thoughts)
+    with MODEL_KINDS.blamed(spec.kind):
+        return SpokenModel(MODEL_KINDS.resolve(spec.kind)(spec, settings), settings.thoughts)
 
 
 __all__ = [

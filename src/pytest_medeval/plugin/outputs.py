@@ -122,7 +122,11 @@ def _evidence(record: RunRecord, manifests: Mapping[str, SuiteManifest], path: P
 
 
 def _report(outline: Outline, ink: str, path: Path) -> str:
-    return _text(INKS.resolve(ink)(outline), path, f"the {ink} report")
+    with INKS.blamed(ink):
+        text = INKS.resolve(ink)(outline)
+        if not isinstance(text, str):
+            raise TypeError(f"gave {type(text).__name__}; accepted: a text")
+    return _text(text, path, f"the {ink} report")
 
 
 def _text(text: str, path: Path, what: str) -> str:

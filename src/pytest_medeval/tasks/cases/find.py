@@ -37,11 +37,16 @@ def detect(path: Path) -> str:
         )
     keys = _first_keys(open_document(path))
     # our own format asks for little more than an id, so it comes after all others, third parties' too
-    for name in sorted(FORMATS, key=lambda name: name == "native"):
+    for name in sorted(FORMATS, key=own):
         if any(alternative <= keys for alternative in getattr(FORMATS.module(name), "KEYS", ())):
             return name
     found = ", ".join(sorted(keys)) or "(none)"
     raise MedevalError(f"{path}: unknown format: the first record has the keys {found}; known formats: {known}")
+
+
+def own(name: str) -> bool:
+    """Say whether the author of a suite writes files of a format."""
+    return bool(getattr(FORMATS.module(name), "OWN", False))
 
 
 def _first_keys(document: Document) -> frozenset[str]:
@@ -110,12 +115,13 @@ def read_cases(
         raise MedevalError(f"{path}: format {name!r} holds cases of task {serves!r}; the suite's task is {task.name!r}")
     usable: list[Case] = []
     skips: list[Skip] = []
-    for entry in read(path):
-        made = _case(entry, task, own=name == "native")
-        if isinstance(made, Skip):
-            skips.append(made)
-        else:
-            usable.append(made)
+    with FORMATS.blamed(name, f"cannot read {path}"):
+        for entry in read(path):
+            made = _case(entry, task, strict=own(name))
+            if isinstance(made, Skip):
+                skips.append(made)
+            else:
+                usable.append(made)
     if not usable and not skips:
         raise MedevalError(f"{path}: no cases: the file holds no record")
     return _distinct(usable), skips
@@ -126,13 +132,13 @@ def check_records(records: Iterable[Record], task: Task) -> list[Case]:
     return _distinct([task.case(record) for record in records])
 
 
-def _case(entry: Record | Skip, task: Task, *, own: bool) -> Case | Skip:
+def _case(entry: Record | Skip, task: Task, *, strict: bool) -> Case | Skip:
     if isinstance(entry, Skip):
         return entry
     try:
         return task.case(entry)
     except MedevalError as error:
-        if own:
+        if strict:
             raise
         return Skip(entry.source, str(error).removeprefix(f"{entry.source}: "))
 

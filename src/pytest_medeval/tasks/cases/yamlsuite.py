@@ -21,7 +21,6 @@ from pytest_medeval.core.files.door import Lines, read_text
 from pytest_medeval.core.types import Record, Source
 
 SURROGATE = re.compile(r"[\ud800-\udfff]")
-SWITCHES = frozenset({"critical", "listed"})
 BOOLEANS = {"true": True, "false": False}
 WHOLE = re.compile(r"[-+]?[0-9]{1,18}")
 NUMBER = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
@@ -124,16 +123,13 @@ class _Loader:
         return entries
 
     def records(self, node: yaml.Node) -> Iterator[Record]:
-        """Yield the cases of a list, values as texts."""
+        """Yield the cases of a list, values as texts but for a plain ``true`` or ``false``."""
         if not isinstance(node, yaml.SequenceNode):
             raise self.mistake(node, f"'cases' is {_called(node)}; accepted: a list of cases")
         for case in node.value:
             if not isinstance(case, yaml.MappingNode):
                 raise self.mistake(case, f"a case is {_called(case)}; accepted: a mapping")
-            fields = {
-                key: self._switch(value) if key in SWITCHES else self.value(value, as_text=True)
-                for key, (_, value) in self.mapping(case).items()
-            }
+            fields = {key: self._switch(value) for key, (_, value) in self.mapping(case).items()}
             yield Record(Source(self.file, self.line(case)), fields)
 
     def _switch(self, node: yaml.Node) -> object:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.tasks import TASKS
 from pytest_medeval.tasks.cases import check_records, read_cases, read_yaml_suite
+from pytest_medeval.tasks.cases.yamlsuite import read_yaml_cases
 
 SUITE = """\
 # chest pain
@@ -233,3 +234,12 @@ def test_same_id_twice(tmp_path):
     )
     with pytest.raises(MedevalError, match=r"yaml:4: id 'a' occurs twice; first at .*yaml:3"):
         check_records(suite.records, TASKS.resolve("dialogue")())
+
+
+def test_true_and_false_are_no_texts_whatever_the_key(tmp_path):
+    """A task of another package has switches of its own; quoted, and inside other values, both stay texts."""
+    path = tmp_path / "x.yaml"
+    path.write_text("- {id: a, urgent: true, note: 'true', options: {A: true}}\n- {id: b, urgent: False, note: no}\n")
+    first, second = (dict(record.fields) for record in read_yaml_cases(path))
+    assert first == {"id": "a", "urgent": True, "note": "true", "options": {"A": "true"}}
+    assert second == {"id": "b", "urgent": False, "note": "no"}

@@ -25,6 +25,7 @@ FORMATS = Table(
 """Name -> ``module:function``; the function takes a path and yields a ``Record`` or a ``Skip`` an entry.
 
 Its module says in ``TASK`` which task the cases serve (``None``: any), and how the format is recognised:
-``KEYS``, alternatives of keys that its first record has, or ``SUFFIX``. The first format that fits is
-taken, ``native`` last. All three may be absent.
+``KEYS``, alternatives of keys that its first record has, or ``SUFFIX``. ``OWN`` says that the author of the suite wrote
+the file: a wrong record is then a mistake and no skip, and the format is looked for last. The first one that fits is
+taken. All four may be absent.
 """

@@ -10,6 +10,7 @@ from pytest_medeval.core.types import Record, Source
 from pytest_medeval.tasks.cases.yamlsuite import read_yaml_cases
 
 TASK = None
+OWN = True
 KEYS = (
     frozenset({"id"}),
     frozenset({"question", "options"}),
