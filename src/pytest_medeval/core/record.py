@@ -43,6 +43,8 @@ class TaskModel(TypedDict):
     device: str | None
     tokenizer: str | None
     chat_template: str | None
+    date: NotRequired[str]
+    """The day that the chat template was told, where it asks for one."""
 
 
 class ModelRecord(TaskModel):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +52,7 @@ class Settings:
     replicas: int | None
     cache: Path | None
     thoughts: Tags
+    date: dt.date
     json: Path | None
     html: Path | None
     markdown: Path | None

@@ -351,7 +351,8 @@ class CachedModel:
             self._store.trim()
 
     def _key(self, request: Request) -> str:
-        who = (self.identity.fingerprint, self.identity.dtype or "", self.identity.device or "", self._version)
+        one = self.identity
+        who = (one.fingerprint, one.dtype or "", one.device or "", self._version, *filter(None, [one.date]))
         return fingerprint_text(*who, _ASKED.encode(request))
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
-from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.errors import MedevalError, whole
 from pytest_medeval.models.spec import AdapterSpec, FolderSpec, GgufSpec, HubSpec, LocalSpec, ModelSpec, QuantisedSpec
 
 # Keep a library that is imported by another from warning the user of what was not asked for.
@@ -73,9 +73,8 @@ def _download(spec: HubSpec) -> Path:
     try:
         return Path(snapshot_download(spec.name, allow_patterns=FILES))
     except Exception as error:  # noqa: BLE001 - the client raises the errors of four libraries
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise MedevalError(
-            f"model {spec.name!r}: no such folder, not in the hub's cache, nor given by the hub: {reason}"
+            f"model {spec.name!r}: no such folder, not in the hub's cache, nor given by the hub: {whole(error)}"
         ) from None
 
 

@@ -34,7 +34,7 @@ def identify(spec: LocalSpec, settings: Settings) -> Identity:
         adapter = fingerprint_files(files, memory=settings.cache)
     words = tokenizer_folder(spec)
     tokenizer = fingerprint_files(words / name for name in TOKENIZER_FILES if (words / name).is_file())
-    template = chat_template(words)
+    template = chat_template(template_folder(spec))
     check_variables(spec.text, spec.variables, template)
     hashed = None if template is None else fingerprint_text(template)
     device = resolve_device(settings.device)
@@ -47,14 +47,31 @@ def identify(spec: LocalSpec, settings: Settings) -> Identity:
         device=device,
         tokenizer=tokenizer,
         chat_template=hashed,
+        date=asked_date(template, settings),
     )
+
+
+def asked_date(template: str | None, settings: Settings) -> str | None:
+    """Give the day that a chat template is told, if it asks for one."""
+    return settings.date.isoformat() if "strftime_now" in (template or "") else None
 
 
 def tokenizer_folder(spec: LocalSpec) -> Path:
     """Choose the adapter's own tokenizer when it was saved with one, else the base's."""
-    if isinstance(spec, AdapterSpec) and (spec.folder / "tokenizer_config.json").is_file():
-        return spec.folder
-    return model_folder(spec)
+    folders = _folders(spec)
+    return next((folder for folder in folders if (folder / "tokenizer_config.json").is_file()), folders[-1])
+
+
+def template_folder(spec: LocalSpec) -> Path:
+    """Choose whose chat template is used: the adapter's where it has one, else the base's."""
+    folders = _folders(spec)
+    return next((folder for folder in folders if chat_template(folder) is not None), folders[-1])
+
+
+def _folders(spec: LocalSpec) -> list[Path]:
+    """List where tokenizer and template may be; an adapter's baseline is asked as the adapter is."""
+    own = spec.folder if isinstance(spec, AdapterSpec) else spec.words
+    return [*([own] if own else []), model_folder(spec)]
 
 
 def chat_template(folder: Path) -> str | None:

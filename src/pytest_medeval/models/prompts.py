@@ -8,7 +8,9 @@ token may reach over the border.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
+from datetime import date
 from functools import cached_property
 from typing import Any
 
@@ -20,6 +22,16 @@ from pytest_medeval.models.local.batches import NO_NUMBERS, NO_TOKEN, Prompt, be
 from pytest_medeval.models.spec import Variables
 
 _MARK = "medeval7probe"
+_CLOCK = re.compile(r"""strftime_now\(\s*(?P<quote>['"])(?P<form>.*?)(?P=quote)\s*\)""")
+
+
+def dated(template: str, day: date) -> str:
+    """Write a day into a chat template in all places where it asks the clock.
+
+    >>> dated("{{ strftime_now('%d %b %Y') }}", date(2026, 3, 4))
+    "{{ '04 Mar 2026' }}"
+    """
+    return _CLOCK.sub(lambda found: repr(day.strftime(found["form"])), template)
 
 
 class Prompter:

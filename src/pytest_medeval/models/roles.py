@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, cast
@@ -100,7 +100,14 @@ class Roles:
     @property
     def notices(self) -> list[str]:
         """List what the models want to be said once."""
-        return [notice for model in self._open.values() for notice in model.notices]
+        return [*self._asked_otherwise(), *(notice for model in self._open.values() for notice in model.notices)]
+
+    def _asked_otherwise(self) -> Iterator[str]:
+        """Say of each candidate and baseline whose prompts are known that they are not asked the same."""
+        for pair in self._held:
+            one, two = (self._open[spec].identity if spec in self._open else None for spec in pair)
+            if one and two and one.tokenizer and two.tokenizer and one.chat_template != two.chat_template:
+                yield f"{one.spec} and {two.spec} are asked by different chat templates"
 
     def _parsed(self, flag: str, texts: Sequence[str]) -> Mapping[str | None, ModelSpec]:
         try:

@@ -56,6 +56,8 @@ class FolderSpec:
     text: str
     folder: Path
     variables: Variables = ()
+    words: Path | None = None
+    """Where tokenizer and chat template may be other than the folder's: that of the adapter whose baseline it is."""
     kind = "local"
 
 
@@ -66,6 +68,7 @@ class HubSpec:
     text: str
     name: str
     variables: Variables = ()
+    words: Path | None = None
     kind = "local"
 
 
@@ -329,8 +332,17 @@ def baseline_of(spec: ModelSpec) -> FolderSpec | HubSpec | QuantisedSpec | None:
         inner = spec.inner
         if not isinstance(inner, AdapterSpec):
             return None
-        return QuantisedSpec(f"{spec.dtype}:{inner.base.text}", spec.dtype, inner.base)
-    return spec.base if isinstance(spec, AdapterSpec) else None
+        return QuantisedSpec(f"{spec.dtype}:{inner.base.text}", spec.dtype, _asked_alike(inner))
+    return _asked_alike(spec) if isinstance(spec, AdapterSpec) else None
+
+
+_WORDS = ("tokenizer_config.json", "chat_template.jinja")
+
+
+def _asked_alike(spec: AdapterSpec) -> FolderSpec | HubSpec:
+    """Give an adapter's base, with the tokenizer and the chat template that the adapter brings."""
+    own = any((spec.folder / name).is_file() for name in _WORDS)
+    return replace(spec.base, words=spec.folder) if own else spec.base
 
 
 def _quantised(text: str, dtype: Quantisation, argument: str, root: Path) -> QuantisedSpec:
@@ -385,13 +397,22 @@ def _folder(text: str, folder: Path, root: Path) -> AdapterSpec | FolderSpec:
 
 def _full(text: str, folder: Path) -> FolderSpec:
     if not (folder / "config.json").is_file():
+        marks = ("adapter_config.json", "config.json")
+        found = (one.name for one in folder.iterdir() if any((one / mark).is_file() for mark in marks))
+        below = sorted(found, key=_natural)
+        meant = f"; below it are {', '.join(below)}: did you mean {text.rstrip('/')}/{below[-1]}?" if below else ""
         raise MedevalError(
             f"model {text!r}: {folder} holds neither adapter_config.json (a LoRA adapter) nor config.json (a full "
-            f"model); accepted: {ACCEPTED}"
+            f"model){meant}; accepted: {ACCEPTED}"
         )
     read_object(folder / "config.json", "a JSON object, as Transformers writes it")
     _require_weights(text, folder, "*.safetensors")
     return FolderSpec(text, folder)
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """Order names by the numbers in them: checkpoint-20 comes before checkpoint-100."""
+    return [(int(part) if part.isdecimal() else 0, part) for part in re.split(r"(\d+)", name)]
 
 
 def _adapter(text: str, folder: Path, root: Path) -> AdapterSpec:

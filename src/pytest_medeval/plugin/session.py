@@ -303,6 +303,7 @@ class MedevalSession:
                 engine=own.engine,
                 replicas=own.replicas,
                 thoughts=own.thoughts,
+                date=own.date,
                 traffic=Traffic(concurrency=own.concurrency, timeout=own.timeout, per_minute=own.rate),
             )
             self._roles = Roles(own.models, own.baselines, own.root, compute)

@@ -9,7 +9,7 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Literal
 
-from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.errors import MedevalError, whole
 from pytest_medeval.core.record import CaseEntry, NoiseMeasured, NoiseVariant
 from pytest_medeval.judges.judge import judge_cases
 from pytest_medeval.judges.panel import combine, judge_rows
@@ -87,7 +87,7 @@ def _variant(
     try:
         answers = iter(open_variant().answer([request for one in before for request in one.requests]))
     except (MedevalError, RuntimeError, MemoryError) as error:  # torch raises RuntimeError for what it lacks
-        return {"name": name, "reason": (str(error).splitlines() or [type(error).__name__])[0]}
+        return {"name": name, "reason": str(error) if isinstance(error, MedevalError) else whole(error)}
     after = [score(one.case, tuple(islice(answers, len(one.requests))), suite.task, suite.metrics) for one in before]
     lost = [one.read.detail for pair in zip(before, after, strict=True) for one in pair if one.outcome == "error"]
     if lost:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.errors import MedevalError, whole
 from pytest_medeval.core.fingerprint import fingerprint_text
 from pytest_medeval.models.proof.shipped import Matrix, Rows
 
@@ -52,8 +52,7 @@ class Header:
         try:
             self.readers = [gguf.GGUFReader(part) for part in shards(file)]
         except (ValueError, OSError, IndexError) as error:
-            reason = str(error).strip().splitlines() or [""]
-            raise MedevalError(f"{file}: not a whole GGUF file, cut off or broken ({reason[0]})") from None
+            raise MedevalError(f"{file}: not a whole GGUF file, cut off or broken ({whole(error)})") from None
         self.file = file
 
     def get(self, key: str) -> Any:

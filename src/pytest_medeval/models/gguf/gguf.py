@@ -21,8 +21,9 @@ from pytest_medeval.core.model import Burst, Identity, Model, Settings, Streamin
 from pytest_medeval.core.types import Answer, Request
 from pytest_medeval.models.cache import CachedModel, Store
 from pytest_medeval.models.gguf.file import Header, shards
+from pytest_medeval.models.identity import asked_date
 from pytest_medeval.models.local.batches import NO_TOKEN, Prompt, unfit_answer
-from pytest_medeval.models.prompts import Prompter
+from pytest_medeval.models.prompts import Prompter, dated
 from pytest_medeval.models.spec import GgufSpec, check_variables, digested
 
 _PACKAGES = {"llama_cpp": "llama-cpp-python", "gguf": "gguf"}
@@ -53,6 +54,7 @@ def identify(spec: GgufSpec, settings: Settings) -> Identity:
         device=_device(spec, settings.device),
         tokenizer=header.tokenizer(),
         chat_template=None if header.template is None else fingerprint_text(header.template),
+        date=asked_date(header.template, settings),
     )
 
 
@@ -66,7 +68,9 @@ class GgufModel(Streaming):
         self.identity = identity
         self.notices: list[str] = []
         self._engine = Llama(spec.file, gpu=identity.device != "cpu", threads=settings.threads)
-        self._prompter = Prompter(Tokenizer(self._engine, Header(spec.file).template), spec.variables)
+        template = Header(spec.file).template
+        words = Tokenizer(self._engine, template and dated(template, settings.date))
+        self._prompter = Prompter(words, spec.variables)
         self._ends = self._prompter.end_tokens() | self._engine.ends()
 
     def stream(self, requests: Sequence[Request]) -> Iterator[Burst]:

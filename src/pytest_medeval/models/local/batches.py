@@ -117,11 +117,15 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a loaded model can take: its budget, its context in tokens, and why it goes the plain path, if so."""
+    """What a loaded model can take: its budget, its context in tokens, and why it goes the plain path, if so.
+
+    ``vocabulary``: tokens that it has embeddings of.
+    """
 
     budget: Bounds
     context: int
     plain: str = ""
+    vocabulary: int = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +147,7 @@ def plan(requests: Sequence[Request], prompts: Sequence[Prompt], limits: Limits)
     unfit = {
         index: reason
         for index, (request, prompt) in enumerate(zip(requests, prompts, strict=True))
-        if (reason := why_unfit(request, prompt, limits.context))
+        if (reason := why_unfit(request, prompt, limits))
     }
     fitting = [index for index in range(len(requests)) if index not in unfit]
     scored = [index for index in fitting if requests[index].choices]
@@ -155,16 +159,21 @@ def plan(requests: Sequence[Request], prompts: Sequence[Prompt], limits: Limits)
     return unfit, units
 
 
-def why_unfit(request: Request, prompt: Prompt, context: int) -> str:
+def why_unfit(request: Request, prompt: Prompt, limits: Limits) -> str:
     """Say why a request cannot be asked; a prompt that is too long is never cut silently."""
     if not prompt.ids or not all(prompt.choices):
         return "the prompt or a choice is empty after tokenisation"
-    if _room(request, prompt) > context:
+    if (unknown := max(map(max, (prompt.ids, *prompt.choices)))) >= limits.vocabulary:
+        return (
+            f"the tokenizer gives token {unknown}, and the model has embeddings of {limits.vocabulary}: a baseline "
+            "needs a tokenizer of its own (--medeval-baseline)"
+        )
+    if _room(request, prompt) > limits.context:
         what = "the longest choice" if request.choices else "max_new_tokens"
         reply = _room(request, prompt) - len(prompt.ids)
         return (
             f"the prompt has {len(prompt.ids)} tokens and {what} {reply}, "
-            f"together more than the model's context of {context}"
+            f"together more than the model's context of {limits.context}"
         )
     return ""
 

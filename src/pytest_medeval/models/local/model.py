@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -13,25 +14,31 @@ from transformers import AutoTokenizer, PreTrainedModel
 from pytest_medeval.core.errors import MedevalError, whole
 from pytest_medeval.core.model import Burst, Identity, Settings, Streaming
 from pytest_medeval.core.types import Answer, Request
-from pytest_medeval.models.identity import tokenizer_folder
+from pytest_medeval.models.identity import chat_template, template_folder, tokenizer_folder
 from pytest_medeval.models.local.batches import SLAB, Limits, Prompt, Unit, plan, unfit_answer
 from pytest_medeval.models.local.choices import Scorer
 from pytest_medeval.models.local.generate import Draws, Generation
 from pytest_medeval.models.local.memory import find_budget, halving
 from pytest_medeval.models.local.ways import Ways, reply_to, score_choices
 from pytest_medeval.models.local.weights import Base, open_base, quiet
-from pytest_medeval.models.prompts import Prompter
+from pytest_medeval.models.prompts import Prompter, dated
 from pytest_medeval.models.spec import LocalSpec, Variables
 
 # The tokenizer of a model folder, as Transformers loads it.
 
 
-def load_prompter(folder: Path, variables: Variables = ()) -> Prompter:
-    """Load what turns requests into token ids by the tokenizer and the chat template of a folder."""
+def load_prompter(
+    folder: Path, variables: Variables = (), *, template: Path | None = None, day: date | None = None
+) -> Prompter:
+    """Load what turns requests into token ids by the tokenizer of a folder, and the chat template of it or another."""
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     except Exception as error:
         raise MedevalError(f"{folder}: its tokenizer cannot be loaded: {whole(error)}") from error
+    if template not in (None, folder):
+        tokenizer.chat_template = chat_template(template)
+    if day and isinstance(tokenizer.chat_template, str):
+        tokenizer.chat_template = dated(tokenizer.chat_template, day)
     return Prompter(tokenizer, variables)
 
 
@@ -48,7 +55,12 @@ def load_local(spec: LocalSpec, identity: Identity, settings: Settings) -> Local
         torch.set_num_threads(settings.threads)
     with quiet():
         base = open_base(spec, identity, merge=settings.merge, keep=settings.keep)
-        return LocalModel(identity, base, load_prompter(tokenizer_folder(spec), spec.variables), settings)
+        return LocalModel(identity, base, prompter_of(spec, settings), settings)
+
+
+def prompter_of(spec: LocalSpec, settings: Settings) -> Prompter:
+    """Load the tokenizer and the chat template by which a model is asked."""
+    return load_prompter(tokenizer_folder(spec), spec.variables, template=template_folder(spec), day=settings.date)
 
 
 class LocalModel(Streaming):
@@ -142,7 +154,8 @@ def find_limits(model: PreTrainedModel, batch_size: int | Literal["auto"], *, pl
     context = getattr(config, "max_position_embeddings", None) or 1 << 30
     told = getattr(config, "rope_parameters", None) or {}
     factor = told.get("factor", 1) if told.get("rope_type") == "dynamic" else 1
-    return Limits(find_budget(model, batch_size), int(context * factor), plain)
+    rows = int(model.get_input_embeddings().weight.shape[0])
+    return Limits(find_budget(model, batch_size), int(context * factor), plain, rows)
 
 
 def _end_tokens(model: PreTrainedModel) -> set[int]:

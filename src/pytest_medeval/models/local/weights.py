@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import re
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -25,9 +26,10 @@ from pytest_medeval.core.model import Identity
 from pytest_medeval.models.hub import model_folder
 from pytest_medeval.models.identity import QUANTISED
 from pytest_medeval.models.local.bytes import Bytes, size_of, touched, weight_bytes
-from pytest_medeval.models.local.merging import merge_in, probe_logits
+from pytest_medeval.models.local.merging import PROBE, merge_in, probe_logits
 from pytest_medeval.models.local.ways import Ways
 from pytest_medeval.models.proof import finite
+from pytest_medeval.models.proof.tensors import read_tensors
 from pytest_medeval.models.spec import AdapterSpec, LocalSpec
 
 # What Transformers is told when it loads weights: the dtype, or the bits, and the device.
@@ -59,6 +61,9 @@ def keep_layout(model: Any) -> None:
         if hasattr(module, "support_avx512bf16_for_cpu"):
             module.support_avx512bf16_for_cpu = False
 
+
+_TWICE = re.compile(r"\.(modules_to_save|original_module)\.")
+"""Under such names peft saves grown embeddings that are tuned as a whole once more."""
 
 _UNKNOWN = ""
 """What is switched on while peft loads an adapter: nobody relies on it."""
@@ -179,8 +184,22 @@ def load_whole(folder: Path, identity: Identity) -> PreTrainedModel:
             f"{folder}: {len(broken)} weights are missing or have the wrong shape, the first is {broken[0]!r}"
         )
     _prove_weights(folder, model, identity.dtype)
-    found: PreTrainedModel = model.eval().requires_grad_(False)
+    _prove_causal(folder, model.eval())
+    found: PreTrainedModel = model.requires_grad_(False)
     return found
+
+
+def _prove_causal(folder: Path, model: PreTrainedModel) -> None:
+    """Refuse what looks ahead, as BERT does: another last token must not change what is said of those before it."""
+    size = model.get_input_embeddings().weight.shape[0]
+    ids = [token * 7919 % size for token in range(PROBE)]
+    one, two = (probe_logits(model, [(*ids, last)])[:-1] for last in (1 % size, 7 % size))
+    slack = 3e-5 if model.dtype == torch.float32 and not getattr(model, "is_quantized", False) else 0.1
+    if bool((one - two).abs().max() > slack * one.abs().max()):
+        raise MedevalError(
+            f"{folder}: {type(model).__name__} is no causal model: what it says of a token hangs on those behind it; "
+            "accepted: a decoder"
+        )
 
 
 def _prove_weights(folder: Path, model: torch.nn.Module, dtype: str | None, part: str = "") -> None:
@@ -266,14 +285,28 @@ def _load_adapter(base: Base, folder: Path, name: str) -> None:
     """Let peft build its layers and read the adapter's weights; every key must find a place."""
     config = PeftConfig.from_pretrained(str(folder))
     config.inference_mode = True
+    _grow(base.model, folder)
     if base.wrapped is None:
         base.wrapped = PeftModel(base.model, config, name, autocast_adapter_dtype=False)
     result = base.wrapped.load_adapter(str(folder), name, autocast_adapter_dtype=False)
-    for what, keys in (("missing", result.missing_keys), ("unexpected", result.unexpected_keys)):
+    stored = read_tensors([folder / "adapter_model.safetensors"])
+    unexpected = [key for key in result.unexpected_keys if (own := _TWICE.sub(".", key)) == key or own not in stored]
+    for what, keys in (("missing", result.missing_keys), ("unexpected", unexpected)):
         if keys:
             raise MedevalError(f"{folder}: {len(keys)} LoRA keys are {what}, the first is {min(keys)!r}")
     dtype = str(base.model.dtype).removeprefix("torch.")
     _prove_weights(folder, base.wrapped, dtype, f".{name}")
+
+
+def _grow(model: PreTrainedModel, folder: Path) -> None:
+    """Give a base as many rows of embeddings as the adapter brings: it was trained with more words."""
+    ends = [model.get_input_embeddings(), model.get_output_embeddings()]
+    names = [name for name, module in model.named_modules() if any(module is end for end in ends)]
+    keys = {f"base_model.model.{name}.{rest}" for name in names for rest in ("weight", "base_layer.weight")}
+    stored = read_tensors([folder / "adapter_model.safetensors"])
+    rows = max((stored[key].shape[0] for key in keys & stored.keys()), default=0)
+    if rows > ends[0].weight.shape[0]:
+        model.resize_token_embeddings(rows, mean_resizing=False)
 
 
 def _prove(folder: Path, tuned: Tensor, plain: Tensor) -> None:

@@ -13,9 +13,16 @@ from pytest_medeval.core.files.writing import json_bytes, write_whole
 from pytest_medeval.core.fingerprint import fingerprint_weights
 from pytest_medeval.core.model import Identity, Settings
 from pytest_medeval.models.hub import model_folder
-from pytest_medeval.models.identity import TOKENIZER_FILES, identify, resolve_dtype, tokenizer_folder
+from pytest_medeval.models.identity import (
+    TOKENIZER_FILES,
+    chat_template,
+    identify,
+    resolve_dtype,
+    template_folder,
+    tokenizer_folder,
+)
 from pytest_medeval.models.local.merging import EXACT, divergence, merge_in, probe_logits
-from pytest_medeval.models.local.model import load_prompter
+from pytest_medeval.models.local.model import prompter_of
 from pytest_medeval.models.local.opening import check_local
 from pytest_medeval.models.local.weights import load_whole, open_base, quiet
 from pytest_medeval.models.proof.alike import REQUESTS
@@ -67,7 +74,7 @@ def write_merged(spec: AdapterSpec, out: Path, settings: Settings) -> Merged:
 def _write(spec: AdapterSpec, out: Path, identity: Identity, dtype: torch.dtype) -> float:
     """Merge, save and load again; give how far the written model's logits are from the adapter's."""
     words = tokenizer_folder(spec)
-    prompter = load_prompter(words)
+    prompter = prompter_of(spec, Settings())
     prompts = [prompt.ids + choice for prompt in map(prompter.encode, REQUESTS) for choice in prompt.choices]
     base = open_base(spec, identity, own=True)
     beside = probe_logits(base.using(identity.adapter), prompts)
@@ -78,9 +85,11 @@ def _write(spec: AdapterSpec, out: Path, identity: Identity, dtype: torch.dtype)
     torch.nn.Module.to(model, dtype)
     model.save_pretrained(out)
     del base, model
-    for name in (*TOKENIZER_FILES, "chat_template.jinja"):
+    for name in TOKENIZER_FILES:
         if (words / name).is_file():
             shutil.copyfile(words / name, out / name)
+    if (template := chat_template(template_folder(spec))) is not None:
+        (out / "chat_template.jinja").write_text(template, encoding="utf-8")
     gap = divergence(rounded, probe_logits(load_whole(out, identity), prompts))
     if not gap <= EXACT:
         raise MedevalError(f"read back, the saved model is another one: its logits are {gap:.2g} nats off")

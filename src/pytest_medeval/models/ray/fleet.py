@@ -21,7 +21,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 import ray as untyped_ray
 from ray.exceptions import RayError, RayTaskError
 
-from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.errors import MedevalError, whole
 from pytest_medeval.core.fingerprint import fingerprint_files
 from pytest_medeval.core.model import Burst, Identity, Settings, Streaming
 from pytest_medeval.core.signals import handler_kept
@@ -55,10 +55,12 @@ class Bundle:
 
 
 def parts(spec: LocalSpec, memory: Path | None) -> dict[str, Bundle]:
-    """List what a model consists of: ``base``, and ``adapter`` where it has one."""
+    """List what a model consists of: ``base``, ``adapter`` where it has one, ``words`` where others' are used."""
     folders = {"base": model_folder(spec)}
     if isinstance(spec, AdapterSpec):
         folders["adapter"] = spec.folder
+    elif spec.words:
+        folders["words"] = spec.words
     found = {}
     for name, folder in folders.items():
         files = tuple(sorted(file for file in folder.iterdir() if any(file.match(kind) for kind in FILES)))
@@ -357,7 +359,7 @@ def _connect() -> Path | None:
             ray.init(address=address, **_QUIETLY)
     except (RayError, OSError, RuntimeError, ValueError) as error:
         where = f"the cluster RAY_ADDRESS={address} cannot be reached" if address else "Ray cannot be started here"
-        raise MedevalError(f"--medeval-engine=ray: {where}: {_line(error)}") from None
+        raise MedevalError(f"--medeval-engine=ray: {where}: {whole(error)}") from None
     return None
 
 
@@ -399,8 +401,3 @@ def _places(count: int | None, *, on_gpu: bool) -> tuple[int, dict[str, float]]:
 def _told(resources: Mapping[str, float]) -> str:
     named = {"CPU": "CPUs", "GPU": "GPUs", "num_cpus": "CPUs", "num_gpus": "GPUs"}
     return ", ".join(f"{resources[key]:g} {name}" for key, name in named.items() if resources.get(key)) or "none"
-
-
-def _line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__

@@ -229,7 +229,8 @@ class Replica:
         """Give the spec under which the files are here, or the parts that are missing."""
         if _is_here(loading.spec, loading):
             return loading.spec
-        parts = ["base", "adapter"] if isinstance(loading.spec, AdapterSpec) else ["base"]
+        own = isinstance(loading.spec, AdapterSpec)
+        parts = ["base", *(["adapter"] if own else ["words"] if getattr(loading.spec, "words", None) else [])]
         missing = [part for part in parts if not (self._folder / digests.get(part, "?")).is_dir()]
         if missing:
             return missing
@@ -251,7 +252,7 @@ class Replica:
 
 def received_spec(spec: LocalSpec, folders: Mapping[str, Path]) -> LocalSpec:
     """Give a spec whose files were received into ``folders``."""
-    base = FolderSpec(spec.text, folders["base"], spec.variables)
+    base = FolderSpec(spec.text, folders["base"], spec.variables, folders.get("words"))
     if not isinstance(spec, AdapterSpec):
         return base
     return AdapterSpec(spec.text, folders["adapter"], base, spec.variables)
