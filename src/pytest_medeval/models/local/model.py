@@ -154,7 +154,7 @@ def find_limits(model: PreTrainedModel, batch_size: int | Literal["auto"], *, pl
     context = getattr(config, "max_position_embeddings", None) or 1 << 30
     told = getattr(config, "rope_parameters", None) or {}
     factor = told.get("factor", 1) if told.get("rope_type") == "dynamic" else 1
-    rows = int(model.get_input_embeddings().weight.shape[0])
+    rows = int(next(model.get_input_embeddings().parameters()).shape[0])
     return Limits(find_budget(model, batch_size), int(context * factor), plain, rows)
 
 
