@@ -190,7 +190,7 @@ def test_the_entry_fits_the_schema_of_the_record(found):
     """What is computed is what the record's schema describes, also after a round trip through JSON."""
     file = resources.files("pytest_medeval.runs") / "record.schema.json"
     schema = json.loads(file.read_text("utf-8"))
-    wanted = {"$ref": "#/$defs/divergence", "$defs": schema["$defs"]}
+    wanted = {"$ref": "#/$defs/DivergenceRecord", "$defs": schema["$defs"]}
     plain = json.loads(json.dumps(found, allow_nan=False))
     jsonschema.validate(plain, wanted)
     assert plain == found
