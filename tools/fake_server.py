@@ -5,18 +5,31 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import MappingProxyType
 from typing import Any, Literal, Self, TypeAlias
 
-Fault: TypeAlias = Literal["429", "500", "hang", "cut", "drop"]
-"""Too many requests and broken server (with Retry-After), no answer, JSON cut off, connection closed."""
+from pytest_medeval.models.endpoint.wire import PROBE
+
+Fault: TypeAlias = Literal["429", "500", "hang", "cut", "drop", "drip"]
+"""Too many requests and broken server (with Retry-After), no answer, JSON cut off, closed, a byte a blink."""
 
 
 def fine(_number: int) -> Fault | None:
     """Let every request through."""
     return None
+
+
+def untouched(_body: dict[str, Any]) -> None:
+    """Leave the answer to the server."""
+
+
+def is_probe(body: dict[str, Any]) -> bool:
+    """Say whether a request is the one by which a run finds out whether other weights answer."""
+    turns = body.get("messages") or [{}]
+    return turns[-1].get("content") == PROBE.messages[-1].content
 
 
 def echo(body: dict[str, Any]) -> str:
@@ -39,10 +52,11 @@ class FakeServer:
     """Serves while it is entered; ``url`` is what a client is given.
 
     ``reply`` makes the text of a reply from the request's JSON; ``faults`` says by the number of a POST
-    request (0, 1, ...) what goes wrong with it. ``refuse``: fields that are answered with 400. ``logprob``:
-    log-probability of a token behind the one before it; with it, completions echo log-probabilities;
-    ``tokenize`` adds vLLM's routes ``/tokenize`` and ``/detokenize``. ``encode`` and ``decode`` make tokens of
-    texts and texts of tokens; a token is else a character.
+    request (0, 1, ...) what goes wrong with it; ``answer`` may give its status, JSON (or bytes) and headers instead.
+    The probe of each run is answered by ``weights``, and counted in ``probes`` alone. ``refuse``: fields that are
+    answered with 400. ``logprob``: log-probability of a token behind the one before it; with it, completions echo
+    log-probabilities; ``tokenize`` adds vLLM's routes ``/tokenize`` and ``/detokenize``. ``encode`` and ``decode`` make
+    tokens of texts and texts of tokens; a token is else a character.
 
     >>> with FakeServer() as server:
     ...     server.url.startswith("http://127.0.0.1:")
@@ -51,6 +65,9 @@ class FakeServer:
 
     reply: Callable[[dict[str, Any]], str] = echo
     faults: Callable[[int], Fault | None] = fine
+    answer: Callable[[dict[str, Any]], tuple[int, Any, dict[str, str]] | None] = untouched
+    weights: str = "as ever"
+    probes: int = 0
     models: Sequence[dict[str, Any]] = ({"id": "fake", "object": "model", "owned_by": "tests"},)
     lists: bool = True
     """Whether it can say which models it serves."""
@@ -64,6 +81,8 @@ class FakeServer:
     finish: str = "stop"
     asked: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     """Path and JSON of every POST request, in order."""
+    headers: list[Mapping[str, str]] = field(default_factory=list)
+    """Those of every POST request."""
     times: list[float] = field(default_factory=list)
     most_at_once: int = 0
     _now: int = 0
@@ -105,9 +124,9 @@ class FakeServer:
         with self._lock:
             self._now -= 1
 
-    def wait_for_end(self) -> None:
-        """Hang until the server stops."""
-        self._over.wait()
+    def wait_for_end(self, seconds: float | None = None) -> bool:
+        """Hang until the server stops, or for so long; say whether it has stopped."""
+        return self._over.wait(seconds)
 
     def respond(self, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         """Give status and JSON for a request."""
@@ -131,7 +150,7 @@ class FakeServer:
         return {"tokens": self.encode(text)}
 
     def _chat(self, body: dict[str, Any]) -> dict[str, Any]:
-        text = self.reply(body)
+        text = self.weights if is_probe(body) else self.reply(body)
         prompt = sum(len(turn["content"].split()) for turn in body["messages"])
         message = {"role": "assistant", "content": text}
         usage = {"prompt_tokens": prompt, "completion_tokens": len(text.split())}
@@ -172,6 +191,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.owner.headers.append(dict(self.headers))
+        if is_probe(body):
+            self.owner.probes += 1
+            self._post(None, body)
+            return
         fault = self.owner.take(self.path, body)
         try:
             self._post(fault, body)
@@ -189,18 +213,32 @@ class _Handler(BaseHTTPRequestHandler):
         elif fault == "500":
             self._send(500, b'{"error": {"message": "out of order"}}', retry_after=self.owner.retry_after)
         else:
-            status, answer = self.owner.respond(self.path, body)
-            content = json.dumps(answer).encode()
-            self._send(status, content[: len(content) // 2] if fault == "cut" else content)
+            status, answer, headers = self.owner.answer(body) or (*self.owner.respond(self.path, body), {})
+            content = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+            content = content[: len(content) // 2] if fault == "cut" else content
+            self._send(status, content, headers=headers, drips=fault == "drip")
 
-    def _send(self, status: int, content: bytes, *, retry_after: float | None = None) -> None:
+    def _send(
+        self,
+        status: int,
+        content: bytes,
+        *,
+        retry_after: float | None = None,
+        headers: Mapping[str, str] = MappingProxyType({}),
+        drips: bool = False,
+    ) -> None:
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(content)))
         if retry_after is not None:
             self.send_header("Retry-After", f"{retry_after:g}")
+        for name, value in headers.items():
+            self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(content)
+        for at in range(0, len(content), 1 if drips else len(content) or 1):
+            self.wfile.write(content[at : at + 1] if drips else content)
+            if drips and self.owner.wait_for_end(0.2):
+                break
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""

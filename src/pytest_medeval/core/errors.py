@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable
 from types import TracebackType
 
-from pytest_medeval.core.encodable import encodable
+from pytest_medeval.core.encodable import encodable, inert, masked
 
 LONGEST = 2000
 """Characters of a line: what a file holds may be of any length."""
@@ -15,14 +15,14 @@ TOLD = 10
 
 
 class MedevalError(Exception):
-    """A mistake that a user can mend: one line, with file and line where there is one.
+    """A mistake that a user can mend: one line, inert and without secrets, with file and line where there is one.
 
     The plugin turns it into ``pytest.UsageError`` (exit code 4) up to collection and into
     ``pytest.fail(..., pytrace=False)`` afterwards.
     """
 
     def __init__(self, told: str) -> None:
-        super().__init__("\n".join(_cut(line) for line in encodable(told).split("\n")))
+        super().__init__("\n".join(_cut(line) for line in inert(masked(encodable(told))).split("\n")))
 
 
 class Mistakes:

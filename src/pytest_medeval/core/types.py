@@ -145,7 +145,8 @@ class Answer:
     no other answer with such numbers, so nobody who reads one can take an option, a grade or a confidence from it.
 
     As a backend gives it, and as it is stored, ``text`` is all that was generated, ``special`` the special tokens that
-    stand in it, ``lead`` what the chat template put before it, and ``thoughts`` what a server gave apart. From
+    stand in it, ``lead`` what the chat template put before it, and ``thoughts`` what a server gave apart; ``system`` is
+    how the server calls the state in which it answered (``system_fingerprint``). From
     ``open_model`` on, ``text`` is the reply alone, and ``thoughts`` are all that the model thought before;
     ``unclosed``: it ends inside thoughts.
     """
@@ -162,6 +163,7 @@ class Answer:
     unclosed: bool = field(default=False, metadata=UNLESS_DEFAULT)
     lead: str = field(default="", metadata=UNLESS_DEFAULT)
     special: tuple[str, ...] = field(default=(), metadata=UNLESS_DEFAULT)
+    system: str = field(default="", compare=False, metadata=UNLESS_DEFAULT)
     cached: bool = field(default=False, compare=False)
     again: bool = field(default=False, compare=False)
 

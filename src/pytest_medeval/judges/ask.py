@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import Generic, TypeVar
 
@@ -84,6 +84,8 @@ class Asker:
     failed: int = 0
     replaced: int = 0
     """Answers with a mark where their text was no Unicode."""
+    estimated: int = 0
+    """Answers whose tokens the server did not tell."""
     seconds: float = 0.0
     _known: dict[Request, Answer] = field(default_factory=dict)
 
@@ -94,8 +96,7 @@ class Asker:
         while waiting and (size := self._affordable()):
             some, waiting = waiting[:size], waiting[size:]
             for request, answer in zip(some, self.judge.answer(some), strict=True):
-                self._known[request] = answer
-                self._count(answer)
+                self._known[request] = self._count(request, answer)
             self.tick(len(some))
         self.seconds += perf_counter() - started
         return [self._known.get(request) for request in requests]
@@ -111,14 +112,30 @@ class Asker:
             return _FIRST if left > 0 else 0
         return max(0, min(_AT_ONCE, int(left / max(1.0, self.tokens / self.requests))))
 
-    def _count(self, answer: Answer) -> None:
+    def _count(self, request: Request, answer: Answer) -> Answer:
+        """Count an answer, and give it with its tokens, estimated where a server does not tell them."""
         self.replaced += MARK in answer.text
+        if not (failed(answer) or answer.prompt_tokens or answer.reply_tokens):
+            self.estimated += 1
+            asked = sum(estimated(turn.content) for turn in request.messages)
+            answer = replace(answer, prompt_tokens=asked, reply_tokens=estimated(answer.text + answer.thoughts))
         if answer.cached:
             self.cached += 1
-            return
+            return answer
         self.requests += 1
         self.failed += failed(answer)
         self.tokens += answer.prompt_tokens + answer.reply_tokens
+        return answer
+
+
+def estimated(text: str) -> int:
+    """Estimate the tokens of a text: one for each word of four ASCII characters, one for any other character.
+
+    >>> estimated("Rest and drink."), estimated("多喝水")
+    (4, 3)
+    """
+    plain = sum(map(str.isascii, text))
+    return len(text) - plain + (plain + 3) // 4
 
 
 def failed(answer: Answer) -> bool:

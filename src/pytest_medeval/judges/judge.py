@@ -151,7 +151,7 @@ def judge_cases(
         cached=asker.cached,
         failed=asker.failed,
         seconds=asker.seconds,
-        notices=tuple(_notices(judge, how, name, asker.replaced)),
+        notices=tuple(_notices(asker, how, name)),
     )
 
 
@@ -177,10 +177,13 @@ def _silent(rubric: Rubric) -> Judgement:
     return Judgement({}, dict.fromkeys(rubric.names, Unjudged("there is no reply to judge")))
 
 
-def _notices(judge: Model, how: Judging, style: str, replaced: int) -> Iterator[str]:
+def _notices(asker: Asker, how: Judging, style: str) -> Iterator[str]:
+    judge = asker.judge
     yield from judge.notices
-    if replaced:
-        yield f"{replaced} answers hold U+FFFD where their text was no Unicode"
+    if asker.replaced:
+        yield f"{asker.replaced} answers hold U+FFFD where their text was no Unicode"
+    if asker.estimated and how.budget.tokens is not None:
+        yield f"{asker.estimated} answers came without numbers of tokens: they are estimated from the texts"
     if how.style == AUTO and style != SERVED and _served(judge):
         yield f"{judge.identity.spec}: this judge writes no JSON; it is asked one dimension at a time"
 

@@ -105,6 +105,24 @@ class Store:
         finally:
             keeper.close()
 
+    def proved(self, model: str, system: str, reply: str) -> int:
+        """Keep what a model replied to its probe; where it replied otherwise before, drop its answers and count them.
+
+        ``system``: how the server calls its state, each of which has a reply of its own.
+        """
+        dropped = 0
+        with self._open() as base:
+            base.execute("BEGIN IMMEDIATE")
+            base.execute(
+                "CREATE TABLE IF NOT EXISTS probes (model TEXT, system TEXT, reply TEXT, UNIQUE (model, system))"
+            )
+            known = base.execute("SELECT reply FROM probes WHERE model = ? AND system = ?", (model, system)).fetchone()
+            if known is not None and known[0] != reply:
+                dropped = base.execute("DELETE FROM answers WHERE model = ?", (model,)).rowcount
+                base.execute("DELETE FROM probes WHERE model = ?", (model,))
+            base.execute("INSERT OR REPLACE INTO probes VALUES (?, ?, ?)", (model, system, reply))
+        return dropped
+
     def trim(self) -> None:
         """Drop the answers used longest ago until the rest keeps the size bound."""
         with self._open() as base:
@@ -281,8 +299,15 @@ class CachedModel:
     """A model that is loaded only when a request has no stored answer; equal requests are asked once."""
 
     def __init__(
-        self, identity: Identity, load: Callable[[], Model], store: Store | None = None, *, version: str = ""
+        self,
+        identity: Identity,
+        load: Callable[[], Model],
+        store: Store | None = None,
+        *,
+        version: str = "",
+        probe: Request | None = None,
     ) -> None:
+        """``probe``: asked once a run where weights have no fingerprint; stored answers hold while its answer stays."""
         self.identity = identity
         self.hits = 0
         self.misses = 0
@@ -290,11 +315,15 @@ class CachedModel:
         self._model: Model | None = None
         self._store = store
         self._version = version
+        self._probe = probe
+        self._system = ""
+        self._told: list[str] = []
 
     @property
     def notices(self) -> list[str]:
         """List what the model and the cache have to say."""
-        return [*(self._model.notices if self._model else ()), *(self._store.notices if self._store else ())]
+        stored = self._store.notices if self._store else ()
+        return [*(self._model.notices if self._model else ()), *self._told, *stored]
 
     @property
     def loaded(self) -> bool:
@@ -303,7 +332,9 @@ class CachedModel:
 
     def answer(self, requests: Sequence[Request], tick: Tick = silent) -> list[Answer]:
         """Answer all requests, from the store where it can, in their order."""
-        keys = [self._key(request) for request in requests]
+        if self._probe is not None and self._store is not None and requests:
+            self._prove(self._probe, self._store)
+        keys = [self._key(request, self._system) for request in requests]
         unique = dict(zip(keys, requests, strict=True))
         stored = self._store.get(list(unique)) if self._store else {}
         answers = dict(stored)
@@ -319,6 +350,24 @@ class CachedModel:
                 tick(keys.count(key) if len(keys) > len(unique) else 1)
         return [answers[key] for key in keys]
 
+    def _prove(self, probe: Request, store: Store) -> None:
+        """Ask the probe; answers that other weights may have given are dropped, or left alone for this run, aloud."""
+        self._probe = None
+        (answer,) = self._opened().answer([probe])
+        if answer.finish == "error":
+            self._store = None
+            self._told.append(
+                f"{self.identity.spec}: no reply is stored or taken from the cache: no probe: {answer.error}"
+            )
+            return
+        self._system = answer.system
+        dropped = store.proved(self.identity.fingerprint, answer.system, f"{answer.thoughts}{answer.text}")
+        if dropped:
+            told = (
+                f"its reply to the probe is not the one it was, so other weights may answer: {dropped} stored replies"
+            )
+            self._told.append(f"{self.identity.spec}: {told} are thrown away and asked again")
+
     def close(self) -> None:
         """End what the model began outside this process."""
         model: object = self._model
@@ -329,14 +378,18 @@ class CachedModel:
         """Ask the model; answers are stored as they come, so that a run that was killed resumes where it was."""
         if not missing:
             return
-        if self._model is None:
-            self._model = self._load()
-        keys = list(missing)
-        with self._keeping() as keep, _streaming(self._model, list(missing.values())) as bursts:
+        keys, requests = list(missing), list(missing.values())
+        with self._keeping() as keep, _streaming(self._opened(), requests) as bursts:
             for burst in bursts:
-                keep({keys[index]: answer for index, answer in burst if answer.finish != "error"})
+                good = [(index, answer) for index, answer in burst if answer.finish != "error"]
+                keep({self._key(requests[index], answer.system): answer for index, answer in good})
                 for index, answer in burst:
                     yield keys[index], answer
+
+    def _opened(self) -> Model:
+        if self._model is None:
+            self._model = self._load()
+        return self._model
 
     @contextlib.contextmanager
     def _keeping(self) -> Iterator[Callable[[Mapping[str, Answer]], None]]:
@@ -350,9 +403,9 @@ class CachedModel:
         finally:
             self._store.trim()
 
-    def _key(self, request: Request) -> str:
+    def _key(self, request: Request, system: str) -> str:
         one = self.identity
-        who = (one.fingerprint, one.dtype or "", one.device or "", self._version, *filter(None, [one.date]))
+        who = (one.fingerprint, one.dtype or "", one.device or "", self._version, *filter(None, [one.date, system]))
         return fingerprint_text(*who, _ASKED.encode(request))
 
 

@@ -15,11 +15,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, TypeAlias
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
+from pytest_medeval.core.encodable import hide, masked
 from pytest_medeval.core.errors import MedevalError, Mistakes, accepted
 from pytest_medeval.core.files.door import place
 from pytest_medeval.core.files.jsontext import read_object
@@ -105,10 +106,10 @@ class GgufSpec:
 
 @dataclass(frozen=True, slots=True)
 class EndpointSpec:
-    """A model behind an OpenAI-compatible server."""
+    """A model behind an OpenAI-compatible server; ``text`` is without the credentials that ``url`` may hold."""
 
     text: str
-    url: str
+    url: str = field(repr=False)
     name: str
     variables: Variables = ()
     kind = "endpoint"
@@ -190,7 +191,7 @@ def with_variables(spec: ModelSpec, variables: Variables, text: str) -> ModelSpe
         inner = with_variables(spec.inner, variables, f"{spec.inner.text}{query(variables)}")
         return replace(spec, text=text, inner=inner)  # type: ignore[arg-type]  # of the same kind as it was
     if isinstance(spec, FolderSpec | HubSpec | GgufSpec | EndpointSpec):
-        return replace(spec, text=text, variables=variables)
+        return replace(spec, text=masked(text), variables=variables)
     raise MedevalError(f"model {text!r}: {query(variables)} changes nothing there: only chat templates have variables")
 
 
@@ -371,7 +372,8 @@ def _endpoint(text: str) -> EndpointSpec:
         urlsplit(url).port  # noqa: B018 - it is read, and checked, when it is asked for
     except ValueError as error:
         raise MedevalError(f"model {text!r}: {error}; accepted for a server: https://host:PORT/v1#name") from None
-    return EndpointSpec(text, url.rstrip("/"), name)
+    hide(unquote(urlsplit(url).password or ""))
+    return EndpointSpec(masked(text), url.rstrip("/"), name)
 
 
 def _folder_or_name(text: str, root: Path) -> ModelSpec:

@@ -12,6 +12,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+from pytest_medeval.core.encodable import masked
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.settings import Settings
 from pytest_medeval.core.types import Answer, Message, Request
@@ -123,7 +124,7 @@ class _Stretch:
 
     def _line(self) -> str:
         seconds = self._clock() - self._started
-        text = f"medeval: {self._label}: {self._done} of {self._total}"
+        text = f"medeval: {masked(self._label)}: {self._done} of {self._total}"
         if not self._done:
             return f"{text} (loading the model)"
         rate = self._done / max(seconds, 1e-9)
@@ -202,7 +203,7 @@ class MedevalSession:
         baseline = ", ".join(self.settings.baselines) or "the adapter's own base"
         engine = "" if self.settings.engine == "local" else f"; engine {self.settings.engine}"
         who = f"candidate {', '.join(self.settings.models)}; baseline {baseline}"
-        lines = [f"medeval: {who}; seed {self.settings.seed}{engine}"]
+        lines = [f"medeval: {masked(who)}; seed {self.settings.seed}{engine}"]
         if workers:
             lines.append(self._copies(workers))
         if self.settings.data is None:

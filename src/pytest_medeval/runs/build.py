@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 import pytest_medeval
-from pytest_medeval.core.encodable import encodable
+from pytest_medeval.core.encodable import encodable, masked
 from pytest_medeval.core.record import ROLES, CaseEntry, RunRecord, SuiteRecord, UsageRecord
 from pytest_medeval.core.settings import Settings
 from pytest_medeval.judges.ratings.review import PairRating
@@ -120,12 +120,12 @@ def _record(journal: Journal, settings: Settings, track_b: TrackB, suites: dict[
         "schema": SCHEMA,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "version": pytest_medeval.__version__,
-        "command": [encodable(text) for text in (os.path.basename(sys.argv[0]), *sys.argv[1:])],  # noqa: PTH119 - a command need not be a path
+        "command": [masked(encodable(text)) for text in (os.path.basename(sys.argv[0]), *sys.argv[1:])],  # noqa: PTH119 - a command need not be a path
         "environment": environment(settings.root),
         "seed": settings.seed,
         "thoughts": list(settings.thoughts),
         "models": {
-            role: together(tasks, ", ".join(named[role]) or "own base")
+            role: together(tasks, masked(", ".join(named[role])) or "own base")
             for role, tasks in sorted(journal.models.items(), reverse=True)
         },
         "judges": track_b.judges(),

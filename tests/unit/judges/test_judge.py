@@ -266,6 +266,17 @@ def test_a_budget_of_tokens_stops_cleanly():
     assert 250 < run.tokens <= 300
 
 
+def test_a_budget_of_tokens_holds_where_a_server_tells_none():
+    """Tokens are then estimated from the texts, and this is said; what is told is not estimated."""
+    silent = FakeModel(lambda request: Answer(honest(request)), name="http://judge/v1#j")
+    run = judge_cases(silent, [case(number) for number in range(60)], how=Judging(budget=Budget(tokens=20_000)))
+    assert 10_000 < run.tokens <= 20_000
+    assert len(silent.asked) == run.requests < 60
+    told = f"{run.requests} answers came without numbers of tokens: they are estimated from the texts"
+    assert told in run.notices
+    assert not judge_cases(server_judge(honest), [case(1)], how=Judging(budget=Budget(tokens=99))).notices
+
+
 def test_unreadable_answers_keep_their_words_when_the_budget_ends():
     """What could not be read and could not be asked again says both."""
     judge = server_judge(lambda _: "a 4")

@@ -1,13 +1,13 @@
 """A model behind an OpenAI-compatible server: vLLM, ``transformers serve``, llama.cpp, a provider's own.
 
-Asked asynchronously, many requests at once; retries (429 with Retry-After, 5xx, lost connections) and
-timeouts are the ``openai`` client's own. A request that fails for good is one answer with ``finish="error"``.
+Asked asynchronously, many requests at once; retries (429 with Retry-After, 5xx, lost connections) are the ``openai``
+client's own, and what one try may take and reach stands in ``tries``. A request that fails for good is one answer with
+``finish="error"``.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
 import queue
 import threading
 import time
@@ -16,9 +16,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
-from urllib.parse import urlsplit
 
-from pytest_medeval.core.encodable import all_encodable
+from pytest_medeval.core.encodable import each_text, encodable, masked
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.fingerprint import fingerprint_files, fingerprint_text
 from pytest_medeval.core.model import Burst, Identity, Model, Settings, Streaming, Traffic
@@ -126,8 +125,8 @@ except ModuleNotFoundError as missing:
         f"a model behind a server needs {missing.name}: pip install 'pytest-medeval[endpoint]'"
     ) from None
 
-KEY = "OPENAI_API_KEY"
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+from pytest_medeval.models.endpoint.tries import HERE, KEY, client  # noqa: E402 - needs openai
+
 _LONGEST_WAIT = 120.0
 """Seconds of a Retry-After that the client still waits for."""
 _REFUSED = (400, 422)
@@ -138,6 +137,7 @@ _GIVE_UP = 2
 _BROKEN = 500
 _NO_LIST = (404, 405, 501)
 _LOST = {
+    wire.SYSTEM: "its text stands at the head of the user's message",
     "temperature": "replies may differ from run to run",
     "seed": "replies may differ from run to run",
     "top_p": "replies are drawn from all tokens",
@@ -149,18 +149,19 @@ _LOST = {
 def open_endpoint(spec: EndpointSpec, settings: Settings) -> Model:
     """Ask the server which models it serves, and identify the one that is meant.
 
-    Weights behind a server cannot be hashed. The fingerprint is over the URL, the name and what
-    ``/v1/models`` tells of the model (its root, owner, context length): it does not prove that the same
-    weights answer tomorrow. One ``MedevalError`` line where no server answers or the key is not accepted.
+    Weights behind a server cannot be hashed. The fingerprint is over the URL, the name and what ``/v1/models`` tells of
+    the model (its root, owner, context length, age): it does not prove that the same weights answer tomorrow. So stored
+    replies are only taken where a probe, asked again, is answered as it was (``wire.PROBE``). One ``MedevalError`` line
+    where no server answers or the key is not accepted.
     """
     models = _served(spec, settings.traffic)
-    told = wire.told_of(spec.name, models)
-    who = ("endpoint", spec.url, spec.name, told, *digested(spec.variables))
+    told = wire.told_of(spec.name, models, time.time())
+    who = ("endpoint", masked(spec.url), spec.name, told, *digested(spec.variables))
     identity = Identity(spec=spec.text, fingerprint=fingerprint_text(*who))
     model = EndpointModel(spec, identity, settings.traffic, tuple(str(one.get("id")) for one in models))
     store = None if settings.cache is None else Store(settings.cache)
-    here = Path(__file__).parent
-    return CachedModel(identity, lambda: model, store, version=fingerprint_files(sorted(here.glob("*.py"))))
+    version = fingerprint_files(sorted(Path(__file__).parent.glob("*.py")))
+    return CachedModel(identity, lambda: model, store, version=version, probe=wire.PROBE)
 
 
 @dataclass
@@ -176,6 +177,9 @@ class EndpointModel(Streaming):
     _proven: bool = False
     _failures: int = 0
     """Requests failed since the last one that did not."""
+    _spent: str = ""
+    """Why nothing more is asked, where what was paid for is used up."""
+    _systems: set[str] = field(default_factory=set)
     _likelihoods: Likelihoods = field(default_factory=Likelihoods)
 
     def stream(self, requests: Sequence[Request]) -> Iterator[Burst]:
@@ -191,18 +195,18 @@ class EndpointModel(Streaming):
         return iterate(work)
 
     async def _all(self, requests: Sequence[Request], emit: Emit[tuple[int, Answer]]) -> None:
-        self._failures = 0
+        self._failures, self._spent = 0, ""
         waiting = iter(range(len(requests)))
         pace = _Pace(self.traffic.per_minute)
 
         async def worker() -> None:
             for index in waiting:
                 await pace.turn()
-                await emit((index, await self._one(client, requests[index])))
+                await emit((index, await self._one(asked, requests[index])))
 
-        async with _client(self.spec, self.traffic) as client:
+        async with client(self.spec, self.traffic) as asked:
             if not self._proven and requests:
-                await emit((next(waiting), await self._one(client, requests[0])))
+                await emit((next(waiting), await self._one(asked, requests[0])))
                 self._proven = True
             async with asyncio.TaskGroup() as group:
                 for _ in range(min(self.traffic.concurrency, len(requests))):
@@ -210,19 +214,32 @@ class EndpointModel(Streaming):
 
     async def _one(self, client: openai.AsyncOpenAI, request: Request) -> Answer:
         """Answer one request; whatever goes wrong with it stays with it."""
-        if self._failures >= max(_GIVE_UP * self.traffic.concurrency, 8):
-            return _failed(request, f"not asked: the server failed {self._failures} times in a row")
+        if self._spent or self._failures >= max(_GIVE_UP * self.traffic.concurrency, 8):
+            why = self._spent or f"the server failed {self._failures} times in a row"
+            return _failed(request, f"not asked: {why}")
         limit = (self.traffic.retries + 1) * (self.traffic.timeout + _LONGEST_WAIT)
         try:
             async with asyncio.timeout(limit):
                 answer = await self._asked(client, request)
         except Exception as error:  # noqa: BLE001 - transports raise errors of their own; no one may lose the others
             if not self._proven:
-                self._raise_if_fatal(error)
+                await self._raise_if_fatal(client, request, error)
+            line = _line(error, self.traffic)
             self._failures += _lost(error)
-            return _failed(request, _line(error, self.traffic))
+            self._spent = line if wire.spent(getattr(error, "status_code", None), line) else self._spent
+            return _failed(request, line)
         self._failures = 0
+        self._note_system(answer.system)
         return answer
+
+    def _note_system(self, system: str) -> None:
+        """Say that a run's replies are of several states of a server, once there is a second one."""
+        self._systems |= {system} - {""}
+        told = (
+            f"{self.spec.text}: replies of more than one system_fingerprint: other weights or another engine may answer"
+        )
+        if len(self._systems) > 1 and told not in self.notices:
+            self.notices.append(told)
 
     async def _asked(self, client: openai.AsyncOpenAI, request: Request) -> Answer:
         if not request.choices:
@@ -254,25 +271,31 @@ class EndpointModel(Streaming):
                 self.notices.append(f"{self.spec.text}: the server refuses {name}; {_LOST[name]}")
 
     async def _post(self, client: openai.AsyncOpenAI, path: str, fields: object) -> Any:
-        """Post JSON; an answer that is cut off is asked for again, since the client does not do so."""
-        for tries_left in range(self.traffic.retries, -1, -1):
-            try:
-                return all_encodable(await client.post(path, cast_to=object, body=fields))
-            except ValueError:
-                if not tries_left:
-                    raise
-        return None
+        return _cleaned(await client.post(path, cast_to=object, body=fields))
 
-    def _raise_if_fatal(self, error: Exception) -> None:
+    async def _raise_if_fatal(self, client: openai.AsyncOpenAI, request: Request, error: Exception) -> None:
         """Tell a server that will answer nothing (wrong model, wrong key, gone) from a failed request."""
         status = getattr(error, "status_code", None)
         if isinstance(error, openai.APIConnectionError) and not isinstance(error, openai.APITimeoutError):
             raise MedevalError(f"{self.spec.text}: {_line(error, self.traffic)}") from None
         named = (self.spec.name, wire.VARIABLES) if self.spec.variables else (self.spec.name,)
-        told = str(getattr(error, "body", ""))
-        if status in _WRONG or (status in _REFUSED and any(name in told for name in named)):
+        told = str(_body(error))
+        refused = (
+            status in _REFUSED and any(name in told for name in named) and not await self._replies(client, request)
+        )
+        if status in _WRONG or refused:
             served = f"; it serves {', '.join(self.served[:10])}" if self.served else ""
             raise MedevalError(f"{self.spec.text}: the server refuses: {_line(error, self.traffic)}{served}") from None
+
+    async def _replies(self, client: openai.AsyncOpenAI, request: Request) -> bool:
+        """Find out by the probe whether it is the one request that is refused."""
+        if request == wire.PROBE:
+            return False
+        try:
+            await self._chat(client, wire.PROBE)
+        except Exception:  # noqa: BLE001 - as for any request
+            return False
+        return True
 
 
 class _Pace:
@@ -294,44 +317,28 @@ def _served(spec: EndpointSpec, traffic: Traffic) -> list[dict[str, object]]:
     """Ask for the list of served models; empty from a server that has none."""
 
     async def ask(emit: Emit[object]) -> None:
-        async with _client(spec, traffic) as client:
-            await emit(all_encodable(await client.get("/models", cast_to=object)))
+        async with client(spec, traffic) as asked:
+            await emit(_cleaned(await asked.get("/models", cast_to=object)))
 
     try:
         ((body,),) = iterate(ask)
         return wire.listed_models(body)
     except openai.APIStatusError as error:
         # ``transformers serve`` breaks here where nothing was ever downloaded; the first request will tell
-        if error.status_code in _NO_LIST or error.status_code >= _BROKEN:
+        if error.status_code in _NO_LIST or (error.status_code >= _BROKEN and error.status_code != HERE):
             return []
         hint = f"; the key comes from {KEY}" if error.status_code in {401, 403} else ""
-        raise MedevalError(f"{spec.text}: {_line(error, traffic)}{hint}") from None
+        raise MedevalError(f"{spec.text}: {spec.url}/models: {_line(error, traffic)}{hint}") from None
     except openai.OpenAIError as error:
         raise MedevalError(f"{spec.text}: {_line(error, traffic)}") from None
-    except ValueError:
-        raise MedevalError(
-            f"{spec.text}: {spec.url}/models gives no JSON; accepted: an OpenAI-compatible server"
-        ) from None
 
 
-def _client(spec: EndpointSpec, traffic: Traffic) -> openai.AsyncOpenAI:
-    """Make a client; a proxy named in the environment is not asked for a server on this machine."""
-    host = urlsplit(spec.url).hostname or ""
-    key = os.environ.get(KEY)
-    if not key and host not in _LOOPBACK:
-        raise MedevalError(f"{spec.text}: {KEY} is not set; set it to the server's key (any text where it wants none)")
-    if key and not key.isascii():
-        raise MedevalError(f"{spec.text}: {KEY} holds more than ASCII, which no HTTP header takes; set it anew")
-    return openai.AsyncOpenAI(
-        base_url=spec.url,
-        api_key=key or "none",
-        timeout=traffic.timeout,
-        max_retries=traffic.retries,
-        # without proxies; certificates are loaded, which takes time, where there are any
-        http_client=openai.DefaultAsyncHttpxClient(trust_env=False, verify=spec.url.startswith("https:"))
-        if host in _LOOPBACK
-        else None,
-    )
+Body = TypeVar("Body")
+
+
+def _cleaned(body: Body) -> Body:
+    """Take what a server gave at the door: its texts can be written, and repeat no key."""
+    return each_text(body, lambda text: masked(encodable(text), words=False))
 
 
 def _failed(request: Request, why: str) -> Answer:
@@ -343,6 +350,10 @@ def _lost(error: Exception) -> bool:
     return not isinstance(error, openai.APIStatusError) or error.status_code not in _REFUSED
 
 
+def _body(error: Exception) -> object:
+    return getattr(error, "body", None)
+
+
 def _line(error: Exception, traffic: Traffic) -> str:
     """Say in one line what went wrong, without the key."""
     tries = f"{traffic.retries + 1} tries"
@@ -351,13 +362,11 @@ def _line(error: Exception, traffic: Traffic) -> str:
     elif isinstance(error, openai.APIConnectionError):
         text = f"no server answers: {error.__cause__ or error} ({tries})"
     elif isinstance(error, openai.APIStatusError):
-        text = f"HTTP {error.status_code}: {wire.complaint(error.body)}"
+        told = wire.complaint(error.body)
+        again = f", in {tries}" if error.response.headers.get("x-should-retry") == "true" else ""
+        text = f"{told}{again}" if error.status_code == HERE else f"HTTP {error.status_code}: {told}"
     elif isinstance(error, wire.MalformedError):
         text = str(error)
-    elif isinstance(error, ValueError):
-        text = f"the server's answer cannot be read: {error}"
     else:
         text = f"{type(error).__name__}: {error}"
-    key = os.environ.get(KEY)
-    line = " ".join(text.split())
-    return line.replace(key, "***") if key else line
+    return masked(" ".join(text.split()))

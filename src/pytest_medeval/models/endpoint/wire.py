@@ -11,12 +11,13 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
-from pytest_medeval.core.encodable import encodable
+from pytest_medeval.core.encodable import encodable, masked
 from pytest_medeval.core.types import Answer, Message, Request, is_logprob
 from pytest_medeval.models.local.batches import behind
 from pytest_medeval.models.local.tree import Ids, common
@@ -40,11 +41,32 @@ OPTIONAL: Mapping[str, tuple[str, ...]] = {
 }
 """Fields that a server may refuse, with the words by which its complaint tells."""
 
+_MOST = 1 << 31
+"""Tokens that no request has."""
 _STOPS = 4
 """Stop strings that servers take; all of them are cut off here as well."""
 
-_STABLE = ("id", "root", "parent", "owned_by", "max_model_len", "meta")
-"""What a server tells of a model and does not change by itself (``created`` and permissions change)."""
+_PASSING = ("object", "permission", "state", "loaded_context_length")
+"""What a server tells of a model and changes by itself."""
+_MINUTE = 60.0
+"""Seconds since it was asked in which a model's ``created`` is the time of the question, as vLLM tells it."""
+
+PROBE = Request(
+    (
+        Message(
+            "user", "A 54-year-old man has had chest pain for an hour. What do you ask him, and what do you advise?"
+        ),
+    ),
+    max_new_tokens=48,
+)
+"""What a server is asked at the start of each run: other weights under one name reply otherwise."""
+
+SYSTEM = "system"
+"""Stands among refused fields for the role that some chat templates refuse."""
+_SYSTEM = re.compile(r"system (role|message|prompt)|role\b.*\bsystem|roles? must alternate", re.IGNORECASE)
+_UNPAID, _TOO_MANY = 402, 429
+_SPENT = re.compile(r"insufficient_quota|exceeded your current quota|billing|credit balance", re.IGNORECASE)
+_CUT = frozenset({"length", "max_tokens", "max_output_tokens", "model_length"})
 
 BY_REPLY = "Answer with exactly one of these, and nothing else:"
 
@@ -57,9 +79,10 @@ def chat_fields(
     name: str, request: Request, refused: Collection[str], variables: Mapping[str, object] = MappingProxyType({})
 ) -> dict[str, object]:
     """Write a chat request: greedy or drawn, bounded, with those optional fields that the server has not refused."""
+    messages = without_system(request.messages) if SYSTEM in refused else request.messages
     fields: dict[str, object] = {
         "model": name,
-        "messages": [{"role": turn.role, "content": turn.content} for turn in request.messages],
+        "messages": [{"role": turn.role, "content": turn.content} for turn in messages],
         "max_completion_tokens" if "max_tokens" in refused else "max_tokens": request.max_new_tokens,
         "temperature": request.temperature or 0,
         "seed": request.seed,
@@ -76,10 +99,18 @@ def chat_fields(
     return {key: value for key, value in fields.items() if key not in refused}
 
 
+def without_system(messages: Sequence[Message]) -> list[Message]:
+    """Put the system's text before that of the user, as for local models whose template takes no such role."""
+    heads = [turn.content for turn in messages if turn.role == SYSTEM]
+    first, *rest = [turn for turn in messages if turn.role != SYSTEM] or [Message("user", "")]
+    return [Message(first.role, "\n\n".join(filter(None, (*heads, first.content)))), *rest]
+
+
 def refusal(body: object, fields: Mapping[str, object]) -> str | None:
     """Find the optional field of which a server complains: named by ``param``, else by a word of its text.
 
-    A prompt that is too long is no refusal, though servers then speak of ``max_tokens`` too.
+    A prompt that is too long is no refusal, though servers then speak of ``max_tokens`` too. The role ``system`` counts
+    as a field.
 
     >>> refusal({"message": "'temperature' does not support 0"}, {"model": "m", "temperature": 0})
     'temperature'
@@ -88,6 +119,10 @@ def refusal(body: object, fields: Mapping[str, object]) -> str | None:
     told = str(named or json.dumps(body, default=str)).lower()
     if too_long(body):
         return None
+    turns = cast(Sequence[Mapping[str, object]], fields.get("messages", ()))
+    roles = {turn["role"] for turn in turns}
+    if SYSTEM in roles and _SYSTEM.search(json.dumps(body, default=str)):
+        return SYSTEM
     known = ((key, words) for key, words in OPTIONAL.items() if key in fields)
     return next((key for key, words in known if any(word in told for word in words)), None)
 
@@ -117,14 +152,15 @@ def read_chat(body: Any, request: Request) -> Answer:
     try:
         choice = body["choices"][0]
         message = choice["message"]
-        text = message.get("content") or message.get("refusal") or ""
+        text = joined(message.get("content"), "text") or message.get("refusal") or ""
         thoughts = message.get("reasoning_content") or message.get("reasoning") or ""
+        thoughts = thoughts or joined(message.get("content"), "thinking")
     except (TypeError, KeyError, IndexError, AttributeError):
         raise MalformedError(f"the server's answer has no message: {short(body)}") from None
     if not isinstance(text, str):
         raise MalformedError(f"the server's answer has no text: {short(message)}")
     text, stopped = cut_at_stop(text, request.stop)
-    length = choice.get("finish_reason") == "length" and not stopped
+    length = str(choice.get("finish_reason")).lower() in _CUT and not stopped
     finish: Literal["length", "stop"] = "length" if length else "stop"
     prompt, reply = usage(body)
     return Answer(
@@ -134,14 +170,54 @@ def read_chat(body: Any, request: Request) -> Answer:
         prompt_tokens=prompt,
         reply_tokens=reply,
         thoughts=thoughts if isinstance(thoughts, str) else "",
+        system=str(body.get("system_fingerprint") or ""),
     )
 
 
+def joined(content: Any, kind: str) -> Any:
+    """Join the texts of those parts of a message that are of a kind; what is no list of parts is itself the text.
+
+    >>> joined([{"type": "text", "text": "Rest "}, {"type": "thinking", "thinking": "Hm."}, {"text": "well."}], "text")
+    'Rest well.'
+    """
+    if not isinstance(content, list):
+        return content if kind == "text" else ""
+    parts = [part if isinstance(part, dict) else {"text": part} for part in content]
+    inner = [joined(part.get(kind), "text") for part in parts if part.get(kind)]
+    return "".join(part for part in inner if isinstance(part, str))
+
+
 def usage(body: Mapping[str, object]) -> tuple[int, int]:
-    """Read the numbers of prompt and reply tokens; 0 where the server does not tell."""
+    """Read the numbers of prompt and reply tokens; 0 where the server does not tell, or tells no numbers.
+
+    >>> [usage({"usage": told}) for told in ({"prompt_tokens": "n/a", "completion_tokens": 7}, None)]
+    [(0, 7), (0, 0)]
+    """
     told = body.get("usage")
     told = told if isinstance(told, dict) else {}
-    return int(told.get("prompt_tokens") or 0), int(told.get("completion_tokens") or 0)
+    return _count(told.get("prompt_tokens")), _count(told.get("completion_tokens"))
+
+
+def _count(value: object) -> int:
+    return int(value) if isinstance(value, int | float) and 0 <= value < _MOST else 0
+
+
+def error_in(body: Any) -> Any:
+    """Find the error that a server tells instead of an answer, whatever the status; None where there is none.
+
+    >>> error_in({"error": {"message": "busy"}}), error_in({"choices": [{"error": "out of memory"}]}), error_in({})
+    ({'message': 'busy'}, 'out of memory', None)
+    """
+    if not isinstance(body, dict):
+        return None
+    choices = body.get("choices")
+    first = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
+    return body.get("error") or first.get("error") or None
+
+
+def spent(status: int | None, told: str) -> bool:
+    """Say whether a server complains that what was paid for is used up: no wait helps."""
+    return status == _UNPAID or (status == _TOO_MANY and _SPENT.search(told) is not None)
 
 
 def by_reply(request: Request) -> Request:
@@ -226,12 +302,18 @@ def listed_models(body: object) -> list[dict[str, object]]:
     return [entry for entry in data if isinstance(entry, dict)] if isinstance(data, list) else []
 
 
-def told_of(name: str, models: Sequence[Mapping[str, object]]) -> str:
-    """Give what a server tells of a model and does not change by itself, as JSON; empty when unlisted."""
+def told_of(name: str, models: Sequence[Mapping[str, object]], now: float) -> str:
+    """Give what a server tells of a model and does not change by itself, as JSON; empty when unlisted.
+
+    ``now``: seconds since 1970, when it was asked.
+    """
     entry = next((one for one in models if one.get("id") == name), None)
     if entry is None:
         return ""
-    return json.dumps({key: entry[key] for key in _STABLE if key in entry}, sort_keys=True)
+    created = entry.get("created")
+    fresh = isinstance(created, int | float) and abs(now - created) < _MINUTE
+    left_out = (*_PASSING, "created") if fresh else _PASSING
+    return json.dumps({key: value for key, value in entry.items() if key not in left_out}, sort_keys=True)
 
 
 def cut_at_stop(text: str, stops: Sequence[str]) -> tuple[str, bool]:
@@ -243,7 +325,7 @@ def cut_at_stop(text: str, stops: Sequence[str]) -> tuple[str, bool]:
 def short(value: object, limit: int = 160) -> str:
     """Show a JSON value in one short line."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    line = encodable(" ".join(text.split()))
+    line = masked(encodable(" ".join(text.split())))  # before it is cut: half a key is no key to whoever looks for it
     return line if len(line) <= limit else f"{line[: limit - 3]}..."
 
 

@@ -51,7 +51,7 @@ def test_any_json_is_read_or_refused(body):
 @given(values)
 def test_any_list_of_models_is_read(body):
     """The list of models is read from whatever ``/v1/models`` gives."""
-    assert wire.told_of("m", wire.listed_models(body)) == ""
+    assert wire.told_of("m", wire.listed_models(body), 0) == ""
 
 
 @pytest.mark.parametrize(
