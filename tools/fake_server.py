@@ -29,7 +29,7 @@ def untouched(_body: dict[str, Any]) -> None:
 def is_probe(body: dict[str, Any]) -> bool:
     """Say whether a request is the one by which a run finds out whether other weights answer."""
     turns = body.get("messages") or [{}]
-    return turns[-1].get("content") == PROBE.messages[-1].content
+    return bool(turns[-1].get("content") == PROBE.messages[-1].content)
 
 
 def echo(body: dict[str, Any]) -> str:

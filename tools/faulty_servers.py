@@ -21,8 +21,9 @@ from urllib.parse import quote
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.model import Traffic
 from pytest_medeval.core.types import Answer, Message, Request
-from pytest_medeval.models import Settings, open_model, parse_spec
+from pytest_medeval.models import Settings, open_model
 from pytest_medeval.models.endpoint import tries
+from pytest_medeval.models.spec import parse_model
 from tools.fake_server import FakeServer, Fault, is_probe
 
 KEY = "sk-proj-0123456789+/abc"
@@ -56,7 +57,7 @@ def always(status: int, body: Any, **headers: str) -> dict[str, Any]:
 
 def once(status: int, body: Any) -> dict[str, Any]:
     """Answer the first request so, and the others well."""
-    left = [(status, body, {})]
+    left: list[tuple[int, Any, dict[str, str]]] = [(status, body, {})]
     return {"answer": lambda _body: left.pop() if left else (200, chat(), {})}
 
 
@@ -120,7 +121,8 @@ def off_the_protocol() -> Iterator[Kind]:
     yield Kind("content a number", "the server's answer has no text", 1, always(200, chat(5)))
     parts = [{"type": "thinking", "thinking": "Hm."}, {"type": "text", "text": "Re"}, {"type": "text", "text": "st."}]
     yield Kind("content in parts", "Rest.", 1, always(200, chat(parts)))
-    for told in ("n/a", -1, {}, [7], None):
+    odd: list[Any] = ["n/a", -1, {}, [7], None]
+    for told in odd:
         usage = {"prompt_tokens": told, "completion_tokens": told}
         yield Kind(f"usage {told}", "Rest.", 1, always(200, chat(usage=usage)))
     infinite = b'{"choices": [{"message": {"content": "Rest."}}], "usage": {"prompt_tokens": Infinity}}'
@@ -173,7 +175,7 @@ def ask(kind: Kind) -> tuple[str, int]:
         slow = any(word in kind.name for word in ("hang", "drip"))
         traffic = Traffic(concurrency=1, timeout=1 if slow else 20, retries=RETRIES)
         try:
-            model = open_model(parse_spec(f"{server.url}#fake", Path()), Settings(traffic=traffic))
+            model = open_model(parse_model(f"{server.url}#fake", Path()), Settings(traffic=traffic))
             (answer,) = model.answer([Request((Message("system", SYSTEM), Message("user", "I cough")))])
         except MedevalError as error:
             return str(error).replace(f"{server.url}#fake", "URL"), len(server.asked)

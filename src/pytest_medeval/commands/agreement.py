@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from pytest_medeval.commands import tell
 from pytest_medeval.commands.parser import Parser
 from pytest_medeval.core.errors import MedevalError, accepted
 from pytest_medeval.judges.ratings import FIVE_STEPS, READERS, read_ratings
@@ -43,7 +44,7 @@ def main(arguments: Sequence[str]) -> int:
             json.dumps(audit_record(found, settings), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
         )
     else:
-        sys.stdout.writelines(f"{line}\n" for line in audit_lines(found, settings))
+        tell(audit_lines(found, settings))
     return 0
 
 

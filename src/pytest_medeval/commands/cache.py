@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pytest_medeval.commands import tell
 from pytest_medeval.commands.parser import Parser
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.models.cache import LIMIT, CacheInfo, Store
@@ -21,16 +22,16 @@ def main(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(arguments)
     store = Store(options.cache)
     if not store.path.is_file() and not (options.command == "clear" and store.aside.is_file()):
-        sys.stdout.write(f"no cache in {options.cache}: a run of pytest with --medeval-model makes one\n")
+        tell([f"no cache in {options.cache}: a run of pytest with --medeval-model makes one"])
         return 0
     if options.command == "info":
-        sys.stdout.writelines(f"{line}\n" for line in _told(store.path, store.info()))
+        tell(_told(store.path, store.info()))
         return 0
     if not options.yes and not _confirmed(store):
-        sys.stdout.write("nothing was removed\n")
+        tell(["nothing was removed"])
         return 1
     store.clear()
-    sys.stdout.write(f"removed the replies in {options.cache}\n")
+    tell([f"removed the replies in {options.cache}"])
     return 0
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from pytest_medeval.commands import tell
 from pytest_medeval.commands.parser import Parser
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.files.jsontext import read_object
@@ -29,9 +29,9 @@ def main(arguments: Sequence[str]) -> int:
         raise MedevalError(f"model {options.adapter!r} is no LoRA folder; accepted: one with adapter_config.json")
     if options.check:
         told, complaint = _checked(spec, parse_model(options.out, Path()))
-        sys.stdout.write(f"{options.out}: {complaint or told}\n")
+        tell([f"{options.out}: {complaint or told}"])
         return 1 if complaint else 0
-    sys.stdout.write(f"{options.out}: {_merged(spec, Path(options.out), options.dtype)}\n")
+    tell([f"{options.out}: {_merged(spec, Path(options.out), options.dtype)}"])
     return 0
 
 

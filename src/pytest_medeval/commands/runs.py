@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NotRequired, TypedDict
 
+from pytest_medeval.commands import tell
 from pytest_medeval.commands.parser import Parser
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.record import SuiteRecord
@@ -90,7 +91,7 @@ def _whole(text: str) -> int:
 
 def _list(options: argparse.Namespace) -> int:
     rows = [_row(run) for run in stored(options.storage)]
-    _print_json(rows) if options.json else _print(_listing(rows, options.storage))
+    _print_json(rows) if options.json else tell(_listing(rows, options.storage))
     return 0
 
 
@@ -178,7 +179,7 @@ def _show(options: argparse.Namespace) -> int:
         _print_json(record)
     else:
         outline = outline_of(record)
-        _print([f"run {name} of {record['created']}", *terminal(outline).splitlines()])
+        tell([f"run {name} of {record['created']}", *terminal(outline).splitlines()])
     return 0
 
 
@@ -193,7 +194,7 @@ def _compare(options: argparse.Namespace) -> int:
         if "candidate" not in one["models"]:
             raise MedevalError(f"run {run} has no evaluated case; accepted: a run of at least one suite")
     found = contest(reference, record, options.gate, inconclusive=options.inconclusive == "pass")
-    _print_json({"run": name, **found}) if options.json else _print(_comparison(name, found))
+    _print_json({"run": name, **found}) if options.json else tell(_comparison(name, found))
     return 0 if found["passed"] else FAILED
 
 
@@ -213,7 +214,7 @@ def _comparison(run: str, found: Contested) -> Iterator[str]:
 
 def _prune(options: argparse.Namespace) -> int:
     removed = [path.name for path in prune(options.storage, options.keep)]
-    _print([f"removed {', '.join(removed)}" if removed else "nothing to remove"])
+    tell([f"removed {', '.join(removed)}" if removed else "nothing to remove"])
     return 0
 
 
@@ -225,7 +226,7 @@ def _verify(options: argparse.Namespace) -> int:
     changes = verify(data)
     if not changes and options.sha256 not in (None, read_sha256(data)):
         changes = [f"its SHA-256 is {read_sha256(data)}, noted was {options.sha256}"]
-    _print([f"{path}: {change}" for change in changes] or [f"{path}: unchanged, sha256 {read_sha256(data)}"])
+    tell([f"{path}: {change}" for change in changes] or [f"{path}: unchanged, sha256 {read_sha256(data)}"])
     return FAILED if changes else 0
 
 
@@ -234,17 +235,13 @@ def _verify_run(path: Path, noted: str | None) -> int:
     try:
         carried = read(path).get("sha256")
     except MedevalError as mistake:
-        _print([str(mistake)])
+        tell([str(mistake)])
         return FAILED
     if carried is None:
         raise MedevalError(f"{path}: carries no SHA-256; accepted: a file of --medeval-evidence, or a stored run")
     same = noted in (None, carried)
-    _print([f"{path}: unchanged, sha256 {carried}" if same else f"{path}: its SHA-256 is {carried}, noted was {noted}"])
+    tell([f"{path}: unchanged, sha256 {carried}" if same else f"{path}: its SHA-256 is {carried}, noted was {noted}"])
     return 0 if same else FAILED
-
-
-def _print(lines: Iterable[str]) -> None:
-    sys.stdout.writelines(f"{line}\n" for line in lines)
 
 
 def _print_json(value: object) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_medeval.core.encodable import inert
 from pytest_medeval.core.errors import MedevalError, accepted
 from pytest_medeval.core.settings import Settings
 from pytest_medeval.core.types import Source
@@ -90,7 +91,7 @@ def parametrize(metafunc: pytest.Metafunc, collection: Collection) -> None:
         cases = resolved.cases if resolved else ()
         name = resolved.name if resolved else ""
         metafunc.parametrize(
-            "evaluation", [Ask(name, case.id) for case in cases], indirect=True, ids=[case.id for case in cases]
+            "evaluation", [Ask(name, case.id) for case in cases], indirect=True, ids=[inert(case.id) for case in cases]
         )
 
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 STATE: pytest.StashKey[Callable[[], MedevalSession]] = pytest.StashKey()
 """Gives the machinery, which starts on first use."""
 
+ASKING = frozenset({"evaluation", "medeval_model", "medeval_baseline", "medeval_judge"})
+"""Fixtures whose tests may show what a model said."""
+
 MESSAGE: pytest.StashKey[Carried] = pytest.StashKey()
 """What an item's evaluation sends from a worker to the controller."""
 

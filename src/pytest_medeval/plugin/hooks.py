@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import pytest
 
+from pytest_medeval.core.encodable import inert
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.options import OPTIONS, Option, check_keys, check_once
 from pytest_medeval.core.settings import read_settings
@@ -251,6 +252,15 @@ class Running:
         """Tell Ctrl-C and SIGTERM from what pytest itself stops for."""
         self.interrupted = excinfo.type is KeyboardInterrupt
 
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Let a test that asked a model show what it said as text that steers nobody's terminal or CI."""
+        report = yield
+        if fixtures.ASKING & set(getattr(item, "fixturenames", ())):
+            report.longrepr = shown(report.longrepr)
+            report.sections = shown(report.sections)
+        return report
+
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self) -> None:
         """Learn what the workers collected, and of the mistakes in it."""
@@ -277,6 +287,18 @@ def _end_line(terminal: pytest.TerminalReporter) -> None:
         terminal.currentfspath = None
     elif not terminal.showlongtestinfo:
         terminal.write_line("")
+
+
+def shown(told: Any) -> Any:
+    """Make every text inert in what pytest tells of a failure: texts, lists, and pytest's own objects of them."""
+    if isinstance(told, str):
+        return inert(told)
+    if isinstance(told, tuple | list):
+        return type(told)(map(shown, told))
+    if type(told).__module__ == "_pytest._code.code":
+        for name, value in vars(told).items():
+            setattr(told, name, shown(value))
+    return told
 
 
 class Crossing:
@@ -325,6 +347,7 @@ def _reports(
     suite: str, name: str, outcome: Outcome, text: str, properties: list[tuple[str, object]]
 ) -> Iterator[pytest.TestReport]:
     """Make a call, and the teardown that closes it in JUnit XML, of something that is no test function."""
+    suite, name, text = inert(suite), inert(name), inert(text)
     nodeid, location = f"{suite}::{name}", (suite, None, name)
     shown = (suite, 0, f"Skipped: {text}") if outcome == "skipped" else text if outcome == "failed" else None
     yield pytest.TestReport(nodeid, location, {}, outcome, shown, "call", [], 0.0, user_properties=properties)

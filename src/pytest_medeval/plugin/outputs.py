@@ -9,6 +9,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
+from pytest_medeval.core.encodable import inert
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.options import AUTOMATIC
 from pytest_medeval.core.record import RunRecord
@@ -170,4 +171,4 @@ def workflow_commands(record: RunRecord, environment: Mapping[str, str]) -> Iter
 
 
 def _escape(text: str, table: Mapping[str, str]) -> str:
-    return "".join(table.get(character, character) for character in text)
+    return "".join(table.get(character, character) for character in inert(text))

@@ -12,7 +12,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from pytest_medeval.core.encodable import masked
+from pytest_medeval.core.encodable import inert, masked
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.settings import Settings
 from pytest_medeval.core.types import Answer, Message, Request
@@ -105,7 +105,7 @@ class ProgressLine:
 
 class _Stretch:
     def __init__(self, reporter: pytest.TerminalReporter, label: str, total: int, clock: Callable[[], float]) -> None:
-        self._reporter, self._label, self._total, self._clock = reporter, label, total, clock
+        self._reporter, self._label, self._total, self._clock = reporter, inert(masked(label)), total, clock
         self._done = 0
         self._started = self._written = clock()
 
@@ -124,7 +124,7 @@ class _Stretch:
 
     def _line(self) -> str:
         seconds = self._clock() - self._started
-        text = f"medeval: {masked(self._label)}: {self._done} of {self._total}"
+        text = f"medeval: {self._label}: {self._done} of {self._total}"
         if not self._done:
             return f"{text} (loading the model)"
         rate = self._done / max(seconds, 1e-9)
@@ -203,7 +203,7 @@ class MedevalSession:
         baseline = ", ".join(self.settings.baselines) or "the adapter's own base"
         engine = "" if self.settings.engine == "local" else f"; engine {self.settings.engine}"
         who = f"candidate {', '.join(self.settings.models)}; baseline {baseline}"
-        lines = [f"medeval: {masked(who)}; seed {self.settings.seed}{engine}"]
+        lines = [f"medeval: {inert(masked(who))}; seed {self.settings.seed}{engine}"]
         if workers:
             lines.append(self._copies(workers))
         if self.settings.data is None:
@@ -409,7 +409,7 @@ class MedevalSession:
             for line in summary(self.outline, brief=reporter.verbosity < 0):
                 reporter.write_line(line.text, **line.markup)
             for output in self.outputs:
-                reporter.write_line(output.told, red=output.failed)
+                reporter.write_line(inert(output.told), red=output.failed)
             for text in workflow_commands(self.outline.record, os.environ):
                 reporter.write_line(text)
 

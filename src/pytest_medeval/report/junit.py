@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pytest_medeval.core.encodable import inert
 from pytest_medeval.report.blocks import Metrics
 from pytest_medeval.report.outline import Outline
 from pytest_medeval.report.terminal import text
@@ -22,4 +23,4 @@ def properties(outline: Outline) -> Iterator[tuple[str, str]]:
                     for column, cell in zip(block.columns[1:], row[1:], strict=True)
                     if not column.drawn
                 ]
-                yield f"medeval.{block.suite}{against}.{text(row[0])}", ", ".join(told)
+                yield inert(f"medeval.{block.suite}{against}.{text(row[0])}"), ", ".join(told)

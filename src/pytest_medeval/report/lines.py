@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from pytest_medeval.core.encodable import inert
 from pytest_medeval.core.record import (
     HoldsProof,
     HumanGrade,
@@ -20,10 +21,14 @@ WIDTH = 100
 
 @dataclass(frozen=True)
 class Line:
-    """A line of text and the markup of pytest's terminal writer."""
+    """A line of text, inert whatever it tells, and the markup of pytest's terminal writer."""
 
     text: str = ""
     markup: Mapping[str, bool] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Be the door by which texts come to a terminal and to the logs of CI."""
+        object.__setattr__(self, "text", inert(self.text))
 
 
 def number(value: float | None, *, sign: bool = False) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from pytest_medeval.core.encodable import inert
 from pytest_medeval.report.blocks import (
     Block,
     Cell,
@@ -97,7 +98,7 @@ def _cell(cell: Content) -> str:
 
 def prose(pieces: Prose) -> str:
     """Show pieces of text as they are: no markup, no new cell, no new line; code as code."""
-    return "".join(_code(piece) if isinstance(piece, Code) else _text(piece) for piece in pieces)
+    return "".join(_code(inert(piece)) if isinstance(piece, Code) else _text(inert(piece)) for piece in pieces)
 
 
 def _text(told: str) -> str:

@@ -242,7 +242,7 @@ def _pair(blinding: Blinding, chosen: Chosen) -> Pair:
     entry = chosen.entry
     return {
         "suite": entry["suite"],
-        "case": entry["id"],
+        "case": blinding.name(entry),
         "key": blinding.key(entry, chosen.stratum),
         "asked": entry["asked"],
         "reference": right_answer(entry["gold"]),

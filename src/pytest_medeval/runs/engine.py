@@ -12,6 +12,7 @@ from itertools import islice
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from pytest_medeval.core.encodable import inert
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.record import CaseEntry, Replied, ReplyPart, RoleEntry
 from pytest_medeval.core.signature import case_signature, joined, request_signature
@@ -65,7 +66,7 @@ class Scored:
         return self.read.detail
 
     def __repr__(self) -> str:
-        return f"<{self.outcome}: {self.detail or self.reply}>"
+        return f"<{self.outcome}: {inert(self.detail or self.reply)}>"
 
 
 def score(case: Case, answers: tuple[Answer, ...], task: Task, metrics: Sequence[Metric]) -> Scored:

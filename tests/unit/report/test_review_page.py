@@ -5,6 +5,7 @@ import hashlib
 import re
 from html.parser import HTMLParser
 
+from pytest_medeval.judges.ratings.review import read_reviews
 from pytest_medeval.report.review import page
 
 HOSTILE = (
@@ -118,7 +119,7 @@ def test_the_order_follows_the_run_and_the_review_seed(make_record, data_of):
 
     def orders(record, seed):
         own = {case["candidate"]["reply"] for case in record["cases"]}
-        return {pair["case"]: pair["replies"][0] in own for pair in data_of(page(record, 60, seed))["pairs"]}
+        return {pair["asked"]: pair["replies"][0] in own for pair in data_of(page(record, 60, seed))["pairs"]}
 
     same = orders(make_record(60), 1)
     assert same == orders(make_record(60), 1)
@@ -129,7 +130,7 @@ def test_the_order_follows_the_run_and_the_review_seed(make_record, data_of):
 def test_the_same_run_gives_the_same_page_and_the_strata_do_not_show(make_record, data_of):
     """A page can be made again from the record; its cases come in no order of strata or file."""
     assert page(make_record(), 20, seed=1) == page(make_record(), 20, seed=1)
-    cases = [pair["case"] for pair in data_of(page(make_record(), 20, seed=1))["pairs"]]
+    cases = [pair["asked"] for pair in data_of(page(make_record(), 20, seed=1))["pairs"]]
     assert cases != sorted(cases)
 
 
@@ -146,5 +147,17 @@ def test_gold_of_every_task_is_readable(make_record, data_of):
     record = make_record(3)
     for case, gold in zip(record["cases"], ("B", {"咳嗽": "positive", "发热": "negative"}, None), strict=True):
         case["gold"] = gold
-    references = {pair["case"]: pair["reference"] for pair in data_of(page(record, 3, seed=0))["pairs"]}
-    assert references == {"case-000": "B", "case-001": "咳嗽: positive\n发热: negative", "case-002": None}
+    references = {pair["asked"]: pair["reference"] for pair in data_of(page(record, 3, seed=0))["pairs"]}
+    golds = ("B", "咳嗽: positive\n发热: negative", None)
+    assert references == {case["asked"]: gold for case, gold in zip(record["cases"], golds, strict=True)}
+
+
+def test_no_id_of_a_case_tells_raters_the_answer(make_record, data_of, export):
+    """Ids such as ``kidney-stone-139`` are written by who knows; ratings come back under them all the same."""
+    record = make_record(4)
+    for number, case in enumerate(record["cases"]):
+        case.update(id=f"kidney-stone-{number}", tags={"finding": "kidney-stone"})
+    html = page(record, 4, seed=1)
+    assert "kidney" not in html
+    assert len({pair["case"] for pair in data_of(html)["pairs"]}) == 4
+    assert {pair.case for pair in read_reviews([export(record)], record)} == {f"kidney-stone-{n}" for n in range(4)}

@@ -59,11 +59,15 @@ def test_plain_ratings_name_reply_rater_dimension_and_line(make_record, export):
     ratings = read_ratings(path, record)
     assert len(ratings) == 2 * 2 * 4
     lines = path.read_text(encoding="utf-8").splitlines()
-    keys = {rating["case"]: rating["key"] for rating in json.loads("\n".join(lines))["ratings"]}
+    keys = [rating["key"] for rating in json.loads("\n".join(lines))["ratings"]]
+    places = {}
     for rating in ratings:
         case = rating.cluster.removeprefix("dialogue/")
         assert rating.item in (item("dialogue", case, "candidate"), item("dialogue", case, "baseline"))
-        assert keys[case] in lines[rating.source.line - 1]
+        places.setdefault(case, rating.source.line)
+        assert places[case] == rating.source.line
+        assert sum(key in lines[rating.source.line - 1] for key in keys) == 1
+    assert len(set(places.values())) == len(record["cases"])
     assert rating_set(read_reviews([path], record)).ratings == tuple(ratings)
     assert rating_set(read_reviews([path], record)).scales == dict.fromkeys(DEFAULT_RUBRIC.names, DEFAULT_RUBRIC.scale)
 

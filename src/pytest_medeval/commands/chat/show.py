@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pytest_medeval.commands.chat.talk import Exchange, Said, Talk
+from pytest_medeval.core.encodable import inert
 
 HELP = (
     ("/next, Enter", "ask the next case of --cases"),
@@ -57,7 +58,7 @@ class Screen:
         table = Table(expand=True)
         for role, one in said.items():
             table.add_column(f"{role}  {one.seconds:.1f} s", ratio=1, overflow="fold")
-        table.add_row(*(Text(shown(one.scored.reply) or f"({one.scored.outcome})") for one in said.values()))
+        table.add_row(*(Text(inert(one.scored.reply) or f"({one.scored.outcome})") for one in said.values()))
         for row in (_added, _facts):
             cells = [row(one) for one in said.values()]
             if any(cell.plain for cell in cells):
@@ -72,20 +73,11 @@ class Screen:
 
     def line(self, text: str, style: str = "") -> None:
         """Write one line of plain text, between words where a terminal is too narrow for it."""
-        self.console.print(Text(shown(text), style=style), soft_wrap=not self.console.is_terminal)
+        self.console.print(Text(inert(text), style=style), soft_wrap=not self.console.is_terminal)
 
     def mistake(self, text: str) -> None:
         """Write what went wrong."""
         self.line(f"medeval: {text}", "red")
-
-
-def shown(text: str) -> str:
-    r"""Replace control characters: a reply must not steer the terminal.
-
-    >>> shown("Rest.\x1b[2J")
-    'Rest.\ufffd[2J'
-    """
-    return "".join(char if char in "\n\t" or char.isprintable() or char == "\u3000" else "\ufffd" for char in text)
 
 
 def _added(said: Said) -> Text:
@@ -100,7 +92,7 @@ def _facts(said: Said) -> Text:
         parts.append(f"{said.scored.outcome}: {detail}" if detail else said.scored.outcome)
     if said.broken:
         parts.append(f"breaks: {', '.join(said.broken)}")
-    return Text(shown("\n".join(parts)), style="cyan")
+    return Text(inert("\n".join(parts)), style="cyan")
 
 
 def _scores(replies: Mapping[str, Said]) -> Table:

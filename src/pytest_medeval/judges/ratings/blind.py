@@ -2,10 +2,11 @@
 
 A review page shows the two replies of a case as Reply 1 and Reply 2. Order and keys come from a secret that
 is not on the page: SHA-256 over the fingerprints of both models (digests of their weights), the suite's
-signature (a digest of its cases) and the run's seed. Two values are taken from it by HMAC-SHA-256:
+signature (a digest of its cases) and the run's seed. Three values are taken from it by HMAC-SHA-256:
 
 order   one bit a case: whether the candidate comes first
 key     128 bits a pair, over suite, case, stratum, review seed, rubric and both texts in the order shown
+name    48 bits a case, by which page and ratings call it: its id may hold the right answer
 
 A rating is read back only when its key is the one that the record gives for that pair, so ratings of another
 run, keys that were altered or moved to another case, and ratings of replies that have changed are refused.
@@ -30,6 +31,7 @@ Stratum: TypeAlias = Literal["divergent", "near", "random"]
 
 STRATA: tuple[Stratum, ...] = ("divergent", "near", "random")
 KEY_DIGITS = 32
+NAME_DIGITS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,10 @@ class Blinding:
         """Give the roles of Reply 1 and Reply 2 of a case."""
         first = self._mac(entry, ["order", self.seed, entry["suite"], entry["id"]])[0] & 1
         return (ROLES[first], ROLES[1 - first])
+
+    def name(self, entry: CaseEntry) -> str:
+        """Name a case to those who are not to know its id, as hexadecimal digits."""
+        return self._mac(entry, ["name", entry["suite"], entry["id"]]).hex()[:NAME_DIGITS]
 
     def key(self, entry: CaseEntry, stratum: Stratum) -> str:
         """Give the key of a pair, as hexadecimal digits."""

@@ -182,14 +182,9 @@ def _read(path: Path, record: RunRecord) -> Iterator[PairRating]:
     document = read_object(path, f"{SCHEMA}, the export of a review page")
     data = _checked(document)
     rubric = _rubric(data["rubric"])
-    file = _File(
-        path,
-        document,
-        data,
-        rubric,
-        Blinding(record, int(data["seed"]), rubric.digest),
-        {(entry["suite"], entry["id"]): entry for entry in record["cases"]},
-    )
+    blinding = Blinding(record, int(data["seed"]), rubric.digest)
+    entries = {(entry["suite"], blinding.name(entry)): entry for entry in record["cases"]}
+    file = _File(path, document, data, rubric, blinding, entries)
     _check_run(file, record)
     for rating in data["ratings"]:
         yield _pair(file, rating)
@@ -229,8 +224,8 @@ def _check_run(file: _File, record: RunRecord) -> None:
 
 def _pair(file: _File, rating: ReviewedPair) -> PairRating:
     source = file.source(rating)
-    name = f"{rating['suite']}/{rating['case']}"
     entry = file.entries.get((rating["suite"], rating["case"]))
+    name = f"{rating['suite']}/{rating['case'] if entry is None else entry['id']}"
     if entry is None or "baseline" not in entry:
         raise MedevalError(f"{source}: case {name} has no two replies in this run; accepted: cases of the run")
     stratum = file.blinding.stratum(entry, rating["key"])
@@ -243,7 +238,7 @@ def _pair(file: _File, rating: ReviewedPair) -> PairRating:
     preference = rating["preference"]
     return PairRating(
         suite=rating["suite"],
-        case=rating["case"],
+        case=entry["id"],
         rater=file.data["rater"].strip(),
         stratum=stratum,
         order=order,

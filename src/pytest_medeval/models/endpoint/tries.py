@@ -57,7 +57,7 @@ def client(spec: EndpointSpec, traffic: Traffic) -> openai.AsyncOpenAI:
     )
 
 
-class Bounded(openai.DefaultAsyncHttpxClient):  # type: ignore[misc]  # openai chooses its base at import
+class Bounded(openai.DefaultAsyncHttpxClient):
     """Sends a request once: whatever comes of it within ``seconds`` is a response."""
 
     def __init__(self, seconds: float, **how: Any) -> None:
