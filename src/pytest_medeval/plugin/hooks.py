@@ -175,6 +175,8 @@ class Running:
         self.config = config
         self.state = state
         self.interrupted = False
+        self.failed: list[pytest.TestReport] | None = None
+        """All failures, while only the worst are in the terminal's list."""
 
     def pytest_report_header(self) -> list[str]:
         """Name the candidate, what workers cost, and what is left out."""
@@ -226,11 +228,33 @@ class Running:
         for gate in gates:
             self._log(gate_reports(gate))
         if outline:
+            self._fail_missed(session, outline)
             _note_in_junit(self.config.pluginmanager, outline)
         failures = [output for output in self.state.outputs if output.failed]
         session.testscollected += len(failures)
         for output in failures:
             self._log(_reports("medeval", output.flag, "failed", output.told, []))
+        if outline and terminal is not None:
+            self._shorten(terminal, outline)
+
+    def _fail_missed(self, session: pytest.Session, outline: Outline) -> None:
+        """Make a failed test of every critical case that was missed."""
+        from pytest_medeval.report.lines import told
+        from pytest_medeval.verdicts.verdict import missed
+
+        found = [case for gate in outline.verdict.gates for case in missed(gate, outline.record["cases"])]
+        session.testscollected += len(found)
+        for case in found:
+            text = "\n".join(f"{what:<9}  {text}" for what, text in told(case))
+            self._log(_reports(case["suite"], f"critical[{case['id']}]", "failed", text, []))
+
+    def _shorten(self, terminal: Any, outline: Outline) -> None:
+        """Put the failures that are shown in place of all, until they have been shown."""
+        from pytest_medeval.plugin.failures import worst
+
+        failed = terminal.stats.get("failed")
+        if failed and self.config.get_verbosity() < 1:
+            self.failed, terminal.stats["failed"] = failed, worst(failed, outline.record)
 
     def _log(self, reports: Iterator[pytest.TestReport]) -> None:
         """Log what is no test function as pytest logs a test: where it stands, its reports, its end."""
@@ -244,6 +268,11 @@ class Running:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """End with the verdict, or with how to go on."""
+        if self.failed is not None:
+            left_out = len(self.failed) - len(terminalreporter.stats["failed"])
+            terminalreporter.stats["failed"] = self.failed
+            if left_out:
+                terminalreporter.write_line(f"medeval: {left_out} more failed cases, which score better; -v shows all")
         self.state.summarise(terminalreporter)
         if self.interrupted and not self.config.option.collectonly:
             terminalreporter.write_line(self.state.how_to_go_on())
@@ -257,6 +286,8 @@ class Running:
         """Let a test that asked a model show what it said as text that steers nobody's terminal or CI."""
         report = yield
         if fixtures.ASKING & set(getattr(item, "fixturenames", ())):
+            from pytest_medeval.plugin.failures import shown
+
             report.longrepr = shown(report.longrepr)
             report.sections = shown(report.sections)
         return report
@@ -287,18 +318,6 @@ def _end_line(terminal: pytest.TerminalReporter) -> None:
         terminal.currentfspath = None
     elif not terminal.showlongtestinfo:
         terminal.write_line("")
-
-
-def shown(told: Any) -> Any:
-    """Make every text inert in what pytest tells of a failure: texts, lists, and pytest's own objects of them."""
-    if isinstance(told, str):
-        return inert(told)
-    if isinstance(told, tuple | list):
-        return type(told)(map(shown, told))
-    if type(told).__module__ == "_pytest._code.code":
-        for name, value in vars(told).items():
-            setattr(told, name, shown(value))
-    return told
 
 
 class Crossing:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from pytest_medeval.core.encodable import inert
 from pytest_medeval.core.record import (
+    CaseEntry,
     HoldsProof,
     HumanGrade,
     MetricRow,
@@ -71,6 +72,27 @@ def right_answer(gold: object) -> str | None:
     if isinstance(gold, Mapping):
         return "\n".join(f"{finding}: {label}" for finding, label in gold.items())
     return str(gold)
+
+
+READ = 600
+"""Characters of a question or a reply that are read where a case is told in a few lines; the page has it whole."""
+
+
+def told(case: CaseEntry) -> Iterator[tuple[str, str]]:
+    """Tell a case: what was asked, what is right, what each model replied, and how that scored."""
+    yield "asked", _short(case["asked"])
+    yield "right", _short(right_answer(case["gold"]) or "not stated")
+    for role, found in (("candidate", case["candidate"]), ("baseline", case.get("baseline"))):
+        if found:
+            detail = found.get("detail")
+            ended = "" if found["outcome"] == "answered" else f" ({found['outcome']}{f': {detail}' if detail else ''})"
+            yield role, f"{_short(found['reply'])}{ended}"
+            scores = ", ".join(f"{name} {number(value)}" for name, value in found["scores"].items())
+            yield "", scores or "no score"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= READ else f"{text[:READ]}... ({len(text) - READ} characters more)"
 
 
 def size(count: int) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from pytest_medeval.core.files.writing import finite
-from pytest_medeval.core.record import GateRecord, ModelRecord, RunRecord, TaskModel
+from pytest_medeval.core.record import CaseEntry, GateRecord, ModelRecord, RunRecord, TaskModel
 from pytest_medeval.core.types import Verdict as GateVerdict
 from pytest_medeval.report.blocks import (
     Block,
@@ -25,10 +25,10 @@ from pytest_medeval.report.blocks import (
     figures,
     words,
 )
-from pytest_medeval.report.lines import interval, number, sentences
-from pytest_medeval.report.suites import suite
+from pytest_medeval.report.lines import WIDTH, interval, number, sentences, told
+from pytest_medeval.report.suites import NAMED, suite
 from pytest_medeval.report.tracks import tracks
-from pytest_medeval.verdicts.verdict import RunVerdict, outcome_of, verdict_of
+from pytest_medeval.verdicts.verdict import RunVerdict, missed, outcome_of, verdict_of
 
 COARSE = frozenset({"bfloat16", "float16", "int8", "nf4"})
 """Types in which a sum's order, and so the size of a batch, was seen to change replies."""
@@ -56,7 +56,7 @@ def outline_of(record: RunRecord, notices: Sequence[str] = ()) -> Outline:
     blocks: list[Block] = [
         Verdict(verdict, [name for name, one in record["suites"].items() if not one["complete"]]),
         *models(record, notices),
-        *gates(verdict),
+        *gates(verdict, record["cases"]),
     ]
     for place, (name, facts) in enumerate(record["suites"].items(), start=1):
         blocks += suite(name, facts, [case for case in record["cases"] if case["suite"] == name], place)
@@ -143,7 +143,7 @@ def _run(record: RunRecord) -> Iterator[Block]:
     yield Note(("Command: ", Code(" ".join(record["command"])), f". {versions}"), deep="Command and versions")
 
 
-def gates(verdict: RunVerdict) -> Iterator[Block]:
+def gates(verdict: RunVerdict, cases: Sequence[CaseEntry]) -> Iterator[Block]:
     """Show every gate with its verdict, what was seen, and the reason."""
     yield Heading(("Gates",), anchor="gates", note=verdict.counted, brief=f"gates: {verdict.counted}")
     if not verdict.gates:
@@ -160,7 +160,26 @@ def gates(verdict: RunVerdict) -> Iterator[Block]:
         )
         for gate in verdict.gates
     ]
-    yield Gates(caption="Gates", columns=columns, rows=rows, brief=[_told(gate) for gate in verdict.gates])
+    yield Gates(
+        caption="Gates",
+        columns=columns,
+        rows=rows,
+        brief=[line for gate in verdict.gates for line in (_told(gate), *_missed(gate, cases))],
+    )
+
+
+def _missed(gate: GateRecord, cases: Sequence[CaseEntry]) -> Iterator[Brief]:
+    """Repeat a missed critical case under its gate, in two lines."""
+    for case in missed(gate, cases)[:NAMED]:
+        facts = {what: " ".join(text.split()) for what, text in told(case)}
+        yield Brief(_within(f"{case['id']}: {facts['asked']}"))
+        yield Brief(_within(f"right: {facts['right']}; replied: {facts['candidate']}"))
+
+
+def _within(text: str) -> str:
+    """Cut a line to what a terminal shows beside a gate's reason."""
+    line = f"{'':14}{text}"
+    return line if len(line) < WIDTH - 2 else f"{line[: WIDTH - 5]}..."
 
 
 def said(gate: GateRecord) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from pytest_medeval.core.record import (
     ROLES,
@@ -40,7 +41,7 @@ from pytest_medeval.report.blocks import (
     listed,
     words,
 )
-from pytest_medeval.report.lines import contrast, how_asked, interval, number
+from pytest_medeval.report.lines import contrast, how_asked, interval, number, told
 from pytest_medeval.verdicts.gates import undefined_in
 from pytest_medeval.verdicts.grammar import CORRECTED
 
@@ -67,7 +68,31 @@ def suite(name: str, facts: SuiteRecord, cases: Sequence[CaseEntry], place: int)
     told = f"{name} ({facts['task']}): {count}"
     yield Heading((name,), anchor=f"suite-{place}", note=f"{facts['task']}: {count}", brief=told)
     if not facts["complete"]:
-        yield Note(("only a part of this suite ran: its gates are not evaluated",), "open")
+        let = "--medeval-allow-not-evaluated lets them through"
+        yield Note((f"only a part of this suite ran: its gates are not evaluated; {let}",), "open")
+    if not facts["complete"] and len(cases) <= NAMED:
+        yield from map(_whole, cases)
+        yield from map(_put_away, _statistics(name, facts, cases))
+    else:
+        yield from _statistics(name, facts, cases)
+    yield Facts([("suite", facts["source"])])
+
+
+def _whole(case: CaseEntry) -> Table:
+    """Tell a case that was chosen: who looks at one wants to read it, not intervals of n = 1."""
+    rows = list(told(case))
+    lines = [Brief(f"{what:<9}  {' '.join(text.split())}") for what, text in rows]
+    return Table(
+        caption=case["id"], columns=words("", "text"), rows=rows, brief=[Brief(case["id"], tone="strong"), *lines]
+    )
+
+
+def _put_away(block: Block) -> Block:
+    return replace(block, brief=(), deep=True) if isinstance(block, Table) else block
+
+
+def _statistics(name: str, facts: SuiteRecord, cases: Sequence[CaseEntry]) -> Iterator[Block]:
+    """Say how replies ended, how they scored, and what to keep in mind about it."""
     yield from _asked(name, facts, cases)
     yield from _clusters(facts["cluster"], facts["evaluated"])
     yield from metrics(name, facts["metrics"], facts["headline"])
@@ -80,7 +105,6 @@ def suite(name: str, facts: SuiteRecord, cases: Sequence[CaseEntry], place: int)
     yield from _leakage(facts.get("leakage"))
     yield from _noise(facts.get("noise"))
     yield from _worst(facts["headline"], cases)
-    yield Facts([("suite", facts["source"])])
 
 
 def _asked(name: str, facts: SuiteRecord, cases: Sequence[CaseEntry]) -> Iterator[Block]:

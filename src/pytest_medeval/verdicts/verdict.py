@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from pytest_medeval.core.record import GateRecord, RunRecord
+from pytest_medeval.core.record import CaseEntry, GateRecord, RunRecord
 from pytest_medeval.core.types import Verdict
 
 Word: TypeAlias = Literal["MAY GO OUT", "MAY NOT GO OUT", "UNDECIDED"]
@@ -86,6 +86,13 @@ def _rank(gate: GateRecord) -> int:
 def outcome_of(gate: GateRecord) -> Outcome:
     """Say what a gate means for the run; one that does not say so is read strictly."""
     return gate.get("outcome", "passed" if gate["verdict"] == "pass" else "failed")
+
+
+def missed(gate: GateRecord, cases: Sequence[CaseEntry]) -> list[CaseEntry]:
+    """List the critical cases for which a gate failed."""
+    if gate["expression"] != "critical" or gate["verdict"] != "fail":
+        return []
+    return [case for case in cases if case["suite"] == gate["suite"] and case["critical"] and not case["correct"]]
 
 
 def _why(count: int, failed: Sequence[GateRecord], stopping: Sequence[GateRecord], let: Sequence[GateRecord]) -> str:

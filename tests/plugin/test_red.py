@@ -1,0 +1,71 @@
+"""A red run explains itself: the missed critical case, the chosen case, the worst of many failures."""
+
+from __future__ import annotations
+
+FAILING = """
+import pytest
+from pytest_medeval import Suite
+
+suite = Suite(task="mcq", cases="quiz.jsonl", gates=["accuracy >= 0.5"])
+
+@pytest.mark.medeval(suite)
+def test_quiz(evaluation):
+    assert evaluation.correct, "\\n".join([evaluation.reply * 400] * 60)
+"""
+
+
+def test_a_missed_critical_case_is_a_failed_test_with_all_to_judge_it_by(project):
+    """Question, options, right answer and reply stand in the test, two lines of them under the gate."""
+    project.quiz(20, critical=True)
+    result = project.run("--junitxml=run.xml", model="fake:0", baseline="fake:1")
+    result.stdout.fnmatch_lines([
+        "*_ critical?q0? _*",
+        "asked      Question w0 ?",
+        "(A) one",
+        "(D) four",
+        "right      A",
+        "candidate  (B) two",
+        "baseline   (A) one",
+        "*1 of 1 critical cases missed: q0*",
+        "*  q0: Question w0 ? (A) one*",
+        "*  right: A; replied: (B) two*",
+    ])  # fmt: skip
+    assert result.parseoutcomes()["failed"] == 2, "the gate and the case"
+    assert "critical[q0]" in (project.pytester.path / "run.xml").read_text()
+    right = project.run(model="fake:1", baseline="fake:1")
+    right.stdout.no_fnmatch_line("*critical?q0?*")
+
+
+def test_one_chosen_case_is_told_and_not_measured(project):
+    """``-k`` and ``--lf`` name a case to look at it: question, right answer, replies, scores, and how gates wait."""
+    project.quiz(20, gates='["accuracy >= 0.9"]')
+    result = project.run("-k", "q3]", model="fake:0", baseline="fake:1")
+    result.stdout.fnmatch_lines([
+        "  only a part of this suite ran: its gates are not evaluated; --medeval-allow-not-evaluated lets",
+        "  q3",
+        "  asked      Question w3 ? (A) one (B) two (C) three (D) four*",
+        "  right      D",
+        "  candidate  (A) one",
+        "* accuracy 0.0000, *",
+        "  baseline   (D) four",
+    ])  # fmt: skip
+    result.stdout.no_fnmatch_line("*95 % interval*")
+    project.run("-k", "q3] or q4] or q5] or q6]").stdout.fnmatch_lines("*95 % interval*")
+
+
+def test_of_many_failures_the_worst_are_shown_in_a_few_lines(project):
+    """Forty bad replies print five failures of at most twenty lines, and a count; ``-v`` prints all."""
+    project.quiz(40)
+    project.write("test_quiz.py", FAILING)
+    shown = project.run(model="fake:0")
+    text = shown.stdout.str()
+    assert text.count("____ test_quiz[") == 5
+    parts = text.split("= FAILURES =")[1].split("= medeval =")[0].split("____ test_quiz[")[1:]
+    assert all(len(part.splitlines()) <= 20 + 6 for part in parts)
+    assert max(map(len, text.splitlines())) < 450
+    shown.stdout.fnmatch_lines(
+        ["*... * lines more; -v shows them", "medeval: 35 more failed cases, which score better*"]
+    )
+    assert shown.parseoutcomes() == {"failed": 41}
+    assert text.count("FAILED test_quiz.py::test_quiz[") == 40
+    assert project.run("-v", model="fake:0").stdout.str().count("____ test_quiz[") == 40
