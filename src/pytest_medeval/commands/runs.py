@@ -208,7 +208,7 @@ def _comparison(run: str, found: Contested) -> Iterator[str]:
         yield name
         yield from (line.text for line in inked([*reference(name, suite["reference"], suite["headline"], whole=True)]))
     yield ""
-    yield from (line.text for line in inked([*gates(decide(found["gates"]))]))
+    yield from (line.text for line in inked([*gates(decide(found["gates"]), [])]))
     yield "passed" if found["passed"] else "failed"
 
 

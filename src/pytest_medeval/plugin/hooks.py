@@ -248,7 +248,7 @@ class Running:
             text = "\n".join(f"{what:<9}  {text}" for what, text in told(case))
             self._log(_reports(case["suite"], f"critical[{case['id']}]", "failed", text, []))
 
-    def _shorten(self, terminal: Any, outline: Outline) -> None:
+    def _shorten(self, terminal: pytest.TerminalReporter, outline: Outline) -> None:
         """Put the failures that are shown in place of all, until they have been shown."""
         from pytest_medeval.plugin.failures import worst
 

@@ -109,7 +109,7 @@ def test_a_third_of_all_requests_failing_loses_nothing():
     drawn = random.Random(5)
     plan = [drawn.choice(["429", "500", "cut", "drop"]) if drawn.random() < 0.3 else None for _ in range(2000)]
     with FakeServer(faults=lambda number: plan[number], retry_after=0.01) as server:
-        answers = opened(server, Traffic(concurrency=32, timeout=5, retries=6)).answer(
+        answers = opened(server, Traffic(concurrency=32, timeout=20, retries=9)).answer(
             [ask(f"q{n}") for n in range(60)]
         )
     assert [answer.text for answer in answers] == [f"q{number}" for number in range(60)]
