@@ -97,7 +97,7 @@ def test_a_stored_answer_with_such_numbers_is_asked_again(tmp_path):
     cached = CachedModel(who, lambda: model, store)
     good = plain(Answer("", "choice", (-1.0, -2.0), (1, 1)))
 
-    key = cached._key(CHOICES)
+    key = cached._key(CHOICES, "")
     text = json.dumps({**good, "logprobs": [math.nan, -2.0]})
     with store._open() as base:
         base.execute("INSERT INTO answers VALUES (?, ?, ?, ?, ?)", (key, "f", text, _checksum(key, text), 1))
