@@ -18,7 +18,7 @@ ASKED = Request((Message("system", "Be kind."), Message("user", "Was hilft bei F
 
 
 def _key(request):
-    return CachedModel(Identity("m", "f"), FakeModel)._key(request)
+    return CachedModel(Identity("m", "f"), FakeModel)._key(request, "")
 
 
 def test_greedy_hashes_are_those_of_before():

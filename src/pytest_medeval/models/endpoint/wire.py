@@ -15,7 +15,7 @@ import re
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, cast
 
 from pytest_medeval.core.encodable import encodable, masked
 from pytest_medeval.core.types import Answer, Message, Request, is_logprob
