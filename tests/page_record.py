@@ -10,7 +10,7 @@ ROLES = ("candidate", "baseline")
 
 def _metric(candidate: float, baseline: float | None, *, direction: int = 1, p: float = 0.01234) -> dict[str, Any]:
     paired = baseline is not None
-    difference = candidate - baseline if paired else None
+    difference = None if baseline is None else candidate - baseline
     return {
         "candidate": candidate,
         "candidate_ci95": [candidate - 0.03217, candidate + 0.03218],
@@ -18,7 +18,7 @@ def _metric(candidate: float, baseline: float | None, *, direction: int = 1, p: 
         "n": 97,
         "difference": difference,
         "relative": None,
-        "ci95": [difference - 0.0456, difference + 0.0457] if paired else None,
+        "ci95": None if difference is None else [difference - 0.0456, difference + 0.0457],
         "p_value": p if paired else None,
         "test": "Wilcoxon signed-rank" if paired else None,
         "p_corrected": 2 * p if paired else None,

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
 from pytest_medeval.core.errors import MedevalError, accepted
+from pytest_medeval.core.files import door as files
 from pytest_medeval.core.thoughts import DEFAULT_TAGS, Tags, parse_tags
 
 Check: TypeAlias = Callable[[str, Any, Path], Any]
@@ -56,9 +57,9 @@ def whole(least: int, default: int | None = None, *, word: str = "") -> Check:
         if value is None or (word and value == word):
             return default
         found = str(value).strip()
-        if not re.fullmatch(r"-?[0-9]+", found) or int(found) < least:
+        if not re.fullmatch(r"-?[0-9]{1,18}", found) or int(found) < least:
             also = f"{word} or " if word else ""
-            raise MedevalError(f"{flag}={value}: accepted: {also}a whole number, {least} or more")
+            raise MedevalError(f"{flag}={value}: accepted: {also}a whole number, {least} or more, up to 18 digits")
         return int(found)
 
     return check
@@ -132,11 +133,19 @@ def run_name(flag: str, value: str | None, _root: Path) -> str | None:
     return value
 
 
+def named(flag: str, value: str, root: Path) -> Path:
+    """Make the path that an option names."""
+    try:
+        return files.place(value, root)
+    except MedevalError as mistake:
+        raise MedevalError(f"{flag}: {mistake}") from None
+
+
 def place(default: str, *, off: bool = False) -> Check:
     """Accept a folder, which need not be there; ``off`` for none."""
 
-    def check(_flag: str, value: str | None, root: Path) -> Path | None:
-        return None if off and value == "off" else root / (value or default)
+    def check(flag: str, value: str | None, root: Path) -> Path | None:
+        return None if off and value == "off" else named(flag, value or default, root)
 
     return check
 
@@ -145,18 +154,20 @@ def folder(flag: str, value: str | None, root: Path) -> Path | None:
     """Accept a folder that is there."""
     if value is None:
         return None
-    if not (root / value).is_dir():
+    path = named(flag, value, root)
+    if not path.is_dir():
         raise MedevalError(f"{flag}: no folder {value!r}; accepted: a folder with one sub-folder a data set")
-    return root / value
+    return path
 
 
 def readable(flag: str, value: str | None, root: Path) -> Path | None:
     """Accept a file that is there."""
     if value is None:
         return None
-    if not (root / value).is_file():
-        raise MedevalError(f"{flag}={value}: no such file")
-    return root / value
+    path = named(flag, value, root)
+    if not path.exists() or path.is_dir():
+        raise MedevalError(f"{flag}={value}: no such file; accepted: a file that is there")
+    return path
 
 
 def readables(flag: str, values: Sequence[str] | None, root: Path) -> tuple[Path, ...]:
@@ -168,11 +179,12 @@ def writable(flag: str, value: str | None, root: Path) -> Path | None:
     """Refuse at once a file that could not be written after hours of work."""
     if value is None:
         return None
-    path = root / value
+    path = named(flag, value, root)
     if path.is_dir():
         raise MedevalError(f"{flag}={value}: is a folder; accepted: a file name")
-    if not path.parent.is_dir():
-        raise MedevalError(f"{flag}={value}: no folder {str(path.parent)!r} to write it in")
+    held = next(folder for folder in path.parents if folder.exists())  # what is missing is made before models are asked
+    if not held.is_dir():
+        raise MedevalError(f"{flag}={value}: {str(held)!r} is no folder; accepted: a file in a folder")
     return path
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from pytest_medeval.core.encodable import encodable
-from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.errors import MedevalError, Mistakes
 from pytest_medeval.core.options import AUTOMATIC, OPTIONS, Dtype, Option
 from pytest_medeval.core.thoughts import Tags
 from pytest_medeval.core.types import Verdict
@@ -99,9 +99,13 @@ class Settings:
 
 def read_settings(get: Callable[[Option], object], root: Path) -> Settings:
     """Check every option's value; ``get`` gives the raw text, a list of texts, or None."""
-    return Settings(
-        root=root, **{option.field: option.check(option.flag, _text(option, get(option)), root) for option in OPTIONS}
-    )
+    values = {}
+    mistakes = Mistakes()
+    for option in OPTIONS:
+        with mistakes:
+            values[option.field] = option.check(option.flag, _text(option, get(option)), root)
+    mistakes.tell()
+    return Settings(root=root, **values)
 
 
 def _text(option: Option, value: object) -> object:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Callable
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 
 from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.files.door import DEEPEST, SETTINGS, read_text, too_long
 from pytest_medeval.core.files.jsontext import read_object
 from pytest_medeval.core.fingerprint import fingerprint_files, fingerprint_text, fingerprint_weights
 from pytest_medeval.core.model import Identity, Settings
@@ -18,6 +21,8 @@ TOKENIZER_FILES = (
     "added_tokens.json", "merges.txt", "special_tokens_map.json", "spiece.model", "tokenizer.json",
     "tokenizer.model", "tokenizer_config.json", "vocab.json", "vocab.txt",
 )  # fmt: skip
+_GENERATION = re.compile(r"\{%-?\s*(end)?generation\s*-?%\}")
+"""What Transformers adds to Jinja, to mark replies for training."""
 _DTYPES = ("float32", "bfloat16", "float16")
 QUANTISED = ("int8", "nf4")
 """What linear layers are stored in when bitsandbytes loads them; the rest is float32 or bfloat16."""
@@ -76,11 +81,38 @@ def _folders(spec: LocalSpec) -> list[Path]:
 
 def chat_template(folder: Path) -> str | None:
     """Read the chat template's text from ``chat_template.jinja`` or ``tokenizer_config.json``, if any."""
-    if (folder / "chat_template.jinja").is_file():
-        return (folder / "chat_template.jinja").read_text(encoding="utf-8")
-    config = folder / "tokenizer_config.json"
-    template = read_object(config).data.get("chat_template") if config.is_file() else None
+    file = folder / "chat_template.jinja"
+    if file.is_file():
+        text = read_text(file, most=SETTINGS, wanted="a chat template")
+        _check_template(text, lambda line: f"{file}:{line}")
+        return text
+    file = folder / "tokenizer_config.json"
+    config = read_object(file, "a JSON object, as Transformers writes it") if file.is_file() else None
+    template = config.data.get("chat_template") if config else None
+    if config and isinstance(template, str):
+        _check_template(template, lambda line: f"{config.at('chat_template')}: line {line} of 'chat_template'")
     return None if template is None else str(template)
+
+
+def _check_template(text: str, where: Callable[[int], str]) -> None:
+    """Refuse a chat template that is broken, or reads other files: a model's folder holds one."""
+    from jinja2 import TemplateSyntaxError, nodes
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    try:
+        tree = ImmutableSandboxedEnvironment(extensions=["jinja2.ext.loopcontrols"]).parse(_GENERATION.sub("", text))
+    except TemplateSyntaxError as error:
+        told = f"the chat template is broken: {error.message}; accepted: Jinja"
+        raise MedevalError(f"{where(error.lineno)}: {told}") from None
+    except ValueError:  # Python's bound on the digits of a whole number
+        raise MedevalError(f"{where(1)}: the chat template has {too_long()}") from None
+    except RecursionError:
+        told = f"the chat template is nested too deeply; accepted: up to {DEEPEST} levels"
+        raise MedevalError(f"{where(1)}: {told}") from None
+    other = next(tree.find_all((nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)), None)
+    if other is not None:
+        told = f"the chat template has {type(other).__name__.lower()!r}"
+        raise MedevalError(f"{where(other.lineno)}: {told}; accepted: a template that needs no other file")
 
 
 def resolve_device(device: str) -> str:

@@ -16,7 +16,8 @@ from typing import Any
 
 from jinja2.exceptions import TemplateError
 
-from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.errors import MedevalError, whole
+from pytest_medeval.core.files.door import bounded
 from pytest_medeval.core.types import Answer, Message, Request
 from pytest_medeval.models.local.batches import NO_NUMBERS, NO_TOKEN, Prompt, behind, unfit_answer
 from pytest_medeval.models.spec import Variables
@@ -114,21 +115,35 @@ class Prompter:
         if not self._takes_system:
             turns = _merged(turns)
         try:
-            text: str = self.tokenizer.apply_chat_template(
-                turns, add_generation_prompt=prompt, tokenize=False, **self._variables
-            )
+            return self._filled(turns, prompt=prompt)
         except TemplateError as error:
             roles = ", ".join(turn["role"] for turn in turns)
-            raise MedevalError(f"the model's chat template refuses the turns {roles}: {error}") from None
+            raise MedevalError(
+                f"{self._template} refuses the turns {roles}: {error}; accepted: it takes them"
+            ) from None
+
+    @property
+    def _template(self) -> str:
+        return f"{getattr(self.tokenizer, 'name_or_path', '')}: the model's chat template"
+
+    def _filled(self, turns: list[dict[str, str]], *, prompt: bool) -> str:
+        """Let the template write the turns; it may be any program, so its time and memory are bounded."""
+        try:
+            with bounded(self._template):
+                text: str = self.tokenizer.apply_chat_template(
+                    turns, add_generation_prompt=prompt, tokenize=False, **self._variables
+                )
+        except (TemplateError, MedevalError):
+            raise
+        except Exception as error:
+            raise MedevalError(f"{self._template}: fails: {whole(error)}; accepted: it writes any turns") from error
         return text
 
     def _system_shows(self) -> bool:
         """Try whether the template takes a system turn; some raise, others leave it out silently."""
         turns = [{"role": "system", "content": _MARK}, {"role": "user", "content": "?"}]
         try:
-            return _MARK in self.tokenizer.apply_chat_template(
-                turns, add_generation_prompt=True, tokenize=False, **self._variables
-            )
+            return _MARK in self._filled(turns, prompt=True)
         except TemplateError:
             return False
 

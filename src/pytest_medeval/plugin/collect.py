@@ -128,9 +128,9 @@ def read_yaml(suite: Suite, settings: Settings) -> Resolved:
     file = read_yaml_suite(path)
     given = dict(file.fields)
     if "task" not in given:
-        raise MedevalError(f"{path}: key 'task' is missing; accepted: dialogue, mcq, polarity")
+        raise MedevalError(f"{path}:1: key 'task' is missing; accepted: dialogue, mcq, polarity")
     named = Suite(**given)
-    named.source = Source(str(path), file.lines.get("task"))
+    named.source, named.lines = Source(str(path), file.lines.get("task")), file.lines
     if named.cases:
         return resolve(named, settings)
     task = make_task(named)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import cast
 
 from pytest_medeval.core.encodable import all_encodable
-from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.errors import MedevalError, accepted
+from pytest_medeval.core.files.door import beyond
+from pytest_medeval.core.files.jsontext import Document, check_schema, open_document
 from pytest_medeval.core.files.writing import json_lines, write_whole
 from pytest_medeval.core.record import RunRecord
 from pytest_medeval.core.signature import canonical, sha256
@@ -41,27 +44,52 @@ def write(record: Mapping[str, object], path: Path) -> None:
 def read(path: Path) -> RunRecord:
     """Read a record; ``MedevalError`` for what is missing, broken, of another schema or not a record.
 
-    A record that carries its own hash is proved by it, any other is held against the schema.
+    A record that carries its own hash is proved by it; of its cases one of each shape is held against the schema.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-        record: object = json.loads(text)
-    except OSError as error:
-        raise MedevalError(f"{path}: cannot be read: {error.strerror}") from None
-    except (ValueError, RecursionError) as error:
-        raise MedevalError(f"{path}: is no run record: {error}") from None
-    ours = _of_our_schema(record, path)
-    if "sha256" in ours:
-        found = digest(ours)
-        if found != ours["sha256"]:
+    document = open_document(path, wanted="a run record")
+    found: object = replace(document, proved=True).data  # hashed as it was written, looked over below
+    record = _of_our_schema(document, found)
+    if far := beyond(found):
+        raise document.mistake(replace(document, proved=True).find(far[0]), far[1])
+    told: Mapping[str, object] = {**record}
+    if "sha256" in record:
+        digested = digest(record)
+        if digested != record["sha256"]:
             raise MedevalError(
-                f"{path}: was changed after it was saved: its SHA-256 is {found[:12]}, "
-                f"it was {str(ours['sha256'])[:12]}"
+                f"{document.at('sha256')}: was changed after it was saved: its SHA-256 is {digested[:12]}, "
+                f"it was {str(record['sha256'])[:12]}; accepted: a run record as it was stored"
             )
-    elif wrong := problems(ours):
-        raise MedevalError(f"{path}: is no valid run record: {wrong[0]}")
+        told = {**record, "cases": _first_of_each_shape(document, record.get("cases"))}
+    check_schema(document, told, schema(), str(schema()["$id"]))
+    _check_references(document, record)
     # halves of surrogate pairs, which JSON holds as escapes alone, are marked
-    return all_encodable(ours) if "\\ud" in text or "\\uD" in text else ours
+    return all_encodable(record) if "\\ud" in document.text or "\\uD" in document.text else record
+
+
+def _first_of_each_shape(document: Document, cases: object) -> object:
+    """Hold one case of each shape against the schema: thousands of cases have few; give what is left to check."""
+    if not isinstance(cases, list):
+        return cases
+    case = {"$ref": "#/$defs/case", "$defs": schema()["$defs"]}
+    for number, one in {_shape(one): (number, one) for number, one in enumerate(cases)}.values():
+        check_schema(document, one, case, str(schema()["$id"]), ("cases", number))
+    return []
+
+
+def _shape(value: object) -> object:
+    """Give what the schema asks of a value, but for its texts and numbers: two cases of one shape both fit or not."""
+    if isinstance(value, dict):
+        return frozenset((key, _shape(inner)) for key, inner in value.items())
+    return frozenset(map(_shape, value)) if isinstance(value, list) else type(value)
+
+
+def _check_references(document: Document, record: RunRecord) -> None:
+    """Insist that the suites that cases and gates name are there."""
+    named = [("cases", number, case["suite"]) for number, case in enumerate(record["cases"])]
+    named += [("gates", number, gate["suite"]) for number, gate in enumerate(record["gates"])]
+    for key, number, suite in named:
+        if suite not in record["suites"]:
+            raise MedevalError(f"{document.at(key, number, 'suite')}: {accepted('suite', suite, record['suites'])}")
 
 
 def digest(record: Mapping[str, object]) -> str:
@@ -69,12 +97,12 @@ def digest(record: Mapping[str, object]) -> str:
     return sha256(canonical({key: value for key, value in record.items() if key != "sha256"}))
 
 
-def _of_our_schema(record: object, path: Path) -> RunRecord:
+def _of_our_schema(document: Document, record: object) -> RunRecord:
     ours = str(schema()["$id"])
     found = record.get("schema") if isinstance(record, dict) else None
     if found == ours:
         return cast(RunRecord, record)  # the schema says the same as the type; a test holds the two together
-    number = re.fullmatch(r"medeval-run/(\d+)", str(found))
+    number = re.fullmatch(r"medeval-run/(\d{1,9})", str(found))
     newer = number is not None and int(number[1]) > int(ours.rpartition("/")[2])
     hint = "; a newer pytest-medeval wrote it, and can read it" if newer else ""
-    raise MedevalError(f"{path}: schema is {found!r}; accepted: {ours!r}{hint}")
+    raise MedevalError(f"{document.at('schema')}: schema is {found!r}; accepted: {ours!r}{hint}")

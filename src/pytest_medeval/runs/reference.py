@@ -426,7 +426,8 @@ def contest(reference: Reference, record: RunRecord, gates: Sequence[str], *, in
         raise MedevalError(
             f"the runs have no case in common: {reference.run} holds "
             f"{', '.join(reference.record['suites'])}, "
-            f"the other {', '.join(sides)}; a case is the same when suite, id, content and prompt are"
+            f"the other {', '.join(sides)}; accepted: runs with a case of the "
+            "same suite, id, content and prompt"
         )
     suites: dict[str, SuiteContest] = {
         name: {"headline": record["suites"][name]["headline"], "reference": _section(side, record)}

@@ -17,6 +17,7 @@ from datetime import datetime
 from pathlib import Path
 
 from pytest_medeval.core.errors import MedevalError, NoneYetError
+from pytest_medeval.core.files.door import place
 from pytest_medeval.core.files.writing import PART, finite, json_bytes, write_new
 from pytest_medeval.core.record import Repository, RunRecord
 from pytest_medeval.runs.record import digest, read
@@ -82,17 +83,19 @@ def find(storage: Path, run: str, root: Path | None = None) -> Path:
         return _latest(storage, runs).path
     matching = [one for one in runs if run in (one.run, one.path.name)]
     matching = matching or [one for one in runs if run == one.name][-1:]
-    if not matching and run.isdigit():
+    if not matching and re.fullmatch("[0-9]{1,9}", run):
         matching = [one for one in runs if one.number == int(run)]
     if len(matching) > 1:
         raise MedevalError(f"run {run!r} may be {_names(matching)}; accepted: one of these names in full")
     if matching:
         return matching[0].path
-    path = (root or Path()) / Path(run).expanduser()
+    path = place(run, root or Path())
     if path.is_file():
         return path
     known = _names(runs) if runs else "none is stored yet; --medeval-save stores one"
-    raise MedevalError(f"no run {run!r} in {storage}; stored: {known}")
+    raise MedevalError(
+        f"no run {run!r} in {storage}; accepted: the path of a record, latest, or a run; stored: {known}"
+    )
 
 
 def load(storage: Path, run: str, root: Path | None = None) -> tuple[str, RunRecord]:

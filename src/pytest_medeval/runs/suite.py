@@ -6,12 +6,12 @@ import hashlib
 import json
 import random
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_medeval.core.errors import MedevalError, accepted
+from pytest_medeval.core.errors import MedevalError, Mistakes, accepted
 from pytest_medeval.core.types import Case, Metric, Skip, Source, bias_of, plain
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ class Suite:
 
     def __init__(
         self,
+        /,
         task: str,
         cases: str | Sequence[str] = (),
         *,
@@ -79,7 +80,7 @@ class Suite:
         caller = sys._getframe(1)  # noqa: SLF001 - the only way to name the line of the definition
         self.source = Source(caller.f_code.co_filename, caller.f_lineno)
         self.task = task
-        self.cases = (cases,) if isinstance(cases, str) else tuple(cases)
+        self.cases = (cases,) if isinstance(cases, str) else cases
         self.gates = gates
         self.name = name
         self.format = format
@@ -91,6 +92,11 @@ class Suite:
         self.cluster = cluster
         self.cluster_reason = cluster_reason
         self.options = options
+        self.lines: Mapping[str, int] = {}
+
+    def at(self, argument: str) -> Source:
+        """Say where an argument stands: its own line in YAML, else that of the definition."""
+        return Source(self.source.file, self.lines.get(argument, self.source.line))
 
     def __repr__(self) -> str:
         return f"Suite({self.name or self.task!r}, defined at {self.source})"
@@ -231,10 +237,41 @@ def make_task(suite: Suite) -> Task:
     """Build the task with the suite's options."""
     from pytest_medeval.tasks.making import make
 
+    _check_arguments(suite)
     try:
         return make(suite.task, suite.options, Path(suite.source.file).parent, beside=ARGUMENTS)
     except MedevalError as mistake:
         raise MedevalError(f"{suite.source}: {mistake}") from None
+
+
+_TEXT = "a text"
+_TEXTS = "a list of texts"
+_ARGUMENTS = {
+    "task": (_TEXT,),
+    "cases": (_TEXTS,),
+    "gates": (_TEXTS,),
+    "name": (_TEXT, "nothing"),
+    "format": (_TEXT, "nothing"),
+    "pairs": (_TEXT,),
+    "metrics": (_TEXTS, "nothing"),
+}
+
+
+def _check_arguments(suite: Suite) -> None:
+    """Hold what every suite may say against its type; mistakes are told together."""
+    mistakes = Mistakes()
+    for name, kinds in _ARGUMENTS.items():
+        value = getattr(suite, name)
+        texts = isinstance(value, list | tuple) and all(isinstance(one, str) for one in value)
+        found = _TEXT if isinstance(value, str) else _TEXTS if texts else "nothing" if value is None else ""
+        with mistakes:
+            if found not in kinds or (name == "name" and value is not None and not value.strip()):
+                wanted = f"{' or '.join(kinds)}{_EXAMPLES.get(name, '')}"
+                raise MedevalError(f"{suite.at(name)}: {name} is {value!r}; accepted: {wanted}")
+    mistakes.tell()
+
+
+_EXAMPLES = {"gates": " such as 'accuracy >= 0.6'"}
 
 
 def _expand(pattern: str, folder: Path, settings: Settings) -> list[Path]:
@@ -277,8 +314,6 @@ def _measures(
     from pytest_medeval.verdicts.gates import parse_gate
 
     try:
-        if isinstance(suite.gates, str) or not all(isinstance(gate, str) for gate in suite.gates):
-            raise MedevalError(f"gates is {suite.gates!r}; accepted: a list of texts such as 'accuracy >= 0.6'")
         metrics = metrics_for(task, suite.metrics)
         gates = tuple(parse_gate(text) for text in suite.gates)
         for gate in gates:

@@ -46,7 +46,9 @@ def read_question(record: Record) -> MCQCase:
         raise MedevalError(f"{record.source}: an option is empty")
     if fields["answer"] not in options:
         offered = ", ".join(options)
-        raise MedevalError(f"{record.source}: answer {fields['answer']!r} is not among the options {offered}")
+        raise MedevalError(
+            f"{record.source}: answer {fields['answer']!r} is not among the options {offered}; accepted: one of them"
+        )
     return MCQCase(
         **common,
         source=record.source,

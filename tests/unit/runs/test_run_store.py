@@ -9,6 +9,7 @@ import subprocess
 import sys
 from datetime import datetime
 from importlib import metadata
+from pathlib import Path
 
 import pytest
 
@@ -20,12 +21,15 @@ from pytest_medeval.runs.environment import environment, repository
 from pytest_medeval.runs.record import problems, read
 from pytest_medeval.runs.store import check_writable, find, load, prune, rescue, save, stored
 
+ROOT = Path(__file__).parents[3]
 KILLING = """
 import os, random, signal, sys, time
 from pathlib import Path
 from pytest_medeval.runs.store import save
 
-record = {"schema": "medeval-run/1", "cases": [{"reply": "word " * 200, "id": str(i)} for i in range(200)]}
+from tests.page_record import whole_record
+
+record = whole_record(200)
 for number in range(20):
     saved, told = os.pipe()
     saver = os.fork()
@@ -103,9 +107,9 @@ def test_a_store_that_is_a_file_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("damage", "told"),
     [
-        (lambda text: text[: len(text) // 2], "is no run record"),
-        (lambda _: "", "is no run record"),
-        (lambda _: "[" * 100_000, "is no run record"),
+        (lambda text: text[: len(text) // 2], "not JSON: .*; accepted: a run record"),
+        (lambda _: "", ":1: the file is empty; accepted: a run record"),
+        (lambda _: "[" * 100_000, ":1: nested too deeply"),
         (lambda _: "{}", "schema is None"),
         (
             lambda text: text.replace("medeval-run/1", "medeval-run/2"),
@@ -220,7 +224,7 @@ def test_prune_keeps_the_newest_and_the_reference(quiz, storage):
 def test_sigkill_at_20_random_moments_leaves_whole_runs_only(tmp_path):
     """Whenever the process dies, each file of the store is a whole run that its own hash proves."""
     storage = tmp_path / "runs"
-    subprocess.run([sys.executable, "-c", KILLING, str(storage)], check=True, timeout=120)
+    subprocess.run([sys.executable, "-c", KILLING, str(storage)], check=True, timeout=120, cwd=ROOT)
     runs = stored(storage)
     assert len(runs) >= 20
     assert len({run.number for run in runs}) == len(runs)
@@ -269,7 +273,7 @@ def test_none_yet_is_told_from_what_cannot_be_read(quiz, storage, monkeypatch):
     broken = storage / "0003_broken.json"
     broken.write_text("{")
     for word in ("latest", "latest-or-none"):
-        with pytest.raises(MedevalError, match=r"0003_broken\.json: is no run record") as caught:
+        with pytest.raises(MedevalError, match=r"0003_broken\.json:1: not JSON") as caught:
             find(storage, word)
         assert not isinstance(caught.value, NoneYetError)
     assert main(["runs", "show", "latest", "--storage", str(storage)]) == 2

@@ -42,6 +42,7 @@ class Document(Lines):
     marks: bool = False
     proved: bool = False
     digits: int = DIGITS
+    wanted: str = "JSON"
 
     @cached_property
     def data(self) -> Any:
@@ -81,7 +82,7 @@ class Document(Lines):
         try:
             value, after = self._decoder.raw_decode(text, at - base)
         except json.JSONDecodeError as error:
-            raise self.mistake(base + error.pos, f"not JSON: {error.msg}") from error
+            raise self.mistake(base + error.pos, f"not JSON: {error.msg}; accepted: {self.wanted}") from error
         except _RefusedError as error:
             raise self.mistake(max(self.text.find(error.token, at), at), str(error)) from error
         except ValueError as error:  # Python's bound on the digits of a whole number
@@ -108,13 +109,17 @@ class Document(Lines):
         try:
             json.dumps(value, ensure_ascii=False).encode()
         except UnicodeEncodeError as error:
-            raise self.mistake(at, "half of a surrogate pair (\\ud800 to \\udfff) is no character") from error
+            raise self.mistake(
+                at, "half of a surrogate pair (\\ud800 to \\udfff) is no character; accepted: characters"
+            ) from error
 
     def end(self, at: int) -> None:
         """Check that only white space is left."""
         at = self.skip(at)
         if at < len(self.text):
-            raise self.mistake(at, f"not JSON: found {self.text[at]!r} after the end of the data")
+            raise self.mistake(
+                at, f"not JSON: found {self.text[at]!r} after the end of the data; accepted: {self.wanted}"
+            )
 
     def skip(self, at: int) -> int:
         """Give the next position that is not white space."""
@@ -157,7 +162,7 @@ class Document(Lines):
         key, after = self.decode(at)
         after = self.skip(after)
         if not isinstance(key, str) or self.text[after : after + 1] != ":":
-            raise self.mistake(at, "not JSON: expecting a key in double quotes and ':'")
+            raise self.mistake(at, "not JSON; accepted: a key in double quotes and ':'")
         return key, self.skip(after + 1)
 
     def _comma(self, at: int, close: str) -> int:
@@ -195,7 +200,7 @@ def open_document(
     path: Path, *, exact_numbers: bool = False, marks: bool = False, most: int = LARGEST, wanted: str = "a JSON file"
 ) -> Document:
     """Read a JSON file's text."""
-    return Document(str(path), read_text(path, most=most, wanted=wanted), exact_numbers, marks)
+    return Document(str(path), read_text(path, most=most, wanted=wanted), exact_numbers, marks, wanted=wanted)
 
 
 def read_object(path: Path, wanted: str = "a JSON object") -> Document:
@@ -249,7 +254,8 @@ def _only(document: Document, at: int, end: int) -> object:
     try:
         value, after = document.decode(at, end)
     except MedevalError as error:
-        raise MedevalError(f"{error}; accepted: one array of objects, or one object a line") from error
+        told = str(error).removesuffix(f"; accepted: {document.wanted}")
+        raise MedevalError(f"{told}; accepted: one array of objects, or one object a line") from error
     if document.skip(after) < end:
         raise document.mistake(after, "not JSON: found more after the object; accepted: one object a line")
     return value
@@ -260,13 +266,13 @@ def kind(value: object) -> str:
     return KINDS[type(value)]
 
 
-def check_schema(document: Document, value: object, schema: Mapping[str, object], wanted: str) -> None:
+def check_schema(document: Document, value: object, schema: Mapping[str, object], wanted: str, at: Place = ()) -> None:
     """Hold a document's value against a JSON schema; ``MedevalError`` tells the first mistakes, each with its line."""
     from jsonschema import Draft202012Validator  # slow to import, and few files need it
 
     mistakes = Mistakes()
     for wrong in itertools.islice(Draft202012Validator(schema).iter_errors(value), TOLD):
         with mistakes:
-            found = " ".join(wrong.message.split())[:200]
-            raise MedevalError(f"{document.at(*wrong.absolute_path)}: {wrong.json_path}: {found}; accepted: {wanted}")
+            where, found = document.at(*at, *wrong.absolute_path), " ".join(wrong.message.split())[:200]
+            raise MedevalError(f"{where}: {wrong.json_path}: {found}; accepted: {wanted}")
     mistakes.tell()

@@ -38,7 +38,8 @@ def read_ratings(path: Path, *, name: str | None = None, scale: Scale = FIVE_STE
     found = _reader(path, name).read(path, scale)
     if not found.ratings and not found.decisions:
         example = f" ({found.left[0].reason})" if found.left else ""
-        raise MedevalError(f"{path}: no score could be read{example}")
+        where = found.left[0].source if found.left else f"{path}:1"
+        raise MedevalError(f"{where}: no score could be read{example}; accepted: at least one")
     return found
 
 

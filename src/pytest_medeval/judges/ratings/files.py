@@ -38,11 +38,13 @@ def read_csv(path: Path, delimiter: str = ",") -> Iterator[tuple[Source, Mapping
             if not header:
                 header = [name.strip() for name in row]
             elif len(row) != len(header) and row:
-                raise MedevalError(f"{source}: found {len(row)} fields; the header has {len(header)}")
+                raise MedevalError(
+                    f"{source}: found {len(row)} fields; accepted: {len(header)}, as many as the header has"
+                )
             elif row:
                 yield source, dict(zip(header, row, strict=True))
     except csv.Error as error:
-        raise MedevalError(f"{path}:{line}: not CSV: {error}") from None
+        raise MedevalError(f"{path}:{line}: not CSV: {error}; accepted: a table with a header") from None
 
 
 class KeyLines:

@@ -52,7 +52,7 @@ class Medieval:
 def _of_people(case: str, reply: str, given: list[object], source: Source) -> Iterator[Rating | Left]:
     for entry in given:
         if not isinstance(entry, dict) or not {"user", "strength"} <= entry.keys():
-            raise MedevalError(f"{source}: rating of {reply} without 'user' and 'strength'")
+            raise MedevalError(f"{source}: rating of {reply} without 'user' and 'strength'; accepted: both")
         rater = _rater(entry)
         yield _score((case, reply), rater, "strength", entry["strength"], source)
         if entry.get("hallucination") is not None:

@@ -12,7 +12,7 @@ from pytest_medeval.core.model import Identity, Model, Settings
 from pytest_medeval.models.cache import CachedModel, Store
 from pytest_medeval.models.hub import hush, model_folder, require_extra
 from pytest_medeval.models.identity import QUANTISED, backend_version, identify
-from pytest_medeval.models.proof.adapter import prove_adapter, prove_written
+from pytest_medeval.models.proof.adapter import prove_adapter, prove_sizes, prove_written
 from pytest_medeval.models.proof.finite import prove_finite
 from pytest_medeval.models.spec import AdapterSpec, LocalSpec, QuantisedSpec
 
@@ -23,6 +23,7 @@ def check_local(spec: LocalSpec, settings: Settings) -> None:
     """Check what needs no torch: the extra is installed, weights are numbers, the adapter belongs to its base."""
     require_extra()
     folder = model_folder(spec)
+    prove_sizes(folder)
     if isinstance(spec, AdapterSpec):
         prove_adapter(spec.folder, folder, memory=settings.cache)
     else:

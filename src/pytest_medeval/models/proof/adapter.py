@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeAlias
 
-from pytest_medeval.core.errors import MedevalError
-from pytest_medeval.core.files.jsontext import read_object
+from pytest_medeval.core.errors import MedevalError, Mistakes
+from pytest_medeval.core.files.jsontext import Document, read_object
 from pytest_medeval.core.fingerprint import fingerprint_weights
 from pytest_medeval.models.proof.finite import prove_finite
 from pytest_medeval.models.proof.tensors import StoredTensor, read_tensors
@@ -33,9 +33,58 @@ def prove_adapter(folder: Path, base: Path, *, memory: Path | None = None) -> No
     fingerprints are remembered.
     """
     _prove_base(folder, base, memory)
-    _prove_supported(folder, read_object(folder / "adapter_config.json").data)
+    document = read_object(folder / "adapter_config.json")
+    _prove_supported(folder, document.data)
+    _prove_config(document, read_tensors([folder / "adapter_model.safetensors"]))
     prove_finite([folder / "adapter_model.safetensors"], memory=memory)
     _prove_values(folder, read_tensors([folder / "adapter_model.safetensors"]))
+
+
+def _prove_config(config: Document, tensors: Tensors) -> None:
+    """Hold what an adapter's config says of its place in the base against types and the adapter's own sizes."""
+    mistakes = Mistakes()
+
+    def check(key: str, wanted: str, *, fits: bool) -> None:
+        with mistakes:
+            if not fits and config.data.get(key) is not None:
+                raise MedevalError(f"{config.at(key)}: {key} is {config.data[key]!r}; accepted: {wanted}")
+
+    for key in ("target_modules", "exclude_modules", "modules_to_save"):
+        names = config.data.get(key)
+        check(key, "a pattern, or a list of modules' names", fits=isinstance(names, str) or _all(names, str))
+    layers = config.data.get("layers_to_transform")
+    check("layers_to_transform", "whole numbers", fits=type(layers) is int or _all(layers, int))
+    most = max((min(stored.shape, default=0) for stored in tensors.values()), default=0)
+    rank, ranks = config.data.get("r"), config.data.get("rank_pattern")
+    check("r", f"a whole number, as the weights have it, at most {most}", fits=type(rank) is int and 0 < rank <= most)
+    sizes = list(ranks.values()) if isinstance(ranks, dict) else [0]
+    fits = all(type(size) is int and 0 < size <= most for size in sizes)
+    check("rank_pattern", f"modules and their ranks, at most {most}", fits=fits)
+    with mistakes:
+        try:
+            re.compile(names if isinstance(names := config.data.get("target_modules"), str) else "")
+        except re.error as error:
+            told = f"target_modules is {names!r}, no regular expression: {error}"
+            raise MedevalError(
+                f"{config.at('target_modules')}: {told}; accepted: a pattern of modules' names"
+            ) from None
+    mistakes.tell()
+
+
+def _all(value: object, kind: type) -> bool:
+    return isinstance(value, list) and all(isinstance(one, kind) and not isinstance(one, bool) for one in value)
+
+
+def prove_sizes(folder: Path) -> None:
+    """Refuse a base whose config asks for more layers or experts than its files can hold: making them takes days."""
+    config, tensors = read_object(folder / "config.json"), len(read_tensors(sorted(folder.glob("*.safetensors"))))
+    inner = [((key,), one) for key, one in config.data.items() if isinstance(one, dict)]
+    tables: list[tuple[tuple[str, ...], dict[str, object]]] = [((), config.data), *inner]
+    for path, table in tables:
+        for key, value in table.items():
+            if re.search("layer|expert", key) and type(value) is int and value > tensors:
+                told = f"{key} is {value}, and the weights are {tensors} tensors"
+                raise MedevalError(f"{config.at(*path, key)}: {told}; accepted: at most one layer a tensor")
 
 
 def prove_written(folder: Path, *, memory: Path | None = None) -> None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.files.jsontext import Document
 
+_MOST = 100_000_000
+"""Bytes of a header: the limit of the safetensors library."""
+_WIDTHS = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "F8_E5M2": 1, "F8_E4M3": 1}
 _FLOATS = {"F64": np.float64, "F32": np.float32, "F16": np.float16}
 
 
@@ -47,8 +51,11 @@ def read_tensors(files: Iterable[Path]) -> dict[str, StoredTensor]:
     for file in files:
         try:
             found.update(_header(file))
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise MedevalError(f"{file}: not a whole safetensors file: {error}") from None
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise MedevalError(
+                f"{file}: not a whole safetensors file: {reason}; accepted: weights as safetensors writes them"
+            ) from None
     return found
 
 
@@ -57,16 +64,26 @@ def _header(file: Path) -> dict[str, StoredTensor]:
     size = file.stat().st_size
     with file.open("rb") as stream:
         length = int.from_bytes(stream.read(8), "little")
-        if not 0 < length <= size - 8:
+        if not 0 < length <= min(size - 8, _MOST):
             raise ValueError(f"its header claims {length} bytes of {size}")
-        header = json.loads(stream.read(length))
+        document = Document(f"{file}: header", stream.read(length).decode())
+    header = dict(document.data if isinstance(document.data, dict) else {"header": document.data})
     start = 8 + length
-    found = {}
-    for name, entry in header.items():
-        if name == "__metadata__":
-            continue
-        first, last = entry["data_offsets"]
-        if start + last > size:
-            raise ValueError(f"tensor {name!r} ends behind the end of the file")
-        found[name] = StoredTensor(file, entry["dtype"], tuple(entry["shape"]), start + first, start + last)
-    return found
+    return {name: _stored(file, name, entry, start, size) for name, entry in header.items() if name != "__metadata__"}
+
+
+def _stored(file: Path, name: str, entry: object, start: int, size: int) -> StoredTensor:
+    told = entry if isinstance(entry, dict) else {}
+    dtype, shape, offsets = str(told.get("dtype")), told.get("shape"), told.get("data_offsets")
+    if not (_counts(shape) and _counts(offsets) and len(offsets) == 2):  # noqa: PLR2004 - begin and end
+        raise ValueError(f"tensor {name!r} is {entry!r}; expected are dtype, shape and data_offsets")
+    first, last = offsets
+    if not first <= last <= size - start:
+        raise ValueError(f"tensor {name!r} ends behind the end of the file")
+    if dtype in _WIDTHS and math.prod(shape) * _WIDTHS[dtype] != last - first:
+        raise ValueError(f"tensor {name!r} of shape {shape} in {dtype} has {last - first} bytes")
+    return StoredTensor(file, dtype, tuple(shape), start + first, start + last)
+
+
+def _counts(value: object) -> TypeGuard[list[int]]:
+    return isinstance(value, list) and all(type(one) is int and one >= 0 for one in value)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import glob
 import os.path
+import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.errors import MedevalError, Mistakes
 from pytest_medeval.core.files.jsontext import Document, open_document
-from pytest_medeval.core.types import Case, Record, Skip, Source
+from pytest_medeval.core.types import Case, Record, Skip
 from pytest_medeval.tasks.base import Task
 from pytest_medeval.tasks.cases.formats import FORMATS
 
@@ -115,38 +116,67 @@ def read_cases(
         raise MedevalError(f"{path}: format {name!r} holds cases of task {serves!r}; the suite's task is {task.name!r}")
     usable: list[Case] = []
     skips: list[Skip] = []
+    mistakes = Mistakes()
     with FORMATS.blamed(name, f"cannot read {path}"):
         for entry in read(path):
-            made = _case(entry, task, strict=own(name))
-            if isinstance(made, Skip):
-                skips.append(made)
-            else:
-                usable.append(made)
+            with mistakes:
+                made = _case(entry, task, strict=own(name))
+                if isinstance(made, Skip):
+                    skips.append(made)
+                else:
+                    usable.append(made)
+    mistakes.tell()
     if not usable and not skips:
-        raise MedevalError(f"{path}: no cases: the file holds no record")
+        raise MedevalError(f"{path}:1: no cases: the file holds no record; accepted: at least one")
     return _distinct(usable), skips
 
 
 def check_records(records: Iterable[Record], task: Task) -> list[Case]:
     """Make cases of records that a suite's author wrote; a wrong one, or an id given twice, raises."""
-    return _distinct([task.case(record) for record in records])
+    cases, mistakes = [], Mistakes()
+    for record in records:
+        with mistakes:
+            cases.append(task.case(_told_apart(record)))
+    mistakes.tell()
+    return _distinct(cases)
 
 
 def _case(entry: Record | Skip, task: Task, *, strict: bool) -> Case | Skip:
     if isinstance(entry, Skip):
         return entry
     try:
-        return task.case(entry)
+        return task.case(_told_apart(entry) if strict else entry)
     except MedevalError as error:
         if strict:
             raise
         return Skip(entry.source, str(error).removeprefix(f"{entry.source}: "))
 
 
+def _told_apart(record: Record) -> Record:
+    """Insist on options that people can tell apart; of published data such questions are known, and counted."""
+    options = record.fields.get("options")
+    texts = {name: _plain(text) for name, text in options.items()} if isinstance(options, dict) else {}
+    alike = [name for name, text in texts.items() if text and list(texts.values()).count(text) > 1]
+    if alike:
+        told = f"options {' and '.join(map(str, alike))} have one text"
+        raise MedevalError(f"{record.source}: {told}; accepted: texts that differ")
+    return record
+
+
+def _plain(text: object) -> str:
+    return unicodedata.normalize("NFKC", str(text)).strip()
+
+
 def _distinct(cases: list[Case]) -> list[Case]:
-    first: dict[str, Source] = {}
+    """Insist on ids that people can tell apart: blanks around them and their Unicode form do not."""
+    first: dict[str, Case] = {}
+    mistakes = Mistakes()
     for case in cases:
-        if case.id in first:
-            raise MedevalError(f"{case.source}: id {case.id!r} occurs twice; first at {first[case.id]}")
-        first[case.id] = case.source
+        with mistakes:
+            seen = first.setdefault(_plain(case.id), case)
+            if seen is not case:
+                same = "" if seen.id == case.id else f", but for blanks or Unicode form, as {seen.id!r}"
+                told = f"id {case.id!r} occurs twice{same}; first at {seen.source}; accepted: an id of its own"
+                raise MedevalError(f"{case.source}: {told}")
+    mistakes.tell()
     return cases

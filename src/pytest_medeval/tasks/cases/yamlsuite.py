@@ -16,10 +16,12 @@ from typing import Any
 
 import yaml
 
-from pytest_medeval.core.errors import MedevalError
-from pytest_medeval.core.files.door import Lines, read_text
+from pytest_medeval.core.errors import MedevalError, Mistakes
+from pytest_medeval.core.files.door import DEEPEST, SETTINGS, Lines, read_text
 from pytest_medeval.core.types import Record, Source
 
+_VALUES = 100_000
+"""Values of one collection, each alias counted as what it stands for: a small file stays small when it is written."""
 SURROGATE = re.compile(r"[\ud800-\udfff]")
 BOOLEANS = {"true": True, "false": False}
 WHOLE = re.compile(r"[-+]?[0-9]{1,18}")
@@ -79,10 +81,11 @@ class _Loader:
 
     def __init__(self, path: Path) -> None:
         self.file = str(path)
-        self.lines = Lines(self.file, read_text(path))
+        self.lines = Lines(self.file, read_text(path, most=SETTINGS, wanted="YAML of a suite or its cases"))
         self.root = self._compose(self.lines.text)
         self._open: set[int] = set()
         self._made: dict[tuple[int, bool], object] = {}
+        self._sizes: dict[int, int] = {}
 
     def mistake(self, node: yaml.Node, what: str) -> MedevalError:
         return self.lines.mistake(node.start_mark.index, what)
@@ -96,17 +99,18 @@ class _Loader:
             node = yaml.compose(text, Loader=yaml.SafeLoader)
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
-            where = "" if mark is None else f":{self.lines.line(mark.index)}"
+            where = f":{1 if mark is None else self.lines.line(mark.index)}"
+            told = " ".join(str(error.problem or error.context).split())
             raise MedevalError(
-                f"{self.file}{where}: not YAML: {' '.join(str(error.problem or error.context).split())}"
+                f"{self.file}{where}: not YAML: {told}; accepted: YAML of a suite or its cases"
             ) from error
         except yaml.reader.ReaderError as error:
             character = f"character #x{ord(text[error.position]):04x}"
-            raise self.lines.mistake(error.position, f"not YAML: {character} is not allowed") from error
+            raise self.lines.mistake(error.position, f"not YAML: {character} is not allowed; accepted: text") from error
         except RecursionError as error:
-            raise MedevalError(f"{self.file}: not YAML for cases: nested too deeply") from error
+            raise self.lines.mistake(0, f"nested too deeply; accepted: up to {DEEPEST} levels") from error
         if node is None:
-            raise MedevalError(f"{self.file}: no cases: the file holds only comments")
+            raise MedevalError(f"{self.file}:1: no cases: the file holds only comments; accepted: 'task' and 'cases'")
         return node
 
     def mapping(self, node: yaml.MappingNode) -> dict[str, tuple[yaml.Node, yaml.Node]]:
@@ -116,9 +120,8 @@ class _Loader:
             if not isinstance(key, yaml.ScalarNode):
                 raise self.mistake(key, f"found {_called(key)} as a key; accepted: a text")
             if key.value in entries:
-                raise self.mistake(
-                    key, f"key {key.value!r} occurs twice, first on line {self.line(entries[key.value][0])}"
-                )
+                first = self.line(entries[key.value][0])
+                raise self.mistake(key, f"key {key.value!r} occurs twice, first on line {first}; accepted: once")
             entries[key.value] = (key, value)
         return entries
 
@@ -126,11 +129,16 @@ class _Loader:
         """Yield the cases of a list, values as texts but for a plain ``true`` or ``false``."""
         if not isinstance(node, yaml.SequenceNode):
             raise self.mistake(node, f"'cases' is {_called(node)}; accepted: a list of cases")
+        mistakes = Mistakes()
         for case in node.value:
-            if not isinstance(case, yaml.MappingNode):
-                raise self.mistake(case, f"a case is {_called(case)}; accepted: a mapping")
-            fields = {key: self._switch(value) for key, (_, value) in self.mapping(case).items()}
-            yield Record(Source(self.file, self.line(case)), fields)
+            with mistakes:
+                yield Record(Source(self.file, self.line(case)), self._fields(case))
+        mistakes.tell()
+
+    def _fields(self, case: yaml.Node) -> dict[str, object]:
+        if not isinstance(case, yaml.MappingNode):
+            raise self.mistake(case, f"a case is {_called(case)}; accepted: a mapping")
+        return {key: self._switch(value) for key, (_, value) in self.mapping(case).items()}
 
     def _switch(self, node: yaml.Node) -> object:
         value = self.value(node, as_text=True)
@@ -140,15 +148,18 @@ class _Loader:
     def value(self, node: yaml.Node, *, as_text: bool = False) -> object:
         """Make the value of a node; an alias gives the same value again, and may not stand inside itself."""
         if node.tag not in TAGS:
-            raise self.mistake(node, f"tag {node.tag!r} is not accepted; write the value without a tag")
+            raise self.mistake(node, f"tag {node.tag!r} is not accepted; accepted: the value without a tag")
         if isinstance(node, yaml.ScalarNode):
             if SURROGATE.search(node.value):
-                raise self.mistake(node, "half of a surrogate pair (\\ud800 to \\udfff) is no character")
+                told = "half of a surrogate pair (\\ud800 to \\udfff) is no character"
+                raise self.mistake(node, f"{told}; accepted: characters")
             return node.value if as_text or node.style else _plain(node.value)
         key = (id(node), as_text)
         if key not in self._made:
             if id(node) in self._open:
-                raise self.mistake(node, "an alias stands inside the value that it names")
+                raise self.mistake(node, "an alias stands inside the value that it names; accepted: one outside it")
+            if len(self._open) >= DEEPEST:
+                raise self.mistake(node, f"nested too deeply; accepted: up to {DEEPEST} levels")
             self._open.add(id(node))
             if isinstance(node, yaml.MappingNode):
                 pairs = self.mapping(node).items()
@@ -156,6 +167,10 @@ class _Loader:
             else:
                 self._made[key] = [self.value(item, as_text=as_text) for item in node.value]
             self._open.discard(id(node))
+            inside = node.value if isinstance(node, yaml.SequenceNode) else [value for _, value in node.value]
+            self._sizes[id(node)] = 1 + sum(self._sizes.get(id(one), 1) for one in inside)
+            if self._sizes[id(node)] > _VALUES:
+                raise self.mistake(node, f"aliases make more than {_VALUES} values of it; accepted: fewer")
         return self._made[key]
 
 

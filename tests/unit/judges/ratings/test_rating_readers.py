@@ -205,7 +205,7 @@ def test_labels_defaults_and_texts(tmp_path):
         ("a.jsonl", '{"item": "a", "score": 3}\n{"item":', ":2: not JSON"),
         ("a.jsonl", '{"item": "a", "score": 3}\n[]', ":2: found an array; accepted: an object a record"),
         ("a.jsonl", '{"item": "a", "score": 9}', ": no score could be read (grade is not on the"),
-        ("a.csv", "item,score\na,3,4\n", ":2: found 3 fields; the header has 2"),
+        ("a.csv", "item,score\na,3,4\n", ":2: found 3 fields; accepted: 2, as many as the header has"),
         ("a.txt", "hello", ": no known rating format; accepted: germediq, judgebench, labels"),
         ("a.txt", "", ":1: the file is empty"),
     ],

@@ -183,9 +183,9 @@ def test_mmlu(tmp_path, newline):
     ("text", "message"),
     [
         ("q,a,b,c,d,A\nq,a,b,c,A", ":2: found 5 columns; accepted: 6 (question, four options, gold letter)"),
-        ('q,a,b,c,d,A\n"q,a,b,c,d,A\nmore', ":2: not CSV: unexpected end of data"),
-        ('q,a,b,c,d,A\n"q"x,a,b,c,d,A', ":2: not CSV: ',' expected after '\"'"),
-        ("x" * 200_000 + ",a,b,c,d,A", ":1: not CSV: field larger than field limit (131072)"),
+        ('q,a,b,c,d,A\n"q,a,b,c,d,A\nmore', ":2: not CSV: unexpected end of data; accepted: a row a record"),
+        ('q,a,b,c,d,A\n"q"x,a,b,c,d,A', ":2: not CSV: ',' expected after '\"'; accepted: a row a record"),
+        ("x" * 200_000 + ",a,b,c,d,A", ":1: not CSV: field larger than field limit (131072); accepted: a row a record"),
     ],
     ids=["columns", "open-quote", "text-after-quote", "long-field"],
 )

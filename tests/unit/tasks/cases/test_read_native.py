@@ -81,7 +81,7 @@ def test_empty_file(tmp_path, text):
 
 def test_empty_array(tmp_path):
     """An array without a record is no suite."""
-    with pytest.raises(MedevalError, match=r"c.jsonl: no cases: the file holds no record"):
+    with pytest.raises(MedevalError, match=r"c.jsonl:1: no cases: the file holds no record"):
         read(tmp_path, "[]", form="native")
 
 

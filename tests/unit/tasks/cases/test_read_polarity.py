@@ -231,7 +231,7 @@ def test_dxy_skips(tmp_path):
         ("train@[__import__('os')]", ":1: not a Python list literal: malformed node or string"),
         ("train@{}", ":1: found dict; accepted: a list of dictionaries"),
         ("train@[1]", ":1: found list; accepted: a list of dictionaries"),
-        ("train@[]", ": no cases: the file holds no record"),
+        ("train@[]", ":1: no cases: the file holds no record"),
     ],
 )
 def test_dxy_shape(tmp_path, text, message):

@@ -46,7 +46,8 @@ def _list(source: Source, literal: str) -> list[dict[str, object]]:
     try:
         found = ast.literal_eval(literal.strip())
     except (ValueError, SyntaxError, MemoryError, RecursionError) as error:
-        raise MedevalError(f"{source}: not a Python list literal: {str(error).splitlines()[0][:80]}") from error
+        told = str(error).splitlines()[0][:80]
+        raise MedevalError(f"{source}: not a Python list literal: {told}; accepted: a list of dictionaries") from error
     if not isinstance(found, list) or not all(isinstance(record, dict) for record in found):
         raise MedevalError(f"{source}: found {type(found).__name__}; accepted: a list of dictionaries")
     return found

@@ -47,6 +47,6 @@ def csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
         except StopIteration:
             return
         except csv.Error as error:
-            raise MedevalError(f"{path}:{start}: not CSV: {error}") from error
+            raise MedevalError(f"{path}:{start}: not CSV: {error}; accepted: a row a record") from error
         if row:
             yield start, row
