@@ -105,7 +105,7 @@ MISTAKES = [
     option("dtype unknown", "--medeval-dtype", "'fp8'", "bfloat16", args=("--medeval-dtype=fp8",)),
     option("inconclusive unknown", "--medeval-inconclusive", "'maybe'", "fail, pass", args=("--medeval-inconclusive=maybe",)),
     option("data folder missing", "--medeval-data", "'nowhere'", args=("--medeval-data=nowhere",)),
-    option("record into a missing folder", "--medeval-json", "no folder", args=("--medeval-json=no/where/run.json",)),
+    option("record into a file", "--medeval-json", "is no folder", args=("--medeval-json=quiz.jsonl/run.json",)),
     option("record is a folder", "--medeval-json", "is a folder", args=("--medeval-json=.",)),
     option("gate of an unknown suite", "unknown suite 'quizz'", "did you mean 'quiz'", args=("--medeval-gate=quizz:accuracy >= 0.5",)),
     option("gate on an unknown metric", "unknown metric 'accurracy'", "did you mean 'accuracy'", args=("--medeval-gate=accurracy >= 0.5",)),
@@ -297,3 +297,24 @@ def test_an_unknown_key_is_told_where_nothing_is_evaluated(pytester):
     result = pytester.runpytest()
     assert result.ret == 4
     result.stderr.fnmatch_lines(["ERROR: unknown ini key 'medeval_gates'*"])
+
+
+def test_folders_of_outputs_are_made_and_tried_before_a_model_is_asked(project):
+    """A missing folder is made; one that cannot be written is told at once, all of them together."""
+    project.quiz(4)
+    result = project.run("--medeval-json=new/out/run.json", "--medeval-html=new/pages/run.html")
+    assert result.ret == 0
+    assert (project.pytester.path / "new" / "out" / "run.json").is_file()
+    assert (project.pytester.path / "new" / "pages" / "run.html").is_file()
+    result = project.run("--medeval-json=/proc/none/run.json", "--medeval-card=/proc/other/card.md")
+    assert result.ret == 4
+    lines = [line for line in result.errlines if line.strip()]
+    assert [line.split(": ")[1] for line in lines] == ["--medeval-json", "--medeval-card"]
+    assert all("cannot be written" in line for line in lines)
+
+
+def test_a_cache_that_cannot_be_written_is_told_under_q(project):
+    """It costs time and money at every run, so it is no detail."""
+    project.quiz(4)
+    result = project.run("-q", "--medeval-cache=/proc/none/cache", model="https://localhost:1/v1#m")
+    result.stdout.fnmatch_lines(["note: *replies are not cached*"])

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from pytest_medeval.core.encodable import inert
-from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.errors import MedevalError, Mistakes
 from pytest_medeval.core.options import AUTOMATIC
 from pytest_medeval.core.record import RunRecord
 from pytest_medeval.core.settings import Settings
@@ -69,6 +69,27 @@ def reports(settings: Settings) -> Iterator[tuple[str, str, Path]]:
             yield f"--medeval-{ink}", ink, path
     for ink, path in settings.reports:
         yield f"--medeval-report={ink}", ink, path
+
+
+def check_writable(settings: Settings) -> None:
+    """Make the folders of all outputs, and refuse what cannot be written before any model is asked."""
+    from pytest_medeval.core.files.writing import check_folder
+
+    single = {
+        "--medeval-json": settings.json,
+        "--medeval-evidence": settings.evidence,
+        "--medeval-review": settings.review,
+    }
+    files = [*single.items(), *((flag, path) for flag, _, path in reports(settings))]
+    mistakes = Mistakes()
+    for flag, file in files:
+        with mistakes:
+            if file and (file.is_file() or not file.exists()):  # a device or a pipe is written to as it is
+                check_folder(file.parent, flag)
+    with mistakes:
+        if settings.saved_as:
+            check_folder(settings.storage, "--medeval-storage")
+    mistakes.tell()
 
 
 def check_inks(settings: Settings) -> None:

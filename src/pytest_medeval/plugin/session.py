@@ -244,10 +244,10 @@ class MedevalSession:
 
     def _open_store(self) -> None:
         """Read the stored run and the tuning data, and see that this run can be stored, before any model is asked."""
-        if self.settings.saved_as and not self._store_open:
-            from pytest_medeval.runs.store import check_writable
+        if not self._store_open:
+            from pytest_medeval.plugin.outputs import check_writable
 
-            check_writable(self.settings.storage)
+            check_writable(self.settings)
         if self.settings.compare and not self._store_open:
             from pytest_medeval.runs.reference import open_reference
 
@@ -408,6 +408,8 @@ class MedevalSession:
             reporter.write_sep("=", "medeval")
             for line in summary(self.outline, brief=reporter.verbosity < 0):
                 reporter.write_line(line.text, **line.markup)
+            for notice in self.roles.notices if reporter.verbosity < 0 else ():  # the brief summary has none
+                reporter.write_line(f"note: {notice}")
             for output in self.outputs:
                 reporter.write_line(inert(output.told), red=output.failed)
             for text in workflow_commands(self.outline.record, os.environ):

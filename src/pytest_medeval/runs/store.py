@@ -110,16 +110,6 @@ def passed(record: RunRecord) -> bool:
     return whole and not decide(record["gates"]).stopped
 
 
-def check_writable(storage: Path) -> None:
-    """Refuse at once a store that could not be written after hours of work."""
-    try:
-        storage.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=storage, prefix=".probe", suffix=PART):
-            pass
-    except OSError as error:
-        raise MedevalError(f"--medeval-storage: {storage} cannot be written: {error.strerror}") from None
-
-
 def save(record: RunRecord, storage: Path, name: str) -> Path:
     """Store a run under the next number; ``MedevalError`` when the disk refuses, with nothing left behind."""
     content = finite(record)

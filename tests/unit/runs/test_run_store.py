@@ -19,7 +19,7 @@ from pytest_medeval.core.files import writing as files
 from pytest_medeval.runs import store
 from pytest_medeval.runs.environment import environment, repository
 from pytest_medeval.runs.record import problems, read
-from pytest_medeval.runs.store import check_writable, find, load, prune, rescue, save, stored
+from pytest_medeval.runs.store import find, load, prune, rescue, save, stored
 
 ROOT = Path(__file__).parents[3]
 KILLING = """
@@ -101,7 +101,7 @@ def test_a_store_that_is_a_file_is_refused(tmp_path):
     with pytest.raises(MedevalError, match="is a file"):
         stored(tmp_path / "runs")
     with pytest.raises(MedevalError, match=r"--medeval-storage: .* cannot be written"):
-        check_writable(tmp_path / "runs" / "below")
+        files.check_folder(tmp_path / "runs" / "below", "--medeval-storage")
 
 
 @pytest.mark.parametrize(

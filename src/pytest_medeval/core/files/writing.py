@@ -11,6 +11,7 @@ import json
 import math
 import os
 import re
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar, cast
@@ -80,6 +81,17 @@ _DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(\d+)")
 """A file that this process has open: writing there goes on where the last text ended."""
 _LINKS = 40
 """Links that lead to one another, as many as Linux follows."""
+
+
+def check_folder(folder: Path, flag: str) -> None:
+    """Make a folder, and refuse at once one that could not be written after hours of work."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".probe", suffix=PART):
+            pass
+    except OSError as error:
+        told = f"{flag}: {folder} cannot be written: {error.strerror}"
+        raise MedevalError(f"{told}; accepted: a folder that can be") from None
 
 
 def write_whole(path: Path, data: bytes | Iterable[bytes], what: str) -> None:
