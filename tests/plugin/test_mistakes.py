@@ -311,10 +311,3 @@ def test_folders_of_outputs_are_made_and_tried_before_a_model_is_asked(project):
     lines = [line for line in result.errlines if line.strip()]
     assert [line.split(": ")[1] for line in lines] == ["--medeval-json", "--medeval-card"]
     assert all("cannot be written" in line for line in lines)
-
-
-def test_a_cache_that_cannot_be_written_is_told_under_q(project):
-    """It costs time and money at every run, so it is no detail."""
-    project.quiz(4)
-    result = project.run("-q", "--medeval-cache=/proc/none/cache", model="https://localhost:1/v1#m")
-    result.stdout.fnmatch_lines(["note: *replies are not cached*"])
