@@ -181,7 +181,7 @@ ADAPTERS: dict[str, tuple[str, dict[str, Any]]] = {
     "fused query, key, value": ("GPT-NeoX", {"target_modules": ["query_key_value"]}),
     "experts, all linear": ("Mixtral", {"target_modules": "all-linear"}),
     "experts, parameters": ("Mixtral", {"target_modules": [], "target_parameters": EXPERTS}),
-    "recurrent": ("Mamba", {"target_modules": ["in_proj", "out_proj"]}),
+    "recurrent": ("Mamba", {"target_modules": ["in_proj", "x_proj"]}),
     "aLoRA": ("Llama", {"target_modules": ATTENTION, "alora_invocation_tokens": [3, 4]}),
 }  # fmt: skip
 """Kind -> its base, options of peft's ``LoraConfig``; ``words``: to so many the vocabulary had grown."""
