@@ -70,7 +70,7 @@ def _first_of_each_shape(document: Document, cases: object) -> object:
     """Hold one case of each shape against the schema: thousands of cases have few; give what is left to check."""
     if not isinstance(cases, list):
         return cases
-    case = {"$ref": "#/$defs/case", "$defs": schema()["$defs"]}
+    case = {"$ref": "#/$defs/CaseEntry", "$defs": schema()["$defs"]}
     for number, one in {_shape(one): (number, one) for number, one in enumerate(cases)}.values():
         check_schema(document, one, case, str(schema()["$id"]), ("cases", number))
     return []
