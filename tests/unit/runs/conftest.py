@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +77,7 @@ class Quiz:
         ran = [case.id for case in suite.cases if only is None or case.id in only]
         for evaluation in Engine(lambda role, _task: models[role]).evaluations(suite, ran).values():
             journal.note({"entry": entry("quiz", f"quiz::{evaluation.case.id}", evaluation)})
-        journal.note({"models": {role: {"mcq": asdict(one.identity)} for role, one in models.items() if one}})
+        journal.note({"models": {role: {"mcq": one.identity.record()} for role, one in models.items() if one}})
         if seen:
             seen(journal)
         return json.loads(json.dumps(build(journal, settings, reference, leaks=leaks).record))
