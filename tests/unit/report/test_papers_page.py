@@ -2,7 +2,6 @@
 
 import json
 import re
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -48,7 +47,7 @@ def record(tmp_path_factory):
         evaluations = Engine(lambda role, _: models[role]).evaluations(suite, [case.id for case in suite.cases])
         for one in evaluations.values():
             journal.note({"entry": entry(task, f"{task}::{one.case.id}", one)})
-        journal.note({"models": {role: {task: asdict(model.identity)} for role, model in models.items()}})
+        journal.note({"models": {role: {task: model.identity.record()} for role, model in models.items()}})
     return json.loads(json.dumps(with_divergence(build(journal, settings), settings)))
 
 

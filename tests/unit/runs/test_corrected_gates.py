@@ -1,7 +1,6 @@
 """A judge that likes the candidate's style, and people who do not: gates rest on the difference corrected by them."""
 
 import json
-from dataclasses import asdict
 
 import pytest
 
@@ -64,7 +63,7 @@ def judged(tmp_path_factory):
     journal.collected([manifest(suite, folder)])
     for one in Engine(lambda role, _: models[role]).evaluations(suite, [case.id for case in suite.cases]).values():
         journal.note({"entry": entry("talk", f"t.py::{one.case.id}", one)})
-    journal.note({"models": {role: {"dialogue": asdict(model.identity)} for role, model in models.items()}})
+    journal.note({"models": {role: {"dialogue": model.identity.record()} for role, model in models.items()}})
     judge = FakeModel(vain, name="http://judge/v1#vain")
     plan = JudgePlan(specs=(judge.name,))
     track_b = ask_judges(journal, plan, 0, lambda _: judge, lambda *_: lambda _: None)

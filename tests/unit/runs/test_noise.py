@@ -85,7 +85,10 @@ def test_replies_that_change_make_the_floor():
 def test_a_way_that_cannot_be_computed_is_said():
     """A dtype that the machine lacks costs its line, not the run."""
     section = measured(Shaky((), broken="bfloat16"))
-    assert section["variants"][1] == {"name": "dtype bfloat16", "reason": "no kernel for bfloat16"}
+    assert section["variants"][1] == {
+        "name": "dtype bfloat16",
+        "reason": "RuntimeError: no kernel for bfloat16 at some place",
+    }
     assert floors(section) == {"accuracy": 0.0, "answered": 0.0}
 
 

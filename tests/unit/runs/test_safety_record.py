@@ -1,7 +1,6 @@
 """Safety rules in the record and in the terminal's summary."""
 
 import json
-from dataclasses import asdict
 
 from pytest_medeval.core.settings import read_settings
 from pytest_medeval.core.types import Answer
@@ -41,7 +40,7 @@ def record_of(folder, candidate, baseline):
     evaluations = Engine(lambda role, _: models[role]).evaluations(resolved, [case.id for case in resolved.cases])
     for evaluation in evaluations.values():
         journal.note({"entry": entry("talk", f"talk::{evaluation.case.id}", evaluation)})
-    journal.note({"models": {role: {"dialogue": asdict(one.identity)} for role, one in models.items()}})
+    journal.note({"models": {role: {"dialogue": one.identity.record()} for role, one in models.items()}})
     return json.loads(json.dumps(build(journal, settings).record))
 
 
