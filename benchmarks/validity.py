@@ -21,6 +21,7 @@ from typing import cast
 
 import numpy as np
 
+import judged
 from pytest_medeval.core.record import CaseEntry
 from pytest_medeval.core.types import FloatArray, Metric
 from pytest_medeval.metrics.base import SHARE, Measure, mean, ratio
@@ -368,6 +369,9 @@ def report(suites: int) -> list[str]:
         lines.append(f"| {100 * changed:.0f} % of cases right in one role only | {' | '.join(shares)} |")
         print(lines[-1], flush=True)
     lines += ["", "## Clusters", "", CLUSTERS, *cluster_lines(suites // 4)]
+    for line in judged.lines(suites // 2):
+        lines.append(line)
+        print(line, flush=True)
     print(f"{time.perf_counter() - started:.0f} s")
     return lines
 

@@ -269,10 +269,21 @@ def talked(undefined):
         "task": "dialogue", "judged": True, "headline": "rougeL", "complete": True,
         "metrics": {"rougeL": row, "judge.accuracy": row},
     }  # fmt: skip
-    said = {"outcome": "answered", "scores": {}, "rows": {"rouge": [None if undefined else 0.5]}}
-    case = {"suite": "talk", "id": "c0", "nodeid": "t::c0", "cluster": "case c0", "candidate": said, "baseline": said}
+    cases = [
+        {
+            "suite": name, "id": f"c{i}", "nodeid": f"t::c{i}", "cluster": f"case c{i}",
+            "candidate": {
+                "outcome": "answered", "scores": {"rougeL": 0.3 + i % 2 / 10},
+                "rows": {"rouge": [None if undefined and not i else 0.5]},
+            },
+            "baseline": {"outcome": "answered", "scores": {"rougeL": 0.0}, "rows": {"rouge": [0.5]}},
+            "judge": {"candidate": {"accuracy": 4.0 - i % 2}, "baseline": {"accuracy": 3.0}},
+        }
+        for name in ("talk", "quiz")
+        for i in range(40)
+    ]  # fmt: skip
     suites = {"talk": suite, "quiz": {**suite, "judged": False}}
-    return {"seed": 0, "suites": suites, "cases": [case, {**case, "suite": "quiz"}], "judges": [{}], "gates": []}
+    return {"seed": 0, "suites": suites, "cases": cases, "judges": [{"admissible": True}], "gates": []}
 
 
 @pytest.mark.parametrize(
