@@ -45,7 +45,9 @@ def record(request):
         "gates": [],
         "divergence": {},
         "models": {"candidate": {"fingerprint": "c" * 64}, "baseline": {"fingerprint": "b" * 64}},
-        "suites": {"dialogue": {"task": "dialogue", "headline": "rougeL", "signature": "5" * 64}},
+        "suites": {
+            "dialogue": {"task": "dialogue", "judged": True, "headline": "rougeL", "signature": "5" * 64, "metrics": {}}
+        },
     }
 
 

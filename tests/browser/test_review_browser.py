@@ -73,7 +73,8 @@ def test_the_round_trip(browser, start, address, record):
             assert case_shown(browser) == 3
             assert progress(browser) == "2 of 3 rated"
             assert named(browser, "rater").get_property("value") == "A. B."
-    assert set(order) == {"chest-pain", "cough", "hostile"}
+    assert len(order) == 3
+    assert not set(order) & {"chest-pain", "cough", "hostile"}  # an id may tell the answer
     file = exported(browser)
 
     other = start()
