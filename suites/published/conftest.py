@@ -17,6 +17,12 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return None
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say that they were left out, where they were looked for."""
+    if not _data(config):
+        terminalreporter.write_line("medeval: suites on published data are left out; --medeval-data=DIR brings them in")
+
+
 def _data(config: pytest.Config) -> str | None:
     given = config.getoption("medeval_data", None)
     if given is not None:

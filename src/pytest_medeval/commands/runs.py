@@ -209,7 +209,7 @@ def _comparison(run: str, found: Contested) -> Iterator[str]:
         yield from (line.text for line in inked([*reference(name, suite["reference"], suite["headline"], whole=True)]))
     yield ""
     yield from (line.text for line in inked([*gates(decide(found["gates"]), [])]))
-    yield "passed" if found["passed"] else "failed"
+    yield decide(found["gates"]).sentence
 
 
 def _prune(options: argparse.Namespace) -> int:

@@ -203,12 +203,8 @@ class MedevalSession:
         baseline = ", ".join(self.settings.baselines) or "the adapter's own base"
         engine = "" if self.settings.engine == "local" else f"; engine {self.settings.engine}"
         who = f"candidate {', '.join(self.settings.models)}; baseline {baseline}"
-        lines = [f"medeval: {inert(masked(who))}; seed {self.settings.seed}{engine}"]
-        if workers:
-            lines.append(self._copies(workers))
-        if self.settings.data is None:
-            lines.append("medeval: suites on published data are left out; --medeval-data=DIR brings them in")
-        return lines
+        told = f"medeval: {inert(masked(who))}; seed {self.settings.seed}{engine}"
+        return [told, *([self._copies(workers)] if workers else [])]
 
     def _copies(self, workers: int) -> str:
         """Say what it costs that every worker loads the models that its suites need."""
