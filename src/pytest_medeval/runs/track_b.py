@@ -27,11 +27,12 @@ from pytest_medeval.judges.ratings import read_ratings
 from pytest_medeval.judges.ratings.audit import Agreement, agreement
 from pytest_medeval.judges.ratings.join import join
 from pytest_medeval.judges.ratings.types import Rating, RatingSet
-from pytest_medeval.judges.rubric import DEFAULT_RUBRIC, Rubric, chosen_rubric
+from pytest_medeval.judges.rubric import DEFAULT_RUBRIC, PREFERENCE, Rubric, chosen_rubric
 from pytest_medeval.judges.styles import AUTO, JUDGE_STYLES
 from pytest_medeval.tasks import TASKS
 
 if TYPE_CHECKING:
+    from pytest_medeval.core.model import Identity
     from pytest_medeval.models import Model
     from pytest_medeval.runs.journal import Journal
 
@@ -83,10 +84,14 @@ def judge_plan(settings: Settings) -> JudgePlan:
 
 @dataclass(frozen=True)
 class Standing:
-    """How far a judge agrees with the labels, dimension -> data, and the run that measured it."""
+    """How far a judge agrees with the labels, dimension -> data, and the run that measured it.
+
+    ``kin``: the roles whose weights, or whose base's, are the judge's own: it may prefer them for that.
+    """
 
     agreement: Mapping[str, JudgeAgreement] = field(default_factory=dict)
     run: JudgeRun | None = None
+    kin: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -136,6 +141,9 @@ class TrackB:
 
     def _advisory(self, name: str) -> str:
         """Say why no judge's word on a dimension may carry a gate; empty where it may."""
+        for run, standing in zip(self.runs, self.standings, strict=True):
+            if standing.kin and name == PREFERENCE:
+                return f"the judge {run.spec} shares weights with {' and '.join(standing.kin)}, and may prefer its own"
         if self.plan.labels is None:
             return "the judge is advisory: its agreement with people was not measured; give --medeval-judge-labels=FILE"
         for run, standing in zip(self.runs, self.standings, strict=True):
@@ -166,7 +174,9 @@ def ask_judges(
         judge_cases(judge, entries, plan.rubric, how, progress(f"judge {spec}: answers", _questions(entries, plan)))
         for spec, judge in zip(plan.specs, judges, strict=True)
     ]
-    standings = [standing_of(judge, plan, seed) for judge in judges]
+    kin = [_kin(judge.identity, journal) for judge in judges]
+    runs = [replace(run, notices=(*run.notices, *_told(own))) for run, own in zip(runs, kin, strict=True)]
+    standings = [replace(standing_of(one, plan, seed), kin=own) for one, own in zip(judges, kin, strict=True)]
     cases = {(case.suite, case.id): case for case in combine(runs)}
     for entry in entries:
         case = cases.get((entry["suite"], entry["id"]))
@@ -177,6 +187,24 @@ def ask_judges(
                 if role in rows:
                     entry[role]["rows"] = {**entry[role]["rows"], **rows[role]}
     return TrackB(plan, runs, cases, standings)
+
+
+def _kin(judge: Identity, journal: Journal) -> list[str]:
+    """List the roles that a judge shares weights with: it is one of them, or stands on the same base."""
+    own = {judge.fingerprint, judge.base} - {None}
+    shared = {
+        role: own & {one for model in tasks.values() for one in (model["fingerprint"], model.get("base"))}
+        for role, tasks in journal.models.items()
+    }
+    return [role for role in ROLES if shared.get(role)]
+
+
+def _told(kin: Sequence[str]) -> list[str]:
+    return (
+        [f"it shares weights with {' and '.join(kin)}: it may prefer its own, and carries no gate on preference"]
+        if kin
+        else []
+    )
 
 
 def _questions(entries: Sequence[CaseEntry], plan: JudgePlan) -> int:

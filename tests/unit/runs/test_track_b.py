@@ -7,6 +7,7 @@ import json
 import pytest
 
 from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.model import Identity
 from pytest_medeval.core.settings import read_settings
 from pytest_medeval.core.types import Answer
 from pytest_medeval.judges.ask import JudgeRun
@@ -27,6 +28,13 @@ def grading(grade, name="judge"):
         return Answer("", "choice", logprobs, (1,) * len(logprobs), prompt_tokens=2)
 
     return FakeModel(answer, name=name)
+
+
+class _Known:
+    """A judge under another identity."""
+
+    def __init__(self, judge, identity):
+        self.identity, self.name, self.answer, self.notices = identity, judge.name, judge.answer, judge.notices
 
 
 def journal(task="dialogue", count=4, roles=("candidate", "baseline")):
@@ -150,6 +158,28 @@ def test_a_preference_needs_no_label_and_people_s_ratings_no_judge_that_agrees()
         assert track_b.barred("chat", "judge.preference") == reason
     bare = TrackB(JudgePlan(coverage=0.5), (RUN,), said({FIRST: 3.0}), (Standing(),))
     assert bare.barred("chat", f"judge.{FIRST}", corrected=True) == ""
+
+
+@pytest.mark.parametrize(
+    ("own", "kin"),
+    [
+        ({"fingerprint": "j", "base": None}, []),
+        ({"fingerprint": "b", "base": None}, ["baseline"]),
+        ({"fingerprint": "j", "base": "w"}, ["candidate"]),
+    ],
+)
+def test_a_judge_of_the_same_weights_is_named_and_carries_no_gate_on_preference(own, kin):
+    """It is the baseline itself, or stands on the candidate's base; two models without a base share nothing."""
+    run = journal()
+    of = {"candidate": {"fingerprint": "c", "base": "w"}, "baseline": {"fingerprint": "b", "base": None}}
+    run.note({"models": {role: {"dialogue": one} for role, one in of.items()}})
+    track_b, _ = asked(run, [_Known(grading(4), Identity(spec="judge", **own))], labels=None)
+    (one,) = track_b.judges()
+    shared = f"it shares weights with {kin[0]}: " if kin else "carries no gate on preference"
+    assert any(shared in notice for notice in one["notices"]) == bool(kin)
+    reason = track_b.barred("chat", "judge.preference")
+    assert ("may prefer its own" in reason) == bool(kin)
+    assert "may prefer its own" not in track_b.barred("chat", f"judge.{FIRST}")
 
 
 @pytest.mark.parametrize(
