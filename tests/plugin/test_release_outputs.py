@@ -94,18 +94,18 @@ def test_a_page_that_cannot_be_written_costs_no_other_output(project, monkeypatc
     [
         (("--medeval-compare",), "ERROR: no run is stored in *runs yet; --medeval-save stores one"),
         (("--medeval-compare=gone",), "ERROR: no run 'gone' in *; stored: none is stored yet*"),
-        (("--medeval-compare=cut.json",), "ERROR: *cut.json: is no run record: *"),
+        (("--medeval-compare=cut.json",), "ERROR: *cut.json:1: not JSON: *; accepted: a run record"),
         (
             ("--medeval-compare=newer.json",),
-            "ERROR: *newer.json: schema is 'medeval-run/9'; accepted: *a newer pytest-medeval wrote it*",
+            "ERROR: *newer.json:1: schema is 'medeval-run/9'; accepted: *a newer pytest-medeval wrote it*",
         ),
         (("--medeval-save", "suites/"), "ERROR: --medeval-save=suites/: accepted: *"),
         (
             ("--medeval-save=one", "--medeval-storage=cut.json"),
-            "ERROR: --medeval-storage: *cut.json cannot be written: File exists",
+            "ERROR: --medeval-storage: *cut.json cannot be written: File exists; accepted: *",
         ),
-        (("--medeval-html=nowhere/a.html",), "ERROR: --medeval-html=nowhere/a.html: no folder *"),
-        (("--medeval-markdown=nowhere/a.md",), "ERROR: --medeval-markdown=nowhere/a.md: no folder *"),
+        (("--medeval-html=cut.json/a.html",), "ERROR: --medeval-html*cut.json*"),
+        (("--medeval-markdown=cut.json/a.md",), "ERROR: --medeval-markdown*cut.json*"),
         (
             ("--medeval-gate=quiz:accuracy not worse than reference by",),
             "ERROR: --medeval-gate=*: the margin is missing; *",
@@ -178,7 +178,7 @@ def test_an_ink_of_another_plugin(project):
     [
         ("red:a.txt", "*--medeval-report=red: unknown report 'red'*html*"),
         ("text", "*--medeval-report=text: accepted: INK:FILE*"),
-        ("text:gone/a.txt", "*no folder *gone*"),
+        ("text:quiz.jsonl/a.txt", "*quiz.jsonl*"),
     ],
 )
 def test_a_report_that_cannot_be_written_is_refused_at_once(project, option, told):
