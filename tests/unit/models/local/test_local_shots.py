@@ -6,7 +6,7 @@ import pytest
 
 from pytest_medeval.core.types import Source
 from pytest_medeval.models.local.choices import GROUP_COST
-from pytest_medeval.models.local.model import Prompter
+from pytest_medeval.models.local.model import load_prompter
 from pytest_medeval.models.local.tree import shared_prefixes
 from pytest_medeval.tasks.mcq import MCQ, MCQCase
 from pytest_medeval.tasks.shots import Shots, with_turns
@@ -28,7 +28,7 @@ def cases(kind: str, count: int) -> list[MCQCase]:
 @pytest.mark.parametrize("rotations", [False, True])
 def test_examples_are_one_shared_beginning(make_model, template, rotations):
     """With and without a chat template, in one order or all, no token of the examples is computed twice."""
-    prompter = Prompter(make_model("llama", template=None) if template is None else make_model("llama"))
+    prompter = load_prompter(make_model("llama", template=None) if template is None else make_model("llama"))
     task, asked = MCQ(rotations=rotations), cases("Case", 6)
     shots = Shots(count=5, by="seed", source="train", pool=tuple(cases("Example", 5)), usable=5)
     requests = [
