@@ -125,5 +125,5 @@ def test_a_cluster_that_is_not_there(project, monkeypatch):
     adapter = f"--medeval-model={ROOT / 'adapters' / 'tiny-mcq'}"
     result = project.run(adapter, "--medeval-engine=ray", model=None, baseline=None)
     assert result.ret == 4
-    told = "--medeval-engine=ray: the cluster RAY_ADDRESS=127.0.0.1:1 cannot be reached: ray client connection timeout"
+    told = "--medeval-engine=ray: the cluster RAY_ADDRESS=127.0.0.1:1 cannot be reached: ConnectionError: ray client"
     assert told in result.stderr.str()

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from pytest_medeval.commands.chat.cases import append_case
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.tasks.cases import check_records, read_yaml_suite
+from pytest_medeval.tasks.cases.find import _plain
 from pytest_medeval.tasks.dialogue import Dialogue
 from pytest_medeval.tasks.mcq import MCQ
 
@@ -81,7 +82,7 @@ def test_the_same_exchange_is_kept_once(tmp_path):
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(lambda text: text.strip())
 
 
-@given(question=TEXT, options=st.lists(TEXT, min_size=2, max_size=4))
+@given(question=TEXT, options=st.lists(TEXT, min_size=2, max_size=4, unique_by=_plain))
 @settings(max_examples=60, deadline=None)
 def test_any_text_comes_back_as_it_was(tmp_path_factory, question, options):
     """Quotes, line ends of every kind, control characters, emoji: what is read is what was kept."""
