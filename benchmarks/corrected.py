@@ -13,6 +13,7 @@ is the share of 95 % intervals that hold what all clinicians say, false the shar
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 from collections.abc import Iterator, Mapping
 from itertools import combinations
@@ -107,14 +108,39 @@ def _said(rows: FloatArray, *, width: bool) -> str:
 
 def example(folder: Path, judge: str, new: str, old: str) -> Iterator[str]:
     """Print one draw of one pair: what each estimate says of ``new`` less ``old``, and what all clinicians say."""
-    found = {frozenset(one[:2]): one for one in pairs(people_of(folder), judge_of(folder / f"{judge}.rate.json"))}
-    first, _, clinicians, judged = found[frozenset((new, old))]
+    people, judged = people_of(folder), judge_of(folder / f"{judge}.rate.json")
+    found = {frozenset(one[:2]): one for one in pairs(people, judged)}
+    first, _, clinicians, seen = found[frozenset((new, old))]
     turn = 1 if first == new else -1
     yield "| estimate | difference | 95 % interval |"
     yield "|---|---|---|"
-    for name, (value, low, high) in trial(turn * clinicians, turn * judged, np.random.default_rng(0)).items():
+    rows = trial(turn * clinicians, turn * seen, np.random.default_rng(0))
+    if importlib.util.find_spec("cje"):
+        rows["cje-eval"] = peer(people, judged, new, old)
+    for name, (value, low, high) in rows.items():
         yield f"| {name} | {value:+.2f} | {low:+.2f} to {high:+.2f} |"
     yield f"| all clinicians, {len(clinicians)} cases | {turn * clinicians.mean():+.2f} | |"
+
+
+def peer(people: Scores, judge: Scores, new: str, old: str) -> tuple[float, float, float]:
+    """Let cje-eval (0.9.3, where it is installed) calibrate the judge on the same draw."""
+    import cje
+
+    cases = [case for case in people if {new, old} <= people[case].keys() & judge.get(case, {}).keys()]
+    drawn = set(np.random.default_rng(0).permutation(len(cases))[:RATED].tolist())
+    draws = {
+        model: [
+            {
+                "prompt_id": case,
+                "judge_score": judge[case][model] / 10,
+                "oracle_label": people[case][model] / 10 if place in drawn else None,
+            }
+            for place, case in enumerate(cases)
+        ]
+        for model in (new, old)
+    }
+    found = cje.analyze_dataset(fresh_draws_data=draws).compare_policies(new, old)
+    return 10 * found["difference"], 10 * found["ci_lower"], 10 * found["ci_upper"]
 
 
 def main() -> None:
