@@ -211,4 +211,4 @@ def test_a_wrong_limit_is_one_line(talk: pytest.Pytester, option: str):
     """What is no whole number from 1 is a usage error."""
     result = talk.runpytest(f"--medeval-{option}")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines([f"ERROR: --medeval-{option}: accepted: a whole number, 1 or more"])
+    result.stderr.fnmatch_lines([f"ERROR: --medeval-{option}: accepted: a whole number, 1 or more, up to 18 digits"])

@@ -173,3 +173,11 @@ def test_what_a_folder_has_the_name_of_now_is_found_in_it(monkeypatch):
     table.add({"old": "pytest_medeval.models.endpoint:open_endpoint"})
     with pytest.warns(DeprecationWarning, match=r"models\.endpoint is pytest_medeval\.models\.endpoint\.server now"):
         assert table.resolve("old").__module__ == "pytest_medeval.models.endpoint.server"
+
+
+def test_what_a_session_brings_ends_with_it():
+    """Names are there while they are lent, and no longer; others stay."""
+    table = Table("kind", {"ours": "json:loads"})
+    with table.lent({"theirs": "json:dumps"}):
+        assert set(table) == {"ours", "theirs"}
+    assert set(table) == {"ours"}

@@ -65,6 +65,16 @@ class Table(Mapping[str, str]):
                 )
             self._entries[name] = target
 
+    @contextmanager
+    def lent(self, entries: Mapping[str, str]) -> Iterator[None]:
+        """Have a third party's names for a while: what one session brings is not there in the next of the process."""
+        before = dict(self._entries)
+        self.add(entries)
+        try:
+            yield
+        finally:
+            self._given = before
+
     def resolve(self, name: str) -> Any:
         """Import what a name stands for; ``MedevalError`` where there is no such name, or another package's fails."""
         module = self.module(name)

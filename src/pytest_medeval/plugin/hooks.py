@@ -98,8 +98,10 @@ def start(config: pytest.Config) -> MedevalSession:
         from pytest_medeval.plugin.outputs import check_inks
         from pytest_medeval.plugin.session import MedevalSession
 
+        stack = ExitStack()
+        config.add_cleanup(stack.close)
         with usage():
-            _extend(config.hook)
+            _extend(config.hook, stack)
             state = MedevalSession(read_settings(lambda option: _given(config, option), Path(config.rootpath)))
             check_inks(state.settings)
             if state.settings.engine == "ray" and config.getoption("numprocesses", None):
@@ -111,15 +113,13 @@ def start(config: pytest.Config) -> MedevalSession:
             state.work_for(worker[NODE_FOLDER], worker["workerid"], worker["workercount"])
             config.pluginmanager.register(Crossing(state), CROSSING)
         config.stash[STATE] = state
-        stack = ExitStack()
         stack.enter_context(terminated_as_interrupted())
-        config.add_cleanup(stack.close)
         config.pluginmanager.register(Running(config, state), "medeval-running")
     return config.stash[STATE]
 
 
-def _extend(hook: HookRelay) -> None:
-    """Take the names of third parties into the tables."""
+def _extend(hook: HookRelay, stack: ExitStack) -> None:
+    """Take the names of third parties into the tables, for as long as the session lasts."""
     from pytest_medeval.judges.styles import JUDGE_STYLES
     from pytest_medeval.metrics import METRICS
     from pytest_medeval.metrics.details import DETAILS
@@ -130,7 +130,7 @@ def _extend(hook: HookRelay) -> None:
 
     for table in (TASKS, FORMATS, METRICS, DETAILS, MODEL_KINDS, JUDGE_STYLES, INKS):
         for entries in getattr(hook, f"pytest_medeval_{table.offered}")():
-            table.add(entries)
+            stack.enter_context(table.lent(entries))
 
 
 def _check_written(config: pytest.Config) -> None:
