@@ -176,7 +176,7 @@ def test_a_wrong_suite_is_told_with_its_line(tmp_path, text):
         ("ad", "target_modules", 3, "target_modules is 3; accepted: a pattern, or a list"),
         ("ad", "target_modules", "q_proj(", "no regular expression"),
         ("ad", "layers_to_transform", ["x"], "layers_to_transform is ['x']; accepted: whole numbers"),
-        ("ad", "r", 10**6, "r is 1000000; accepted: a whole number, as the weights have it, at most 16"),
+        ("ad", "r", 10**6, "r is 1000000; accepted: a whole number from 1 to 4096"),
         ("base", "num_hidden_layers", 10**7, "num_hidden_layers is 10000000, and the weights are"),
     ],
 )

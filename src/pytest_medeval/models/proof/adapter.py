@@ -54,9 +54,11 @@ def _prove_config(config: Document, tensors: Tensors) -> None:
         check(key, "a pattern, or a list of modules' names", fits=isinstance(names, str) or _all(names, str))
     layers = config.data.get("layers_to_transform")
     check("layers_to_transform", "whole numbers", fits=type(layers) is int or _all(layers, int))
+    # a pattern may give every module another rank than r, so that only what takes hours to make is refused here
     most = max((min(stored.shape, default=0) for stored in tensors.values()), default=0)
+    most = max(most, MOST_RANK)
     rank, ranks = config.data.get("r"), config.data.get("rank_pattern")
-    check("r", f"a whole number, as the weights have it, at most {most}", fits=type(rank) is int and 0 < rank <= most)
+    check("r", f"a whole number from 1 to {most}", fits=type(rank) is int and 0 < rank <= most)
     sizes = list(ranks.values()) if isinstance(ranks, dict) else [0]
     fits = all(type(size) is int and 0 < size <= most for size in sizes)
     check("rank_pattern", f"modules and their ranks, at most {most}", fits=fits)
@@ -75,6 +77,8 @@ def _all(value: object, kind: type) -> bool:
     return isinstance(value, list) and all(isinstance(one, kind) and not isinstance(one, bool) for one in value)
 
 
+MOST_RANK = 4096
+"""No adapter of published models has more, and so many are made in seconds."""
 MOST_LAYERS = 1000
 """So many are made in seconds; windows are counted in layers too, and experts share a tensor."""
 

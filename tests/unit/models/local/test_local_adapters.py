@@ -45,6 +45,10 @@ KINDS: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "replicated layers": ("llama", {"target_modules": ["q_proj", "v_proj"], "layer_replication": [(0, 2), (1, 2)]}),
     "ranks by pattern": ("llama", {"target_modules": ["q_proj", "v_proj"], "rank_pattern": {"v_proj": 2}}),
+    "no rank but by pattern": (
+        "llama",
+        {"target_modules": ["q_proj", "v_proj"], "r": 64, "rank_pattern": {"v_proj": 2, "q_proj": 4}},
+    ),
     "fused experts, all linear": ("mixtral", {"target_modules": "all-linear"}),
     "fused experts, parameters": ("mixtral", {"target_modules": [], "target_parameters": EXPERTS}),
     "more words": ("llama", {"target_modules": ["q_proj", "v_proj"]}),
@@ -91,7 +95,7 @@ def tune(base: Path, folder: Path, words: int = 0, **options: Any) -> Path:
     torch.manual_seed(7)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        wrapped = peft.get_peft_model(bare(base, words), peft.LoraConfig(r=4, task_type="CAUSAL_LM", **options))
+        wrapped = peft.get_peft_model(bare(base, words), peft.LoraConfig(**{"r": 4, **options}, task_type="CAUSAL_LM"))
         with torch.no_grad():
             for parameter in wrapped.parameters():
                 if parameter.requires_grad:
