@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from pytest_medeval.models.spec import MODEL_KINDS
 from pytest_medeval.runs.record import problems
 
 LOCAL = '''
@@ -33,17 +34,15 @@ spec.MODEL_KINDS._entries["local"] = "shaky:open_local"
 
 
 @pytest.fixture
-def shaky(project, monkeypatch):
+def shaky(project):
     """Make a project whose model folder ``m`` opens as the scripted model; put the table of kinds back."""
-    from pytest_medeval.models import spec as kinds
-
-    monkeypatch.setitem(kinds.MODEL_KINDS._entries, "local", kinds.MODEL_KINDS["local"])
     project.quiz()
     project.write("shaky.py", LOCAL)
     project.pytester.makeconftest('import shaky\ndef pytest_medeval_models(): return {"fake": "fakes:open_fake"}')
     for name, text in {"config.json": "{}", "model.safetensors": "", "tokenizer.json": "{}"}.items():
         project.write(f"m/{name}", text)
-    return project
+    with MODEL_KINDS.lent({}):
+        yield project
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "n2"])

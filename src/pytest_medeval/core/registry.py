@@ -73,7 +73,8 @@ class Table(Mapping[str, str]):
         try:
             yield
         finally:
-            self._given = before
+            self._given.clear()
+            self._given.update(before)
 
     def resolve(self, name: str) -> Any:
         """Import what a name stands for; ``MedevalError`` where there is no such name, or another package's fails."""
