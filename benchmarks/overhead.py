@@ -53,7 +53,7 @@ import random
 from functools import partial
 
 from pytest_medeval.models.cache import CachedModel, Store
-from pytest_medeval.models.fake import FakeModel
+from tools.fake_model import FakeModel
 from pytest_medeval.core.types import Answer
 
 
@@ -176,7 +176,8 @@ def _environment(fill: str) -> dict[str, str]:
     """Compute on one thread, as pytest does; Python keeps its bytecode, as for a user, but beside our files."""
     names = os.environ.keys() - {"PYTHONDONTWRITEBYTECODE", "PYTEST_ADDOPTS"}
     bytecode = str(Path(tempfile.gettempdir(), "medeval-bytecode"))
-    own = {"FILL": fill, "OMP_NUM_THREADS": "1", "PYTHONPYCACHEPREFIX": bytecode}
+    root = str(Path(__file__).parent.parent)
+    own = {"FILL": fill, "OMP_NUM_THREADS": "1", "PYTHONPYCACHEPREFIX": bytecode, "PYTHONPATH": root}
     return {name: os.environ[name] for name in names} | own
 
 

@@ -26,12 +26,12 @@ from tests.page_record import whole_record
 from pytest_medeval.commands.agreement import main as agreement
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.options import OPTIONS
-from pytest_medeval.core.settings import Settings, read_settings
+from pytest_medeval.core.settings import RunSettings, read_settings
 from pytest_medeval.judges.ratings import read_ratings
 from pytest_medeval.judges.rubric import load_rubric
 from pytest_medeval.metrics.polarity import load_costs
 from pytest_medeval.metrics.safety import load_rules
-from pytest_medeval.models import Settings as Compute
+from pytest_medeval.models import Settings
 from pytest_medeval.models.identity import chat_template
 from pytest_medeval.models.local.opening import open_local, open_quantised
 from pytest_medeval.models.spec import AdapterSpec, FolderSpec, QuantisedSpec, parse_spec
@@ -199,7 +199,7 @@ def _ratings(form: str, file: str, text: str) -> Kind:
                  command=("pytest_medeval", "agreement", "--human", file))  # fmt: skip
 
 
-def settings(root: Path, given: Mapping[str, Any] | None = None) -> Settings:
+def settings(root: Path, given: Mapping[str, Any] | None = None) -> RunSettings:
     """Read options as pytest gives them."""
     return read_settings(lambda option: (given or {}).get(option.name), root)
 
@@ -216,9 +216,9 @@ def _model(path: Path) -> None:
     """Open the model whose folder a file stands in, as far as that needs no torch."""
     spec = parse_spec("./ad" if path.parent.name == "ad" else "./base", path.parents[1])
     if isinstance(spec, QuantisedSpec):
-        open_quantised(spec, Compute())
+        open_quantised(spec, Settings())
     elif isinstance(spec, AdapterSpec | FolderSpec):
-        open_local(spec, Compute(device="cpu"))
+        open_local(spec, Settings(device="cpu"))
 
 
 def _adapter(folder: Path) -> None:
@@ -277,7 +277,7 @@ def _compare(path: Path) -> None:
 
 def _replay(path: Path) -> None:
     for role in ("", "#baseline"):
-        open_replay(parse_spec(f"replay:{path.name}{role}", path.parent), Compute(storage=path.parent))  # type: ignore[arg-type]
+        open_replay(parse_spec(f"replay:{path.name}{role}", path.parent), Settings(storage=path.parent))  # type: ignore[arg-type]
 
 
 def _records(folder: Path) -> None:

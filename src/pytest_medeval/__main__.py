@@ -7,9 +7,9 @@ import sys
 from collections.abc import Sequence
 
 from pytest_medeval.core.errors import MedevalError, NoneYetError
-from pytest_medeval.core.registry import Table
+from pytest_medeval.core.registry import Registry
 
-COMMANDS = Table(
+COMMANDS = Registry(
     "command",
     {
         "agreement": "pytest_medeval.commands.agreement:main",

@@ -14,7 +14,7 @@ FAKES = '''
 """fake:SHARE answers that share of the cases rightly, and the same ones on every machine."""
 import hashlib
 
-from pytest_medeval.models.fake import FakeModel
+from tools.fake_model import FakeModel
 from pytest_medeval.core.types import Answer
 
 RIGHT = {right}
@@ -105,6 +105,7 @@ def _at_a_desk(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have inner runs print what they print at a desk: pytest cuts no message where ``CI`` is set."""
     for name in ("CI", "BUILD_NUMBER"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))  # runs of their own process import ``tools``
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ def test_quiz(evaluation):
 """
 RIGHT = '''
 """Right where the template of the question says so: cases of one template are answered alike."""
-from pytest_medeval.models.fake import FakeModel
+from tools.fake_model import FakeModel
 from pytest_medeval.core.types import Answer
 
 def open_fake(spec, settings):

@@ -135,7 +135,7 @@ def test_own(medeval_judge):
     project.write(
         "judges.py",
         """
-from pytest_medeval.models.fake import FakeModel
+from tools.fake_model import FakeModel
 def open_judge(spec, settings): return FakeModel({}, default="4", name=spec.text)
 """,
     )

@@ -145,7 +145,7 @@ def test_computed_replies_of_a_killed_run_are_there(talk: Path):
 
 TERMINATED = """
 import atexit, os, signal
-from pytest_medeval.models.fake import FakeModel
+from tools.fake_model import FakeModel
 
 def open_fake(spec, settings):
     atexit.register(lambda: print("SIGTERM at the end:", signal.getsignal(signal.SIGTERM).name))

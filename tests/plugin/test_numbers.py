@@ -18,7 +18,7 @@ BASE, ADAPTER = ROOT / "fixtures" / "tiny-base", ROOT / "adapters" / "tiny-mcq"
 
 SCRIPTED = """
 import math
-from pytest_medeval.models.fake import FakeModel
+from tools.fake_model import FakeModel
 from pytest_medeval.core.types import Answer
 
 ROWS = {"nan": (math.nan, -1.0, -2.0, -3.0), "inf": (math.inf, -1.0, -2.0, -3.0), "tie": (-1.5,) * 4,

@@ -141,7 +141,7 @@ def test_chat(evaluation): pass
         "judges.py",
         """
 from pytest_medeval.core.errors import MedevalError
-from pytest_medeval.models.fake import FakeModel
+from tools.fake_model import FakeModel
 def refuse(request): raise MedevalError("nobody answers at this address")
 def open_judge(spec, settings): return FakeModel(refuse, name=spec.text)
 """,

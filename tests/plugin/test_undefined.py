@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 FAKES = """
-from pytest_medeval.models.fake import FakeModel
+from tools.fake_model import FakeModel
 from pytest_medeval.core.types import Answer
 
 def open_fake(spec, settings):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pytest_medeval.core.errors import MedevalError
-from pytest_medeval.core.registry import _MOVED, Table
+from pytest_medeval.core.registry import _MOVED, Registry
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def package(tmp_path, monkeypatch):
 def test_an_entry_that_cannot_be_loaded_is_one_line(package, module, told):
     """The kind, the name, what it is, what went wrong and where: the author finds it without a traceback."""
     folder = package(**({} if module is None else {"broken": module}))
-    table = Table("metric", {})
+    table = Registry("metric", {})
     table.add({"mine": "broken:Thing"})
     with pytest.raises(MedevalError) as caught:
         table.resolve("mine")
@@ -56,12 +56,12 @@ def test_an_entry_that_cannot_be_loaded_is_one_line(package, module, told):
 def test_our_own_entries_fail_as_they_are():
     """A fault of ours is no mistake of the user's: it keeps its traceback."""
     with pytest.raises(AttributeError):
-        Table("metric", {"own": "math:nothing"}).resolve("own")
+        Registry("metric", {"own": "math:nothing"}).resolve("own")
 
 
 def test_what_another_package_raises_is_one_line():
     """Its own mistakes for the user stay as they are, and so do our faults."""
-    table = Table("thing", {"ours": "math:pi"})
+    table = Registry("thing", {"ours": "math:pi"})
     table.add({"theirs": "elsewhere:thing"})
     with (
         pytest.raises(
@@ -92,15 +92,15 @@ def test_entry_points_are_entries(package, monkeypatch):
     )
     monkeypatch.setattr(registry, "_points", entry_points)
     with pytest.raises(MedevalError) as caught:
-        list(Table("thing", {"sqrt": "math:sqrt"}, offered="things"))
+        list(Registry("thing", {"sqrt": "math:sqrt"}, offered="things"))
     assert str(caught.value) == "thing 'sqrt' is already math:sqrt; theirs_module:sqrt must choose another name"
-    table = Table("thing", {"pi": "math:pi"}, offered="things")
+    table = Registry("thing", {"pi": "math:pi"}, offered="things")
     with pytest.raises(MedevalError) as caught:
         table.resolve("their")
     assert str(caught.value) == "unknown thing 'their' (did you mean 'theirs'?); accepted: pi, sqrt, theirs"
     assert table.added == {"theirs", "sqrt"}
     assert table.resolve("theirs").__name__ == "Thing"
-    assert set(Table("thing", {"pi": "math:pi"})) == {"pi"}
+    assert set(Registry("thing", {"pi": "math:pi"})) == {"pi"}
 
 
 def test_every_moved_module_is_where_the_table_says():
@@ -112,9 +112,9 @@ def test_every_moved_module_is_where_the_table_says():
 GONE = "pytest_medeval.metrics.orders:nothing"
 OLD = f"""
 import sys, warnings
-from pytest_medeval.core.registry import Table
+from pytest_medeval.core.registry import Registry
 
-table = Table("thing", {{}})
+table = Registry("thing", {{}})
 table.add({{
     "choice": "pytest_medeval.metrics.orders:consistency", "labels": "pytest_medeval.ratings.labels:Labels",
     "theirs": "old_fashioned:Thing", "gone": {GONE!r},
@@ -169,7 +169,7 @@ def test_old_names_of_modules_work_and_warn(package):
 def test_what_a_folder_has_the_name_of_now_is_found_in_it(monkeypatch):
     """``models.gguf`` was a module, and is a folder: an entry may still name what the module held."""
     monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
-    table = Table("thing", {})
+    table = Registry("thing", {})
     table.add({"old": "pytest_medeval.models.endpoint:open_endpoint"})
     with pytest.warns(DeprecationWarning, match=r"models\.endpoint is pytest_medeval\.models\.endpoint\.server now"):
         assert table.resolve("old").__module__ == "pytest_medeval.models.endpoint.server"
@@ -177,7 +177,7 @@ def test_what_a_folder_has_the_name_of_now_is_found_in_it(monkeypatch):
 
 def test_what_a_session_brings_ends_with_it():
     """Names are there while they are lent, and no longer; others stay."""
-    table = Table("kind", {"ours": "json:loads"})
+    table = Registry("kind", {"ours": "json:loads"})
     with table.lent({"theirs": "json:dumps"}):
         assert set(table) == {"ours", "theirs"}
     assert set(table) == {"ours"}

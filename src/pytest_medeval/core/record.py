@@ -394,7 +394,7 @@ class NotJudged(TypedDict):
     raw: str
 
 
-class Unjudged(TypedDict):
+class CaseUnjudged(TypedDict):
     """What a judge left unjudged: dimension to reason for each role, and the preference."""
 
     candidate: NotRequired[dict[str, NotJudged]]
@@ -409,7 +409,7 @@ class JudgeSaid(TypedDict):
     baseline: NotRequired[dict[str, float]]
     preference: NotRequired[list[int]]
     """In both orders of the replies: 1 the candidate's, -1 the baseline's, 0 neither."""
-    unjudged: NotRequired[Unjudged]
+    unjudged: NotRequired[CaseUnjudged]
     tokens: NotRequired[dict[str, int]]
 
 

@@ -20,7 +20,7 @@ from pytest_medeval.core.errors import MedevalError, accepted
 _ROOT = "pytest_medeval."
 
 
-class Table(Mapping[str, str]):
+class Registry(Mapping[str, str]):
     """A table ``name -> "module:Attribute"``; the module is imported when the name is used.
 
     ``offered``: what other packages call it. They add names by the hook ``pytest_medeval_OFFERED``, or by entry points

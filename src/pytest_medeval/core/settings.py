@@ -32,7 +32,7 @@ class Decided(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class RunSettings:
     """What the user asked for, checked."""
 
     root: Path
@@ -97,7 +97,7 @@ class Settings:
         return "skipped" if gate.verdict == "not evaluated" and allowed else "failed"
 
 
-def read_settings(get: Callable[[Option], object], root: Path) -> Settings:
+def read_settings(get: Callable[[Option], object], root: Path) -> RunSettings:
     """Check every option's value; ``get`` gives the raw text, a list of texts, or None."""
     values = {}
     mistakes = Mistakes()
@@ -105,7 +105,7 @@ def read_settings(get: Callable[[Option], object], root: Path) -> Settings:
         with mistakes:
             values[option.field] = option.check(option.flag, _text(option, get(option)), root)
     mistakes.tell()
-    return Settings(root=root, **values)
+    return RunSettings(root=root, **values)
 
 
 def _text(option: Option, value: object) -> object:

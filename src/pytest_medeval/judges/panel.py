@@ -185,7 +185,7 @@ def _panelled(said: Mapping[str, Judged]) -> Panelled:
 
 
 def _said(judged: Judged) -> JudgeSaid:
-    missing: record.Unjudged = {}
+    missing: record.CaseUnjudged = {}
     data: JudgeSaid = {"tokens": {role: judgement.tokens for role, judgement in judged.replies.items()}}
     for role in ROLES:
         if role in judged.replies:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pytest_medeval.core.errors import MedevalError, accepted
-from pytest_medeval.core.registry import Table
+from pytest_medeval.core.registry import Registry
 from pytest_medeval.core.types import Metric
 from pytest_medeval.tasks.base import Task
 
@@ -20,7 +20,7 @@ _POLARITY = (
     "format_rate", "conflicts", "duplicates", "hallucinations", "missing", "cost",
 )  # fmt: skip
 
-METRICS = Table(
+METRICS = Registry(
     "metric",
     {
         **{f"dialogue.{name}": f"pytest_medeval.metrics.lexical:{name}" for name in _LEXICAL},

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Generic, TypeVar
 
 from pytest_medeval.core.record import ConfusionMatrix, ReliabilityBin, RuleCount
-from pytest_medeval.core.registry import Table
+from pytest_medeval.core.registry import Registry
 from pytest_medeval.core.types import Case, FloatArray, Reply
 from pytest_medeval.tasks.base import Task
 
@@ -49,7 +49,7 @@ class Details(Generic[T, C]):
         return {}
 
 
-DETAILS = Table(
+DETAILS = Registry(
     "details of a task",
     {
         "dialogue": "pytest_medeval.metrics.safety:SafetyDetails",

@@ -24,12 +24,12 @@ from pytest_medeval.core.encodable import hide, masked
 from pytest_medeval.core.errors import MedevalError, Mistakes, accepted
 from pytest_medeval.core.files.door import place
 from pytest_medeval.core.files.jsontext import read_object
-from pytest_medeval.core.registry import Table
+from pytest_medeval.core.registry import Registry
 from pytest_medeval.tasks import TASKS
 
 # Backends by the kind of spec that they open; third parties add theirs through ``pytest_medeval_models``.
 
-MODEL_KINDS = Table(
+MODEL_KINDS = Registry(
     "model kind",
     {
         "local": "pytest_medeval.models.local.opening:open_local",

@@ -11,7 +11,7 @@ import pytest
 
 from pytest_medeval.core.encodable import inert
 from pytest_medeval.core.errors import MedevalError, accepted
-from pytest_medeval.core.settings import Settings
+from pytest_medeval.core.settings import RunSettings
 from pytest_medeval.core.types import Source
 from pytest_medeval.runs.engine import Evaluation
 from pytest_medeval.runs.suite import Resolved, Suite, finish, make_task, resolve, with_gates
@@ -31,7 +31,7 @@ class Ask:
 class Collection:
     """The suites of a session, and every mistake found in them."""
 
-    settings: Settings
+    settings: RunSettings
     suites: dict[str, Resolved] = field(default_factory=dict)
     mistakes: list[str] = field(default_factory=list)
     _by_object: dict[int, tuple[Suite, Resolved | None]] = field(default_factory=dict)
@@ -120,7 +120,7 @@ class YamlSuite(Suite):
         self.source = Source(str(path))
 
 
-def read_yaml(suite: Suite, settings: Settings) -> Resolved:
+def read_yaml(suite: Suite, settings: RunSettings) -> Resolved:
     """Read and check a YAML suite: its options, then its cases."""
     from pytest_medeval.tasks.cases import check_records, read_yaml_suite
 

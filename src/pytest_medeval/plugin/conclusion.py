@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.record import RunRecord
-from pytest_medeval.core.settings import Settings
+from pytest_medeval.core.settings import RunSettings
 from pytest_medeval.judges.ratings.review import PairRating, read_reviews
 from pytest_medeval.models.roles import Roles
 from pytest_medeval.plugin.outputs import Output, leave
@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 def conclude(
     journal: Journal,
-    settings: Settings,
+    settings: RunSettings,
     roles: Roles,
     *,
     reference: Reference | Awaited | None,
@@ -52,7 +52,7 @@ def _or_say(flag: str, work: Callable[[], T], mistakes: list[Output]) -> T | Non
         return None
 
 
-def _ask_judges(journal: Journal, settings: Settings, roles: Roles, progress: Progress) -> TrackB:
+def _ask_judges(journal: Journal, settings: RunSettings, roles: Roles, progress: Progress) -> TrackB:
     """Let the judges grade what was replied; on the controller, so that each is asked once."""
     track_b = ask_judges(journal, judge_plan(settings), settings.seed, roles.judge, progress)
     if settings.noise and track_b.runs:
@@ -62,7 +62,7 @@ def _ask_judges(journal: Journal, settings: Settings, roles: Roles, progress: Pr
     return track_b
 
 
-def _leaks(journal: Journal, settings: Settings, tuning: Tuning | None) -> dict[str, Leakage]:
+def _leaks(journal: Journal, settings: RunSettings, tuning: Tuning | None) -> dict[str, Leakage]:
     """Look for the evaluated cases in the tuning data."""
     if tuning is None:
         return {}

@@ -12,7 +12,7 @@ from pytest_medeval.core.errors import MedevalError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_medeval.plugin.session import Asker, Grader, MedevalSession
+    from pytest_medeval.plugin.session import AskedModel, Grader, MedevalSession
     from pytest_medeval.runs.engine import Evaluation
     from pytest_medeval.runs.journal import Carried
 
@@ -55,13 +55,13 @@ def _property(name: str) -> str:
 
 
 @pytest.fixture
-def medeval_model(request: pytest.FixtureRequest) -> Asker:
+def medeval_model(request: pytest.FixtureRequest) -> AskedModel:
     """Give the candidate, loaded once a session: ``reply(text)`` and ``logprobs(text, choices)``."""
     return _asker(request, "candidate")
 
 
 @pytest.fixture
-def medeval_baseline(request: pytest.FixtureRequest) -> Asker:
+def medeval_baseline(request: pytest.FixtureRequest) -> AskedModel:
     """Give the baseline: by default the same weights with the adapter off."""
     return _asker(request, "baseline")
 
@@ -75,7 +75,7 @@ def medeval_judge(request: pytest.FixtureRequest) -> Grader:
         pytest.fail(str(mistake), pytrace=False)
 
 
-def _asker(request: pytest.FixtureRequest, role: str) -> Asker:
+def _asker(request: pytest.FixtureRequest, role: str) -> AskedModel:
     mark = request.node.get_closest_marker("medeval")
     suite = mark.args[0] if mark and mark.args else None
     try:

@@ -13,7 +13,7 @@ from pytest_medeval.core.encodable import inert
 from pytest_medeval.core.errors import MedevalError, Mistakes
 from pytest_medeval.core.options import AUTOMATIC
 from pytest_medeval.core.record import RunRecord
-from pytest_medeval.core.settings import Settings
+from pytest_medeval.core.settings import RunSettings
 from pytest_medeval.report import INKS
 from pytest_medeval.report.outline import Outline
 from pytest_medeval.runs.journal import SuiteManifest
@@ -32,7 +32,7 @@ class Output:
 
 
 def leave(
-    record: RunRecord, manifests: Mapping[str, SuiteManifest], settings: Settings, outline: Outline
+    record: RunRecord, manifests: Mapping[str, SuiteManifest], settings: RunSettings, outline: Outline
 ) -> list[Output]:
     """Write all outputs; a failure is said in its ``Output`` and never raised."""
     done = []
@@ -45,7 +45,7 @@ def leave(
 
 
 def _asked(
-    record: RunRecord, manifests: Mapping[str, SuiteManifest], settings: Settings, outline: Outline
+    record: RunRecord, manifests: Mapping[str, SuiteManifest], settings: RunSettings, outline: Outline
 ) -> Iterator[tuple[str, Callable[[], str]]]:
     if settings.saved_as:
         yield "--medeval-save", partial(_save, record, settings)
@@ -62,7 +62,7 @@ def _asked(
         yield "GITHUB_STEP_SUMMARY", partial(_append, outline, Path(summary))
 
 
-def reports(settings: Settings) -> Iterator[tuple[str, str, Path]]:
+def reports(settings: RunSettings) -> Iterator[tuple[str, str, Path]]:
     """List the reports that are asked for: option, ink, file."""
     for ink, path in (("html", settings.html), ("markdown", settings.markdown), ("card", settings.card)):
         if path:
@@ -71,7 +71,7 @@ def reports(settings: Settings) -> Iterator[tuple[str, str, Path]]:
         yield f"--medeval-report={ink}", ink, path
 
 
-def check_writable(settings: Settings) -> None:
+def check_writable(settings: RunSettings) -> None:
     """Make the folders of all outputs, and refuse what cannot be written before any model is asked."""
     from pytest_medeval.core.files.writing import check_folder
 
@@ -92,7 +92,7 @@ def check_writable(settings: Settings) -> None:
     mistakes.tell()
 
 
-def check_inks(settings: Settings) -> None:
+def check_inks(settings: RunSettings) -> None:
     """Refuse an ink that nobody knows, or that cannot be loaded, before any model is asked."""
     for flag, ink, _ in reports(settings):
         try:
@@ -101,7 +101,7 @@ def check_inks(settings: Settings) -> None:
             raise MedevalError(f"{flag}: {mistake}") from None
 
 
-def _save(record: RunRecord, settings: Settings) -> str:
+def _save(record: RunRecord, settings: RunSettings) -> str:
     from pytest_medeval.runs.store import automatic_name, rescue, save
 
     if not record["cases"]:
@@ -126,7 +126,7 @@ def _json(record: RunRecord, path: Path) -> str:
     return ""
 
 
-def _review(record: RunRecord, settings: Settings, path: Path) -> str:
+def _review(record: RunRecord, settings: RunSettings, path: Path) -> str:
     from pytest_medeval.judges.rubric import chosen_rubric
     from pytest_medeval.report.review import page
 

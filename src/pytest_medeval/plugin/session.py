@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from pytest_medeval.core.encodable import inert, masked
 from pytest_medeval.core.errors import MedevalError
-from pytest_medeval.core.settings import Settings
+from pytest_medeval.core.settings import RunSettings
 from pytest_medeval.core.types import Answer, Message, Request
 from pytest_medeval.plugin.collect import Collection
 from pytest_medeval.runs.engine import Engine, Evaluation, entry
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Asker:
+class AskedModel:
     """A model for tests of a user's own."""
 
     model: Model
@@ -145,7 +145,7 @@ FROM_FILES = ("local", "quantised", "gguf", "replay")
 class MedevalSession:
     """Holds a session's suites, models, evaluations and, on the controller, the journal."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: RunSettings) -> None:
         self.settings = settings
         self.collection = Collection(settings)
         self.journal = Journal()
@@ -286,11 +286,11 @@ class MedevalSession:
         """The models of the run; none is loaded before it is asked."""
         if self._roles is None:
             from pytest_medeval.core.model import Traffic
-            from pytest_medeval.models import Settings as Compute
+            from pytest_medeval.models import Settings
             from pytest_medeval.models.roles import Roles
 
             own = self.settings
-            compute = Compute(
+            compute = Settings(
                 device=own.device,
                 dtype=own.dtype,
                 threads=self._threads,
@@ -351,7 +351,7 @@ class MedevalSession:
             message["noise"] = self._measure_noise(suite)
         return found, message
 
-    def asker(self, role: str, task: str | None) -> Asker:
+    def asker(self, role: str, task: str | None) -> AskedModel:
         """Open the model of a role for a test of a user's own."""
         if not self.settings.models:
             raise MedevalError("no model is named; give --medeval-model=SPEC")
@@ -366,7 +366,7 @@ class MedevalSession:
         model = self.roles.model(role, tasks[0])
         if model is None:
             raise MedevalError(f"there is no {role}; give --medeval-{'model' if role == 'candidate' else role}=SPEC")
-        return Asker(model)
+        return AskedModel(model)
 
     def grader(self) -> Grader:
         """Open the first judge for a test of a user's own."""

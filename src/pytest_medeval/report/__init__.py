@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pytest_medeval.core.registry import Table
+from pytest_medeval.core.registry import Registry
 
-INKS = Table(
+INKS = Registry(
     "report",
     {
         "card": "pytest_medeval.report.card:card",

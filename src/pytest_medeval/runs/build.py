@@ -12,7 +12,7 @@ from typing import Final
 import pytest_medeval
 from pytest_medeval.core.encodable import encodable, masked
 from pytest_medeval.core.record import ROLES, CaseEntry, RunRecord, SuiteRecord, UsageRecord
-from pytest_medeval.core.settings import Settings
+from pytest_medeval.core.settings import RunSettings
 from pytest_medeval.judges.ratings.review import PairRating
 from pytest_medeval.judges.rubric import chosen_rubric
 from pytest_medeval.models.roles import together
@@ -57,7 +57,7 @@ class Run:
 
 def build(
     journal: Journal,
-    settings: Settings,
+    settings: RunSettings,
     reference: Reference | Awaited | None = None,
     track_b: TrackB | None = None,
     leaks: Mapping[str, Leakage] | None = None,
@@ -113,7 +113,7 @@ def _corrected(
     return replace(data, corrected=found)
 
 
-def _record(journal: Journal, settings: Settings, track_b: TrackB, suites: dict[str, SuiteRecord]) -> RunRecord:
+def _record(journal: Journal, settings: RunSettings, track_b: TrackB, suites: dict[str, SuiteRecord]) -> RunRecord:
     """Say when, by what, where, and of whom the record is, and what was found; nothing is decided yet."""
     named = {"candidate": settings.models, "baseline": settings.baselines}
     return {
@@ -176,7 +176,9 @@ def _compared(data: SuiteData, seed: int) -> dict[str, Comparison]:
     )
 
 
-def _judged(journal: Journal, data: Mapping[str, SuiteData], settings: Settings, track_b: TrackB) -> list[GateResult]:
+def _judged(
+    journal: Journal, data: Mapping[str, SuiteData], settings: RunSettings, track_b: TrackB
+) -> list[GateResult]:
     asked = [(parse_gate(text), data[name]) for name, facts in journal.suites.items() for text in facts["gates"]]
     barred = {
         index: reason
@@ -228,7 +230,7 @@ def _usage(journal: Journal, track_b: TrackB) -> UsageRecord:
     return used
 
 
-def with_divergence(run: Run, settings: Settings) -> RunRecord:
+def with_divergence(run: Run, settings: RunSettings) -> RunRecord:
     """Complete a record: what people said, the divergence of suites whose replies are free text, and its gate."""
     record, gates = run.record, list(run.gates)
     people = human(record, run.ratings)

@@ -15,7 +15,7 @@ from pytest_medeval.core.errors import MedevalError, Mistakes, accepted
 from pytest_medeval.core.types import Case, Metric, Skip, Source, bias_of, plain
 
 if TYPE_CHECKING:
-    from pytest_medeval.core.settings import Settings
+    from pytest_medeval.core.settings import RunSettings
     from pytest_medeval.core.types import Request
     from pytest_medeval.tasks import Task
     from pytest_medeval.tasks.shots import Shots
@@ -149,7 +149,7 @@ def default_name(path: Path) -> str:
     return path.name.removesuffix(".py").removesuffix(".yaml").removesuffix(".medeval").removeprefix("test_")
 
 
-def resolve(suite: Suite, settings: Settings) -> Resolved:
+def resolve(suite: Suite, settings: RunSettings) -> Resolved:
     """Check a suite's arguments and read its cases; ``MedevalError`` names the line of its definition."""
     from pytest_medeval.tasks.cases import read_cases
 
@@ -170,7 +170,7 @@ def resolve(suite: Suite, settings: Settings) -> Resolved:
     return finish(suite, task, cases, skips, settings)
 
 
-def finish(suite: Suite, task: Task, cases: Sequence[Case], skips: Sequence[Skip], settings: Settings) -> Resolved:
+def finish(suite: Suite, task: Task, cases: Sequence[Case], skips: Sequence[Skip], settings: RunSettings) -> Resolved:
     """Draw the declared sample and check gates and metrics against the task."""
     seen: dict[str, Case] = {}
     for case in cases:
@@ -274,7 +274,7 @@ def _check_arguments(suite: Suite) -> None:
 _EXAMPLES = {"gates": " such as 'accuracy >= 0.6'"}
 
 
-def _expand(pattern: str, folder: Path, settings: Settings) -> list[Path]:
+def _expand(pattern: str, folder: Path, settings: RunSettings) -> list[Path]:
     from pytest_medeval.tasks.cases import expand
 
     if not pattern.startswith(DATA):
@@ -284,7 +284,7 @@ def _expand(pattern: str, folder: Path, settings: Settings) -> list[Path]:
     return list(expand([pattern.removeprefix(DATA)], settings.data))
 
 
-def _shots(suite: Suite, task: Task, cases: Sequence[Case], settings: Settings) -> Shots | None:
+def _shots(suite: Suite, task: Task, cases: Sequence[Case], settings: RunSettings) -> Shots | None:
     """Read the examples of a suite; none of them is a case of its files, sampled or not."""
     if suite.shots == 0 and suite.shots_from is None:
         return None
@@ -308,7 +308,7 @@ def _shots(suite: Suite, task: Task, cases: Sequence[Case], settings: Settings) 
 
 
 def _measures(
-    suite: Suite, task: Task, cases: Sequence[Case], settings: Settings
+    suite: Suite, task: Task, cases: Sequence[Case], settings: RunSettings
 ) -> tuple[tuple[Metric, ...], tuple[Gate, ...]]:
     from pytest_medeval.metrics import metrics_for
     from pytest_medeval.verdicts.gates import parse_gate
@@ -323,7 +323,7 @@ def _measures(
     return metrics, gates
 
 
-def check_gate(gate: Gate, task: Task, metrics: Sequence[Metric], cases: Sequence[Case], settings: Settings) -> None:
+def check_gate(gate: Gate, task: Task, metrics: Sequence[Metric], cases: Sequence[Case], settings: RunSettings) -> None:
     """Refuse a gate on a metric or tag that the suite lacks; free-text suites have the judge's metrics."""
     from pytest_medeval.judges.panel import judge_metrics
     from pytest_medeval.judges.rubric import chosen_rubric
@@ -337,7 +337,7 @@ def check_gate(gate: Gate, task: Task, metrics: Sequence[Metric], cases: Sequenc
             raise MedevalError(f"gate '{gate}': {bias}; accepted: {', '.join(sorted(others))}")
 
 
-def with_gates(suite: Resolved, extra: Sequence[Gate], settings: Settings) -> Resolved:
+def with_gates(suite: Resolved, extra: Sequence[Gate], settings: RunSettings) -> Resolved:
     """Add gates of the command line to a suite."""
     for gate in extra:
         check_gate(gate, suite.task, suite.metrics, suite.cases, settings)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pytest_medeval.core.errors import MedevalError, accepted
 from pytest_medeval.core.record import ROLES, CaseEntry, JudgeAgreement, JudgeRecord
-from pytest_medeval.core.settings import Settings
+from pytest_medeval.core.settings import RunSettings
 from pytest_medeval.core.types import Metric, Source
 from pytest_medeval.judges.ask import Budget, JudgeRun, Judging, parse_budget
 from pytest_medeval.judges.judge import Judgeable, judge_cases
@@ -62,7 +62,7 @@ class JudgePlan:
         return Judging(seed=seed, reference=self.reference, preference=preference, style=self.style, budget=self.budget)
 
 
-def judge_plan(settings: Settings) -> JudgePlan:
+def judge_plan(settings: RunSettings) -> JudgePlan:
     """Say what judges are asked; ``MedevalError`` for a style, a rubric or a budget that cannot be read."""
     style = settings.judge_style or AUTO
     if style != AUTO:
@@ -83,7 +83,7 @@ def judge_plan(settings: Settings) -> JudgePlan:
 
 
 @dataclass(frozen=True)
-class Standing:
+class Audited:
     """How far a judge agrees with the labels, dimension -> data, and the run that measured it.
 
     ``kin``: the roles whose weights, or whose base's, are the judge's own: it may prefer them for that.
@@ -101,7 +101,7 @@ class TrackB:
     plan: JudgePlan
     runs: Sequence[JudgeRun] = ()
     cases: Mapping[tuple[str, str], Panelled] = field(default_factory=dict)
-    standings: Sequence[Standing] = ()
+    standings: Sequence[Audited] = ()
     """One for each of ``runs``."""
 
     def metrics(self) -> tuple[Metric, ...]:
@@ -216,15 +216,15 @@ def _questions(entries: Sequence[CaseEntry], plan: JudgePlan) -> int:
     return round(share * sum((len(plan.rubric.names) + 2) * sum(role in entry for role in ROLES) for entry in entries))
 
 
-def standing_of(judge: Model, plan: JudgePlan, seed: int) -> Standing:
+def standing_of(judge: Model, plan: JudgePlan, seed: int) -> Audited:
     """Let a judge grade the labelled replies, and measure how far it agrees with the labels."""
     if plan.labels is None:
-        return Standing()
+        return Audited()
     people = read_ratings(plan.labels, name="labels", scale=plan.rubric.scale)
     run = _labelled(judge, people, plan, seed)
     joined = join(people.ratings, _as_ratings(run, people, plan.labels), people.scales)
     found = [agreement(pairs, floor=plan.floor, seed=seed) for pairs in joined.pairs]
-    return Standing({one.dimension: _agreement(one) for one in found}, run)
+    return Audited({one.dimension: _agreement(one) for one in found}, run)
 
 
 def _agreement(found: Agreement) -> JudgeAgreement:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pytest_medeval.core.registry import Table
+from pytest_medeval.core.registry import Registry
 from pytest_medeval.tasks.base import Task
 
-TASKS = Table(
+TASKS = Registry(
     "task",
     {
         "dialogue": "pytest_medeval.tasks.dialogue:Dialogue",

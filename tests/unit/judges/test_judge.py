@@ -6,13 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tools.fake_model import FakeModel
 
 from pytest_medeval.core.types import Answer, Request
 from pytest_medeval.judges.ask import Budget, Preference, Unjudged
 from pytest_medeval.judges.judge import Judging, judge_cases
 from pytest_medeval.judges.rubric import DEFAULT_RUBRIC
 from pytest_medeval.models.cache import CachedModel, Store
-from pytest_medeval.models.fake import FakeModel
 
 NAMES = DEFAULT_RUBRIC.names
 

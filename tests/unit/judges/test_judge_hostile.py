@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tools.fake_model import FakeModel
 
 from pytest_medeval.core.types import Answer, Request
 from pytest_medeval.judges.judge import Judging, judge_cases
 from pytest_medeval.judges.rubric import DEFAULT_RUBRIC
 from pytest_medeval.judges.styles.base import fence_code
 from pytest_medeval.judges.styles.whole import read_preference
-from pytest_medeval.models.fake import FakeModel
 from pytest_medeval.models.spoken import SpokenModel
 
 HOSTILE = {

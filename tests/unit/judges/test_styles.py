@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 
 import pytest
+from tools.fake_model import FakeModel
 
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.types import Answer, Message, Request
@@ -14,7 +15,6 @@ from pytest_medeval.judges.judge import judge_cases, prompt_hash
 from pytest_medeval.judges.ratings.grades import Unread
 from pytest_medeval.judges.rubric import DEFAULT_RUBRIC
 from pytest_medeval.judges.styles import JUDGE_STYLES, JudgeStyle
-from pytest_medeval.models.fake import FakeModel
 
 GRADES = dict.fromkeys(DEFAULT_RUBRIC.names, 4.0)
 

@@ -6,12 +6,12 @@ import time
 from pathlib import Path
 
 import pytest
+from tools.fake_model import FakeModel
 
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.model import Identity
 from pytest_medeval.core.types import Answer, Message, Request
 from pytest_medeval.models.cache import FILE, CachedModel, CacheInfo, Store
-from pytest_medeval.models.fake import FakeModel
 
 
 def _request(text: str, **fields) -> Request:

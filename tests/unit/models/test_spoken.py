@@ -1,12 +1,12 @@
 """Between a model and all who read it: the reply alone, the thoughts beside it, and what has to be said of them."""
 
 import pytest
+from tools.fake_model import FakeModel
 from tools.fake_server import FakeServer
 
 from pytest_medeval.core.types import Answer, Message, Request
 from pytest_medeval.judges.judge import Judging, judge_cases
 from pytest_medeval.models import Settings, open_model
-from pytest_medeval.models.fake import FakeModel
 from pytest_medeval.models.spec import parse_model
 from pytest_medeval.models.spoken import SpokenModel
 from pytest_medeval.tasks.dialogue import Dialogue

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 from tests.scripts import benchmark
+from tools.fake_model import FakeModel
 
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.settings import read_settings
-from pytest_medeval.models.fake import FakeModel
 from pytest_medeval.report.lines import number
 from pytest_medeval.runs.build import build, with_divergence
 from pytest_medeval.runs.engine import Engine, entry

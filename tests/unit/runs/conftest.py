@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tools.fake_model import FakeModel
 
 from pytest_medeval.core.settings import read_settings
 from pytest_medeval.core.types import Answer
-from pytest_medeval.models.fake import FakeModel
 from pytest_medeval.runs.build import build
 from pytest_medeval.runs.engine import Engine, entry
 from pytest_medeval.runs.journal import Journal, manifest

@@ -6,11 +6,11 @@ from dataclasses import replace
 from datetime import datetime
 
 import pytest
+from tools.fake_model import FakeModel
 
 from pytest_medeval.core.record import LeakedCase
 from pytest_medeval.core.settings import read_settings
 from pytest_medeval.core.types import Answer
-from pytest_medeval.models.fake import FakeModel
 from pytest_medeval.runs.build import Run, with_divergence
 from pytest_medeval.runs.record import problems
 from pytest_medeval.runs.reference import Awaited, Reference

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from tools.fake_model import FakeModel
 
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.record import ROLES
@@ -10,7 +11,6 @@ from pytest_medeval.core.settings import read_settings
 from pytest_medeval.core.types import Answer, Source
 from pytest_medeval.judges.ratings.review import PairRating
 from pytest_medeval.judges.rubric import DEFAULT_RUBRIC
-from pytest_medeval.models.fake import FakeModel
 from pytest_medeval.runs.build import build, with_divergence
 from pytest_medeval.runs.engine import Engine, entry
 from pytest_medeval.runs.journal import Journal, manifest

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 
 import pytest
+from tools.fake_model import FakeModel
 
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.settings import read_settings
 from pytest_medeval.core.signature import joined, request_signature
 from pytest_medeval.core.types import Answer
 from pytest_medeval.metrics import metrics_for
-from pytest_medeval.models.fake import FakeModel
 from pytest_medeval.runs.engine import Engine, entry, score
 from pytest_medeval.runs.suite import Suite, resolve
 

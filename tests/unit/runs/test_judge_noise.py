@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 
+from tools.fake_model import FakeModel
+
 from pytest_medeval.core.types import Answer, Request
-from pytest_medeval.models.fake import FakeModel
 from pytest_medeval.runs.journal import Journal
 from pytest_medeval.runs.noise import judge_again
 from pytest_medeval.runs.track_b import JudgePlan, ask_judges

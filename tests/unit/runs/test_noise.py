@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from tools.fake_model import FakeModel
+
 from pytest_medeval.core.types import Answer, Record, Source
 from pytest_medeval.metrics import metrics_for
 from pytest_medeval.models import Settings
-from pytest_medeval.models.fake import FakeModel
 from pytest_medeval.models.spec import AdapterSpec, EndpointSpec, FolderSpec
 from pytest_medeval.runs.engine import Engine
 from pytest_medeval.runs.noise import measure, sentinels, variants

@@ -2,9 +2,10 @@
 
 import json
 
+from tools.fake_model import FakeModel
+
 from pytest_medeval.core.settings import read_settings
 from pytest_medeval.core.types import Answer
-from pytest_medeval.models.fake import FakeModel
 from pytest_medeval.report.outline import outline_of
 from pytest_medeval.report.terminal import summary
 from pytest_medeval.runs.build import build

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from tools.fake_model import FakeModel
 
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.model import Identity
@@ -13,9 +14,8 @@ from pytest_medeval.core.types import Answer
 from pytest_medeval.judges.ask import JudgeRun
 from pytest_medeval.judges.panel import Panelled
 from pytest_medeval.judges.rubric import DEFAULT_RUBRIC
-from pytest_medeval.models.fake import FakeModel
 from pytest_medeval.runs.journal import Journal
-from pytest_medeval.runs.track_b import JudgePlan, Standing, TrackB, ask_judges, judge_plan, judged_entries
+from pytest_medeval.runs.track_b import Audited, JudgePlan, TrackB, ask_judges, judge_plan, judged_entries
 
 NAMES = DEFAULT_RUBRIC.names
 
@@ -144,7 +144,7 @@ def test_what_bars_a_gate_on_a_judge(fields, reason):
         plan,
         fields.get("runs", (RUN,)),
         fields.get("cases", said({FIRST: 3.0})),
-        (Standing(fields.get("agreement", {})),),
+        (Audited(fields.get("agreement", {})),),
     )
     assert track_b.barred("chat", f"judge.{FIRST}") == reason
 
@@ -154,9 +154,9 @@ def test_a_preference_needs_no_label_and_people_s_ratings_no_judge_that_agrees()
     pairs = {key: Panelled("chat", one.id, {"candidate": {}, "baseline": {}}, 0.5, {}) for key, one in said({}).items()}
     poor = "the judge judge is advisory on preference: kappa 0.1 is below 0.4"
     for agreement, reason in (({}, ""), ({"preference": POOR}, poor)):
-        track_b = TrackB(JudgePlan(labels="x"), (RUN,), pairs, (Standing(agreement),))
+        track_b = TrackB(JudgePlan(labels="x"), (RUN,), pairs, (Audited(agreement),))
         assert track_b.barred("chat", "judge.preference") == reason
-    bare = TrackB(JudgePlan(coverage=0.5), (RUN,), said({FIRST: 3.0}), (Standing(),))
+    bare = TrackB(JudgePlan(coverage=0.5), (RUN,), said({FIRST: 3.0}), (Audited(),))
     assert bare.barred("chat", f"judge.{FIRST}", corrected=True) == ""
 
 
@@ -187,7 +187,7 @@ def test_a_judge_of_the_same_weights_is_named_and_carries_no_gate_on_preference(
 )
 def test_a_judge_is_admissible_where_all_its_dimensions_are(agreement, admissible):
     """Without a measured agreement it is not; the audit's cost stands beside it, and counts."""
-    track_b = TrackB(JudgePlan(), (RUN,), {}, (Standing(agreement, RUN),))
+    track_b = TrackB(JudgePlan(), (RUN,), {}, (Audited(agreement, RUN),))
     (one,) = track_b.judges()
     assert (one["admissible"], one["agreement"], one["audit"]["tokens"], track_b.tokens()) == (
         admissible,

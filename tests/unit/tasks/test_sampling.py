@@ -3,13 +3,13 @@
 import math
 
 import pytest
+from tools.fake_model import FakeModel
 
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.model import Identity
 from pytest_medeval.core.signature import request_signature
 from pytest_medeval.core.types import Message, Request
 from pytest_medeval.models.cache import CachedModel
-from pytest_medeval.models.fake import FakeModel
 from pytest_medeval.runs.suite import Suite, fingerprint, make_task
 from pytest_medeval.tasks.base import seeded
 from pytest_medeval.tasks.making import options_of

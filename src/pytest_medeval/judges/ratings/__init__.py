@@ -9,10 +9,10 @@ from pathlib import Path
 
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.files.door import read_text
-from pytest_medeval.core.registry import Table
+from pytest_medeval.core.registry import Registry
 from pytest_medeval.judges.ratings.types import RatingSet, Reader, Scale
 
-READERS = Table(
+READERS = Registry(
     "rating format",
     {
         "medieval": "pytest_medeval.judges.ratings.medieval:Medieval",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pytest_medeval.core.registry import Table
+from pytest_medeval.core.registry import Registry
 from pytest_medeval.judges.styles.base import JudgedReply, JudgeStyle
 
-JUDGE_STYLES = Table(
+JUDGE_STYLES = Registry(
     "judge style",
     {"grades": "pytest_medeval.judges.styles.grades:Grades", "json": "pytest_medeval.judges.styles.whole:Whole"},
     offered="judge_styles",

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
+from tools.fake_model import FakeModel
 
 from pytest_medeval.commands.chat.command import Chat
 from pytest_medeval.commands.chat.show import Screen
 from pytest_medeval.commands.chat.talk import Talk
-from pytest_medeval.models.fake import FakeModel
 from pytest_medeval.tasks.dialogue import Dialogue
 from pytest_medeval.tasks.mcq import MCQ
 from pytest_medeval.tasks.polarity import Polarity

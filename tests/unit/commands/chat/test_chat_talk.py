@@ -9,11 +9,11 @@ import sys
 import textwrap
 
 import pytest
+from tools.fake_model import FakeModel
 
 from pytest_medeval.commands.chat.command import main
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.types import Answer, Source
-from pytest_medeval.models.fake import FakeModel
 from pytest_medeval.tasks.cases import check_records, read_yaml_suite
 from pytest_medeval.tasks.dialogue import Dialogue, DialogueCase
 from pytest_medeval.tasks.mcq import MCQ
@@ -182,7 +182,7 @@ def test_in_a_terminal(tmp_path):
     script = textwrap.dedent("""
         import fcntl, sys, termios
         from pytest_medeval.__main__ import main
-        from pytest_medeval.models.fake import FakeModel
+        from tools.fake_model import FakeModel
         from pytest_medeval.models.spec import MODEL_KINDS
 
         sys.modules["fakes"] = sys.modules["__main__"]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tools.fake_model import FakeModel
 from tools.fake_server import FakeServer
 
 from pytest_medeval.core.errors import MedevalError
@@ -17,7 +18,6 @@ from pytest_medeval.core.model import Identity, Traffic
 from pytest_medeval.core.types import Answer, Message, Request, Source, plain
 from pytest_medeval.models import Settings, open_model, parse_spec
 from pytest_medeval.models.cache import CachedModel, Store, _checksum
-from pytest_medeval.models.fake import FakeModel
 from pytest_medeval.models.local.batches import NO_NUMBERS
 from pytest_medeval.models.proof.finite import prove_finite
 from pytest_medeval.tasks.mcq import MCQ, MCQCase

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pytest_medeval.core.registry import Table
+from pytest_medeval.core.registry import Registry
 
-FORMATS = Table(
+FORMATS = Registry(
     "format",
     {
         "genmedgpt": "pytest_medeval.tasks.cases.formats.genmedgpt:read",
