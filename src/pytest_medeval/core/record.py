@@ -86,6 +86,23 @@ class ExcludedCases(TypedDict):
     reasons: dict[str, int]
 
 
+class TrainedCases(TypedDict):
+    """Cases that ``--medeval-exclude-trained`` leaves out before a model is asked; ``cases`` names the first."""
+
+    count: int
+    cases: list[str]
+    files: list[str]
+
+
+class PartRecord(TypedDict):
+    """The part of its files that a suite asks, as recipes divide them; of the two sizes one is 0."""
+
+    name: str
+    of: int
+    dev_share: float
+    dev_count: int
+
+
 class Compared(TypedDict):
     """A metric on the cases that two sides share, and the paired test of their difference."""
 
@@ -314,6 +331,8 @@ class SuiteRecord(TypedDict):
     outcomes: dict[str, OutcomeCounts]
     skipped: SkippedRecords
     excluded: NotRequired[ExcludedCases]
+    excluded_trained: NotRequired[TrainedCases]
+    part: NotRequired[PartRecord]
     signature: str
     headline: str
     metrics: dict[str, MetricRow]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import date
 from functools import cached_property
 from typing import Any
@@ -46,14 +47,27 @@ class Prompter:
 
     def encode(self, request: Request) -> Prompt:
         """Turn a request into token ids."""
-        if self.templated:
-            context = self._render(request.messages)
-            wholes = [self._ids(context + choice) if choice else () for choice in request.choices]
-            return behind(self._ids(context), wholes)
-        context = "\n\n".join(turn.content for turn in request.messages) + "\n\n"
-        stem = context.rstrip() if request.choices else context
-        wholes = [self._begun(context + choice) if choice else () for choice in request.choices]
-        return behind(self._begun(stem), wholes)
+        context = self.context(request.messages)
+        stem = context.rstrip() if request.choices and not self.templated else context
+        wholes = [self._whole(context + choice) if choice else () for choice in request.choices]
+        return behind(self._whole(stem), wholes)
+
+    def taught(self, request: Request, reply: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Give the ids of a prompt as ``encode`` asks it, and those of the wanted reply behind it, closed as a turn is.
+
+        Of a request with choices the reply is one more of them, split off where they are; else the prompt keeps its
+        ids, and the reply is tokenised behind it where no token reaches over the border.
+        """
+        if request.choices:
+            found = self.encode(replace(request, choices=(reply,)))
+            return found.ids, (*found.choices[0], self.closing)
+        asked, whole = self.encode(request).ids, self._whole(self.context(request.messages) + reply)
+        told = whole[len(asked) :] if whole[: len(asked)] == asked else self._ids(reply)
+        return asked, (*told, self.closing)
+
+    def context(self, messages: Sequence[Message]) -> str:
+        """Write messages as the model is asked them, up to where its reply begins."""
+        return self._render(messages) if self.templated else "\n\n".join(turn.content for turn in messages) + "\n\n"
 
     def decode(self, ids: Sequence[int]) -> str:
         """Turn the ids of a reply into text, with the special tokens: they may be what encloses thoughts."""
@@ -73,12 +87,31 @@ class Prompter:
 
     def end_tokens(self) -> set[int]:
         """Give the ids that end a reply: end of text, and what the template puts behind a reply."""
-        ends = {self.tokenizer.eos_token_id} - {None}
-        if self.templated:
-            turns = [Message("user", _MARK), Message("assistant", _MARK)]
-            _, _, rest = self._render(turns, prompt=False).rpartition(_MARK)
-            ends |= set(self._ids(rest.strip())[:1]) & set(self.tokenizer.all_special_ids)
-        return {int(end) for end in ends}
+        return {int(end) for end in {self.tokenizer.eos_token_id, *self._turn_ends} - {None}}
+
+    @cached_property
+    def closing(self) -> int:
+        """The id that closes a wanted reply: what the template puts behind one, else the end of text."""
+        end = next(iter(self._turn_ends), self.tokenizer.eos_token_id)
+        if end is None:
+            told = "the tokenizer names no end of text, and its chat template closes no turn"
+            raise MedevalError(f"{getattr(self.tokenizer, 'name_or_path', '')}: {told}; accepted: an eos_token")
+        return int(end)
+
+    @property
+    def padding(self) -> int:
+        """An id to fill rows with; no attention and no loss sees it, so that any will do where none is named."""
+        own = self.tokenizer.pad_token_id
+        return int(min(self.end_tokens(), default=0) if own is None else own)
+
+    @cached_property
+    def _turn_ends(self) -> set[int]:
+        """The special token that the template puts behind a reply, if it does."""
+        if not self.templated:
+            return set()
+        turns = [Message("user", _MARK), Message("assistant", _MARK)]
+        _, _, rest = self._render(turns, prompt=False).rpartition(_MARK)
+        return set(self._ids(rest.strip())[:1]) & set(self.tokenizer.all_special_ids)
 
     def scored(self, prompt: Prompt, logprobs: tuple[float, ...]) -> Answer:
         """Make the answer of the log-likelihoods of a prompt's choices."""
@@ -147,9 +180,12 @@ class Prompter:
         except TemplateError:
             return False
 
-    def _begun(self, text: str) -> tuple[int, ...]:
-        """Tokenise a text behind the tokens that begin one, without those that some tokenizers end one with."""
-        return (*self._beginning, *self._ids(text))
+    def _whole(self, text: str) -> tuple[int, ...]:
+        """Tokenise a text behind the tokens that begin one, without those that some tokenizers end one with.
+
+        A template writes them itself.
+        """
+        return self._ids(text) if self.templated else (*self._beginning, *self._ids(text))
 
     @cached_property
     def _beginning(self) -> tuple[int, ...]:

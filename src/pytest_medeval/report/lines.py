@@ -109,7 +109,10 @@ def size(count: int) -> str:
 
 def how_asked(suite: SuiteRecord) -> Iterator[str]:
     """Say how a suite's cases were asked and answered, where it was not plainly: examples, drawn replies, marks."""
-    shots, drawn = suite.get("shots"), suite.get("sampling")
+    shots, drawn, part = suite.get("shots"), suite.get("sampling"), suite.get("part")
+    if part:
+        size = f"dev_count {part['dev_count']}" if part["dev_count"] else f"dev_share {part['dev_share']:g}"
+        yield f"part {part['name']} ({size}): {suite['total']} of {part['of']} cases"
     for role, count in suite.get("replaced", {}).items():
         yield f"{count} {role} replies hold U+FFFD where their text was no Unicode"
     if shots:

@@ -13,7 +13,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NotRequired, TypedDict
 
-from pytest_medeval.core.record import CaseEntry, NoiseMeasured, SamplingRecord, ShotsRecord, SkippedRecord, TaskModel
+from pytest_medeval.core.record import (
+    CaseEntry,
+    NoiseMeasured,
+    PartRecord,
+    SamplingRecord,
+    ShotsRecord,
+    SkippedRecord,
+    TaskModel,
+)
 from pytest_medeval.core.signature import case_signature
 from pytest_medeval.tasks.base import Sampled
 from pytest_medeval.tasks.making import options_of
@@ -42,6 +50,7 @@ class SuiteManifest(TypedDict):
     signature: str
     cluster: Declared | None
     """None where the suite says nothing of its clusters."""
+    part: NotRequired[PartRecord]
     shots: NotRequired[ShotsRecord]
     sampling: NotRequired[SamplingRecord]
 
@@ -82,6 +91,8 @@ def manifest(suite: Resolved, root: Path) -> SuiteManifest:
         "signature": suite.signature,
         "cluster": suite.cluster,
     }
+    if suite.part:
+        made["part"] = suite.part
     if suite.shots:
         made["shots"] = {
             "count": suite.shots.count,

@@ -88,6 +88,8 @@ def suite_section(
     if hasattr(task, "hub_type"):
         made["task_type"] = task.hub_type
     _add_details(made, task, data)
+    if "part" in facts:
+        made["part"] = facts["part"]
     if "shots" in facts:
         made["shots"] = facts["shots"]
     if "sampling" in facts:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import random
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +14,7 @@ from pytest_medeval.core.errors import MedevalError, Mistakes, accepted
 from pytest_medeval.core.types import Case, Metric, Skip, Source, bias_of, plain
 
 if TYPE_CHECKING:
+    from pytest_medeval.core.record import PartRecord
     from pytest_medeval.core.settings import RunSettings
     from pytest_medeval.core.types import Request
     from pytest_medeval.tasks import Task
@@ -39,6 +39,9 @@ ARGUMENTS = frozenset(
         "shots_by",
         "cluster",
         "cluster_reason",
+        "part",
+        "dev_share",
+        "dev_count",
     }
 )
 """What every suite may say, whatever its task."""
@@ -54,7 +57,9 @@ class Suite:
     case: the same ones, drawn by the run's seed (``shots_by="seed"``), or for each case those with the most similar
     question (``"similarity"``). ``cluster`` names by what cases depend on each other: a tag, ``"group"`` (the key of
     the cases), ``"content"`` (what is asked), or None with a ``cluster_reason``; unsaid, it is the cases' key
-    ``group``, else what is found. All other keyword arguments are options of the task.
+    ``group``, else what is found. ``part`` is ``"dev"`` or ``"train"`` of the files, as a recipe with the same
+    ``dev_share`` or ``dev_count`` divides them: a suite of the dev part asks nothing that was trained on. All other
+    keyword arguments are options of the task.
 
     Nothing is checked here: a mistake is reported at collection with the file and line of the definition.
     """
@@ -75,6 +80,9 @@ class Suite:
         shots_by: str = "seed",
         cluster: str | None = AUTO,
         cluster_reason: str = "",
+        part: str = "all",
+        dev_share: float = 0.0,
+        dev_count: int = 0,
         **options: object,
     ) -> None:
         caller = sys._getframe(1)  # noqa: SLF001 - the only way to name the line of the definition
@@ -91,6 +99,9 @@ class Suite:
         self.shots_by = shots_by
         self.cluster = cluster
         self.cluster_reason = cluster_reason
+        self.part = part
+        self.dev_share = dev_share
+        self.dev_count = dev_count
         self.options = options
         self.lines: Mapping[str, int] = {}
 
@@ -111,7 +122,7 @@ class Resolved:
     task: Task
     cases: tuple[Case, ...]
     total: int
-    """Cases in the files, before ``--medeval-limit``."""
+    """Cases in the files, or in the part of them that is asked, before ``--medeval-limit``."""
     skips: tuple[Skip, ...]
     gates: tuple[Gate, ...]
     metrics: tuple[Metric, ...]
@@ -120,6 +131,8 @@ class Resolved:
     shots: Shots | None = None
     cluster: Declared | None = None
     """What it says of its clusters; None where it says nothing."""
+    part: PartRecord | None = None
+    """What of the files is asked; None where it is all."""
     seed: int = 0
     """Of the run; where replies are drawn, each case makes its own of it."""
 
@@ -172,6 +185,8 @@ def resolve(suite: Suite, settings: RunSettings) -> Resolved:
 
 def finish(suite: Suite, task: Task, cases: Sequence[Case], skips: Sequence[Skip], settings: RunSettings) -> Resolved:
     """Draw the declared sample and check gates and metrics against the task."""
+    from pytest_medeval.tasks.cases.split import subset
+
     seen: dict[str, Case] = {}
     for case in cases:
         if case.id in seen:
@@ -184,7 +199,8 @@ def finish(suite: Suite, task: Task, cases: Sequence[Case], skips: Sequence[Skip
     if suite.pairs not in ("all", "complete"):
         raise MedevalError(f"{suite.source}: {accepted('pairs', suite.pairs, ('all', 'complete'))}")
     name = suite.name or default_name(Path(suite.source.file))
-    chosen = sample(cases, settings.limit, settings.seed, name)
+    whole, cases = len(cases), _part(suite, cases)
+    chosen = subset(cases, settings.limit or 0, settings.seed)
     metrics, gates = _measures(suite, task, cases, settings)
     shots = _shots(suite, task, cases, settings)
     return Resolved(
@@ -200,8 +216,28 @@ def finish(suite: Suite, task: Task, cases: Sequence[Case], skips: Sequence[Skip
         signature=fingerprint(task, chosen, shots),
         shots=shots,
         cluster=_clusters(suite, chosen),
+        part=_part_record(suite, whole) if suite.part != "all" else None,
         seed=settings.seed,
     )
+
+
+def _part_record(suite: Suite, whole: int) -> PartRecord:
+    return {"name": suite.part, "of": whole, "dev_share": float(suite.dev_share), "dev_count": suite.dev_count}
+
+
+def _part(suite: Suite, cases: Sequence[Case]) -> list[Case]:
+    """Take the part of the files that a suite asks."""
+    from pytest_medeval.tasks.cases.split import part_of
+
+    try:
+        found = part_of(cases, suite.part, suite.dev_share, suite.dev_count)
+    except MedevalError as mistake:
+        raise MedevalError(f"{suite.at('part')}: {mistake}") from None
+    if not found:
+        raise MedevalError(
+            f"{suite.at('part')}: part {suite.part!r} of {len(cases)} cases is empty; accepted: another size"
+        )
+    return found
 
 
 def _clusters(suite: Suite, cases: Sequence[Case]) -> Declared | None:
@@ -342,14 +378,6 @@ def with_gates(suite: Resolved, extra: Sequence[Gate], settings: RunSettings) ->
     for gate in extra:
         check_gate(gate, suite.task, suite.metrics, suite.cases, settings)
     return replace(suite, gates=(*suite.gates, *(gate for gate in extra if gate not in suite.gates)))
-
-
-def sample(cases: Sequence[Case], limit: int | None, seed: int, name: str) -> list[Case]:
-    """Draw ``limit`` cases in file order; the same seed draws the same cases of a suite on any machine."""
-    if limit is None or limit >= len(cases):
-        return list(cases)
-    chosen = random.Random(f"{seed}:{name}").sample(range(len(cases)), limit)
-    return [cases[index] for index in sorted(chosen)]
 
 
 def fingerprint(task: Task, cases: Sequence[Case], shots: Shots | None = None) -> str:

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_medeval.core.fingerprint import fingerprint_weights
+from pytest_medeval.models.prompts import Prompter
 from pytest_medeval.training import checkpoints as provenance
 from pytest_medeval.training.checkpoints import Provenance, Stages, drop_checkpoints
 from pytest_medeval.training.data import Passage, digest, function_of, general_text
-from pytest_medeval.training.examples import IGNORED, Encoded, prompt_text
+from pytest_medeval.training.examples import IGNORED, Encoded
 from pytest_medeval.training.fit import check_weights, fit, readable, total
 from pytest_medeval.training.recipe import Architecture, Recipe
 
@@ -88,16 +89,19 @@ def train_base(recipe: Recipe, out: Path, *, resume: bool = False) -> Provenance
     sample = (item.words for item in itertools.islice(general_text(recipe, 0), TOKENIZER_SAMPLE))
     names = function_of(recipe, made.words)(recipe.path(made.source)) if made.words else ()
     tokenizer = train_tokenizer(sample, vocabulary=sizes.vocabulary, context=sizes.context, names=names)
+    prompter = Prompter(tokenizer)
     set_seed(recipe.seed)
     model = new_model(sizes, tokenizer)
     runs, digests, tokens = [], [], 0
     for number, stage in enumerate(recipe.stages):
         source = general_text(recipe, number)
         width = stage.max_tokens or recipe.schedule.max_tokens
-        rows = list(pack(tokenizer, source, stage.tokens, width, answers_only=stage.answers_only))
+        rows = list(pack(prompter, source, stage.tokens, width, answers_only=stage.answers_only))
         digests.append(digest([",".join(map(str, row.input_ids)) for row in rows]))
         tokens += sum(len(row.input_ids) for row in rows)
-        one = partial(fit, model, tokenizer, rows, recipe.schedule, seed=recipe.seed + number, out=out, stage=number)
+        one = partial(
+            fit, model, prompter.padding, rows, recipe.schedule, seed=recipe.seed + number, out=out, stage=number
+        )
         runs.append(stages.run(number, digests[-1], one))
     model.config.use_cache = True  # the Trainer turns it off; who generates with the saved model wants it
     check_weights(model.named_parameters())
@@ -138,12 +142,7 @@ def new_model(sizes: Architecture, tokenizer: PreTrainedTokenizerBase) -> PreTra
 
 
 def pack(
-    tokenizer: PreTrainedTokenizerBase,
-    source: Iterator[Passage],
-    tokens: int,
-    width: int,
-    *,
-    answers_only: bool = False,
+    prompter: Prompter, source: Iterator[Passage], tokens: int, width: int, *, answers_only: bool = False
 ) -> Iterator[Encoded]:
     """Fill rows of at most ``width`` tokens with whole documents until ``tokens`` are reached.
 
@@ -155,7 +154,7 @@ def pack(
     total = 0
     while total < tokens:
         while len(waiting) < WAITING:
-            made = (encoded(tokenizer, item, answers_only=answers_only) for item in itertools.islice(source, 256))
+            made = (encoded(prompter, item, answers_only=answers_only) for item in itertools.islice(source, 256))
             waiting.extend(item for item in made if len(item.input_ids) <= width)
         row = waiting.pop(0)
         while fitting := [
@@ -169,12 +168,12 @@ def pack(
         yield row
 
 
-def encoded(tokenizer: PreTrainedTokenizerBase, document: Passage, *, answers_only: bool) -> Encoded:
+def encoded(prompter: Prompter, document: Passage, *, answers_only: bool) -> Encoded:
     """Turn a document into token ids as the model sees it: plain and closed, or in the chat template."""
     if document.turns:
-        before, answer = prompt_text(tokenizer, document.turns[:-1]), document.turns[-1].content
+        before, answer = prompter.context(document.turns[:-1]), document.turns[-1].content
     else:
         before, answer = document.text, document.answer
-    asked, told = (tokenizer(text, add_special_tokens=False)["input_ids"] for text in (before, answer + END))
+    asked, told = (prompter.tokenizer(text, add_special_tokens=False)["input_ids"] for text in (before, answer + END))
     masked = answers_only and bool(answer)
     return Encoded((*asked, *told), (*([IGNORED] * len(asked) if masked else asked), *told))

@@ -10,64 +10,18 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.types import Case, Message, Record, Skip, Source
-from pytest_medeval.core.words import folded, letters_only
 from pytest_medeval.tasks import TASKS
 from pytest_medeval.tasks.base import Exemplary, Task, Trainable
 from pytest_medeval.tasks.cases import read_cases
 from pytest_medeval.tasks.cases.duplicates import Index, plain, plain_lines
 from pytest_medeval.tasks.cases.find import detect
+from pytest_medeval.tasks.cases.split import asked_text, content, divide, subset
 from pytest_medeval.training.examples import Example
 from pytest_medeval.training.recipe import DATA, Data, Recipe
-
-# Which cases of a file are used, and on which side of the split: by their content, never by their place.
-
-C = TypeVar("C", bound=Case)
-
-ASKED = ("input", "question", "dialogue")
-"""The fields of a case, one a task, that say what is asked."""
-
-
-def asked_text(fields: Mapping[str, object]) -> str:
-    """Give the text of a case, or of a record in a task's native keys, that says what is asked."""
-    return "\n".join(str(fields[key]) for key in ASKED if key in fields)
-
-
-def content(case: Case) -> str:
-    """Give the form in which two cases are the same: what is asked, without case, width, blanks and punctuation.
-
-    Single letters stay: a question about vitamin B is not that about vitamin C.
-    """
-    return letters_only(folded(asked_text(vars(case))))
-
-
-def place(text: str) -> float:
-    """Give a text's place between 0 and 1: the first 64 bits of its SHA-256."""
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") / 2**64
-
-
-def subset(cases: Sequence[C], limit: int) -> list[C]:
-    """Take the ``limit`` cases (0: all) of the smallest content hash, in their order."""
-    if not limit or limit >= len(cases):
-        return list(cases)
-    ranked = sorted(range(len(cases)), key=lambda at: (place(content(cases[at])), at))
-    return [cases[at] for at in sorted(ranked[:limit])]
-
-
-def divide(cases: Sequence[C], share: float) -> tuple[list[C], list[C]]:
-    """Divide cases into those to train on and a dev set of about ``share`` of them, by content hash.
-
-    Equal cases fall on the same side, and a case stays there when others come or go.
-    """
-    train: list[C] = []
-    dev: list[C] = []
-    for case in cases:
-        (dev if place(content(case)) < share else train).append(case)
-    return train, dev
-
 
 # What must hold for the data of a run before anything is computed: mistakes with their counts, one line
 # each.
@@ -194,7 +148,7 @@ def task_cases(recipe: Recipe, task: Trainable) -> TrainingCases:
     used = _filtered(found, data, task)
     near = _held_out(recipe).holders([plain(asked_text(vars(case))) for case in used])
     kept = [case for case, held in zip(used, near, strict=True) if not held]
-    train, dev = divide(kept, data.dev_share) if data.dev_share else (kept, _dev(recipe, task))
+    train, dev = divide(kept, data.dev_share, data.dev_count) if data.divided else (kept, _dev(recipe, task))
     if not train:
         raise MedevalError(f"{recipe.file}: [data] train {data.train!r} leaves no case to train on")
     check_apart(recipe.file, train, dev)

@@ -1,20 +1,21 @@
-"""Training examples: a task's own prompt and the reply that it wants, as token ids with the prompt masked."""
+"""Training examples: a task's own prompt and the reply that it wants, as token ids with the prompt masked.
+
+Prompts are written by what writes them at evaluation (``pytest_medeval.models.prompts``), so that both are the same.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pytest_medeval.core.errors import MedevalError, accepted
-from pytest_medeval.core.types import Case, Message
+from pytest_medeval.core.types import Case, Message, Request
+from pytest_medeval.models.prompts import Prompter
 from pytest_medeval.tasks import TASKS
 from pytest_medeval.tasks.base import Exemplary, Task
 from pytest_medeval.training.recipe import Recipe, Schedule
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
 
 IGNORED = -100
 """The label of a token that the loss leaves out."""
@@ -26,6 +27,8 @@ class Example:
 
     messages: tuple[Message, ...]
     target: str
+    choices: tuple[str, ...] = ()
+    """What the reply is compared with at evaluation; none where it is generated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +68,19 @@ def make_examples(task: Task, cases: Sequence[Case], written: Exemplary) -> list
 
     ``written``: the same task with the options under which the wanted reply is written.
     """
-    return [Example(task.request(case).messages, written.target(case)) for case in cases]
+    asked = [task.request(case) for case in cases]
+    return [
+        Example(request.messages, written.target(case), request.choices)
+        for request, case in zip(asked, cases, strict=True)
+    ]
 
 
-def encode(tokenizer: PreTrainedTokenizerBase, example: Example, max_tokens: int) -> Encoded:
+def encode(prompter: Prompter, example: Example, max_tokens: int) -> Encoded:
     """Tokenize an example; the reply ends with the end-of-turn token, and the prompt carries no loss.
 
     ``MedevalError`` when it is longer than ``max_tokens``: a cut reply would teach the model to stop short.
     """
-    row = whole(tokenizer, example)
+    row = whole(prompter, example)
     if len(row.input_ids) > max_tokens:
         raise MedevalError(
             f"an example has {len(row.input_ids)} tokens; accepted: up to max_tokens = {max_tokens}, "
@@ -82,13 +89,13 @@ def encode(tokenizer: PreTrainedTokenizerBase, example: Example, max_tokens: int
     return row
 
 
-def encode_all(tokenizer: PreTrainedTokenizerBase, examples: Sequence[Example], schedule: Schedule) -> EncodedExamples:
+def encode_all(prompter: Prompter, examples: Sequence[Example], schedule: Schedule) -> EncodedExamples:
     """Tokenize examples; what is longer than ``max_tokens`` is an error, or cut and counted, as the recipe says."""
     if schedule.overlong == "refuse":
-        return EncodedExamples([encode(tokenizer, example, schedule.max_tokens) for example in examples])
+        return EncodedExamples([encode(prompter, example, schedule.max_tokens) for example in examples])
     rows, cut, lost = [], 0, 0
     for example in examples:
-        row = whole(tokenizer, example)
+        row = whole(prompter, example)
         short = Encoded(row.input_ids[: schedule.max_tokens], row.labels[: schedule.max_tokens])
         cut += short != row
         if any(label != IGNORED for label in short.labels):
@@ -100,14 +107,7 @@ def encode_all(tokenizer: PreTrainedTokenizerBase, examples: Sequence[Example], 
     return EncodedExamples(rows, cut, lost)
 
 
-def prompt_text(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message]) -> str:
-    """Write messages in the model's chat template, up to where its reply begins."""
-    turns = [{"role": message.role, "content": message.content} for message in messages]
-    return str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
-
-
-def whole(tokenizer: PreTrainedTokenizerBase, example: Example) -> Encoded:
+def whole(prompter: Prompter, example: Example) -> Encoded:
     """Tokenize an example, however long it is."""
-    prompt = tokenizer(prompt_text(tokenizer, example.messages), add_special_tokens=False)["input_ids"]
-    reply = [*tokenizer(example.target, add_special_tokens=False)["input_ids"], tokenizer.eos_token_id]
+    prompt, reply = prompter.taught(Request(example.messages, choices=example.choices), example.target)
     return Encoded((*prompt, *reply), (*([IGNORED] * len(prompt)), *reply))

@@ -20,14 +20,7 @@ from pytest_medeval.training.telling import LOG, begin, log_callback
 if TYPE_CHECKING:
     from peft import PeftModel
     from torch import Tensor
-    from transformers import (
-        EvalPrediction,
-        PreTrainedModel,
-        PreTrainedTokenizerBase,
-        Trainer,
-        TrainerState,
-        TrainingArguments,
-    )
+    from transformers import EvalPrediction, PreTrainedModel, Trainer, TrainerState, TrainingArguments
 
 # Training that is still one: a loss, a gradient or a weight that is no number ends it, and nothing is
 # saved.
@@ -110,7 +103,7 @@ def steps_an_epoch(rows: int, schedule: Schedule) -> int:
 
 def fit(
     model: PreTrainedModel | PeftModel,
-    tokenizer: PreTrainedTokenizerBase,
+    pad: int,
     rows: Sequence[Encoded],
     schedule: Schedule,
     *,
@@ -120,7 +113,7 @@ def fit(
     dev: Sequence[Encoded] = (),
     saving: Saving | None = None,
 ) -> Fitted:
-    """Train ``model`` in place on rows of token ids; add one JSON object a log step to ``out/loss.jsonl``.
+    """Train ``model`` in place on rows of token ids, filled with ``pad``; log to ``out/loss.jsonl``, an object a step.
 
     The order of rows, dropout and initial adapter weights follow ``seed``: the same machine and number of
     threads give the same weights, also when the run goes on from a checkpoint of ``saving``. The loss and the
@@ -138,7 +131,7 @@ def fit(
         args=arguments(schedule, len(rows), seed=seed, out=out, dev=bool(dev), saving=saving),
         train_dataset=rows,
         eval_dataset=dev or None,
-        data_collator=Padded(tokenizer.pad_token_id),
+        data_collator=Padded(pad),
         compute_metrics=_token_accuracy,
         preprocess_logits_for_metrics=lambda logits, _labels: logits.argmax(-1),
         callbacks=[log_callback(out / LOG, stage, begun)],

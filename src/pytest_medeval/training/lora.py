@@ -19,12 +19,14 @@ from pytest_medeval.training.checkpoints import Provenance, Stages, drop_checkpo
 from pytest_medeval.training.data import check_targets, digest, function_of, task_cases
 from pytest_medeval.training.examples import EncodedExamples, Example, asked_task, encode_all, make_examples
 from pytest_medeval.training.fit import Fitted, fit, total
-from pytest_medeval.training.recipe import JUDGE, Lora, Ppo, Recipe
+from pytest_medeval.training.recipe import ALL_LINEAR, JUDGE, Lora, Ppo, Recipe
 from pytest_medeval.training.saving import base_folder, load_base, merge, save
 
 if TYPE_CHECKING:
     from peft import PeftModel
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import PreTrainedModel
+
+    from pytest_medeval.models.prompts import Prompter
 
 SUPERVISED = "sft"
 """Folder of the supervised adapter, within that of the one that PPO made of it."""
@@ -87,21 +89,23 @@ def resumable(recipe: Recipe, out: Path) -> bool:
 
 def supervise(recipe: Recipe, out: Path, *, resume: bool) -> Provenance:
     """Train an adapter on prompts and wanted replies."""
-    from transformers import AutoTokenizer, set_seed
+    from transformers import set_seed
+
+    from pytest_medeval.models.local.model import load_prompter  # imports torch
 
     base = base_folder(recipe)
     made = examples_of(recipe)
-    tokenizer = AutoTokenizer.from_pretrained(base)
-    rows, dev = (encode_all(tokenizer, some, recipe.schedule) for some in (made.train, made.dev))
+    prompter = load_prompter(base)
+    rows, dev = (encode_all(prompter, some, recipe.schedule) for some in (made.train, made.dev))
     for warning in warnings_of(recipe, rows, dev):
         sys.stderr.write(f"warning: {warning}\n")
     stages = Stages.open(recipe, out, resume=resume)
     resumed = stages.resumed_after()
     set_seed(recipe.seed)
     model = wrap(load_base(recipe, base), recipe.lora, recipe.file)
-    first = partial(fit, model, tokenizer, rows.rows, recipe.schedule, seed=recipe.seed, out=out, dev=dev.rows)
+    first = partial(fit, model, prompter.padding, rows.rows, recipe.schedule, seed=recipe.seed, out=out, dev=dev.rows)
     fitted = stages.run(0, made.sha256, first)
-    later = [go_on(model, tokenizer, recipe, number, stages) for number in range(1, recipe.schedule.rounds)]
+    later = [go_on(model, prompter, recipe, number, stages) for number in range(1, recipe.schedule.rounds)]
     save(model, recipe, base, out)
     drop_checkpoints(out)
     special = {"dev": len(dev.rows), "cut": rows.cut, "dropped": rows.lost}
@@ -115,19 +119,17 @@ def supervise(recipe: Recipe, out: Path, *, resume: bool) -> Provenance:
         counts=counts,
     )
     if recipe.merge:
-        merge(model, tokenizer, out / MERGED)
+        merge(model, prompter.tokenizer, out / MERGED)
     return entry
 
 
-def go_on(
-    model: PeftModel, tokenizer: PreTrainedTokenizerBase, recipe: Recipe, number: int, stages: Stages
-) -> tuple[Fitted, str]:
+def go_on(model: PeftModel, prompter: Prompter, recipe: Recipe, number: int, stages: Stages) -> tuple[Fitted, str]:
     """Train a later round: examples drawn anew, at half the learning rate of the round before."""
     again = replace(recipe, seed=recipe.seed + number)
     made = examples_of(again)
-    rows = encode_all(tokenizer, made.train, recipe.schedule)
+    rows = encode_all(prompter, made.train, recipe.schedule)
     schedule = replace(recipe.schedule, learning_rate=recipe.schedule.learning_rate / 2**number)
-    one = partial(fit, model, tokenizer, rows.rows, schedule, seed=again.seed, out=stages.out, stage=number)
+    one = partial(fit, model, prompter.padding, rows.rows, schedule, seed=again.seed, out=stages.out, stage=number)
     return stages.run(number, made.sha256, one), made.sha256
 
 
@@ -165,20 +167,25 @@ def wrap(model: PreTrainedModel, lora: Lora, file: Path) -> PeftModel:
     """Put fresh LoRA weights on the named linear layers."""
     from peft import LoraConfig, get_peft_model
 
-    layers = {name.rpartition(".")[2] for name, _ in model.named_modules()}
-    for target in lora.targets:
-        if target not in layers:
-            linears = {name for name, part in model.named_modules() if type(part).__name__ == "Linear"}
-            has = ", ".join(sorted({name.rpartition(".")[2] for name in linears}))
-            raise MedevalError(f"{file}: [lora] targets names {target!r}, which the base lacks; it has {has}")
+    if lora.targets != ALL_LINEAR:
+        _check_targets(model, lora, file)
     return get_peft_model(
         model,
         LoraConfig(
             r=lora.rank,
             lora_alpha=lora.alpha,
             lora_dropout=lora.dropout,
-            target_modules=sorted(lora.targets),
+            target_modules=ALL_LINEAR if lora.targets == ALL_LINEAR else sorted(lora.targets),
             bias="none",
             task_type="CAUSAL_LM",
         ),
     )
+
+
+def _check_targets(model: PreTrainedModel, lora: Lora, file: Path) -> None:
+    layers = {name.rpartition(".")[2] for name, _ in model.named_modules()}
+    for target in lora.targets:
+        if target not in layers:
+            linears = {name for name, part in model.named_modules() if type(part).__name__ == "Linear"}
+            has = ", ".join(sorted({name.rpartition(".")[2] for name in linears}))
+            raise MedevalError(f"{file}: [lora] targets names {target!r}, which the base lacks; it has {has}")

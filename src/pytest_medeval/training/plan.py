@@ -45,8 +45,10 @@ class Memory:
         return self.weights + self.optimiser + self.activations + self.logits
 
 
-def estimate(recipe: Recipe, model: PreTrainedModel, trainable: int) -> Memory:
+def estimate(recipe: Recipe, model: PreTrainedModel, trainable: int, targets: int) -> Memory:
     """Estimate the peak of a training step on rows of ``max_tokens``; ``model`` may be on the meta device.
+
+    ``trainable``: weights; ``targets``: kinds of layers that get them.
 
     Activations of a Llama-like layer, for each token: two norms, the residual, queries, keys and values before and
     after rotation, the attention's output, four tensors of the MLP, and for each LoRA target its input in fp32.
@@ -54,7 +56,7 @@ def estimate(recipe: Recipe, model: PreTrainedModel, trainable: int) -> Memory:
     config = model.config.get_text_config()
     tokens = recipe.schedule.batch * recipe.schedule.max_tokens
     size = 4.0 if recipe.schedule.precision == "fp32" else 2.0
-    layer = tokens * _per_token(config, size, len(recipe.lora.targets))
+    layer = tokens * _per_token(config, size, targets)
     if recipe.loading.attention == "eager":
         layer += tokens * recipe.schedule.max_tokens * config.num_attention_heads * (size + 4)
     kept = config.num_hidden_layers * layer
@@ -201,16 +203,17 @@ def make_plan(recipe: Recipe) -> Plan:
     with torch.device("meta"):
         wrapped = wrap(model, recipe.lora, recipe.file)
     trainable, _ = wrapped.get_nb_trainable_parameters()
+    targets = Counter(name.rpartition(".")[2] for name, part in wrapped.named_modules() if hasattr(part, "lora_A"))
     files = [*_absent_files(recipe)]
     made = None if files else examples_of(recipe)
-    dev = len(made.dev) if made else round(recipe.data.expected * recipe.data.dev_share)
+    dev = len(made.dev) if made else recipe.data.dev_count or round(recipe.data.expected * recipe.data.dev_share)
     return Plan(
         recipe=recipe,
         architecture=type(model).__name__,
         parameters=parameters,
-        targets=Counter(name.rpartition(".")[2] for name, part in wrapped.named_modules() if hasattr(part, "lora_A")),
+        targets=targets,
         trainable=trainable,
-        memory=estimate(recipe, model, trainable),
+        memory=estimate(recipe, model, trainable, len(targets)),
         examples=len(made.train) if made else recipe.data.expected - dev,
         dev=dev,
         counted=made is not None,
@@ -225,11 +228,11 @@ def _cuts(recipe: Recipe, made: Examples) -> list[str]:
     folder = recipe.path(recipe.base)
     if not (folder / "tokenizer_config.json").is_file():
         return []
-    from transformers import AutoTokenizer
+    from pytest_medeval.models.local.model import load_prompter  # imports torch
 
-    tokenizer = AutoTokenizer.from_pretrained(folder)
+    prompter = load_prompter(folder)
     rows, dev = (
-        encode_all(tokenizer, some, recipe.schedule) if some else EncodedExamples([]) for some in (made.train, made.dev)
+        encode_all(prompter, some, recipe.schedule) if some else EncodedExamples([]) for some in (made.train, made.dev)
     )
     return warnings_of(recipe, rows, dev)
 

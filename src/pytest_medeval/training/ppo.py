@@ -24,18 +24,21 @@ from typing import TypedDict, cast
 import torch
 from peft import PeftModel
 from torch import Tensor
-from transformers import AutoTokenizer, PreTrainedTokenizerBase, set_seed
+from transformers import set_seed
 
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.fingerprint import fingerprint_weights
 from pytest_medeval.core.types import Answer
 from pytest_medeval.metrics.choice import RIGHT_REWARD, WRONG_REWARD
+from pytest_medeval.models.local.model import load_prompter
+from pytest_medeval.models.prompts import Prompter
 from pytest_medeval.tasks.base import Trainable
+from pytest_medeval.tasks.cases.split import asked_text, content, subset
 from pytest_medeval.tasks.mcq import MCQ, MCQCase
 from pytest_medeval.training import checkpoints as provenance
 from pytest_medeval.training.checkpoints import FOLDER, Provenance, drop_checkpoints, mark
-from pytest_medeval.training.data import asked_text, content, digest, subset, task_cases
-from pytest_medeval.training.examples import asked_task, prompt_text
+from pytest_medeval.training.data import digest, task_cases
+from pytest_medeval.training.examples import asked_task
 from pytest_medeval.training.fit import Fitted, accelerated, check_number
 from pytest_medeval.training.recipe import Ppo, Recipe, Schedule
 from pytest_medeval.training.saving import base_folder, load_base, save
@@ -221,13 +224,6 @@ class Choices:
     ids: tuple[tuple[tuple[int, ...], ...], ...]
     pad: int
 
-    @classmethod
-    def of(cls, tokenizer: PreTrainedTokenizerBase, cases: Sequence[MCQCase]) -> Choices:
-        """Offer the texts of each question's options."""
-        encoded = (tokenizer(list(case.options.values()), add_special_tokens=False)["input_ids"] for case in cases)
-        end = tokenizer.eos_token_id
-        return cls(tuple(tuple((*ids, end) for ids in options) for options in encoded), tokenizer.pad_token_id)
-
     def following(self, at: int, begun: Sequence[int]) -> list[int]:
         """List the tokens that may follow what has begun; padding behind a whole reply."""
         size, start = len(begun), tuple(begun)
@@ -246,8 +242,9 @@ class Choices:
 class Learner:
     """A policy with its reference, a value head, and the two optimisers."""
 
-    def __init__(self, model: PeftModel, tokenizer: PreTrainedTokenizerBase, ppo: Ppo, schedule: Schedule) -> None:
-        self.model, self.tokenizer, self.ppo, self.clip_norm = model, tokenizer, ppo, schedule.clip
+    def __init__(self, model: PeftModel, prompter: Prompter, ppo: Ppo, schedule: Schedule) -> None:
+        self.model, self.prompter, self.ppo, self.clip_norm = model, prompter, ppo, schedule.clip
+        self.pad, self.ends = prompter.padding, sorted(prompter.end_tokens())
         # fp16 would need its losses scaled; bf16 has the range of fp32
         mixed = schedule.precision != "fp32"
         self.mixed = torch.autocast(model.device.type, dtype=torch.bfloat16, enabled=mixed)
@@ -261,8 +258,8 @@ class Learner:
 
     def sample(self, prompts: Sequence[Sequence[int]], choices: Choices | None = None) -> Replies:
         """Sample a reply, not scored yet, to each prompt (token ids), among ``choices`` where they are given."""
-        longest, pad = max(map(len, prompts)), int(self.tokenizer.pad_token_id)
-        rows = [[pad] * (longest - len(prompt)) + list(prompt) for prompt in prompts]
+        longest = max(map(len, prompts))
+        rows = [[self.pad] * (longest - len(prompt)) + list(prompt) for prompt in prompts]
         ids = torch.tensor(rows, device=self.model.device)
         attention = torch.tensor(
             [[0] * (longest - len(prompt)) + [1] * len(prompt) for prompt in prompts], device=ids.device
@@ -276,13 +273,13 @@ class Learner:
                 top_k=0,
                 top_p=1.0,
                 max_new_tokens=self.ppo.max_new_tokens,
-                pad_token_id=pad,
-                eos_token_id=self.tokenizer.eos_token_id,
+                pad_token_id=self.pad,
+                eos_token_id=self.ends,
                 logits_processor=[_only_numbers],
                 prefix_allowed_tokens_fn=choices and (lambda at, row: choices.following(at, row[longest:].tolist())),
             )
         tokens = found[:, longest:]
-        ended = (tokens == self.tokenizer.eos_token_id).long()
+        ended = torch.isin(tokens, torch.tensor(self.ends, device=tokens.device)).long()
         mask = (ended.cumsum(dim=1) - ended == 0).long()  # up to and with the first end token
         return Replies(
             ids=found,
@@ -392,12 +389,10 @@ def _batches(cases: Sequence[MCQCase], ppo: Ppo, seed: int) -> Iterator[list[MCQ
 
 def _learn(learner: Learner, task: MCQ, reader: MCQ, batch: Sequence[MCQCase], where: str) -> Update:
     asked = [case for case in batch for _ in range(learner.ppo.samples)]
-    texts = [prompt_text(learner.tokenizer, task.request(case).messages) for case in asked]
-    prompts = [learner.tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts]
-    choices = Choices.of(learner.tokenizer, asked) if learner.ppo.offered else None
+    prompts, choices = _asked(learner, task, asked)
     replies = learner.sample(prompts, choices)
     texts = [
-        str(learner.tokenizer.decode(row[kept.bool()], skip_special_tokens=True))
+        str(learner.prompter.tokenizer.decode(row[kept.bool()], skip_special_tokens=True))
         for row, kept in zip(replies.tokens, replies.mask, strict=True)
     ]
     scores = [reward(reader, case, text) for case, text in zip(asked, texts, strict=True)]
@@ -405,6 +400,17 @@ def _learn(learner: Learner, task: MCQ, reader: MCQ, batch: Sequence[MCQCase], w
     replies = replace(replies, scores=torch.tensor(scores, device=replies.ids.device))
     right = sum(score == RIGHT_REWARD for score in scores)
     return learner.update(replies, right / len(scores), sum(read) / len(read), where)
+
+
+def _asked(learner: Learner, task: MCQ, cases: Sequence[MCQCase]) -> tuple[list[tuple[int, ...]], Choices | None]:
+    """Give the prompts as evaluation asks them, with the texts of the options behind them where they are offered."""
+    prompter, offered = learner.prompter, learner.ppo.offered
+    options = (tuple(case.options.values()) if offered else () for case in cases)
+    found = [
+        prompter.encode(replace(task.request(case), choices=some)) for case, some in zip(cases, options, strict=True)
+    ]
+    ids = tuple(tuple((*option, prompter.closing) for option in prompt.choices) for prompt in found)
+    return [prompt.ids for prompt in found], Choices(ids, learner.pad) if offered else None
 
 
 def _only_numbers(_ids: Tensor, scores: Tensor) -> Tensor:
@@ -426,14 +432,13 @@ def reinforce(recipe: Recipe, supervised: Path, out: Path, *, resume: bool) -> P
         drop_checkpoints(out)
     keep = Keep.open(recipe, out, digest([data, first]), resume=resume)
     resumed = {"resumed_after_batch": then["batch"] if (then := keep.load()) else 0} if resume else {}
-    tokenizer = AutoTokenizer.from_pretrained(base)
     model = PeftModel.from_pretrained(load_base(recipe, base), supervised, is_trainable=True)
     model.load_adapter(supervised, REFERENCE)
     if accelerated() and recipe.loading.quantize == "none":
         model.to("cuda")
     model.eval()  # without dropout: the policy that is learnt from is the one that replied
     set_seed(recipe.seed + 1)
-    learner = Learner(model, tokenizer, recipe.ppo, recipe.schedule)
+    learner = Learner(model, load_prompter(base), recipe.ppo, recipe.schedule)
     batches, seconds = run_ppo(learner, task, cases, seed=recipe.seed, out=out, keep=keep)
     model.delete_adapter(REFERENCE)
     save(model, recipe, base, out)
@@ -454,8 +459,8 @@ def reinforce(recipe: Recipe, supervised: Path, out: Path, *, resume: bool) -> P
 def questions(recipe: Recipe, task: Trainable) -> list[MCQCase]:
     """Choose the questions: filtered as the recipe's data are, none held out, none of its dev set."""
     given, own = recipe.ppo.data, recipe.data
-    dev = {content(case) for case in task_cases(recipe, task).dev} if own.dev or own.dev_share else set()
-    data = given if given.train else replace(own, dev="", dev_share=0.0)
+    dev = {content(case) for case in task_cases(recipe, task).dev} if own.dev or own.divided else set()
+    data = given if given.train else replace(own, dev="", dev_share=0.0, dev_count=0)
     held = [*own.held_out, *given.held_out]
     data = replace(data, source=data.source or own.source, held_out=held, overlap=own.overlap)
     # the next seed: the closed world then draws other questions than those of the supervised stage

@@ -11,11 +11,12 @@ import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 from pytest_medeval.core.errors import MedevalError, Mistakes, accepted
 from pytest_medeval.core.files.door import Place, place
 from pytest_medeval.core.files.tomltext import Toml, read_toml
+from pytest_medeval.tasks.cases.split import check_split
 
 # TOML tables into frozen dataclasses, key by key: unknown names, missing keys and wrong types are one
 # line.
@@ -66,10 +67,8 @@ def _value(hint: Any, value: Any, toml: Toml, path: Place) -> Any:
         if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
             raise MedevalError(f"{where}{key!r} is {value!r}; accepted: tables [[{key}]]")
         return [build(item, toml, entry, (*path, number)) for number, entry in enumerate(value)]
-    if origin is Literal:
-        if value not in typing.get_args(hint):
-            raise MedevalError(where + accepted(str(key), value, typing.get_args(hint)))
-        return value
+    if origin in (Literal, typing.Union):
+        return _worded(hint, value, toml, path)
     plain = origin or hint
     if plain is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
@@ -80,6 +79,19 @@ def _value(hint: Any, value: Any, toml: Toml, path: Place) -> Any:
     if kinds and kinds[-1] is not Any and not all(_is(one, kinds[-1]) for one in inner):
         raise MedevalError(f"{where}{key!r} is {value!r}; accepted: {plain.__name__} of {kinds[-1].__name__}")
     return value
+
+
+def _worded(hint: Any, value: Any, toml: Toml, path: Place) -> Any:
+    """Check a word that is one of some, or one that may stand in the place of a list."""
+    where, kinds = f"{toml.at(*path)}: {_table(path[:-1])}", typing.get_args(hint)
+    if typing.get_origin(hint) is Literal:
+        if value not in kinds:
+            raise MedevalError(where + accepted(str(path[-1]), value, kinds))
+        return value
+    (word,) = typing.get_args(kinds[1])
+    if value != word and not isinstance(value, list):
+        raise MedevalError(f"{where}{path[-1]!r} is {value!r}; accepted: a list, or {word!r}")
+    return value if value == word else _value(kinds[0], value, toml, path)
 
 
 def _is(value: object, kind: type) -> bool:
@@ -114,8 +126,9 @@ class Data:
     Filters: ``where`` keeps cases whose tags have these values, ``min_words`` cases whose question has so many words,
     ``skip_empty`` leaves records without a target out, which are an error otherwise.
 
-    ``dev`` names a case file whose loss is logged; or ``dev_share`` of the training cases become the dev set, chosen
-    by content hash, so that the same case always falls on the same side. ``held_out`` names case files; training
+    ``dev`` names a case file whose loss is logged; or ``dev_share`` of the training cases, or ``dev_count`` different
+    questions, become the dev set, chosen by content hash, so that the same case always falls on the same side: that of
+    a suite with ``part="dev"`` and the same size. ``held_out`` names case files; training
     texts that hold a share of ``overlap`` or more of what one of them asks are dropped, by the rule of leakage
     (``pytest_medeval.tasks.cases.duplicates``).
 
@@ -135,9 +148,15 @@ class Data:
     dev: str = ""
     dev_format: str = ""
     dev_share: float = 0.0
+    dev_count: int = 0
     held_out: list[str] = field(default_factory=list)
     overlap: float = 0.8
     expected: int = 0
+
+    @property
+    def divided(self) -> bool:
+        """Whether its own cases are divided into those to train on and a dev set."""
+        return bool(self.dev_share or self.dev_count)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,14 +185,17 @@ class Architecture:
     context: int = 1024
 
 
+ALL_LINEAR: Final = "all-linear"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Lora:
-    """Settings of peft's ``LoraConfig``."""
+    """Settings of peft's ``LoraConfig``; ``targets`` are names of layers, or all that are linear but the output's."""
 
     rank: int = 8
     alpha: int = 16
     dropout: float = 0.05
-    targets: list[str] = field(default_factory=lambda: ["q_proj", "k_proj", "v_proj", "o_proj"])
+    targets: list[str] | Literal["all-linear"] = field(default_factory=lambda: ["q_proj", "k_proj", "v_proj", "o_proj"])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -330,15 +352,19 @@ def _check(recipe: Recipe, toml: Toml) -> None:
         if not 0 < recipe.data.overlap <= 1:
             where = toml.at("data", "overlap")
             raise MedevalError(f"{where}: [data] overlap is {recipe.data.overlap!r}; accepted: above 0, up to 1")
-    for section, key in (("lora", "dropout"), ("data", "dev_share")):
-        value = getattr(getattr(recipe, section), key)
-        with mistakes:
-            if not 0 <= value < 1:
-                where = toml.at(section, key)
-                raise MedevalError(f"{where}: [{section}] {key} is {value!r}; accepted: 0 up to, not including, 1")
     with mistakes:
-        if recipe.data.dev and recipe.data.dev_share:
-            raise MedevalError(f"{toml.at('data')}: [data] has both 'dev' and 'dev_share'; accepted: one of them")
+        if not 0 <= recipe.lora.dropout < 1:
+            told = f"[lora] dropout is {recipe.lora.dropout!r}; accepted: 0 up to, not including, 1"
+            raise MedevalError(f"{toml.at('lora', 'dropout')}: {told}")
+    with mistakes:
+        try:
+            check_split(recipe.data.dev_share, recipe.data.dev_count, needed=False)
+        except MedevalError as mistake:
+            raise MedevalError(f"{toml.at('data')}: [data] {mistake}") from None
+    with mistakes:
+        if recipe.data.dev and recipe.data.divided:
+            own = "dev_share" if recipe.data.dev_share else "dev_count"
+            raise MedevalError(f"{toml.at('data')}: [data] has both 'dev' and {own!r}; accepted: one of them")
     with mistakes:
         if recipe.ppo.questions and (recipe.kind != "lora" or recipe.task != "mcq"):
             raise MedevalError(f"{toml.at('ppo')}: [ppo] rewards right options; accepted: kind 'lora' with task 'mcq'")

@@ -9,7 +9,7 @@ import pytest
 
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.settings import read_settings
-from pytest_medeval.runs.suite import Suite, default_name, fingerprint, resolve, sample, with_gates
+from pytest_medeval.runs.suite import Suite, default_name, fingerprint, resolve, with_gates
 from pytest_medeval.verdicts.gates import parse_gate
 
 
@@ -118,15 +118,30 @@ def test_data_files_lie_where_the_option_says(make, tmp_path):
     assert len(found.cases) == 6
 
 
-def test_a_sample_is_drawn_by_seed_and_name():
-    """In the order of the file, the same on any machine; all where no fewer are asked for."""
-    cases = list(range(50))
-    drawn = sample(cases, 8, 0, "quiz")
-    assert (len(drawn), drawn) == (8, sorted(drawn))
-    assert drawn == sample(cases, 8, 0, "quiz") == [4, 7, 10, 31, 32, 38, 39, 49]
-    assert drawn not in (sample(cases, 8, 1, "quiz"), sample(cases, 8, 0, "other"))
-    assert sample(cases, None, 0, "quiz") == sample(cases, 50, 0, "quiz") == sample(cases, 99, 0, "quiz") == cases
-    assert len(sample(cases, 49, 0, "quiz")) == 49
+def test_suites_of_one_file_draw_the_same_cases(make):
+    """Whatever their names and how they are scored; ``total`` says of how many."""
+    drawn = [
+        make(count=40, given={"limit": "8"}, name=f"as-{scoring}", scoring=scoring)
+        for scoring in ("letters", "texts", "reply")
+    ]
+    assert len({tuple(case.id for case in one.cases) for one in drawn}) == 1
+    assert {(len(one.cases), one.total) for one in drawn} == {(8, 40)}
+    assert make(count=40, given={"limit": "8", "seed": "1"}).cases != drawn[0].cases
+    assert len(make(given={"limit": "99"}).cases) == 6
+
+
+def test_a_part_is_asked_and_the_rest_may_be_shown(make, tmp_path):
+    """Dev and train are the whole file; examples may come from the other side; a wrong size has its place."""
+    dev, train = (make(count=40, part=part, dev_count=10) for part in ("dev", "train"))
+    assert sorted(case.id for one in (dev, train) for case in one.cases) == sorted(
+        case.id for case in make(count=40).cases
+    )
+    assert (len(dev.cases), dev.total, dev.part) == (10, 10, {"name": "dev", "of": 40, "dev_share": 0, "dev_count": 10})
+    shown = make(count=40, part="dev", dev_count=10, shots=30, shots_from=str(tmp_path / "quiz.jsonl"))
+    assert (shown.shots.usable, shown.shots.asked) == (30, 10)
+    for options, told in (({"part": "dev"}, "one of them above 0"), ({"part": "train", "dev_count": 6}, "is empty")):
+        with pytest.raises(MedevalError, match=rf"^{__file__}:\d+: .*{told}"):
+            make(**options)
 
 
 def test_gates_of_the_command_line_are_added_once(make, tmp_path):

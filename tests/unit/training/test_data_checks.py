@@ -7,26 +7,17 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 pytest.importorskip("peft", reason="training needs the extra 'train'")
 
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.types import Message, Record, Source
+from pytest_medeval.models.prompts import Prompter
 from pytest_medeval.tasks import TASKS
 from pytest_medeval.tasks.cases.formats.promptcblue import LABELS
+from pytest_medeval.tasks.cases.split import asked_text, content, part_of
 from pytest_medeval.training.base import END, train_tokenizer
-from pytest_medeval.training.data import (
-    asked_text,
-    check_targets,
-    content,
-    divide,
-    held_texts,
-    place,
-    subset,
-    task_cases,
-)
+from pytest_medeval.training.data import check_targets, held_texts, task_cases
 from pytest_medeval.training.examples import IGNORED, Example, asked_task, encode_all
 from pytest_medeval.training.lora import examples_of, warnings_of
 from pytest_medeval.training.recipe import Schedule, load_recipe
@@ -121,38 +112,6 @@ def mcq(question):
     return TASKS.resolve("mcq")().case(Record(Source("x"), fields))
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(st.text("abcdefgh 12", min_size=1).filter(str.strip), unique=True), st.floats(0, 0.99))
-def test_the_split_goes_by_content_alone(questions, share):
-    """The order of cases and the company they keep do not move one to the other side."""
-    cases = [mcq(question) for question in questions]
-    train, dev = divide(cases, share)
-    assert len(train) + len(dev) == len(cases)
-    again, others = divide(cases[::-2], share)
-    assert {case.id for case in again} <= {case.id for case in train}
-    assert {case.id for case in others} <= {case.id for case in dev}
-
-
-def test_the_split_has_the_share_that_was_asked():
-    """Of 2,000 questions about 5 percent; equal ones on one side; a larger share only moves cases over."""
-    cases = [mcq(f"Question {number}?") for number in range(2000)]
-    _, dev = divide(cases, 0.05)
-    assert 70 < len(dev) < 130  # binomial: 100, standard deviation 9.7
-    assert {case.id for case in dev} <= {case.id for case in divide(cases, 0.1)[1]}
-    assert content(mcq("Which Drug ?")) == content(mcq("which drug"))
-    assert content(mcq("Vitamin B?")) != content(mcq("Vitamin C?"))
-    assert place("a") == 0xCA978112CA1BBDCA / 2**64  # sha256sum of GNU coreutils
-
-
-def test_a_subset_is_of_the_content_too():
-    """Any order of the file gives the same cases, in the file's order."""
-    cases = [mcq(f"Question {number}?") for number in range(50)]
-    chosen = subset(cases, 10)
-    assert len(chosen) == 10
-    assert [case.id for case in subset(cases[::-1], 10)] == [case.id for case in chosen][::-1]
-    assert subset(cases, 0) == cases == subset(cases, 99)
-
-
 def test_filters_and_more_files(tmp_path):
     """Short questions are left out and counted, a second file adds its share, each in its own format."""
     medqa = [
@@ -176,22 +135,45 @@ def test_filters_and_more_files(tmp_path):
         held_texts(load_recipe(tmp_path / "recipe.toml"))
 
 
+def test_a_limit_leaves_both_sides_of_the_split(tmp_path):
+    """``limit`` and ``dev_share`` draw by hashes of their own: 200 of 2,000 with a tenth to dev leave 180 or so."""
+    rows = [
+        {"id": f"q{n}", "question": f"Q {n} ?", "options": {"A": "x", "B": "y"}, "answer": "A"} for n in range(2000)
+    ]
+    (tmp_path / "own.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    head = 'kind = "lora"\nname = "x"\nbase = "b"\ntask = "mcq"\n[data]\ntrain = "own.jsonl"\nlimit = 200\n'
+    (tmp_path / "share.toml").write_text(f"{head}dev_share = 0.1\n", encoding="utf-8")
+    (tmp_path / "count.toml").write_text(f"{head}dev_count = 20\n", encoding="utf-8")
+    every = [mcq(row["question"]) for row in rows]
+    for name, size in (("share", (0.1, 0)), ("count", (0.0, 20))):
+        recipe = load_recipe(tmp_path / f"{name}.toml")
+        found = task_cases(recipe, asked_task(recipe))
+        assert len(found.cases) + len(found.dev) == 200
+        assert 8 < len(found.dev) < 36  # binomial: 20, standard deviation 4.2
+        judged = {content(case) for case in part_of(every, "dev", *size)}
+        assert not judged & {content(case) for case in found.cases}
+    (tmp_path / "both.toml").write_text(f"{head}dev_share = 0.1\ndev_count = 20\n", encoding="utf-8")
+    with pytest.raises(MedevalError, match=r"both.toml:5: \[data\] dev_share is 0.1 and dev_count 20; accepted: one"):
+        load_recipe(tmp_path / "both.toml")
+
+
 def test_what_is_too_long_is_cut_and_counted():
     """The reply is cut at its end; an example whose prompt fills the row teaches nothing and is dropped."""
     tokenizer = train_tokenizer(["a man has chest pain and fever"] * 20, vocabulary=300, context=64)
+    prompter = Prompter(tokenizer)
     long = Example((Message("user", "fever"),), "chest pain " * 9)
     full = Example((Message("user", "fever " * 40),), "pain")
     short = Example((Message("user", "fever"),), "pain")
-    found = encode_all(tokenizer, [long, full, short], Schedule(max_tokens=20, overlong="cut"))
+    found = encode_all(prompter, [long, full, short], Schedule(max_tokens=20, overlong="cut"))
     assert (len(found.rows), found.cut, found.lost) == (2, 2, 1)
     assert len(found.rows[0].input_ids) == 20
     kept = [token for token in found.rows[0].labels if token != IGNORED]
     assert long.target.startswith(tokenizer.decode(kept).rstrip())
     assert tokenizer.decode([token for token in found.rows[1].labels if token != IGNORED]) == f"pain{END}"
     with pytest.raises(MedevalError, match="all 2 prompts have max_tokens = 20 tokens or more"):
-        encode_all(tokenizer, [full, full], Schedule(max_tokens=20, overlong="cut"))
+        encode_all(prompter, [full, full], Schedule(max_tokens=20, overlong="cut"))
     recipe = load_recipe(Path(__file__).parents[3] / "adapters" / "recipes" / "llama-2-7b-dialogue.toml")
-    (said,) = warnings_of(recipe, found, encode_all(tokenizer, [short], Schedule(max_tokens=20, overlong="cut")))
+    (said,) = warnings_of(recipe, found, encode_all(prompter, [short], Schedule(max_tokens=20, overlong="cut")))
     assert re.match(r"2 of 3 training examples are longer than 256 tokens and were cut; 1 of them", said)
 
 

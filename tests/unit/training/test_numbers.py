@@ -12,6 +12,7 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.models.prompts import Prompter
 from pytest_medeval.training.examples import Encoded
 from pytest_medeval.training.fit import check_weights, fit
 from pytest_medeval.training.ppo import Learner, Replies
@@ -26,6 +27,7 @@ class Words:
 
     pad_token_id = 0
     eos_token_id = 1
+    chat_template = None
 
     def save_pretrained(self, folder) -> None:
         """Save nothing."""
@@ -54,7 +56,7 @@ def test_a_loss_that_is_no_number_stops_the_first_step(model, schedule, tmp_path
     with torch.no_grad():
         model.model.norm.weight.fill_(3e38)
     with pytest.raises(MedevalError, match=r"training stopped at step 1: the loss is (nan|inf); nothing was saved"):
-        fit(model, Words(), ROWS, schedule, seed=0, out=tmp_path)
+        fit(model, 0, ROWS, schedule, seed=0, out=tmp_path)
     assert (tmp_path / "loss.jsonl").read_text() == ""
     assert not list(tmp_path.glob("**/*.safetensors"))
 
@@ -64,13 +66,13 @@ def test_a_gradient_that_is_no_number_stops_before_it_is_learnt_from(model, sche
     before = [weight.detach().clone() for weight in model.parameters()]
     model.lm_head.weight.register_hook(lambda gradient: gradient * math.nan)
     with pytest.raises(MedevalError, match="training stopped at step 1: the gradient is nan"):
-        fit(model, Words(), ROWS, schedule, seed=0, out=tmp_path)
+        fit(model, 0, ROWS, schedule, seed=0, out=tmp_path)
     assert all(torch.equal(one, two) for one, two in zip(before, model.parameters(), strict=True))
 
 
 def test_sound_training_goes_on(model, schedule, tmp_path):
     """All steps, and a loss that is a number."""
-    found = fit(model, Words(), ROWS, schedule, seed=0, out=tmp_path)
+    found = fit(model, 0, ROWS, schedule, seed=0, out=tmp_path)
     assert found.steps == 2
     assert math.isfinite(found.loss)
 
@@ -90,7 +92,7 @@ def test_weights_that_are_no_numbers_are_not_saved(model, tmp_path):
 def learner(model) -> Learner:
     """Make a learner whose reference is itself."""
     model.set_adapter = lambda _: None
-    return Learner(model, Words(), Ppo(questions=1, max_new_tokens=2, inner=1), Schedule(precision="fp32"))
+    return Learner(model, Prompter(Words()), Ppo(questions=1, max_new_tokens=2, inner=1), Schedule(precision="fp32"))
 
 
 def replies(score: float) -> Replies:

@@ -72,7 +72,7 @@ def test_published_data_are_read_where_they_are():
     plan = make_plan(load_recipe(RECIPES / "llama-2-7b-dialogue.toml", SHARED))
     assert plan.counted
     assert plan.examples + plan.dev == 2000
-    assert 0.01 < plan.dev / 2000 < 0.035
+    assert 120 <= plan.dev < 130  # of 120 questions, some of them asked twice
     assert not [what for what in plan.missing if what.startswith("data")]
 
 

@@ -18,8 +18,9 @@ from pytest_medeval.core.fingerprint import fingerprint_weights
 from pytest_medeval.core.types import Record, Source
 from pytest_medeval.models.proof.adapter import prove_adapter
 from pytest_medeval.tasks import TASKS
+from pytest_medeval.tasks.cases.split import content
 from pytest_medeval.training.__main__ import main
-from pytest_medeval.training.data import content, task_cases
+from pytest_medeval.training.data import task_cases
 from pytest_medeval.training.examples import asked_task
 from pytest_medeval.training.ppo import (
     Choices,

@@ -55,6 +55,12 @@ def test_a_recipe_becomes_dataclasses(tmp_path):
         (lambda text: text + "[lora]\nrank = 0\n", "[lora] rank is 0; accepted: a number above 0"),
         (lambda text: text + "[lora]\ndropout = 1.0\n", "[lora] dropout is 1.0"),
         (
+            lambda text: text + '[lora]\ntargets = "all"\n',
+            "[lora] 'targets' is 'all'; accepted: a list, or 'all-linear'",
+        ),
+        (lambda text: text + "[lora]\ntargets = [1]\n", "[lora] 'targets' is [1]; accepted: list of str"),
+        (lambda text: text.replace("[data]", "[data]\ndev_share = 1.0"), "[data] dev_share is 1.0 and dev_count 0"),
+        (
             lambda text: text.replace("[data]", "[data]\noverlap = 1.1"),
             "[data] overlap is 1.1; accepted: above 0, up to 1",
         ),

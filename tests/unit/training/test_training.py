@@ -17,10 +17,12 @@ from tools.world.text.mix import Passage
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.fingerprint import fingerprint_weights
 from pytest_medeval.core.types import Message, Record, Source
+from pytest_medeval.models.prompts import Prompter
 from pytest_medeval.models.proof.adapter import prove_adapter
 from pytest_medeval.tasks import TASKS
+from pytest_medeval.tasks.cases.split import asked_text
 from pytest_medeval.training.base import END, encoded, pack, train_tokenizer
-from pytest_medeval.training.data import asked_text, held_texts, task_cases
+from pytest_medeval.training.data import held_texts, task_cases
 from pytest_medeval.training.examples import IGNORED, asked_task, encode, make_examples
 from pytest_medeval.training.lora import train_lora
 from pytest_medeval.training.recipe import load_recipe
@@ -65,7 +67,7 @@ def test_the_loss_covers_the_reply_and_nothing_else(tokenizer, task):
     kind = TASKS.resolve(task)(**({"scoring": "texts"} if task == "mcq" else {}))
     case = kind.case(Record(Source("x"), RECORDS[task]))
     (example,) = make_examples(kind, [case], kind)
-    row = encode(tokenizer, example, 512)
+    row = encode(Prompter(tokenizer), example, 512)
     trained = [token for token, label in zip(row.input_ids, row.labels, strict=True) if label != IGNORED]
     masked = row.input_ids[: -len(trained)]
     assert tokenizer.decode(trained) == WANTED[task] + END
@@ -93,16 +95,16 @@ def test_an_example_that_does_not_fit_is_an_error(tokenizer):
     kind = TASKS.resolve("dialogue")()
     (example,) = make_examples(kind, [kind.case(Record(Source("x"), RECORDS["dialogue"]))], kind)
     with pytest.raises(MedevalError, match=r"an example has \d+ tokens; accepted: up to max_tokens = 8"):
-        encode(tokenizer, example, 8)
+        encode(Prompter(tokenizer), example, 8)
 
 
 def test_rows_hold_whole_documents(tokenizer):
     """Packing cuts no document, and wastes little."""
-    rng = Random(1)
+    rng, prompter = Random(1), Prompter(tokenizer)
     made = [Passage(f"{number} " + "chest pain " * rng.randint(1, 12)) for number in range(400)]
     made.append(Passage(turns=(Message("user", "fever"), Message("assistant", "pain"))))
-    rows = list(pack(tokenizer, itertools.cycle(made), 3000, 100))
-    whole = {tokenizer.decode(encoded(tokenizer, item, answers_only=False).input_ids) for item in made}
+    rows = list(pack(prompter, itertools.cycle(made), 3000, 100))
+    whole = {tokenizer.decode(encoded(prompter, item, answers_only=False).input_ids) for item in made}
     for row in rows:
         text = tokenizer.decode(row.input_ids)
         parts = [part for part in re.split(rf"(?<={re.escape(END)})(?!<\|assistant)", text) if part]
@@ -116,7 +118,7 @@ def test_a_stage_may_learn_answers_only(tokenizer):
     """Then the question carries no loss, in a chat as in plain text; other text is learnt whole."""
     chat = Passage(turns=(Message("user", "fever"), Message("assistant", "pain")))
     for document, learnt in ((chat, "pain"), (Passage("fever\n", "pain"), "pain"), (Passage("cough"), "cough")):
-        row = encoded(tokenizer, document, answers_only=True)
+        row = encoded(Prompter(tokenizer), document, answers_only=True)
         assert tokenizer.decode([label for label in row.labels if label != IGNORED]) == learnt + END
         assert len(row.labels) == len(row.input_ids)
 
