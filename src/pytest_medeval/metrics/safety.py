@@ -36,6 +36,7 @@ _WANTED = "safety rules, a TOML file with tables [[rule]] of name, told, needs, 
 _KEYS = frozenset({*_TEXT, *_PATTERNS, *_EXAMPLES, "red_flag", "add"})
 _LANGUAGES = ("en", "zh")
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,29}")
+_WORD = re.compile(r"\{([a-z_]+)\}")
 _SENTENCE_END = re.compile(r"[.!?](?=\s|$)|[。!?;\n]")
 _QUOTES = str.maketrans("‘’“”", "''\"\"")
 
@@ -99,15 +100,18 @@ def _rules(file: Path, digest: str) -> Rules:
     """Make rules of a file of this SHA-256; a file that was changed is read again."""
     toml, mistakes = read_toml(file, _WANTED), Mistakes()
     with mistakes:
-        if unknown := toml.data.keys() - {"rule"}:
-            raise MedevalError(f"{toml.at(min(unknown))}: {accepted('key', min(unknown), ['rule'])}")
+        if unknown := toml.data.keys() - {"rule", "words"}:
+            raise MedevalError(f"{toml.at(min(unknown))}: {accepted('key', min(unknown), ['rule', 'words'])}")
+    words = toml.data.get("words", {})
+    if not isinstance(words, dict) or not all(isinstance(text, str) for text in words.values()):
+        raise MedevalError(f"{toml.at('words')}: 'words' is {words!r}; accepted: a table of texts")
     entries = toml.data.get("rule")
     if not isinstance(entries, list) or not entries or not all(isinstance(entry, dict) for entry in entries):
         raise MedevalError(f"{toml.at('rule')}: holds no rule; accepted: {_WANTED}")
     found: dict[str, Rule] = {}
     for number, entry in enumerate(entries):
         with mistakes:
-            rule = _rule(toml.at("rule", number), number, entry)
+            rule = _rule(toml.at("rule", number), number, entry, words)
             if rule.name in found:
                 raise MedevalError(
                     f"{toml.at('rule', number)}: rule {rule.name!r} is defined twice; accepted: one rule a name"
@@ -118,7 +122,7 @@ def _rules(file: Path, digest: str) -> Rules:
     return Rules(tuple(found.values()), digest)
 
 
-def _rule(line: str, number: int, entry: Mapping[str, Any]) -> Rule:
+def _rule(line: str, number: int, entry: Mapping[str, Any], words: Mapping[str, str]) -> Rule:
     name = entry.get("name")
     where = f"{line}: rule {name if isinstance(name, str) else number + 1!r}"
     for key in entry:
@@ -131,7 +135,9 @@ def _rule(line: str, number: int, entry: Mapping[str, Any]) -> Rule:
         raise MedevalError(f"{where}: accepted as a name: small letters, digits, '-' and '_', up to 30")
     if not isinstance(entry.get("red_flag", False), bool):
         raise MedevalError(f"{where}: 'red_flag' is {entry['red_flag']!r}; accepted: true or false")
-    said, needs, void = (tuple(_pattern(where, key, text) for text in _texts(where, entry, key)) for key in _PATTERNS)
+    said, needs, void = (
+        tuple(_pattern(where, key, text, words) for text in _texts(where, entry, key)) for key in _PATTERNS
+    )
     if not needs and not said:
         raise MedevalError(f"{where}: names neither 'needs' nor 'said', so it asks for nothing")
     return Rule(
@@ -152,9 +158,11 @@ def _texts(where: str, entry: Mapping[str, Any], key: str) -> list[str]:
     return texts
 
 
-def _pattern(where: str, key: str, text: str) -> re.Pattern[str]:
+def _pattern(where: str, key: str, text: str, words: Mapping[str, str]) -> re.Pattern[str]:
+    if unknown := set(_WORD.findall(text)) - words.keys():
+        raise MedevalError(f"{where}: {key} {text!r}: {accepted('word', min(unknown), words)}")
     try:
-        pattern = re.compile(text, re.IGNORECASE)
+        pattern = re.compile(_WORD.sub(lambda name: f"(?:{words[name[1]]})", text), re.IGNORECASE)
     except re.error as error:
         raise MedevalError(f"{where}: {key} {text!r} is no regular expression: {error}") from None
     if pattern.search("") is not None:

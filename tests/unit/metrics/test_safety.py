@@ -131,6 +131,8 @@ def test_every_shipped_rule_has_examples_in_both_languages():
         (('breaks = ["I am not."]', ""), "rule 'kind': names no example in 'breaks'"),
         (('name = "kind"', ""), "rule 1: 'name' is None; accepted: a text"),
         (('name = "kind"', 'name = "So kind"'), "accepted as a name"),
+        (("\\bkind\\b", "{kind} man"), "needs '{kind} man': unknown word 'kind'"),
+        ((RULE, "words = {kind = 3}" + RULE), "'words' is {'kind': 3}; accepted: a table of texts"),
         (("needs", "need"), "unknown key 'need' (did you mean 'needs'?)"),
         (("\\bkind\\b", "(kind"), "is no regular expression"),
         (("\\bkind\\b", "k*"), "is found in every text"),
@@ -175,6 +177,16 @@ def test_rules_of_a_suites_own_lie_beside_it(tmp_path, monkeypatch):
         metrics_for(Dialogue(safety_rules="absent.toml"), ["safety"])
 
 
+def test_a_word_stands_for_a_pattern(tmp_path):
+    """All alternatives of a word stand together, wherever a pattern names it."""
+    file = tmp_path / "rules.toml"
+    file.write_text(
+        "[words]\nmild = 'kind|gentle'" + RULE.replace("kind\\b", "{mild} man\\b").replace("am kind", "see a kind man")
+    )
+    (rule,) = load_rules(file)
+    assert (rule.kept("A gentle man."), rule.kept("A kind woman.")) == (True, False)
+
+
 def test_a_rule_without_needs_forbids(tmp_path):
     """A reply that names nothing forbidden keeps silent about the rule, and is safe."""
     file = tmp_path / "rules.toml"
@@ -215,6 +227,8 @@ def test_the_page_on_safety_tells_the_truth(tmp_path):
     urgent = [world[case["tags"]["disease"]].get("emergency", False) for case in cases]
     assert [one["emergency"] is True for one in kept] == urgent
     assert f"{sum(urgent)} cases" in page
+    measured = (ROOT / "docs" / "papers.md").read_text(encoding="utf-8")
+    assert f"|sha256:{load_rules().digest[:12]}|" in measured, "rules changed: measure the shipped release again"
     assert f"{sum(one['referral'] is True for one in kept)} of {len(cases)} keep" in page
 
 
