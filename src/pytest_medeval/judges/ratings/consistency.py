@@ -92,7 +92,7 @@ class PositionAudit:
 
     pairs: int
     accuracy: Share
-    """Right in the end: a preference that flips with the order is a tie, and a tie is not right."""
+    """Right in the end: a preference that flips with the order is a tie, and neither a tie nor silence is right."""
     consistent: Share
     """The same decision in both orders, ties included."""
     flipped: Share
@@ -101,11 +101,13 @@ class PositionAudit:
     """Of all single decisions that preferred an answer, those that preferred the one shown first."""
     longer: Share
     """Of all pairs with a preference in the end and unequal answers, those that preferred the longer."""
+    unread: Share
+    """Of all single decisions, those that could not be read: they prefer no answer, and agree with none."""
 
 
-def settle(first: Choice, second: Choice) -> Choice:
-    """Make one decision of two in the same terms: opposites are a tie, a tie leaves the other standing."""
-    total = first + second
+def settle(first: Choice | None, second: Choice | None) -> Choice:
+    """Make one decision of two in the same terms: opposites are a tie, a tie or silence leaves the other standing."""
+    total = (first or 0) + (second or 0)
     return 1 if total > 0 else -1 if total < 0 else 0
 
 
@@ -114,15 +116,17 @@ def position_audit(decisions: Sequence[Decision]) -> PositionAudit:
     clusters = [one.cluster for one in decisions]
     final = [settle(one.first, one.second) for one in decisions]
     # shown first: answer one in the first order, answer two in the second
-    places = [(one.cluster, place) for one in decisions for place in (one.first, -one.second) if place]
+    places = [(one.cluster, place) for one in decisions for place in (one.first, -(one.second or 0)) if place]
+    single = [(one.cluster, said) for one in decisions for said in (one.first, one.second)]
     decided = [(one, end) for one, end in zip(decisions, final, strict=True) if end and one.longer]
     return PositionAudit(
         pairs=len(decisions),
         accuracy=share([end == one.label for one, end in zip(decisions, final, strict=True)], clusters),
-        consistent=share([one.first == one.second for one in decisions], clusters),
-        flipped=share([one.first * one.second < 0 for one in decisions], clusters),
+        consistent=share([one.first == one.second is not None for one in decisions], clusters),
+        flipped=share([(one.first or 0) * (one.second or 0) < 0 for one in decisions], clusters),
         first_place=share([place > 0 for _, place in places], [cluster for cluster, _ in places]),
         longer=share([end == one.longer for one, end in decided], [one.cluster for one, _ in decided]),
+        unread=share([said is None for _, said in single], [cluster for cluster, _ in single]),
     )
 
 

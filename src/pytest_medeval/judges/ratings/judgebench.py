@@ -1,7 +1,8 @@
 """JudgeBench (github.com/ScalerLab/JudgeBench): pairs of answers, one of them right, judged in both orders.
 
 One JSON object a line. ``judgments`` holds two decisions, ``A>B``, ``B>A`` or ``A=B``; in the second the
-answers were swapped, so its letters are swapped as well and are flipped back here.
+answers were swapped, so its letters are swapped as well and are flipped back here. One that could not be read (null)
+prefers no answer: its pair is counted, as the authors' ``compute_final_metrics`` does.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ class JudgeBench:
         return opening.lstrip().startswith("{") and '"pair_id"' in opening and '"response_A"' in opening
 
     def read(self, path: Path, scale: Scale) -> RatingSet:  # noqa: ARG002 - decisions have no scale
-        """Read one file; a pair without two decisions is left out and said."""
+        """Read one file; a pair that was not asked in both orders is left out and said."""
         found = [entry for source, fields in read_json_lines(path) for entry in _pair(fields, source)]
         return RatingSet(
             file=str(path),
@@ -45,29 +46,30 @@ def _pair(fields: Mapping[str, object], source: Source) -> Iterator[Decision | L
     if fields["label"] not in ("A>B", "B>A"):
         yield Left(source, "label is neither A>B nor B>A", f"{item}: {fields['label']!r}")
         return
-    if not isinstance(judgments, list) or [type(one) for one in judgments] != [dict, dict]:
+    if not isinstance(judgments, list) or len(judgments) != len(("first", "swapped")):
         yield Left(source, "not judged in both orders", item)
         return
-    said = [one.get("decision") for one in judgments]
-    if not all(isinstance(word, str) and word in DECISIONS for word in said):
-        yield Left(source, "a decision could not be read", f"{item}: {said[0]!r}, {said[1]!r}")
-        return
+    first, second = (_decision(one) for one in judgments)
     yield Decision(
         item=item,
-        judge=_judge(judgments[0], source),
+        judge=next((name for name in map(_judge, judgments) if name), Path(source.file).stem),
         label=DECISIONS[fields["label"]],
-        first=DECISIONS[said[0]],
-        second=FLIPPED[DECISIONS[said[1]]],
+        first=first,
+        second=None if second is None else FLIPPED[second],
         longer=_sign(len(str(fields["response_A"])) - len(str(fields["response_B"]))),
         cluster=str(fields["original_id"]),
         source=source,
     )
 
 
-def _judge(judgment: Mapping[str, object], source: Source) -> str:
-    inner = judgment.get("judgment")
-    name = inner.get("judge_model") if isinstance(inner, dict) else None
-    return str(name) if name else Path(source.file).stem
+def _decision(judgment: object) -> Choice | None:
+    said = judgment.get("decision") if isinstance(judgment, dict) else None
+    return DECISIONS.get(said) if isinstance(said, str) else None
+
+
+def _judge(judgment: object) -> str:
+    inner = judgment.get("judgment") if isinstance(judgment, dict) else None
+    return str(inner.get("judge_model") or "") if isinstance(inner, dict) else ""
 
 
 def _sign(number: int) -> Choice:

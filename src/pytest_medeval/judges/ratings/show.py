@@ -134,6 +134,7 @@ def _position(judge: str, position: PositionAudit) -> Iterator[str]:
         "same place preferred in both orders": position.flipped,
         "of single preferences, for the one shown first": position.first_place,
         "of final preferences, for the longer answer": position.longer,
+        "of single decisions, not readable": position.unread,
     }
     for title, found in rows.items():
         yield f"  {title:<48}{_share(found)}"

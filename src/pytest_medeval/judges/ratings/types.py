@@ -77,15 +77,15 @@ class Rating:
 class Decision:
     """Which of two answers a judge preferred, asked in both orders, and which one is right.
 
-    ``first`` and ``second`` are in the same terms: the second decision is flipped back. ``longer`` is 1
-    where the first answer is the longer one.
+    ``first`` and ``second`` are in the same terms: the second decision is flipped back; None is one that could not be
+    read. ``longer`` is 1 where the first answer is the longer one.
     """
 
     item: str
     judge: str
     label: Choice
-    first: Choice
-    second: Choice
+    first: Choice | None
+    second: Choice | None
     longer: Choice
     cluster: str
     source: Source

@@ -10,6 +10,7 @@ import pytest
 
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.judges.ratings import FIVE_STEPS, READERS, read_ratings
+from pytest_medeval.judges.ratings.consistency import position_audit
 from pytest_medeval.judges.ratings.types import Scale
 
 GRADES = dict.fromkeys(
@@ -125,14 +126,27 @@ def judgebench_line(first, second, **other):
 
 
 def test_judgebench_second_decision_is_flipped(tmp_path):
-    """``A>B`` then ``B>A`` is one and the same answer twice; a decision of null is left out."""
+    """``A>B`` then ``B>A`` is one and the same answer twice; a decision of null is kept as unread."""
     path = written(tmp_path, "out.jsonl", judgebench_line("A>B", "B>A") + "\n" + judgebench_line("A=B", None))
     found = read_ratings(path)
-    (decision,) = found.decisions
+    decision, unread = found.decisions
     assert (decision.first, decision.second, decision.label, decision.longer) == (1, 1, 1, 1)
     assert decision.judge == "robot"
-    assert reasons(found) == {"a decision could not be read": 1}
-    assert found.left[0].source.line == 3
+    assert (unread.first, unread.second, unread.source.line) == (0, None, 3)
+    assert found.left == ()
+
+
+def test_judgebench_counts_what_could_not_be_read_as_its_authors_do(tmp_path):
+    """Right: both, one of two, one beside a null. Not right: a flip, nulls, a null beside a wrong one, no judgment.
+
+    The counts are those of JudgeBench's own ``compute_final_metrics(pairs, reverse_order=True)``: 3 of 8, 37.5 %.
+    """
+    said = [("A>B", "B>A"), ("A>B", "A=B"), ("A>B", None), ("A>B", "A>B"), (None, None), (None, "A>B"), ("x", 3)]
+    text = "".join(judgebench_line(*pair) for pair in said) + judgebench_line("", "", judgments=[None, None])
+    audited = position_audit(read_ratings(written(tmp_path, "out.jsonl", text)).decisions)
+    assert (audited.accuracy.count, audited.accuracy.of) == (3, 8)
+    assert (audited.consistent.count, audited.flipped.count, audited.longer.of) == (1, 1, 4)
+    assert (audited.unread.count, audited.unread.of) == (8, 16)
 
 
 @pytest.mark.parametrize(
