@@ -1,26 +1,43 @@
-"""The published sets are collected only with ``--medeval-data`` (ini ``medeval_data``)."""
+"""Of the published sets those are collected that ``--medeval-data`` (ini ``medeval_data``) holds; docs/data.md.
+
+Where it holds none of them, none is left out: the folder is a wrong one, and every suite says so.
+"""
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import pytest
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave the folder's tests out without data; otherwise let others decide."""
-    if collection_path.name.startswith("test_") and not _data(config):
-        return True
-    return None
+    """Leave out the tests of a set that is not there; otherwise let others decide."""
+    if not collection_path.name.startswith("test_"):
+        return None
+    data = _data(config)
+    return True if not data or collection_path.name in _absent(Path(data)) else None
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Say that they were left out, where they were looked for."""
-    if not _data(config):
+    """Say what was left out, where it was looked for."""
+    if not (data := _data(config)):
         terminalreporter.write_line("medeval: suites on published data are left out; --medeval-data=DIR brings them in")
+    elif absent := _absent(Path(data)):
+        names = ", ".join(absent.values())
+        terminalreporter.write_line(f"medeval: published sets that {data} does not hold are left out: {names}")
+
+
+def _absent(data: Path) -> dict[str, str]:
+    """Give test files whose cases are not below the folder, with the set's name; none where none is there."""
+    named = {
+        path.name: re.findall(r'"data:([^"]+)"', path.read_text(encoding="utf-8"))
+        for path in sorted(Path(__file__).parent.glob("test_*.py"))
+    }
+    absent = {name: files[0].split("/")[0] for name, files in named.items() if not all(map(any, map(data.glob, files)))}
+    return {} if len(absent) == len(named) else absent
 
 
 def _data(config: pytest.Config) -> str | None:

@@ -1,10 +1,10 @@
-"""MIE: the polarity of normalised symptoms in whole cardiology dialogues."""
+"""MIE: the polarity of normalised symptoms in whole cardiology dialogues, of dev.json and test.json."""
 
 import pytest
 
 from pytest_medeval import Suite
 
-suite = Suite(task="polarity", cases="data:mie/dev.json", format="mie")
+suite = Suite(task="polarity", cases="data:mie/[dt]e*[vt].json", format="mie")
 
 
 @pytest.mark.medeval(suite)

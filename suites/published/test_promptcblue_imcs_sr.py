@@ -1,14 +1,10 @@
-"""PromptCBLUE, IMCS-V2-SR: find symptoms in the current turn, with polarity; train.json is not asked."""
+"""PromptCBLUE, IMCS-V2-SR: find symptoms in the current turn, with polarity; of dev.json and test.json."""
 
 import pytest
 
 from pytest_medeval import Suite
 
-suite = Suite(
-    task="polarity",
-    cases=["data:promptcblue_imcs_sr/dev.json", "data:promptcblue_imcs_sr/test.json"],
-    format="promptcblue",
-)
+suite = Suite(task="polarity", cases="data:promptcblue_imcs_sr/[dt]e*[vt].json", format="promptcblue")
 
 
 @pytest.mark.medeval(suite)

@@ -1,14 +1,10 @@
-"""PromptCBLUE, CHIP-MDCFNPC: the polarity of the findings that the prompt names; train.json is not asked."""
+"""PromptCBLUE, CHIP-MDCFNPC: the polarity of the findings that the prompt names; of dev.json and test.json."""
 
 import pytest
 
 from pytest_medeval import Suite
 
-suite = Suite(
-    task="polarity",
-    cases=["data:promptcblue_mdcfnpc/dev.json", "data:promptcblue_mdcfnpc/test.json"],
-    format="promptcblue",
-)
+suite = Suite(task="polarity", cases="data:promptcblue_mdcfnpc/[dt]e*[vt].json", format="promptcblue")
 
 
 @pytest.mark.medeval(suite)

@@ -164,22 +164,17 @@ def default_name(path: Path) -> str:
 
 def resolve(suite: Suite, settings: RunSettings) -> Resolved:
     """Check a suite's arguments and read its cases; ``MedevalError`` names the line of its definition."""
-    from pytest_medeval.tasks.cases import read_cases
+    from pytest_medeval.tasks.cases import read_files
 
     task = make_task(suite)
     folder = Path(suite.source.file).parent
-    cases: list[Case] = []
-    skips: list[Skip] = []
     if not suite.cases:
         raise MedevalError(f"{suite.source}: the suite names no cases; accepted: a file, a glob, or a list of them")
     try:
         paths = [path for pattern in suite.cases for path in _expand(pattern, folder, settings)]
     except MedevalError as mistake:
         raise MedevalError(f"{suite.source}: {mistake}") from None
-    for path in paths:
-        found, left = read_cases(path, task, suite.format)
-        cases += found
-        skips += left
+    cases, skips = read_files(paths, task, suite.format)
     return finish(suite, task, cases, skips, settings)
 
 
@@ -324,7 +319,7 @@ def _shots(suite: Suite, task: Task, cases: Sequence[Case], settings: RunSetting
     """Read the examples of a suite; none of them is a case of its files, sampled or not."""
     if suite.shots == 0 and suite.shots_from is None:
         return None
-    from pytest_medeval.tasks.cases import read_cases
+    from pytest_medeval.tasks.cases import read_files
     from pytest_medeval.tasks.shots import Shots, check_shots, draw, usable
 
     try:
@@ -332,8 +327,7 @@ def _shots(suite: Suite, task: Task, cases: Sequence[Case], settings: RunSetting
         paths = _expand(file, Path(suite.source.file).parent, settings)
     except MedevalError as mistake:
         raise MedevalError(f"{suite.source}: {mistake}") from None
-    read = [case for path in paths for case in read_cases(path, task, suite.format)[0]]
-    pool, asked, repeated = usable(read, cases, shown)
+    pool, asked, repeated = usable(read_files(paths, task, suite.format)[0], cases, shown)
     if len(pool) < count:
         raise MedevalError(
             f"{suite.source}: shots is {count}, and {file} has {len(pool)} usable examples "

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import glob
 import os.path
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from pytest_medeval.core.errors import MedevalError, Mistakes
@@ -129,6 +131,29 @@ def read_cases(
     if not usable and not skips:
         raise MedevalError(f"{path}:1: no cases: the file holds no record; accepted: at least one")
     return _distinct(usable), skips
+
+
+def read_files(paths: Sequence[Path], task: Task, format: str | None = None) -> tuple[list[Case], list[Skip]]:  # noqa: A002
+    """Read the cases of several files as those of one.
+
+    Some published formats have no ids, and readers count records (``mie-0000``). Where a later file would have those of
+    an earlier one, its ids and groups begin with its stem (``test-mie-0000``). Ids of the records' own stay.
+    """
+    cases: list[Case] = []
+    skips: list[Skip] = []
+    for path in paths:
+        found, left = read_cases(path, task, format)
+        taken = {case.id for case in cases} & {case.id for case in found}
+        if taken:
+            counted = re.compile(rf"{(format or detect(path)).split(':')[0]}-\d{{4,}}(-\d+)?")
+            found = [_of_file(case, path.stem) for case in found] if all(map(counted.fullmatch, taken)) else found
+        cases += found
+        skips += left
+    return cases, skips
+
+
+def _of_file(case: Case, stem: str) -> Case:
+    return replace(case, id=f"{stem}-{case.id}", group=None if case.group is None else f"{stem}-{case.group}")
 
 
 def check_records(records: Iterable[Record], task: Task) -> list[Case]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from pytest_medeval.tasks import TASKS
-from pytest_medeval.tasks.cases import expand, read_cases
+from pytest_medeval.tasks.cases import expand, read_files
+from pytest_medeval.tasks.polarity import Polarity
 
 ROOT = Path(__file__).parents[4]
 DATA = ROOT.parent / "shared" / "data"
@@ -49,10 +52,54 @@ def test_cases_are_read(name):
     assert suite.task == task
     if not DATA.is_dir():
         pytest.skip(f"no published data: {DATA} is missing")
-    read = [read_cases(path, TASKS.resolve(task)(), suite.format) for path in expand(patterns, DATA)]
-    cases = [case for found, _ in read for case in found]
-    assert (len(cases), sum(len(skips) for _, skips in read)) == (usable, skipped)
+    cases, skips = read_files(expand(patterns, DATA), TASKS.resolve(task)(), suite.format)
+    assert (len(cases), len(skips)) == (usable, skipped)
     assert len({case.id for case in cases}) == usable
+
+
+def test_files_that_count_their_records_keep_their_ids_apart(tmp_path):
+    """MIE's dev and test both begin with mie-0000; groups of windows are kept apart too, and real ids clash as ever."""
+    window = {"utterances": ["医生:头晕吗", "患者:头晕"], "label": ["症状:头晕-状态:阳性"]}
+    paths = [tmp_path / "dev.json", tmp_path / "test.json"]
+    for path in paths:
+        path.write_text(json.dumps([[window]]), encoding="utf-8")
+    assert [case.id for case in read_files(paths, Polarity(), "mie")[0]] == ["mie-0000", "test-mie-0000"]
+    windows, _ = read_files(paths, Polarity(), "mie:windows")
+    assert [(case.id, case.group) for case in windows] == [
+        ("mie-0000-00", "mie-0000"),
+        ("test-mie-0000-00", "test-mie-0000"),
+    ]
+    own = [tmp_path / "a.jsonl", tmp_path / "b.jsonl"]
+    for path in own:
+        path.write_text(json.dumps({"id": "x-0001", "dialogue": "a", "findings": {"b": "none"}}), encoding="utf-8")
+    assert [case.id for case in read_files(own, Polarity())[0]] == ["x-0001", "x-0001"]  # Suite refuses them
+
+
+def test_sets_that_are_not_there_are_left_out_by_name(tmp_path):
+    """One missing file stops no other suite; a folder that holds no set at all is a mistake that suites tell."""
+    conftest, config = load("conftest"), Config(option=str(tmp_path))
+    folder = ROOT / "suites" / "published"
+    assert [conftest.pytest_ignore_collect(folder / f"test_{name}.py", config) for name in SUITES] == [None] * 9
+    (tmp_path / "mie").mkdir()
+    (tmp_path / "mie" / "test.json").write_text("[]", encoding="utf-8")
+    left = {name for name in SUITES if conftest.pytest_ignore_collect(folder / f"test_{name}.py", config)}
+    assert left == SUITES.keys() - {"mie"}
+    lines: list[str] = []
+    conftest.pytest_terminal_summary(SimpleNamespace(write_line=lines.append), config)
+    (line,) = lines
+    assert line.startswith(f"medeval: published sets that {tmp_path} does not hold are left out: dxy_symptom, ")
+    assert "mie" not in line.split(": ")[-1]
+
+
+def test_the_page_on_data_shows_every_file():
+    """Its table has the folder and the pattern of each suite."""
+    page = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
+    for name in SUITES:
+        for pattern in load(f"test_{name}").suite.cases:
+            folder, file = pattern.removeprefix("data:").split("/")
+            row = next(line for line in page.splitlines() if line.startswith(f"| `{name}` "))
+            assert f"`{folder}/`" in row
+            assert all(f"`{one}`" in row for one in (["dev.json", "test.json"] if "[" in file else [file]))
 
 
 class Config:
