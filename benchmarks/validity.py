@@ -21,6 +21,7 @@ from typing import cast
 
 import numpy as np
 
+import edges
 import judged
 from pytest_medeval.core.record import CaseEntry
 from pytest_medeval.core.types import FloatArray, Metric
@@ -370,6 +371,9 @@ def report(suites: int) -> list[str]:
         print(lines[-1], flush=True)
     lines += ["", "## Clusters", "", CLUSTERS, *cluster_lines(suites // 4)]
     for line in judged.lines(suites // 2):
+        lines.append(line)
+        print(line, flush=True)
+    for line in edges.lines(suites // 4):
         lines.append(line)
         print(line, flush=True)
     print(f"{time.perf_counter() - started:.0f} s")

@@ -26,6 +26,7 @@ from pytest_medeval.stats.bootstrap import (
     resample,
     weighted_scores,
 )
+from pytest_medeval.stats.clusters import cautious_size
 
 Kind: TypeAlias = Literal["right/wrong", "mean", "suite"]
 """A mean of per-case scores that are 0 or 1; a mean of per-case scores; anything else (micro-F1)."""
@@ -54,13 +55,19 @@ class Evidence:
     metric: Metric
     kind: Kind
     units: int
-    clustered: bool
+    codes: NDArray[np.intp] | None
+    """The unit of each case (n,); None where every case is a unit of its own."""
     candidate: Sample
     baseline: Sample | None
     relabelled: FloatArray = field(default_factory=lambda: np.empty(0))
     """Differences after random swaps of the roles; filled where the paired test is a permutation test."""
     apart: Evidence | None = None
     """The same cases taken as independent, where clusters were found and not declared: the wider interval counts."""
+
+    @property
+    def clustered(self) -> bool:
+        """Whether some cases share a unit."""
+        return self.codes is not None
 
     @cached_property
     def n(self) -> int:
@@ -114,17 +121,38 @@ class Evidence:
         return int(np.sum(self.per_case > 0)), int(np.sum(self.per_case < 0))
 
     @cached_property
-    def changes(self) -> tuple[int, int, float]:
-        """Units that got better, units that got worse, and the range of one unit's share in the metric.
+    def changed_units(self) -> int:
+        """Units that are not the same in both roles."""
+        assert self.baseline is not None  # noqa: S101 - asked for with a baseline only
+        return int((self.candidate.by_unit != self.baseline.by_unit).any(axis=1).sum())
 
-        A unit's share is its jackknife pseudo-value: for a mean over independent cases, its score.
+    @cached_property
+    def shares(self) -> tuple[FloatArray, FloatArray]:
+        """Each case's share (n,) in the metric of candidate and baseline: its jackknife pseudo-value.
+
+        For a mean, its score.
         """
         assert self.baseline is not None  # noqa: S101 - asked for with a baseline only
-        shares = [_pseudo_values(self.metric, sample) for sample in (self.candidate, self.baseline)]
-        changed = (self.candidate.by_unit != self.baseline.by_unit).any(axis=1)
-        gaps = (shares[0] - shares[1])[changed]
-        seen = _defined(np.concatenate(shares))
+        new, old = (_pseudo_values(self.metric, one.counts, one.value) for one in (self.candidate, self.baseline))
+        return new, old
+
+    @cached_property
+    def changes(self) -> tuple[int, int, float]:
+        """Cases that got better, cases that got worse, and the range of one case's share in the metric."""
+        assert self.baseline is not None  # noqa: S101 - asked for with a baseline only
+        changed = (self.candidate.counts != self.baseline.counts).any(axis=1)
+        gaps = (self.shares[0] - self.shares[1])[changed]
+        seen = _defined(np.concatenate(self.shares))
         return int(np.sum(gaps > 0)), int(np.sum(gaps < 0)), float(np.ptp(seen)) if len(seen) else 0.0
+
+    @cached_property
+    def rare_size(self) -> float:
+        """How many independent cases tell as much of a change that few cases show."""
+        if self.codes is None:
+            return float(self.n)
+        known = np.isfinite(np.sum(self.shares, axis=0))
+        codes = np.unique(self.codes[known], return_inverse=True)[1]
+        return cautious_size([own[known] for own in self.shares], codes)
 
 
 def gather(
@@ -173,7 +201,7 @@ def contributions(metric: Metric, candidate: Rows, baseline: Rows | None) -> tup
     if not present.any():
         return present, np.empty(0)
     sides = [_sample(metric, rows[metric.counts][present], None) for rows in (candidate, baseline) if rows is not None]
-    shares = [_pseudo_values(metric, side) for side in sides]
+    shares = [_pseudo_values(metric, side.counts, side.value) for side in sides]
     values: FloatArray = shares[0] if baseline is None else shares[0] - shares[1]
     present[present] = np.isfinite(values)
     return present, _defined(values)
@@ -203,7 +231,7 @@ def _read(
     new = _sample(metric, candidate[metric.counts][mask], codes)
     old = None if baseline is None else _sample(metric, baseline[metric.counts][mask], codes)
     samples = [new] if old is None else [new, old]
-    return Evidence(metric, _kind(samples), len(new.by_unit), codes is not None, new, old)
+    return Evidence(metric, _kind(samples), len(new.by_unit), codes, new, old)
 
 
 def _sample(metric: Metric, rows: FloatArray, codes: NDArray[np.intp] | None) -> Sample:
@@ -262,11 +290,10 @@ def _swap_scores(evidence: Evidence) -> tuple[Score, FloatArray]:
     return gap, old - new
 
 
-def _pseudo_values(metric: Metric, sample: Sample) -> FloatArray:
-    units = len(sample.by_unit)
-    if units == 1:
-        return np.array([sample.value])
-    return units * sample.value - (units - 1) * leave_one_out(metric.score, sample.by_unit)
+def _pseudo_values(metric: Metric, counts: FloatArray, value: float) -> FloatArray:
+    if len(counts) == 1:
+        return np.array([value])
+    return len(counts) * value - (len(counts) - 1) * leave_one_out(metric.score, counts)
 
 
 def _defined(values: FloatArray) -> FloatArray:

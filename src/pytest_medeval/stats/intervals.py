@@ -5,9 +5,9 @@ the bootstrap, with three repairs that the simulation asked for:
 
 - for a difference, the hull of a t interval with the bootstrap's standard error and of the expanded BCa
   interval: the first is better at 100 cases, the second where few cases change and the difference is skewed;
-- with fewer than 6 changed cases the interval is widened by Tango's, times the range of one case's share: no
-  two-sided sign test of 5 changes can be significant at 5 %, and what a rare change could cost is not in the
-  sample;
+- with fewer than 6 changed cases or clusters the interval is widened by Tango's, times the range of one case's share:
+  no two-sided sign test of 5 changes can be significant at 5 %, and what a rare change could cost is not in the
+  sample. Clustered cases count as the fewer independent ones that they are worth at least;
 - a value that is 0 or 1 in every resample has Wilson's interval.
 
 Of clustered cases it is the hull with the t interval over clusters, whose jackknife error holds for few and unequal
@@ -81,8 +81,7 @@ def _difference_interval(evidence: Evidence, level: float) -> Interval | None:
     if difference is None or unknown or 2 * len(evidence.gaps) < len(evidence.candidate.draws):
         return None
     if evidence.kind == "right/wrong" and (not evidence.clustered or np.ptp(evidence.gaps) == 0):
-        wins, losses = (count * units / evidence.n for count in evidence.discordant)
-        return tango(wins, losses, units, level)
+        return _rare(evidence, *evidence.discordant, level)
     left_out = evidence.jackknife
     found = _hull(
         student(bootstrap_error(evidence.gaps, units), difference, units, level),
@@ -91,11 +90,18 @@ def _difference_interval(evidence: Evidence, level: float) -> Interval | None:
     if evidence.clustered:
         found = _hull(found, student(jackknife_error(left_out, difference), difference, units, level))
     better, worse, span = evidence.changes
-    if better + worse < FEW_CHANGES:
-        rare = tango(better, worse, units, level)
+    if min(evidence.changed_units, (better + worse) * evidence.rare_size / evidence.n) < FEW_CHANGES:
+        rare = _rare(evidence, better, worse, level)
         found = _hull(found, (span * rare[0], span * rare[1]))
     low, high = evidence.metric.bounds
     return max(found[0], low - high), min(found[1], high - low)
+
+
+def _rare(evidence: Evidence, better: int, worse: int, level: float) -> Interval:
+    """Tango's interval of cases that change for the better and the worse, among as many as the cases are worth."""
+    worth = evidence.rare_size
+    wins, losses = (count * worth / evidence.n for count in (better, worse))
+    return tango(wins, losses, worth, level)
 
 
 def effective_wilson(share: float, error: float, n: int, level: float = 0.95) -> Interval:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_medeval.stats.clusters import dependence, effective_size, jackknife_error
+from pytest_medeval.stats.clusters import PRIOR_ICC, cautious_size, dependence, effective_size, jackknife_error
 from pytest_medeval.stats.evidence import contributions, gather
 from pytest_medeval.stats.intervals import difference_interval, effective_wilson, student, value_interval
 from pytest_medeval.stats.proportions import tango, wilson
@@ -34,7 +34,7 @@ def test_correlation_is_that_of_pingouin():
     assert (found.clusters, round(found.icc, 6)) == (6, 0.165742)
     assert found.design_effect == pytest.approx(1 + 3 * found.icc)
     wider = dependence(np.array(RATINGS, dtype=float), named([4] * 6), level=0.975)
-    assert round((wider.low - 1) / 3, 2) == -0.13
+    assert [round((end - 1) / 3, 2) for end in (wider.low, wider.high)] == [-0.13, 0.72]
 
 
 def test_clusters_of_any_size():
@@ -101,6 +101,31 @@ def test_what_never_changed_may_change_in_another_cluster(mean_of):
     assert difference_interval(same) == tango(0, 0, 12)
     assert value_interval(same) == wilson(12, 12)
     assert difference_interval(gather([mean_of()], right, wrong, clusters=clusters)["mean"]) == tango(12, 0, 12)
+
+
+def test_a_change_too_rare_to_show_what_clusters_share_borrows_it():
+    """The correlation is the upper bound of that of the outcomes, 0.5 at least; copies count once."""
+    codes = np.repeat(np.arange(20), 5)
+    apart, copies = np.tile([1.0, 1, 1, 1, 0], 20), np.repeat(np.arange(20) % 2.0, 5)
+    assert cautious_size([apart, apart], codes) == pytest.approx(100 / (1 + 4 * PRIOR_ICC))
+    assert cautious_size([apart, copies], codes) == 20
+    assert cautious_size([np.ones(100), np.ones(100)], codes) == 20
+    alike = np.where(np.arange(100) % 10 > 0, copies, 1 - copies)
+    bound = dependence(alike, named([5] * 20)).high
+    assert bound > 1 + 4 * PRIOR_ICC
+    assert cautious_size([apart, alike], codes) == pytest.approx(max(20, 100 / bound))
+
+
+def test_an_identical_release_of_53_clusters_is_not_worse_by_five_points(mean_of):
+    """240 cases: Tango's interval of 86 independent ones, for scores as for right and wrong; of 53 it is 0.068."""
+    right, clusters = {"mean": (np.arange(240.0) % 10 > 0)[:, None]}, [str(i % 53) for i in range(240)]
+    same = gather([mean_of()], right, right, clusters=clusters, permute=False)["mean"]
+    assert same.rare_size == pytest.approx(86.0, abs=0.1)
+    assert difference_interval(same) == tango(0, 0, same.rare_size)
+    assert difference_interval(same)[0] > -0.05
+    graded = {"mean": (np.arange(240.0) % 10 / 9)[:, None]}
+    found = gather([mean_of()], graded, graded, clusters=clusters, permute=False)["mean"]
+    assert difference_interval(found) == pytest.approx(tango(0, 0, found.rare_size))
 
 
 def test_one_cluster_alone_has_no_interval(mean_of):
