@@ -130,6 +130,7 @@ class MetricRow(Compared):
 
     candidate_ci95: Sequence[float] | None
     baseline: float | None
+    wilcoxon_p: float | None
     mann_whitney_p: float | None
     lexical: NotRequired[Literal[True]]
     """The metric compares words with those of a reference."""

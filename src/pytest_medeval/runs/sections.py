@@ -179,6 +179,7 @@ def _metric(one: Comparison, metric: Metric) -> MetricRow:
         "p_value": one.p_value,
         "test": one.test,
         "p_corrected": None,
+        "wilcoxon_p": one.wilcoxon_p,
         "mann_whitney_p": one.mann_whitney_p,
         "effect_size": one.effect_size,
         "effect": one.effect,

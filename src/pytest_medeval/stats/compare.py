@@ -9,10 +9,14 @@ import numpy as np
 
 from pytest_medeval.core.types import Direction, FloatArray, Metric, bias_of
 from pytest_medeval.stats.bootstrap import RESAMPLES, Interval
-from pytest_medeval.stats.effect import cohens_dz
+from pytest_medeval.stats.effect import cohens_dz, rank_biserial
 from pytest_medeval.stats.evidence import Evidence, Rows, gather
 from pytest_medeval.stats.intervals import difference_interval, value_interval
 from pytest_medeval.stats.paired import NO_CHANGE, TestResult, mann_whitney, mcnemar, permutation_p, wilcoxon
+
+ALPHA = 0.05
+"""Above it no p-value shows anything, and none need be held against the interval."""
+BISECTIONS = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +26,8 @@ class Comparison:
     Values are those of the ``n`` cases that both roles have. ``difference``: candidate less baseline;
     ``relative``: difference over the size of the baseline; ``ci95``: of the paired difference; ``se``:
     bootstrap standard error of the difference; ``p_value``, ``effect_size``: of ``test`` (paired, two-sided),
-    ``effect`` names the effect size; ``mann_whitney_p``: the unpaired test of S1. ``reason`` says why a
+    ``effect`` names the effect size; ``wilcoxon_p``, ``mann_whitney_p``: of per-case scores, what ranks say, paired and
+    unpaired (S1), for comparison. ``reason`` says why a
     p-value is None or trivially 1. The correction over the run is the caller's (``stats.correct.holm``).
     """
 
@@ -40,6 +45,7 @@ class Comparison:
     test: str | None = None
     effect_size: float | None = None
     effect: str | None = None
+    wilcoxon_p: float | None = None
     mann_whitney_p: float | None = None
     reason: str = ""
 
@@ -113,30 +119,53 @@ def of_evidence(evidence: Evidence) -> Comparison:
         test=test.test,
         effect_size=test.effect_size,
         effect=test.effect,
+        wilcoxon_p=wilcoxon(evidence.per_case) if evidence.kind == "mean" else None,
         mann_whitney_p=_unpaired(evidence),
         reason=test.reason,
     )
 
 
 def paired_test(evidence: Evidence, difference: float, se: float) -> TestResult:
-    """Choose the paired test: exact McNemar for right/wrong, Wilcoxon for per-case scores, else permutation.
+    """Choose the paired test: exact McNemar for right/wrong, else permutation of what the interval is of.
 
-    Cases that share a cluster are not independent, so clustered suites are always tested by swapping whole
-    clusters; where clusters were found and not declared, the test with the larger p-value counts.
+    Roles are swapped at random; for a mean of scores this flips the signs of the differences (Fisher, 1935). Cases
+    that share a cluster are not independent, so clustered suites are always tested by swapping whole clusters; where
+    clusters were found and not declared, the test with the larger p-value counts.
+
+    Swapping takes both roles for exchangeable, which says more than that nothing differs on average: the p-value is
+    never below the one at which the interval begins to hold 0.
     """
     if evidence.apart is not None:
         tests = [paired_test(one, difference, se) for one in (replace(evidence, apart=None), evidence.apart)]
         return max(tests, key=lambda test: 2.0 if test.p_value is None else test.p_value)
     if evidence.kind == "right/wrong" and not evidence.clustered:
         return mcnemar(*evidence.discordant)
-    if evidence.kind == "mean" and not evidence.clustered:
-        return wilcoxon(evidence.per_case)
     p_value = permutation_p(difference, evidence.relabelled)
     reason = "no relabelling has a defined score" if p_value is None else ""
     if evidence.changes[:2] == (0, 0):
         reason = NO_CHANGE
+    if p_value is not None and p_value < ALPHA:
+        p_value = _not_below_the_interval(evidence, p_value)
+    if evidence.kind == "mean" and not evidence.clustered:
+        return TestResult(p_value, "paired permutation", rank_biserial(evidence.per_case), "rank-biserial", reason)
     effect = cohens_dz(difference, se, evidence.units)
     return TestResult(p_value, "paired permutation", effect, "Cohen's d_z", reason)
+
+
+def _not_below_the_interval(evidence: Evidence, p_value: float) -> float:
+    """Raise p to the smallest at which the interval of level 1 - p leaves 0 out."""
+
+    def holds(alpha: float) -> bool:
+        ends = difference_interval(evidence, 1 - alpha)
+        return ends is not None and ends[0] <= 0 <= ends[1]
+
+    if not holds(p_value):
+        return p_value
+    low, high = p_value, 1.0
+    for _ in range(BISECTIONS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if holds(middle) else (low, middle)
+    return high
 
 
 def _unpaired(evidence: Evidence) -> float | None:

@@ -268,7 +268,7 @@ def _with_draws(evidence: Evidence, draws: Iterator[FloatArray]) -> Evidence:
 
 def _relabelled(read: Sequence[Evidence], seed: int, resamples: int) -> list[Evidence]:
     """Swap the roles of random units, for the metrics whose test is a permutation test."""
-    wanted = [e for e in read if e.baseline is not None and (e.clustered or e.kind == "suite")]
+    wanted = [e for e in read if e.baseline is not None and (e.clustered or e.kind != "right/wrong")]
     if not wanted:
         return list(read)
     swaps = label_swaps(wanted[0].units, resamples, seed)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pytest_medeval.core.types import FloatArray
-from pytest_medeval.stats.effect import cohens_g, rank_biserial, ranked
+from pytest_medeval.stats.effect import cohens_g, ranked
 
 NO_CHANGE = "no case scores differently"
 MCNEMAR = "McNemar exact"
@@ -47,20 +47,19 @@ def mcnemar(wins: int, losses: int) -> TestResult:
     return TestResult(p_value, MCNEMAR, cohens_g(wins, losses), "Cohen's g")
 
 
-def wilcoxon(differences: FloatArray) -> TestResult:
-    """Wilcoxon signed-rank test of per-case differences (n,), two-sided.
+def wilcoxon(differences: FloatArray) -> float:
+    """Two-sided p-value of the Wilcoxon signed-rank test of per-case differences (n,); 1 where none differs.
 
-    Cases without a difference are left out before ranking (Wilcoxon's own treatment, scipy's
-    ``zero_method="wilcox"``). Up to 50 changed cases scipy computes it, exactly where it can; beyond that the
-    normal approximation with tie correction is all there is to compute, and needs no ``scipy.stats``, which takes
-    as long to load as a thousand tests to run. Effect: matched-pairs rank-biserial correlation.
+    It asks whether most cases, by rank, got better: where few cases lose much it says so of a worse mean, so that it
+    stands in the record for comparison and decides nothing. Cases without a difference are left out before ranking
+    (Wilcoxon's own treatment, scipy's ``zero_method="wilcox"``). Up to 50 changed cases scipy computes it, exactly
+    where it can; beyond that the normal approximation with tie correction is all there is to compute, and needs no
+    ``scipy.stats``, which takes as long to load as a thousand tests to run.
     """
-    name, effect_name = "Wilcoxon signed-rank", "rank-biserial"
     changed = differences[differences != 0]
     if len(changed) == 0:
-        return TestResult(1.0, name, None, effect_name, NO_CHANGE)
-    p_value = _signed_rank_normal(changed) if len(changed) > EXACT_SIGNED_RANK else _scipys_wilcoxon(changed)
-    return TestResult(p_value, name, rank_biserial(differences), effect_name)
+        return 1.0
+    return _signed_rank_normal(changed) if len(changed) > EXACT_SIGNED_RANK else _scipys_wilcoxon(changed)
 
 
 def _scipys_wilcoxon(changed: FloatArray) -> float:

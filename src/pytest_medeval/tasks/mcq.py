@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
@@ -160,7 +160,8 @@ class MCQ(Sampled):
     ``scoring``: ``letters`` and ``texts`` compare the log-likelihoods of the option letters or of the option texts
     as the reply; ``reply`` asks for the letter as ``letters`` does, generates a reply and reads the letter from it;
     its ``detail`` is the rule that read it, or what kept it from being read. ``normalize`` divides the
-    log-likelihood of an option text by its length (``characters`` is lm-evaluation-harness's ``acc_norm``).
+    log-likelihood of an option text by its length (``characters`` is lm-evaluation-harness's ``acc_norm``); confidence
+    follows the same, times the options' mean length.
 
     ``rotations`` asks each question in all cyclic orders of its options (Zheng et al. 2024, ICLR, section 3): metrics
     are then over all orders, each question counting once, ``consistency`` and ``position_bias`` are added, and a
@@ -229,8 +230,9 @@ class MCQ(Sampled):
         if len(answer.logprobs) != len(case.options):
             given = f"{len(answer.logprobs)} log-likelihoods for {len(case.options)} options"
             return Reply("", "error", detail=f"the model gave {given}")
-        likeliest = self._likeliest(case, answer.logprobs, answer.choice_tokens)
-        return chosen(case.options, likeliest, probabilities(case.options, answer.logprobs))
+        scores = self._scores(case, answer.logprobs, answer.choice_tokens)
+        likeliest = [letter for letter, score in scores.items() if score == max(scores.values())]
+        return chosen(case.options, likeliest, probabilities(scores))
 
     def _read(self, case: MCQCase, answer: Answer) -> Reply:
         """Read a generated reply; the detail says which rule read it, or what kept it from being read."""
@@ -279,27 +281,30 @@ class MCQ(Sampled):
             return all(part.prediction == turned(case, by).answer for by, part in enumerate(reply.parts))
         return bool(reply.prediction == case.answer)
 
-    def _likeliest(self, case: MCQCase, logprobs: Sequence[float], tokens: Sequence[int]) -> list[str]:
-        """List the options of the largest log-likelihood, divided by its length where texts are scored."""
+    def _scores(self, case: MCQCase, logprobs: Sequence[float], tokens: Sequence[int]) -> dict[str, float]:
+        """Give each option's log-likelihood; where texts are scored, what it would be at the mean length of all.
+
+        Options of one length keep theirs. Answer and confidence both follow it.
+        """
         lengths: Sequence[int] = (1,) * len(case.options)
         if self.scoring == "texts" and self.normalize == "characters":
             lengths = tuple(len(text) for text in case.options.values())
         elif self.scoring == "texts" and self.normalize == "tokens":
             lengths = tokens
+        mean = sum(lengths) / len(lengths)
         scored = zip(case.options, logprobs, lengths, strict=True)
-        scores = {letter: logprob / length for letter, logprob, length in scored}
-        return [letter for letter, score in scores.items() if score == max(scores.values())]
+        return {letter: mean * (logprob / length) for letter, logprob, length in scored}
 
 
-def probabilities(options: Iterable[str], logprobs: Sequence[float]) -> dict[str, float]:
-    """Give the probability of each option, given that one of them is the reply; lengths play no part here.
+def probabilities(scores: Mapping[str, float]) -> dict[str, float]:
+    """Give the probability of each option from their log-likelihoods, given that one of them is the reply.
 
-    >>> probabilities("AB", [-1.0, -1.0])
+    >>> probabilities({"A": -1.0, "B": -1.0})
     {'A': 0.5, 'B': 0.5}
     """
-    top = max(logprobs)
-    weights = [math.exp(logprob - top) for logprob in logprobs]
-    return {letter: weight / sum(weights) for letter, weight in zip(options, weights, strict=True)}
+    top = max(scores.values())
+    weights = {letter: math.exp(score - top) for letter, score in scores.items()}
+    return {letter: weight / sum(weights.values()) for letter, weight in weights.items()}
 
 
 def _offered(letter: str, options: Mapping[str, str]) -> str | None:

@@ -73,6 +73,7 @@ def corrected_row(found: Corrected, signature: str) -> MetricRow:
         "p_value": found.p_value,
         "test": "prediction-powered t",
         "p_corrected": None,
+        "wilcoxon_p": None,
         "mann_whitney_p": None,
         "effect_size": None,
         "effect": None,

@@ -56,7 +56,7 @@ def gates(verdicts, allowed):
 def reference(suite):
     """Compare a suite with a stored run."""
     one = suite["metrics"]["rougeL"]
-    row = {key: one[key] for key in one if key not in ("candidate_ci95", "baseline", "mann_whitney_p")}
+    row = {key: one[key] for key in one if key not in ("candidate_ci95", "baseline", "wilcoxon_p", "mann_whitney_p")}
     lost = {"id": "case-0003", "reference": 0.9, "candidate": 0.1}
     return {
         "run": "0001_old", "cases": 97, "same": 96, "differences": ["1 case is new"],

@@ -8,9 +8,10 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_medeval.stats.compare import compare, compare_all
+from pytest_medeval.stats.compare import compare, compare_all, of_evidence
 from pytest_medeval.stats.evidence import gather
 from pytest_medeval.stats.intervals import difference_interval
+from pytest_medeval.stats.paired import permutation_p
 from pytest_medeval.stats.proportions import tango, wilson
 
 RESAMPLES = 2000
@@ -42,15 +43,40 @@ def test_right_or_wrong_gets_mcnemar_and_tango(mean_of):
     assert found.relative == pytest.approx((new.mean() - old.mean()) / old.mean())
 
 
-def test_scores_get_wilcoxon_and_the_bootstrap(mean_of):
-    """Per-case scores: scipy's Wilcoxon and Mann-Whitney; the interval holds the difference."""
+def test_scores_get_a_permutation_of_their_mean_and_the_bootstrap(mean_of):
+    """Per-case scores: flipped signs as scipy.stats.permutation_test does; what ranks say stands beside it."""
     _, (new, old), _ = rows()
     found = compare(mean_of(), new, old, resamples=RESAMPLES)
-    assert found.test == "Wilcoxon signed-rank"
-    assert found.p_value == pytest.approx(scipy.stats.wilcoxon((new - old)[:, 0]).pvalue)
+    theirs = scipy.stats.permutation_test(
+        ((new - old)[:, 0],), np.mean, permutation_type="samples", n_resamples=RESAMPLES, rng=1
+    )
+    assert (found.test, found.effect) == ("paired permutation", "rank-biserial")
+    assert found.p_value == pytest.approx(theirs.pvalue, abs=0.03)
+    assert found.wilcoxon_p == pytest.approx(scipy.stats.wilcoxon((new - old)[:, 0]).pvalue)
     assert found.mann_whitney_p == pytest.approx(scipy.stats.mannwhitneyu(new[:, 0], old[:, 0]).pvalue)
     assert found.ci95[0] < found.difference < found.ci95[1]
     assert found.se == pytest.approx((new - old).std() / 60**0.5, rel=0.1)
+
+
+def test_a_p_value_says_what_its_interval_says(mean_of, micro_f1):
+    """Two thirds of the cases gain a little and a few lose all: ranks show a gain, p and interval of the mean none.
+
+    Of counts too p is never below the level at which the interval begins to hold 0, which swapped labels alone were.
+    """
+    gains = np.concatenate([np.full(60, 0.02), np.full(4, -0.4)])[:, None]
+    found = compare(mean_of(), 0.5 + gains, np.full((64, 1), 0.5), resamples=RESAMPLES)
+    assert found.difference < 0
+    assert found.wilcoxon_p < 1e-4
+    assert found.p_value > 0.5
+    raised = 0
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        new, old = (rng.poisson(rate, (25, 3)) * (rng.random((25, 1)) < 0.4) for rate in ((2, 1, 1), (1, 2, 2)))
+        (seen,) = gather([micro_f1()], {"findings": new}, {"findings": old}, resamples=500, seed=seed).values()
+        told = of_evidence(seen)
+        assert (told.p_value < 0.05) <= (told.ci95[0] > 0 or told.ci95[1] < 0)
+        raised += told.p_value > permutation_p(told.difference, seen.relabelled)
+    assert raised > 0
 
 
 def test_a_suite_level_metric_gets_a_permutation_test(micro_f1):
@@ -131,7 +157,8 @@ def test_unscored_cases_are_left_out_of_n_and_of_the_test(mean_of):
     found = compare(mean_of(), new, old, resamples=200)
     assert found.n == 45
     assert found.difference == pytest.approx((new - old)[5:].mean())
-    assert found.p_value == pytest.approx(scipy.stats.wilcoxon((new - old)[5:, 0]).pvalue)
+    assert found.wilcoxon_p == pytest.approx(scipy.stats.wilcoxon((new - old)[5:, 0]).pvalue)
+    assert found.p_value == compare(mean_of(), new[5:], old[5:], resamples=200).p_value
 
 
 def test_cases_missing_in_one_role_are_left_out_of_both(mean_of):

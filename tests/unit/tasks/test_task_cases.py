@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 
 import pytest
+import scipy.special
 
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.types import Answer, Message, Record, Reply, Request, Source
 from pytest_medeval.tasks.base import Sampled, reply_of, requests_of, seeded
 from pytest_medeval.tasks.dialogue import INSTRUCTION, Dialogue
 from pytest_medeval.tasks.making import make, options_of
-from pytest_medeval.tasks.mcq import MCQ, chosen, combined, probabilities, turned, written
+from pytest_medeval.tasks.mcq import MCQ, chosen, combined, turned, written
 from pytest_medeval.tasks.polarity import ASK_GIVEN, ASK_OPEN, SYSTEM, Parsed, Polarity, parse_findings
 from pytest_medeval.tasks.typed import listed, one_of
 
@@ -144,12 +145,14 @@ def test_a_question_is_asked_as_it_is_scored():
     ],
 )
 def test_the_likeliest_option_is_chosen(options, logprobs, tokens, letter):
-    """By the length of texts or not; options exactly as likely are no answer; probabilities know no lengths."""
+    """By the length of texts or not; options exactly as likely are no answer; the answer is the most probable."""
     made = case(MCQ(), QUIZ)
     reply = MCQ(**options).read(made, Answer("", "choice", logprobs, tokens))
     assert (reply.prediction, reply.outcome) == (letter, "answered" if letter else "no_answer")
-    assert reply.confidence == probabilities("AB", logprobs)
-    assert reply.confidence["A"] == pytest.approx(1 / (1 + math.exp(logprobs[1] - logprobs[0])))
+    lengths = {"characters": (4, 7), "tokens": tokens}.get(options.get("normalize"), (1, 1))
+    scores = [sum(lengths) / 2 * logprob / length for logprob, length in zip(logprobs, lengths, strict=True)]
+    assert list(reply.confidence.values()) == pytest.approx(scipy.special.softmax(scores))
+    assert letter is None or reply.confidence[letter] == max(reply.confidence.values())
     assert reply.text == {"A": "(A) rest", "B": "(B) heparin", None: ""}[letter]
     assert reply.detail == ("" if letter else "equally likely: A, B")
 

@@ -111,6 +111,7 @@ def test_a_corrected_difference_is_a_row_of_the_record():
         "baseline",
         "relative",
         "p_corrected",
+        "wilcoxon_p",
         "mann_whitney_p",
         "effect_size",
         "effect",
