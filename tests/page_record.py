@@ -262,7 +262,12 @@ def _suite(count: int, *, paired: bool) -> dict[str, Any]:
             "n": 8,
             "cases": [],
             "variants": [
-                {"name": "batch size 1", "changed": 2, "changes": {"rougeL": 0.0019}},
+                {
+                    "name": "batch size 1",
+                    "changed": 2,
+                    "changes": {"rougeL": 0.0019},
+                    "intervals": {"rougeL": [0.0004, 0.0031]},
+                },
                 {"name": "merged", "reason": "no adapter"},
             ],
             "floor": {"rougeL": 0.0019},

@@ -14,7 +14,7 @@ import pytest
 from pytest_medeval.models import spec
 from pytest_medeval.core.model import Settings
 
-FLIPS = {"w3", "w7"}
+FLIPS = {"w3", "w7", "w11", "w15"}
 
 def open_local(given, settings):
     stand_in = spec.PluginSpec(given.text, "fake", "1.0")
@@ -47,24 +47,24 @@ def shaky(project):
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "n2"])
 def test_the_floor_is_shown_and_refuses_a_smaller_margin(shaky, workers):
-    """Two of 40 replies flip: a floor of 0.05; a margin of 0.04 is not evaluated, one of 0.05 is judged."""
-    gates = [f"--medeval-gate=quiz:accuracy not worse than baseline by {margin}" for margin in ("0.04", "0.05")]
+    """Four of 40 replies flip one way: a floor of 0.1; a margin of 0.09 is not evaluated, one of 0.1 is judged."""
+    gates = [f"--medeval-gate=quiz:accuracy not worse than baseline by {margin}" for margin in ("0.09", "0.1")]
     result = shaky.run("--medeval-noise=40", "--medeval-json=run.json", *gates, *workers, model="./m")
     result.stdout.fnmatch_lines(
         [
-            "*noise floor, replies of 40 cases that changed: batch size 1: 2, dtype *: 0",
-            "*largest change: *accuracy 0.0500*",
-            "*NOT EVALUATED quiz: accuracy not worse than baseline by 0.04*",
-            "*the margin 0.04 is below the noise floor of accuracy, 0.0500*",
-            "*PASS *quiz: accuracy not worse than baseline by 0.05*",
+            "*noise floor, replies of 40 cases that changed: batch size 1: 4, dtype *: 0",
+            "*largest change that is shown: *accuracy 0.1000*",
+            "*NOT EVALUATED quiz: accuracy not worse than baseline by 0.09*",
+            "*the margin 0.09 is below the noise floor of accuracy, 0.1000*",
+            "*PASS *quiz: accuracy not worse than baseline by 0.1*",
         ]
     )
     assert result.ret == 1
     record = shaky.record()
     assert problems(record) == []
     noise = record["suites"]["quiz"]["noise"]
-    assert (noise["n"], noise["floor"]["accuracy"]) == (40, pytest.approx(0.05))
-    assert noise["variants"][0]["changed"] == 2
+    assert (noise["n"], noise["floor"]["accuracy"]) == (40, pytest.approx(0.1))
+    assert noise["variants"][0]["changed"] == 4
 
 
 def test_differences_below_the_floor_are_marked(shaky):

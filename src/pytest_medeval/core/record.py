@@ -236,6 +236,13 @@ class LeakageRecord(TypedDict):
     scores: dict[str, LeakScores]
 
 
+class NoiseChanges(TypedDict):
+    """By how much each metric's score moved, and the interval of that."""
+
+    changes: dict[str, float]
+    intervals: dict[str, list[float]]
+
+
 class NoiseVariant(TypedDict):
     """Another way of computing the same replies, and what it changed."""
 
@@ -243,6 +250,7 @@ class NoiseVariant(TypedDict):
     reason: NotRequired[str]
     changed: NotRequired[int]
     changes: NotRequired[dict[str, float]]
+    intervals: NotRequired[dict[str, list[float]]]
 
 
 class NoiseMeasured(TypedDict):
@@ -255,7 +263,7 @@ class NoiseMeasured(TypedDict):
 
 
 class NoiseRecord(NoiseMeasured):
-    """The same with the noise floor: the largest change of each metric, and the differences below it."""
+    """The same with the noise floor: the largest change of each metric that is shown, and the differences below it."""
 
     floor: dict[str, float]
     below: list[str]

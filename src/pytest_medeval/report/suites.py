@@ -455,14 +455,14 @@ def _noise(found: NoiseRecord | None) -> Iterator[Block]:
     moved = [(name, number(floor)) for name, floor in found["floor"].items() if floor]
     below = [listed("  differences below the floor", ((name,) for name in found["below"]), tone="open")]
     yield Table(
-        caption="largest change of a score",
+        caption="largest change of a score that is shown",
         columns=words("metric") + figures("largest change") + words("difference"),
         rows=[
             (name, number(found["floor"].get(name)), "below the floor" if name in found["below"] else "")
             for name in dict.fromkeys([*(name for name, _ in moved), *found["below"]])
         ]
         or [("none", "-", "")],
-        brief=[listed("  largest change", moved or [("none",)]), *(below if found["below"] else [])],
+        brief=[listed("  largest change that is shown", moved or [("none",)]), *(below if found["below"] else [])],
     )
 
 

@@ -92,10 +92,18 @@ def _variant(
     lost = [one.read.detail for pair in zip(before, after, strict=True) for one in pair if one.outcome == "error"]
     if lost:
         return {"name": name, "reason": f"{len(lost)} replies could not be had: {lost[0]}"}
+    labels = suite.cluster["labels"] if suite.cluster else {}
+    moved = changes(
+        suite.metrics,
+        [one.rows for one in before],
+        [one.rows for one in after],
+        [labels.get(one.case.id) for one in before],
+    )
     return {
         "name": name,
         "changed": sum(old.reply != new.reply for old, new in zip(before, after, strict=True)),
-        "changes": changes(suite.metrics, [one.rows for one in before], [one.rows for one in after]),
+        "changes": moved["changes"],
+        "intervals": moved["intervals"],
     }
 
 
@@ -110,13 +118,19 @@ def judge_again(
         again = [case for case in entries if case["id"] in chosen and "judge" in case]
         if again:
             section = done.get(suite) or NoiseMeasured(n=len(chosen), cases=sorted(chosen), variants=[])
-            variants = [*section["variants"], _judged_again(again, track_b, open_judge, seed)]
+            declared = journal.suites[suite]["cluster"]
+            clusters = [(declared["labels"] if declared else {}).get(case["id"]) for case in again]
+            variants = [*section["variants"], _judged_again(again, clusters, track_b, open_judge, seed)]
             done[suite] = {**section, "variants": variants}
     return done
 
 
 def _judged_again(
-    cases: Sequence[CaseEntry], track_b: TrackB, open_judge: Callable[[str], Model], seed: int
+    cases: Sequence[CaseEntry],
+    clusters: Sequence[str | None],
+    track_b: TrackB,
+    open_judge: Callable[[str], Model],
+    seed: int,
 ) -> NoiseVariant:
     plan = track_b.plan
     how = plan.judging(seed + 1)
@@ -131,4 +145,5 @@ def _judged_again(
         any(kind in old and kind in new and list(old[kind]) != list(new[kind]) for kind in kinds)
         for old, new in zip(before, after, strict=True)
     )
-    return {"name": "judged again", "changed": changed, "changes": changes(track_b.metrics(), before, after)}
+    moved = changes(track_b.metrics(), before, after, clusters)
+    return {"name": "judged again", "changed": changed, "changes": moved["changes"], "intervals": moved["intervals"]}

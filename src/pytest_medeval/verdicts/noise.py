@@ -1,10 +1,10 @@
 """The noise floor: by how much a metric moves when nothing moved but the way of computing.
 
 The same model answers a seeded sentinel sample of a suite again in another way (another batch size, another
-dtype, the adapter merged into its base), and a judge grades the same replies again. The largest absolute
-change of a metric on the sentinel is its floor. A difference below the floor says nothing about the weights,
-and a margin below it cannot be held. The floor is that of the sentinel's few cases, of which one reply moves
-a mean more than it does in the whole suite: a larger sentinel gives a finer floor.
+dtype, the adapter merged into its base), and a judge grades the same replies again. Single replies change either way,
+and the interval of a difference holds that already; what it does not hold is a drift, a change of the mean. The largest
+change whose 95 % interval, by the suite's clusters, leaves 0 out is the metric's floor: a difference below it says
+nothing about the weights, and a margin below it cannot be held. A larger sentinel sees a finer drift.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from pytest_medeval.core.record import NoiseMeasured, NoiseRecord
-from pytest_medeval.core.types import FloatArray, Metric
+from pytest_medeval.core.record import NoiseChanges, NoiseMeasured, NoiseRecord
+from pytest_medeval.core.types import Metric
+from pytest_medeval.stats.evidence import gather
+from pytest_medeval.stats.intervals import difference_interval
 from pytest_medeval.verdicts.grammar import Gate, NotWorse, number_text
 
 ROUNDING = 1e-9
@@ -24,29 +26,36 @@ Rows = Sequence[Mapping[str, Sequence[float | None]]]
 """Stored rows by ``Metric.counts``, one mapping a case."""
 
 
-def changes(metrics: Sequence[Metric], before: Rows, after: Rows) -> dict[str, float]:
-    """Give each metric's absolute change between two passes, on the cases that both have rows for."""
+def changes(
+    metrics: Sequence[Metric], before: Rows, after: Rows, clusters: Sequence[str | None] | None = None
+) -> NoiseChanges:
+    """Give each metric's absolute change between two passes over the same cases, and the interval of the change.
+
+    ``clusters``: the cluster of each case. Cases without a row in one of the passes are left out.
+    """
     found: dict[str, float] = {}
+    intervals: dict[str, list[float]] = {}
     for metric in metrics:
         kind = metric.counts
-        both = [(old[kind], new[kind]) for old, new in zip(before, after, strict=True) if kind in old and kind in new]
-        if both:
-            old, new = (_score(metric, [pair[side] for pair in both]) for side in (0, 1))
-            found[metric.name] = abs(old - new)
-    return {name: change for name, change in found.items() if np.isfinite(change)}
-
-
-def _score(metric: Metric, cases: Sequence[Sequence[float | None]]) -> float:
-    rows: FloatArray = np.array(cases, dtype=np.float64)
-    return float(metric.score(metric.expand(rows).sum(axis=0)))
+        both = [at for at, (old, new) in enumerate(zip(before, after, strict=True)) if kind in old and kind in new]
+        sides = [{kind: np.array([rows[at][kind] for at in both], dtype=np.float64)} for rows in (after, before)]
+        own = None if clusters is None else [clusters[at] for at in both]
+        seen = gather([metric], sides[0], sides[1], clusters=own, permute=False) if both else {}
+        for evidence in seen.values():
+            if evidence.difference is not None:
+                found[metric.name] = abs(evidence.difference)
+                if (ends := difference_interval(evidence)) is not None:
+                    intervals[metric.name] = list(ends)
+    return {"changes": found, "intervals": intervals}
 
 
 def floors(section: NoiseMeasured | None) -> dict[str, float]:
-    """Give metric -> noise floor from a suite's section, the largest change over its variants."""
+    """Give metric -> noise floor from a suite's section, the largest change that is shown over its variants."""
     found: dict[str, float] = {}
     for variant in section["variants"] if section else ():
         for name, change in variant.get("changes", {}).items():
-            found[name] = max(found.get(name, 0.0), change)
+            low, high = variant.get("intervals", {}).get(name, (0.0, 0.0))
+            found[name] = max(found.get(name, 0.0), change if low > 0 or high < 0 else 0.0)
     return found
 
 
@@ -59,7 +68,7 @@ def margin_below(gate: Gate, section: NoiseMeasured | None) -> str:
         return ""
     return (
         f"the margin {number_text(gate.condition.margin)} is below the noise floor of {gate.target.metric}, "
-        f"{floor:.4f}: so much it moves on {section['n']} cases when the same weights only "
+        f"{floor:.4f}: so far the mean of {section['n']} cases is shown to move when the same weights only "
         "compute in another way"
     )
 

@@ -207,7 +207,8 @@ def test_what_was_found_of_leaks_and_noise_stands_with_the_suite(quiz):
     leaks = {"quiz": Leakage(files=("t",), records=9, cases=40, limit=0.01, leaks=(leak,))}
 
     def noisy(journal):
-        journal.noise["quiz"] = {"n": 8, "cases": [], "variants": [{"name": "x", "changed": 1, "changes": floor}]}
+        moved = {"changes": floor, "intervals": {"accuracy": [-0.1, -0.01]}}
+        journal.noise["quiz"] = {"n": 8, "cases": [], "variants": [{"name": "x", "changed": 1, **moved}]}
 
     floor = {"accuracy": 0.06, "brier": 0.0}
     gates = ["accuracy >= 0.1", "accuracy >= 0.999", "accuracy not worse than baseline by 0.05"]

@@ -16,7 +16,7 @@ def journal(count: int = 6) -> Journal:
     """Make a run of dialogue cases with two roles."""
     found = Journal()
     names = [f"c{number}" for number in range(count)]
-    found.suites["chat"] = {"name": "chat", "task": "dialogue", "cases": names}
+    found.suites["chat"] = {"name": "chat", "task": "dialogue", "cases": names, "cluster": None}
     for name in names:
         roles = {
             role: {"reply": f"{role} says rest, {name}", "outcome": "answered", "rows": {}}
