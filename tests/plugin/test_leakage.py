@@ -104,3 +104,18 @@ def test_clean_data_is_said_to_be_clean(project):
     project.write("two.csv", f"text\n{vignette(101)}\n")
     result = project.run("--medeval-train-data=one.json", "--medeval-train-data=two.csv")
     result.stdout.fnmatch_lines(["*leakage: none of 4 cases stands in the 3 records of the training data"])
+
+
+def test_trained_cases_can_be_left_out(project):
+    """Before a model is asked: the gate passes on the others, and the record names what it lacks."""
+    suite_of(project, gates='["accuracy >= 0.1"]')
+    project.write("train.txt", vignette(3) + "\n" + vignette(200) + "\n")
+    result = project.run("--medeval-train-data=train.txt", "--medeval-exclude-trained", "--medeval-json=run.json")
+    result.stdout.fnmatch_lines(
+        ["*trained on: 1 cases left out, by train.txt: q3", "*PASS*quiz: accuracy >= 0.1*n 39*"]
+    )
+    assert result.ret == 0
+    record = project.record()
+    assert problems(record) == []
+    assert "q3" not in {case["id"] for case in record["cases"]}
+    assert record["suites"]["quiz"]["excluded_trained"] == {"count": 1, "cases": ["q3"], "files": ["train.txt"]}

@@ -436,6 +436,14 @@ OPTIONS = (
         repeat=True,
     ),
     Option(
+        "exclude-trained",
+        "exclude_trained",
+        one_of("false", "true"),
+        "",
+        "leave out cases that the candidate was trained on, as its provenance or --medeval-train-data says",
+        switch=True,
+    ),
+    Option(
         "leak-share",
         "leak_share",
         share(0.01),

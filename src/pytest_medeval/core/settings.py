@@ -77,6 +77,7 @@ class RunSettings:
     review_size: int
     humans: Sequence[Path]
     train_data: Sequence[Path]
+    exclude_trained: str
     leak_share: float
     noise: int | None
     inconclusive: str

@@ -337,6 +337,15 @@ def baseline_of(spec: ModelSpec) -> FolderSpec | HubSpec | QuantisedSpec | None:
     return _asked_alike(spec) if isinstance(spec, AdapterSpec) else None
 
 
+def made_in(spec: ModelSpec) -> tuple[Path, ...]:
+    """List the folders in which the weights of a model on disk lie: an adapter's own, then its base's."""
+    if isinstance(spec, QuantisedSpec):
+        return made_in(spec.inner)
+    if isinstance(spec, AdapterSpec):
+        return (spec.folder, *made_in(spec.base))
+    return (spec.folder,) if isinstance(spec, FolderSpec) else (spec.file.parent,) if isinstance(spec, GgufSpec) else ()
+
+
 _WORDS = ("tokenizer_config.json", "chat_template.jinja")
 
 

@@ -52,7 +52,8 @@ class Collection:
                 )
             self.suites[found.name] = found
         except MedevalError as mistake:
-            self.mistakes.append(str(mistake))
+            if str(mistake) not in self.mistakes:  # one of a model's folder is found by each of its suites
+                self.mistakes.append(str(mistake))
             return None
         return found
 

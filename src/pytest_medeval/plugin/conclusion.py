@@ -17,7 +17,7 @@ from pytest_medeval.runs.engine import Progress
 from pytest_medeval.runs.journal import Journal
 from pytest_medeval.runs.reference import Awaited, Reference
 from pytest_medeval.runs.track_b import TrackB, ask_judges, judge_plan
-from pytest_medeval.verdicts.leakage import Leakage, Tuning, find_leaks
+from pytest_medeval.verdicts.leakage import Leakage, Tuning, find_leaks, with_trained
 
 T = TypeVar("T")
 
@@ -63,8 +63,11 @@ def _ask_judges(journal: Journal, settings: RunSettings, roles: Roles, progress:
 
 
 def _leaks(journal: Journal, settings: RunSettings, tuning: Tuning | None) -> dict[str, Leakage]:
-    """Look for the evaluated cases in the tuning data."""
-    if tuning is None:
-        return {}
+    """Look for the evaluated cases in the tuning data, and in the sketch of what the candidate was trained on."""
     cases = {name: list(journal.entries.get(name, {}).values()) for name in journal.suites}
-    return find_leaks(cases, tuning, limit=settings.leak_share)
+    found = find_leaks(cases, tuning, limit=settings.leak_share) if tuning else {}
+    for name, facts in journal.suites.items():
+        if "trained" in facts:
+            ids = [case["id"] for case in cases[name]]
+            found[name] = with_trained(found.get(name), facts["trained"], ids, limit=settings.leak_share)
+    return found

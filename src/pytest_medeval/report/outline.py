@@ -25,7 +25,7 @@ from pytest_medeval.report.blocks import (
     figures,
     words,
 )
-from pytest_medeval.report.lines import WIDTH, interval, number, sentences, told
+from pytest_medeval.report.lines import WIDTH, interval, number, sentences, told, trained_on
 from pytest_medeval.report.suites import NAMED, suite
 from pytest_medeval.report.tracks import tracks
 from pytest_medeval.verdicts.verdict import RunVerdict, missed, outcome_of, verdict_of
@@ -79,6 +79,7 @@ def models(record: RunRecord, notices: Sequence[str] = ()) -> Iterator[Block]:
     )
     for role, model in record["models"].items():
         yield from (Note((f"{role}: {said}",), "plain" if well else "open") for said, well in sentences(model))
+    yield from (Note((f"warning: {told}",), "open", whole=True) for told in trained_on(record))
     yield from (Note((told,)) for told in coarse(record))
     yield from (Note((f"note: {notice}",), "open", whole=True) for notice in notices)
     if "awaited" in record:

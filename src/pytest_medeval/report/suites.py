@@ -127,6 +127,11 @@ def _asked(name: str, facts: SuiteRecord, cases: Sequence[CaseEntry]) -> Iterato
     if excluded and excluded["count"]:
         why = _reasons(excluded["reasons"])
         yield Note((f"complete pairs only: {excluded['count']} cases left out: {why}",), "open")
+    if trained := facts.get("excluded_trained"):
+        files = ", ".join(trained["files"])
+        named = f": {', '.join(trained['cases'][:NAMED])}" if trained["cases"] else ""
+        more = f", {trained['count'] - NAMED} more" if trained["count"] > NAMED else ""
+        yield Note((f"trained on: {trained['count']} cases left out, by {files}{named}{more}",), "open")
     yield from errors(cases)
     yield from undefined(cases)
 

@@ -145,7 +145,7 @@ def _paired(journal: Journal, data: dict[str, SuiteData], reference: Reference) 
             data[name],
             journal.ordered(name),
             reference,
-            sampled=len(facts["cases"]) < facts["total"],
+            sampled=len(facts["cases"]) < facts["total"] or "excluded_trained" in facts,
             complete_only=facts["pairs"] == "complete",
         )
     return pairings

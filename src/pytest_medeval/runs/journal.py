@@ -21,6 +21,7 @@ from pytest_medeval.core.record import (
     ShotsRecord,
     SkippedRecord,
     TaskModel,
+    TrainedCases,
 )
 from pytest_medeval.core.signature import case_signature
 from pytest_medeval.tasks.base import Sampled
@@ -29,6 +30,10 @@ from pytest_medeval.tasks.making import options_of
 if TYPE_CHECKING:
     from pytest_medeval.runs.suite import Resolved
     from pytest_medeval.verdicts.clusters import Declared
+    from pytest_medeval.verdicts.leakage import TrainedOn
+
+LISTED = 50
+"""Cases that were left out, and skipped records, that are named one by one; all are counted."""
 
 
 class SuiteManifest(TypedDict):
@@ -51,6 +56,9 @@ class SuiteManifest(TypedDict):
     cluster: Declared | None
     """None where the suite says nothing of its clusters."""
     part: NotRequired[PartRecord]
+    trained: NotRequired[TrainedOn]
+    """What of the cases the candidate was trained on, where something says so."""
+    excluded_trained: NotRequired[TrainedCases]
     shots: NotRequired[ShotsRecord]
     sampling: NotRequired[SamplingRecord]
 
@@ -93,6 +101,13 @@ def manifest(suite: Resolved, root: Path) -> SuiteManifest:
     }
     if suite.part:
         made["part"] = suite.part
+    if suite.trained:
+        asked = set(made["cases"])
+        cases = {name: file for name, file in suite.trained["cases"].items() if name in asked}
+        made["trained"] = {**suite.trained, "cases": cases}
+    if suite.left_out:
+        names = list(suite.left_out["cases"])
+        made["excluded_trained"] = {"count": len(names), "cases": names[:LISTED], "files": suite.left_out["files"]}
     if suite.shots:
         made["shots"] = {
             "count": suite.shots.count,

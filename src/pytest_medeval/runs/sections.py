@@ -26,7 +26,7 @@ from pytest_medeval.core.signature import prompts_signature
 from pytest_medeval.core.types import FloatArray, Metric
 from pytest_medeval.metrics import metrics_for
 from pytest_medeval.metrics.details import details_of, known
-from pytest_medeval.runs.journal import Journal, SuiteManifest
+from pytest_medeval.runs.journal import LISTED, Journal, SuiteManifest
 from pytest_medeval.runs.track_b import TrackB
 from pytest_medeval.stats.compare import Comparison
 from pytest_medeval.tasks import TASKS, Task
@@ -53,10 +53,6 @@ def _lacking(facts: SuiteManifest, journal: Journal, entries: Sequence[CaseEntry
         return f"{done} of {len(facts['cases'])} cases were evaluated, the first missing one is {missing[0]}"
     failed = [case["id"] for case in entries for role in ROLES if role in case and case[role]["outcome"] == "error"]
     return f"{len(failed)} replies could not be had, the first of case {failed[0]}" if failed else ""
-
-
-LISTED = 50
-"""Skipped records that the record lists one by one; all are counted."""
 
 
 def suite_section(
@@ -90,6 +86,8 @@ def suite_section(
     _add_details(made, task, data)
     if "part" in facts:
         made["part"] = facts["part"]
+    if "excluded_trained" in facts:
+        made["excluded_trained"] = facts["excluded_trained"]
     if "shots" in facts:
         made["shots"] = facts["shots"]
     if "sampling" in facts:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pytest_medeval.tasks.shots import Shots
     from pytest_medeval.verdicts.clusters import Declared
     from pytest_medeval.verdicts.gates import Gate
+    from pytest_medeval.verdicts.leakage import TrainedOn
 
 DATA = "data:"
 """Prefix of case files that lie under ``--medeval-data``."""
@@ -122,7 +123,7 @@ class Resolved:
     task: Task
     cases: tuple[Case, ...]
     total: int
-    """Cases in the files, or in the part of them that is asked, before ``--medeval-limit``."""
+    """Cases in the files, or in what of them may be asked, before ``--medeval-limit``."""
     skips: tuple[Skip, ...]
     gates: tuple[Gate, ...]
     metrics: tuple[Metric, ...]
@@ -133,6 +134,10 @@ class Resolved:
     """What it says of its clusters; None where it says nothing."""
     part: PartRecord | None = None
     """What of the files is asked; None where it is all."""
+    trained: TrainedOn | None = None
+    """What the candidate was trained on of the cases that are asked; None where nothing says so."""
+    left_out: TrainedOn | None = None
+    """What ``--medeval-exclude-trained`` left out."""
     seed: int = 0
     """Of the run; where replies are drawn, each case makes its own of it."""
 
@@ -195,7 +200,9 @@ def finish(suite: Suite, task: Task, cases: Sequence[Case], skips: Sequence[Skip
         raise MedevalError(f"{suite.source}: {accepted('pairs', suite.pairs, ('all', 'complete'))}")
     name = suite.name or default_name(Path(suite.source.file))
     whole, cases = len(cases), _part(suite, cases)
-    chosen = subset(cases, settings.limit or 0, settings.seed)
+    trained, left_out = _trained(suite, task, cases, settings)
+    kept = [case for case in cases if not left_out or case.id not in left_out["cases"]]
+    chosen = subset(kept, settings.limit or 0, settings.seed)
     metrics, gates = _measures(suite, task, cases, settings)
     shots = _shots(suite, task, cases, settings)
     return Resolved(
@@ -203,7 +210,7 @@ def finish(suite: Suite, task: Task, cases: Sequence[Case], skips: Sequence[Skip
         source=suite.source,
         task=task,
         cases=tuple(chosen),
-        total=len(cases),
+        total=len(kept),
         skips=tuple(skips),
         gates=gates,
         metrics=metrics,
@@ -212,8 +219,30 @@ def finish(suite: Suite, task: Task, cases: Sequence[Case], skips: Sequence[Skip
         shots=shots,
         cluster=_clusters(suite, chosen),
         part=_part_record(suite, whole) if suite.part != "all" else None,
+        trained=trained,
+        left_out=left_out,
         seed=settings.seed,
     )
+
+
+def _trained(
+    suite: Suite, task: Task, cases: Sequence[Case], settings: RunSettings
+) -> tuple[TrainedOn | None, TrainedOn | None]:
+    """Say which cases the candidate was trained on, and which of them are left out because of it."""
+    if not settings.models:
+        return None, None
+    from pytest_medeval.runs.trained import to_leave_out, trained_on
+
+    known = trained_on(task, cases, settings)
+    if settings.exclude_trained != "true":
+        return known, None
+    left_out = to_leave_out(task, cases, known, settings)
+    if len(left_out["cases"]) == len(cases):
+        told = f"the candidate was trained on all {len(cases)} cases, say {', '.join(left_out['files'])}"
+        raise MedevalError(
+            f"{suite.source}: {told}; accepted: a suite with others, or without --medeval-exclude-trained"
+        )
+    return known and {**known, "cases": {}}, left_out
 
 
 def _part_record(suite: Suite, whole: int) -> PartRecord:

@@ -13,20 +13,27 @@ from pathlib import Path
 from typing import Protocol, TypeAlias
 
 from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.tasks.cases.trained import FILE, KEY, Sketch
 from pytest_medeval.training.fit import Fitted, Saving
 from pytest_medeval.training.recipe import Recipe
 
 # What was made from what: ``provenance.json`` beside the weights.
 
-FILE = "provenance.json"
 Provenance: TypeAlias = dict[str, object]
 PACKAGES = ("torch", "transformers", "peft", "accelerate", "tokenizers", "safetensors")
 
 
 def write(
-    recipe: Recipe, out: Path, fitted: Fitted, *, data: str, base: str, counts: Mapping[str, object]
+    recipe: Recipe,
+    out: Path,
+    fitted: Fitted,
+    *,
+    data: str,
+    base: str,
+    counts: Mapping[str, object],
+    sketch: Sketch | None = None,
 ) -> Provenance:
-    """Write the provenance of a finished run and give it back.
+    """Write the provenance of a finished run, and give back what people read of it: all but an adapter's sketch.
 
     ``base_fingerprint`` covers the weights that were trained on (of a base model: its own); ``data_sha256``
     covers every training example in order.
@@ -46,7 +53,8 @@ def write(
         "versions": {"python": platform.python_version()}
         | {name: importlib.metadata.version(name) for name in PACKAGES},
     }
-    (out / FILE).write_text(json.dumps(entry, indent=2) + "\n", encoding="utf-8")
+    whole = entry | ({} if sketch is None else {KEY: sketch.facts()})
+    (out / FILE).write_text(json.dumps(whole, indent=2) + "\n", encoding="utf-8")
     return entry
 
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import partial, reduce
+from operator import or_
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.fingerprint import fingerprint_weights
 from pytest_medeval.tasks.base import Trainable
+from pytest_medeval.tasks.cases.split import content
+from pytest_medeval.tasks.cases.trained import FILE, Sketch
 from pytest_medeval.training import card
 from pytest_medeval.training import checkpoints as provenance
 from pytest_medeval.training.checkpoints import Provenance, Stages, drop_checkpoints, has_checkpoint
@@ -41,6 +44,8 @@ class Examples:
     train: list[Example]
     dev: list[Example] = field(default_factory=list)
     counts: Mapping[str, int] = field(default_factory=dict)
+    asked: Sequence[str] = ()
+    """What each training example asks, in the form in which cases are compared; a judge's are no cases."""
 
     @property
     def sha256(self) -> str:
@@ -72,7 +77,7 @@ def train_lora(recipe: Recipe, out: Path, *, resume: bool = False) -> Provenance
 
 def finished(recipe: Recipe, out: Path) -> bool:
     """Say whether ``out`` holds what this recipe, as it is now, has made."""
-    file = out / provenance.FILE
+    file = out / FILE
     then = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     return then.get("recipe_sha256") == provenance.recipe_hash(recipe)
 
@@ -106,6 +111,7 @@ def supervise(recipe: Recipe, out: Path, *, resume: bool) -> Provenance:
     first = partial(fit, model, prompter.padding, rows.rows, recipe.schedule, seed=recipe.seed, out=out, dev=dev.rows)
     fitted = stages.run(0, made.sha256, first)
     later = [go_on(model, prompter, recipe, number, stages) for number in range(1, recipe.schedule.rounds)]
+    sketch = reduce(or_, (seen for _, _, seen in later), Sketch.of(made.asked))
     save(model, recipe, base, out)
     drop_checkpoints(out)
     special = {"dev": len(dev.rows), "cut": rows.cut, "dropped": rows.lost}
@@ -113,24 +119,27 @@ def supervise(recipe: Recipe, out: Path, *, resume: bool) -> Provenance:
     entry = provenance.write(
         recipe,
         out,
-        total([fitted, *(one for one, _ in later)]),
-        data=digest([made.sha256, *(sha256 for _, sha256 in later)]) if later else made.sha256,
+        total([fitted, *(one for one, _, _ in later)]),
+        data=digest([made.sha256, *(sha256 for _, sha256, _ in later)]) if later else made.sha256,
         base=fingerprint_weights(base),
         counts=counts,
+        sketch=sketch if sketch.digests else None,
     )
     if recipe.merge:
-        merge(model, prompter.tokenizer, out / MERGED)
+        merge(model, prompter.tokenizer, out / MERGED, sketch)
     return entry
 
 
-def go_on(model: PeftModel, prompter: Prompter, recipe: Recipe, number: int, stages: Stages) -> tuple[Fitted, str]:
+def go_on(
+    model: PeftModel, prompter: Prompter, recipe: Recipe, number: int, stages: Stages
+) -> tuple[Fitted, str, Sketch]:
     """Train a later round: examples drawn anew, at half the learning rate of the round before."""
     again = replace(recipe, seed=recipe.seed + number)
     made = examples_of(again)
     rows = encode_all(prompter, made.train, recipe.schedule)
     schedule = replace(recipe.schedule, learning_rate=recipe.schedule.learning_rate / 2**number)
     one = partial(fit, model, prompter.padding, rows.rows, schedule, seed=again.seed, out=stages.out, stage=number)
-    return stages.run(number, made.sha256, one), made.sha256
+    return stages.run(number, made.sha256, one), made.sha256, Sketch.of(made.asked)
 
 
 def examples_of(recipe: Recipe) -> Examples:
@@ -147,7 +156,7 @@ def examples_of(recipe: Recipe) -> Examples:
     train, dev = (make_examples(task, cases, written) for cases in (data.cases, data.dev))
     for part in (train, dev):
         check_targets(recipe.file, part)
-    return Examples(train, dev, counts)
+    return Examples(train, dev, counts, [content(case) for case in data.cases])
 
 
 def warnings_of(recipe: Recipe, rows: EncodedExamples, dev: EncodedExamples) -> list[str]:

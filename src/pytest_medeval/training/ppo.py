@@ -34,6 +34,7 @@ from pytest_medeval.models.local.model import load_prompter
 from pytest_medeval.models.prompts import Prompter
 from pytest_medeval.tasks.base import Trainable
 from pytest_medeval.tasks.cases.split import asked_text, content, subset
+from pytest_medeval.tasks.cases.trained import Sketch, read_sketch
 from pytest_medeval.tasks.mcq import MCQ, MCQCase
 from pytest_medeval.training import checkpoints as provenance
 from pytest_medeval.training.checkpoints import FOLDER, Provenance, drop_checkpoints, mark
@@ -453,7 +454,9 @@ def reinforce(recipe: Recipe, supervised: Path, out: Path, *, resume: bool) -> P
         **resumed,
     }
     fitted = Fitted(batches, seconds, lines[-1]["loss"])
-    return provenance.write(recipe, out, fitted, data=data, base=fingerprint_weights(base), counts=counts)
+    sketch = Sketch.of(map(content, cases)) | (read_sketch(supervised) or Sketch())
+    base_digest = fingerprint_weights(base)
+    return provenance.write(recipe, out, fitted, data=data, base=base_digest, counts=counts, sketch=sketch)
 
 
 def questions(recipe: Recipe, task: Trainable) -> list[MCQCase]:

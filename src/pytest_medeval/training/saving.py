@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from pytest_medeval.core.errors import MedevalError, accepted
 from pytest_medeval.models.hub import model_folder
 from pytest_medeval.models.proof.finite import prove_finite
 from pytest_medeval.models.spec import HubSpec
+from pytest_medeval.tasks.cases.trained import FILE, KEY, Sketch
 from pytest_medeval.training.fit import check_weights, readable
 from pytest_medeval.training.recipe import Recipe
 
@@ -139,11 +141,12 @@ def save(model: PeftModel, recipe: Recipe, base: Path, out: Path) -> None:
     (out / "README.md").unlink(missing_ok=True)  # peft's template; CARD.md is ours
 
 
-def merge(model: PeftModel, tokenizer: PreTrainedTokenizerBase, out: Path) -> None:
-    """Add the adapter into the base's weights and save the whole model; ``model`` is used up."""
+def merge(model: PeftModel, tokenizer: PreTrainedTokenizerBase, out: Path, sketch: Sketch) -> None:
+    """Add the adapter into the base's weights and save the whole model, with its sketch; ``model`` is used up."""
     whole = model.merge_and_unload()
     check_weights(whole.named_parameters())
     whole.config.use_cache = True  # the Trainer turns it off
     whole.save_pretrained(out)
     tokenizer.save_pretrained(out)
+    (out / FILE).write_text(json.dumps({KEY: sketch.facts()}, indent=2) + "\n", encoding="utf-8")
     readable(out)

@@ -2,7 +2,8 @@
 
 A case is leaked when one record of the tuning file holds what it asks, or what it asks with the right answer:
 ``exact`` when all of what is asked stands there (or the two texts are equal), ``near`` from ``NEAR`` of it.
-How texts are compared, and what is not compared, is said in ``pytest_medeval.tasks.cases.duplicates``.
+How texts are compared, and what is not compared, is said in ``pytest_medeval.tasks.cases.duplicates``. What a sketch
+beside the candidate's weights holds (``pytest_medeval.tasks.cases.trained``) is ``exact`` too.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_medeval.core.record import ROLES, CaseEntry, LeakageRecord, LeakedCase, LeakScores
+from pytest_medeval.core.record import ROLES, LeakageRecord, LeakedCase, LeakScores
 from pytest_medeval.core.types import FloatArray, Metric
 from pytest_medeval.tasks.cases.duplicates import Index, Match, joined, plain, plain_lines
 from pytest_medeval.tasks.cases.tuning import Tuned, read_tuning
@@ -32,6 +34,22 @@ class Tuning:
 
     files: tuple[str, ...]
     records: Sequence[Tuned]
+
+
+class Searched(TypedDict):
+    """What is looked for of a case: what it asks, and the right answer."""
+
+    id: str
+    asked: str
+    gold: object
+
+
+class TrainedOn(TypedDict):
+    """The cases that the candidate was trained on, each with the file that says so."""
+
+    files: list[str]
+    records: int
+    cases: dict[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,9 +87,7 @@ def read_tunings(files: Sequence[Path], root: Path) -> Tuning:
     )
 
 
-def find_leaks(
-    suites: Mapping[str, Sequence[CaseEntry]], tuning: Tuning, *, limit: float = LIMIT
-) -> dict[str, Leakage]:
+def find_leaks(suites: Mapping[str, Sequence[Searched]], tuning: Tuning, *, limit: float = LIMIT) -> dict[str, Leakage]:
     """Look for the cases of suites (name -> entries with ``id``, ``asked``, ``gold``) in the tuning data."""
     asked = [[plain_lines(entry["asked"]) for entry in entries] for entries in suites.values()]
     both = [
@@ -109,7 +125,7 @@ def find_leaks(
     }
 
 
-def _gold(entry: CaseEntry) -> str:
+def _gold(entry: Searched) -> str:
     """Write the right answer as a text."""
     gold = entry["gold"]
     if isinstance(gold, Mapping):
@@ -143,6 +159,20 @@ def _leak(
         "source": str(tuning.records[best.where].source),
         "gold": both is not None if told else None,
     }
+
+
+def with_trained(found: Leakage | None, trained: TrainedOn, cases: Sequence[str], *, limit: float = LIMIT) -> Leakage:
+    """Add what the sketches say of evaluated cases to what was found in tuning files, which say where and how much."""
+    own = found or Leakage(files=(), records=0, cases=len(cases), limit=limit)
+    leaks = {leak["id"]: leak for leak in own.leaks}
+    for name, file in trained["cases"].items():
+        leaks.setdefault(name, {"id": name, "kind": "exact", "similarity": 1.0, "source": file, "gold": None})
+    return replace(
+        own,
+        files=(*trained["files"], *own.files),
+        records=trained["records"] + own.records,
+        leaks=tuple(leaks[name] for name in cases if name in leaks),
+    )
 
 
 def with_leakage(result: GateResult, leakage: Leakage | None) -> GateResult:

@@ -17,6 +17,7 @@ from pytest_medeval.core.types import Message, Request
 from pytest_medeval.models import Settings, open_model
 from pytest_medeval.models.proof.shipped import folder_rows, measure
 from pytest_medeval.models.spec import parse_model
+from pytest_medeval.tasks.cases.trained import read_sketch
 
 pytest.importorskip("peft", reason="peft is not installed (extra: local)")
 ROOT = Path(__file__).parents[3]
@@ -99,6 +100,7 @@ def test_half_precision_keeps_the_adapter(tmp_path):
     assert abs(held.share - 1) < 0.1
     assert 0 < held.distance < 0.01
     assert json.loads((tmp_path / "half" / "provenance.json").read_text())["dtype"] == "bfloat16"
+    assert read_sketch(tmp_path / "half") == read_sketch(ADAPTER) is not None
 
 
 def test_weights_changed_after_the_merge_are_refused(merged, tmp_path):

@@ -73,6 +73,8 @@ def record_of(state, options, *, paired, judged, extras):
     suite["complete"] = "not evaluated" not in STATES[state]
     if extras:
         suite["excluded"] = {"count": 2, "reasons": {"candidate no_answer": 2}}
+        suite["excluded_trained"] = {"count": 4, "cases": ["a", "b", "c", "d"], "files": ["p.json"]}
+        suite["part"] = {"name": "dev", "of": 800, "dev_share": 0.0, "dev_count": 90}
         suite["reference"] = reference(suite)
         model = record["models"]["candidate"]
         record["reference"] = {"run": "0001_old", "created": "2025-01-01", "version": "0", "sha256": None,
@@ -215,6 +217,8 @@ def test_no_ink_leaves_out_what_the_others_say(ink):
         "judge a judge", "dialogue: AGREE", "votes for", "opposite changes", "merged not measured: no adapter",
         "1 of 9 cases stand in the training data", "noise floor, replies of 8", "referral", "cardiology", "0001",
         "skipped 2 of 11 records: 2 no reference", "complete pairs only: 2 cases left out", "1 case is new", "gone",
+        "warning: dialogue: 1 of 9 cases stand in what the candidate was trained on (t.jsonl)",
+        "trained on: 4 cases left out, by p.json: a, b, c, 1 more", "part dev (dev", "of 800 cases",
     ):  # fmt: skip
         assert told in said.replace("_", " "), told
 

@@ -13,6 +13,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.models.prompts import Prompter
+from pytest_medeval.tasks.cases.trained import Sketch
 from pytest_medeval.training.examples import Encoded
 from pytest_medeval.training.fit import check_weights, fit
 from pytest_medeval.training.ppo import Learner, Replies
@@ -85,7 +86,7 @@ def test_weights_that_are_no_numbers_are_not_saved(model, tmp_path):
         check_weights(model.named_parameters())
     model.merge_and_unload = lambda: model
     with pytest.raises(MedevalError, match="not finite"):
-        merge(model, Words(), tmp_path / "merged")
+        merge(model, Words(), tmp_path / "merged", Sketch())
     assert not (tmp_path / "merged").exists()
 
 

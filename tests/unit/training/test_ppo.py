@@ -19,6 +19,7 @@ from pytest_medeval.core.types import Record, Source
 from pytest_medeval.models.proof.adapter import prove_adapter
 from pytest_medeval.tasks import TASKS
 from pytest_medeval.tasks.cases.split import content
+from pytest_medeval.tasks.cases.trained import read_sketch
 from pytest_medeval.training.__main__ import main
 from pytest_medeval.training.data import task_cases
 from pytest_medeval.training.examples import asked_task
@@ -209,6 +210,10 @@ def test_both_stages_are_kept_with_their_cards(rewarded):
     entry = json.loads((rewarded / "provenance.json").read_text(encoding="utf-8"))
     assert entry["supervised_fingerprint"] == fingerprint_weights(rewarded / "sft")
     assert (entry["steps"], entry["questions"], entry["replies"]) == (4, 6, 24)
+    first, both = read_sketch(rewarded / "sft"), read_sketch(rewarded)
+    recipe = load_recipe(rewarded / "recipe.toml")
+    assert first.digests < both.digests
+    assert all(both.holds(case) and not first.holds(case) for case in questions(recipe, asked_task(recipe)))
     card = (rewarded / "CARD.md").read_text(encoding="utf-8")
     assert "| PPO clip | 0.2 |" in card
     assert "![reward of sampled replies](curve.png)" in card

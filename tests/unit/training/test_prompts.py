@@ -12,6 +12,8 @@ from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.types import Record, Source
 from pytest_medeval.models.prompts import Prompter
 from pytest_medeval.tasks import TASKS
+from pytest_medeval.tasks.cases import read_cases
+from pytest_medeval.tasks.cases.trained import KEY, read_sketch
 from pytest_medeval.training.base import END, new_model, train_tokenizer
 from pytest_medeval.training.examples import IGNORED, make_examples, whole
 from pytest_medeval.training.lora import train_lora
@@ -93,12 +95,18 @@ def test_a_base_that_lacks_something_is_trained(tokenizers, lack, tmp_path):
     rows = [{"id": f"c{n}", "input": "pain " * n, "reference": "rest " * n} for n in range(1, 5)]
     (tmp_path / "cases.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
     (tmp_path / "recipe.toml").write_text(
-        'kind = "lora"\nname = "x"\nbase = "base"\ntask = "dialogue"\n[data]\ntrain = "cases.jsonl"\n'
+        'kind = "lora"\nname = "x"\nbase = "base"\ntask = "dialogue"\nmerge = true\n[data]\ntrain = "cases.jsonl"\n'
         '[lora]\nrank = 2\ntargets = "all-linear"\n[schedule]\nbatch = 2\nmax_tokens = 256\nlearning_rate = 1e-2\n'
     )
     recipe = load_recipe(tmp_path / "recipe.toml")
     linear = ["down_proj", "gate_proj", "k_proj", "o_proj", "q_proj", "up_proj", "v_proj"]
     assert sorted(make_plan(recipe).targets) == linear
-    assert train_lora(recipe, tmp_path / "out")["steps"] == 2
+    told = train_lora(recipe, tmp_path / "out")
+    assert told["steps"] == 2
+    assert KEY not in told
+    sketch = read_sketch(tmp_path / "out")
+    cases, _ = read_cases(tmp_path / "cases.jsonl", TASKS.resolve("dialogue")())
+    assert ([sketch.holds(case) for case in cases], len(sketch.digests)) == ([True] * 4, 4)
+    assert read_sketch(tmp_path / "out" / "merged") == sketch
     with safe_open(tmp_path / "out" / "adapter_model.safetensors", "pt") as stored:
         assert sorted({key.split(".")[-3] for key in stored.keys()}) == linear  # noqa: SIM118 - no mapping

@@ -12,7 +12,15 @@ from pytest_medeval.core.types import Source
 from pytest_medeval.metrics.base import Measure, mean, mean_of
 from pytest_medeval.tasks.cases.tuning import Tuned
 from pytest_medeval.verdicts.gates import GateResult, SuiteData
-from pytest_medeval.verdicts.leakage import Leakage, Tuning, find_leaks, leakage_section, read_tunings, with_leakage
+from pytest_medeval.verdicts.leakage import (
+    Leakage,
+    Tuning,
+    find_leaks,
+    leakage_section,
+    read_tunings,
+    with_leakage,
+    with_trained,
+)
 
 ENGLISH = (
     "For three days I have had a burning pain below my ribs that comes after meals and wakes me at night, what is it?"
@@ -97,6 +105,21 @@ def test_question_with_answer_is_looked_for_too():
         "suite"
     ].leaks
     assert [(leak["kind"], leak["source"], leak["gold"]) for leak in found] == [("near", "t:2", True)]
+
+
+def test_a_sketch_adds_to_what_files_say():
+    """A case in both keeps the place and the answer that the file tells; cases keep their order."""
+    trained = {"files": ["p.json"], "records": 9, "cases": {"c2": "p.json", "c0": "p.json", "gone": "p.json"}}
+    found = find_leaks(entries(ENGLISH, OTHER, CHINESE), tuning(ENGLISH), limit=0.5)["suite"]
+    both = with_trained(found, trained, ["c0", "c1", "c2"], limit=0.5)
+    assert (both.files, both.records, both.cases, both.limit) == (("p.json", "t"), 10, 3, 0.5)
+    assert [(leak["id"], leak["source"], leak["gold"]) for leak in both.leaks] == [
+        ("c0", "t:1", None),
+        ("c2", "p.json", None),
+    ]
+    assert both.too_much
+    alone = with_trained(None, {**trained, "cases": {}}, ["c0"])
+    assert (alone.files, alone.leaks, alone.limit, alone.too_much) == (("p.json",), (), 0.01, False)
 
 
 def test_a_letter_as_answer_says_nothing():

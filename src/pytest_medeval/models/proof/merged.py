@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass, replace
+from functools import reduce
+from operator import or_
 from pathlib import Path
 
 import torch
@@ -27,7 +29,8 @@ from pytest_medeval.models.local.opening import check_local
 from pytest_medeval.models.local.weights import load_whole, open_base, quiet
 from pytest_medeval.models.proof.alike import REQUESTS
 from pytest_medeval.models.proof.shipped import ROUNDED, Held, folder_rows, measure, why_unmeasured
-from pytest_medeval.models.spec import AdapterSpec
+from pytest_medeval.models.spec import AdapterSpec, made_in
+from pytest_medeval.tasks.cases.trained import KEY, read_sketch
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,7 @@ def write_merged(spec: AdapterSpec, out: Path, settings: Settings) -> Merged:
     except MedevalError as mistake:
         shutil.rmtree(out, ignore_errors=True)
         raise MedevalError(f"{out}: not written: {mistake}") from None
-    facts = {
+    facts: dict[str, object] = {
         "merged_adapter": identity.adapter,
         "merged_base": identity.base,
         "weights_fingerprint": fingerprint_weights(out),
@@ -67,6 +70,8 @@ def write_merged(spec: AdapterSpec, out: Path, settings: Settings) -> Merged:
         "share": None if held is None else held.share,
         "logits": gap,
     }
+    if sketches := list(filter(None, map(read_sketch, made_in(spec)))):
+        facts[KEY] = reduce(or_, sketches).facts()
     write_whole(out / "provenance.json", json_bytes(facts), "the provenance")
     return Merged(held, gap)
 

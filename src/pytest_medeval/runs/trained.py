@@ -1,0 +1,90 @@
+"""Which cases was the candidate trained on? Looked up when they are read, so that they can be left out unasked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.models.spec import ModelSpec, made_in, model_for, parse_specs
+from pytest_medeval.tasks.base import Task, requests_of
+from pytest_medeval.tasks.cases.trained import FILE, Sketch, read_sketch
+from pytest_medeval.verdicts.leakage import Searched, TrainedOn, Tuning, find_leaks, read_tunings
+
+if TYPE_CHECKING:
+    from pytest_medeval.core.settings import RunSettings
+    from pytest_medeval.core.types import Case
+
+NOTHING_KNOWN = (
+    "--medeval-exclude-trained: nothing says what the candidate {who} was trained on; accepted: an adapter or merged "
+    f"model with a sketch of it in {FILE}, or --medeval-train-data=FILE"
+)
+
+
+def trained_on(task: Task, cases: Sequence[Case], settings: RunSettings) -> TrainedOn | None:
+    """Look cases up in the sketches beside the candidate's weights; None where it has none."""
+    candidate = _candidate(task.name, settings)
+    folders = made_in(candidate) if candidate else ()
+    found = {folder: sketch for folder in folders if (sketch := _sketch(folder))}
+    if not found:
+        return None
+    return {
+        "files": [_named(folder / FILE, settings.root) for folder in found],
+        "records": sum(len(sketch.digests) for sketch in found.values()),
+        "cases": {
+            case.id: _named(folder / FILE, settings.root)
+            for folder, sketch in found.items()
+            for case in cases
+            if sketch.holds(case)
+        },
+    }
+
+
+def to_leave_out(task: Task, cases: Sequence[Case], known: TrainedOn | None, settings: RunSettings) -> TrainedOn:
+    """Add the cases that stand in the tuning files, by the rule of leakage; ``MedevalError`` where nothing is known."""
+    if known is None and not settings.train_data:
+        who = ", ".join(settings.models) or "(none is named)"
+        raise MedevalError(NOTHING_KNOWN.format(who=who))
+    found: TrainedOn = known or {"files": [], "records": 0, "cases": {}}
+    if not settings.train_data:
+        return found
+    tuning = _tuning(tuple(settings.train_data), settings.root)
+    asked: list[Searched] = [
+        {"id": case.id, "asked": requests_of(task, case)[0].messages[-1].content, "gold": task.gold(case)}
+        for case in cases
+    ]
+    leaks = find_leaks({"": asked}, tuning)[""].leaks
+    return {
+        "files": [*found["files"], *tuning.files],
+        "records": found["records"] + len(tuning.records),
+        "cases": {**{leak["id"]: leak["source"] for leak in leaks}, **found["cases"]},
+    }
+
+
+def _candidate(task: str, settings: RunSettings) -> ModelSpec | None:
+    """Find who answers a task; a mistake in a model's name is told where models are opened."""
+    try:
+        return model_for(parse_specs(list(settings.models), settings.root), task)
+    except MedevalError:
+        return None
+
+
+def _named(file: Path, root: Path) -> str:
+    return str(file.relative_to(root) if file.is_relative_to(root) else file)
+
+
+@cache
+def _tuning(files: tuple[Path, ...], root: Path) -> Tuning:
+    return read_tunings(files, root)
+
+
+def _sketch(folder: Path) -> Sketch | None:
+    file = folder / FILE
+    return _read(folder, file.stat().st_mtime_ns) if file.is_file() else None
+
+
+@cache
+def _read(folder: Path, _changed: int) -> Sketch | None:
+    return read_sketch(folder)
