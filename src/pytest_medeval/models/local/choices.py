@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import linear
 from transformers import PreTrainedModel
 
 from pytest_medeval.models.local.attention import TREE, BufferCache, attending, scored_positions
@@ -107,7 +108,7 @@ class Scorer:
                 "past_key_values": cache,
                 "use_cache": cache is not None,
             }
-        with scored_positions(self.model, torch.from_numpy(nodes).to(device)), kind:
+        with scored_positions(self.model, torch.from_numpy(nodes).to(device)), wide_output(self.model), kind:
             logits = self.model(input_ids=tokens, **options).logits[0]
         targets = torch.from_numpy(np.concatenate([row.target for row in rows])).to(device)
         found = log_likelihoods(logits, torch.from_numpy(back).to(device), targets).cpu().double().numpy()
@@ -129,6 +130,34 @@ def _padded(rows: Sequence[Row]) -> tuple[Numbers, Numbers, Numbers]:
             row.tree.ends,
         )
     return tokens, depths, ends
+
+
+_CHUNK = 8192
+"""Rows of the output layer that are widened at a time: a copy of the whole would double what a small model takes."""
+
+
+@contextlib.contextmanager
+def wide_output(model: PreTrainedModel) -> Iterator[None]:
+    """Have a model of 16 bits give its logits in float32, from the same weights.
+
+    Logits near 20 lie 0.125 apart in bfloat16, so that options tie which the model does not hold equal. An output layer
+    that something is wrapped around, as a LoRA's is, stays as it is.
+    """
+    layer = model.get_output_embeddings()
+    if type(layer) is not torch.nn.Linear or layer.weight.dtype not in (torch.bfloat16, torch.float16):
+        yield
+        return
+
+    def widened(hidden: Tensor) -> Tensor:
+        hidden = hidden.float()
+        logits = torch.cat([linear(hidden, rows.float()) for rows in layer.weight.split(_CHUNK)], dim=-1)
+        return logits if layer.bias is None else logits + layer.bias.float()
+
+    layer.forward = widened  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        del layer.forward
 
 
 def log_likelihoods(logits: Tensor, places: Tensor, targets: Tensor) -> Tensor:
@@ -165,7 +194,8 @@ def score_rows(model: PreTrainedModel, rows: Sequence[tuple[Prompt, int]]) -> li
         ids[row, : len(sequence) - 1] = torch.tensor(sequence[:-1])
         mask[row, : len(sequence) - 1] = 1
     device = model.device
-    logits = model(input_ids=ids.to(device), attention_mask=mask.to(device), use_cache=False).logits
+    with wide_output(model):
+        logits = model(input_ids=ids.to(device), attention_mask=mask.to(device), use_cache=False).logits
     sums = []
     for row, (prompt, choice) in enumerate(rows):
         wanted = torch.tensor(prompt.choices[choice], device=device)

@@ -1,5 +1,7 @@
 """Choices: the prefix-sharing path against one row a choice, on several architectures."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -62,3 +64,23 @@ def test_prefix_is_computed_once_when_it_pays(make_model):
     assert shared * (len(prompts) - 1) > 512
     rows = sum(len(prompt.choices) * len(prompt.ids) for prompt in prompts)
     assert sum(shape[0] * shape[1] for shape in fed) < rows / 4
+
+
+@pytest.mark.parametrize("shape", ["llama", "gpt2"])
+def test_sixteen_bits_do_not_make_options_equal(make_model, shape):
+    """Logits come from the output layer in float32: in bfloat16 many tie; both ways give what NumPy gives."""
+    model = _load(make_model(shape))
+    inner = model._base.model.to(torch.bfloat16)
+    prompt = replace(model._prompter.encode(_requests()[0]), choices=tuple((token,) for token in range(4, 40)))
+    with torch.inference_mode():
+        plain = inner(torch.tensor([prompt.ids]), output_hidden_states=True)
+        hidden = plain.hidden_states[-1][0, -1].double().numpy()
+        logits = inner.get_output_embeddings().weight.double().numpy() @ hidden
+        right = (logits - np.logaddexp.reduce(logits))[4:40]
+        (tree,) = [found for batch in Scorer(inner, Bounds(512, 4, 4096)).score([prompt]) for _, found in batch]
+        rows = score_rows(inner, [(prompt, choice) for choice in range(36)])
+        again = inner(torch.tensor([prompt.ids])).logits
+    np.testing.assert_allclose(tree, right, rtol=0, atol=1e-4)
+    np.testing.assert_allclose(rows, right, rtol=0, atol=0.02)
+    assert len(set(plain.logits[0, -1, 4:40].tolist())) < 36 == len(set(tree)) == len(set(rows))
+    assert again.dtype == torch.bfloat16, "what else asks the model finds it as it was"
