@@ -153,7 +153,7 @@ def wide_output(model: PreTrainedModel) -> Iterator[None]:
         logits = torch.cat([linear(hidden, rows.float()) for rows in layer.weight.split(_CHUNK)], dim=-1)
         return logits if layer.bias is None else logits + layer.bias.float()
 
-    layer.forward = widened  # type: ignore[method-assign]
+    layer.forward = widened  # type: ignore[method-assign, assignment]
     try:
         yield
     finally:
