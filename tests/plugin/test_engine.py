@@ -101,13 +101,15 @@ def test_ray_missing(project, monkeypatch):
 
 
 def test_ray_and_xdist_do_not_mix(project):
-    """Workers would each start a fleet of their own: refused in one line."""
+    """Workers would each start a fleet of their own: refused in one line, beside what else is wrong."""
     pytest.importorskip("xdist", reason="pytest-xdist is not installed (extra: xdist)")
     pytest.importorskip("ray", reason="ray is not installed (extra: ray)")
     project.quiz(4)
-    result = project.run("--medeval-engine=ray", "-n", "2")
+    result = project.run("--medeval-engine=ray", "-n", "2", "--medeval-timeout=0")
     assert result.ret == 4
-    assert "--medeval-engine=ray spreads the work over its own replicas; leave out -n" in result.stderr.str()
+    timeout, workers = (line for line in result.errlines if line.startswith("ERROR: "))
+    assert "--medeval-timeout=0: accepted: " in timeout
+    assert "--medeval-engine=ray has replicas of its own; accepted: without -n" in workers
 
 
 def test_a_cluster_that_is_not_there(project, monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -80,6 +81,41 @@ def test_exit_on_first_failure_leaves_gates_not_evaluated(project):
     result = project.run("-x")
     result.stdout.fnmatch_lines(["*NOT EVALUATED quiz: accuracy >= 0.1*", "*4 of 40 cases were evaluated*"])
     assert result.ret == 1
+
+
+WATCH = """
+import json, pathlib, pytest
+{opened}
+kept = []
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    if not isinstance(item, pytest.Function) and "tmp_path" not in item.fixturenames:
+        kept.append([item.nodeid, report.location, item.callspec.params, report.when, report.outcome])
+    return report
+
+def pytest_unconfigure():
+    pathlib.Path("seen.json").write_text(json.dumps(kept))
+"""
+
+
+def test_other_plugins_see_gates_as_tests_with_a_path(project):
+    """Also behind a test that stopped the run: items with file and line, whose parameters tell them apart."""
+    project.quiz(gates='["accuracy >= 0.5", "answered >= 0.5"]')
+    stop = '    if evaluation.case.id == "q3":\n        pytest.exit("enough")\n'
+    path = project.pytester.path / "test_quiz.py"
+    path.write_text(f"{path.read_text()}\n{stop}")
+    (conftest,) = project.pytester.path.glob("conftest.py")
+    conftest.write_text(WATCH.format(opened=conftest.read_text()))
+    project.run("-p", "no:randomly", "--medeval-allow-not-evaluated=all", "--medeval-review=/dev/full")
+    seen = json.loads((project.pytester.path / "seen.json").read_text())
+    line = next(n for n, text in enumerate(path.read_text().splitlines()) if text.startswith("suite ="))
+    for name in ("accuracy >= 0.5", "answered >= 0.5"):
+        told = [f"quiz::gate[{name}]", ["test_quiz.py", line, f"gate[{name}]"], {"gate": name}]
+        assert [*told, "setup", "skipped"] in seen
+        assert [*told, "teardown", "passed"] in seen
+    assert any(one[0] == "medeval::--medeval-review" and one[3:] == ["call", "failed"] for one in seen)
 
 
 def test_a_sample_is_judged_and_says_its_n(project):

@@ -217,6 +217,8 @@ MISTAKES += [
              "command line: --medeval-seed is given twice", args=("@more.txt",)),
     option("key of -o", *GATE, args=("-o", "medeval_gates=accuracy >= 0.99")),
     option("key of --override-ini", *GATE, args=("--override-ini=medeval_gates=accuracy >= 0.99",)),
+    option("budget of many digits", "accepted: '500'", args=("--medeval-judge=fake:1", f"--medeval-judge-budget={'9' * 5000}")),
+    option("replicas of nothing", "--medeval-replicas counts those of Ray; accepted: with", args=("--medeval-replicas=2",)),
     option("value twice", "command line: --medeval-limit is given twice; accepted: once",
            args=("--medeval-limit=3", "--medeval-limit", "2")),
     option("gates of -o twice", "-o medeval_gate is given twice", args=("-o", "medeval_gate=accuracy > 0", "-omedeval_gate=accuracy > 0.9")),
@@ -312,3 +314,5 @@ def test_folders_of_outputs_are_made_and_tried_before_a_model_is_asked(project):
     lines = [line for line in result.errlines if line.strip()]
     assert [line.split(": ")[1] for line in lines] == ["--medeval-json", "--medeval-card"]
     assert all("cannot be written" in line for line in lines)
+    result = project.run("--medeval-json=new/all", "--medeval-card=new/../new/all")
+    result.stderr.fnmatch_lines(["ERROR: --medeval-card: *all is what --medeval-json writes; accepted: a file of its own"])

@@ -155,6 +155,7 @@ WRONG = {
     + SUITE.split("\n")[2].replace("id: a", f"id: {unicodedata.normalize('NFD', 'é')}")
     + "\n": "occurs twice, but for blanks or Unicode form, as 'é'",
     SUITE.replace("B: y", "B: 'x '"): "t.medeval.yaml:3: options A and B have one text; accepted: texts that differ",
+    SUITE.replace("B: y", 'B: "x\\u200b"'): "options A and B have one text; accepted: texts that differ",
     SUITE + "    tags: &a [*b]\n": "t.medeval.yaml:4: not YAML",
 }
 

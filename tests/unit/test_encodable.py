@@ -60,6 +60,7 @@ def test_a_secret_is_masked_in_every_form(monkeypatch: pytest.MonkeyPatch):
     assert masked(f"I say {given}.", words=False) == "I say ***."
     monkeypatch.setenv("OPENAI_API_KEY", "k")
     assert masked("drink k, vitamin%20k%20 and ask 'k'") == "drink ***, vitamin%20***%20 and ask '***'"
+    assert masked("ék kβ k_1 密钥k无效") == "ék kβ ***_1 密钥***无效"
     assert masked("drink k", words=False) == "drink k"
     monkeypatch.delenv("OPENAI_API_KEY")
     hide("pass word9")

@@ -6,12 +6,12 @@ import argparse
 import json
 import math
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from pytest_medeval.commands import tell
-from pytest_medeval.commands.parser import Parser
+from pytest_medeval.commands.parser import Parser, whole
 from pytest_medeval.core.errors import MedevalError, accepted
 from pytest_medeval.judges.ratings import FIVE_STEPS, READERS, read_ratings
 from pytest_medeval.judges.ratings.audit import FLOOR, audit
@@ -84,10 +84,10 @@ def _parser() -> argparse.ArgumentParser:
         default=FLOOR,
         help=f"lower end of quadratic kappa or alpha that admits a judge; default {FLOOR}",
     )
-    parser.add_argument("--seed", type=_whole(0), metavar="S", default=0, help="of the bootstrap; default 0")
+    parser.add_argument("--seed", type=whole(0), metavar="S", default=0, help="of the bootstrap; default 0")
     parser.add_argument(
         "--resamples",
-        type=_whole(100),
+        type=whole(100),
         metavar="N",
         default=RESAMPLES,
         help=f"of the bootstrap, 100 or more; default {RESAMPLES}",
@@ -117,16 +117,6 @@ def _floor(text: str) -> float:
     if not 0 <= floor <= 1:
         raise argparse.ArgumentTypeError(f"found {text!r}; accepted: a number from 0 to 1")
     return floor
-
-
-def _whole(least: int) -> Callable[[str], int]:
-    def read(text: str) -> int:
-        number = int(text) if text.isdecimal() else -1
-        if number < least:
-            raise argparse.ArgumentTypeError(f"found {text!r}; accepted: a whole number, {least} or more")
-        return number
-
-    return read
 
 
 def _read(path: Path, role: str, options: argparse.Namespace) -> RatingSet:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import re
+from collections.abc import Callable
 from typing import NoReturn
 
 from pytest_medeval.core.errors import MedevalError
@@ -14,3 +16,14 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Say what is wrong and where help is."""
         raise MedevalError(f"{message}; see: {self.prog} --help")
+
+
+def whole(least: int) -> Callable[[str], int]:
+    """Give the type of an argument: a whole number from ``least``."""
+
+    def read(text: str) -> int:
+        if not re.fullmatch("[0-9]{1,18}", text) or int(text) < least:
+            raise argparse.ArgumentTypeError(f"found {text!r}; accepted: a whole number, {least} or more")
+        return int(text)
+
+    return read

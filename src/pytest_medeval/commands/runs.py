@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NotRequired, TypedDict
 
 from pytest_medeval.commands import tell
-from pytest_medeval.commands.parser import Parser
+from pytest_medeval.commands.parser import Parser, whole
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.record import SuiteRecord
 from pytest_medeval.core.types import Verdict
@@ -76,17 +76,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     compare.add_argument("--inconclusive", choices=("pass", "fail"), default="fail", help="default: fail")
     clear = add("prune", _prune, "remove all but the newest runs, and never the one that 'latest' means")
-    clear.add_argument("--keep", type=_whole, default=20, metavar="N", help="default: 20")
+    clear.add_argument("--keep", type=whole(1), default=20, metavar="N", help="default: 20")
     check = add("verify", _verify, "prove that an evidence file or a stored run was not changed")
     check.add_argument("file", metavar="FILE|RUN")
     check.add_argument("--sha256", metavar="HEX", help="the SHA-256 that was noted when the file was written")
     return parser
-
-
-def _whole(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r}: accepted: a whole number, 1 or more")
-    return int(text)
 
 
 def _list(options: argparse.Namespace) -> int:

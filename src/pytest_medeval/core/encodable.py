@@ -52,6 +52,8 @@ _SECRETS = ("OPENAI_API_KEY", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
 """Variables of the environment whose values are shown to nobody."""
 _LONG = 12
 """From so many characters on a secret is no word that a text may hold by chance."""
+_LETTER = "[0-9A-Za-z\u00c0-\u1fff]"
+"""What makes one word of what it touches: of alphabets, and not of scripts that set no blanks."""
 _STARS = "***"
 _USERINFO = re.compile(r"(?<=://)[^\s/?#\"']+@")
 _PARAMETER = re.compile(r"(?i)([?&][\w-]*(?:key|token|secret|password|sig|signature)=)[^&#\s]+")
@@ -88,7 +90,7 @@ def _secret(secret: str) -> re.Pattern[str]:
     """Find a secret, each of its characters as it is or percent-encoded."""
     either = "".join(rf"(?:{re.escape(one)}|%(?i:{one.encode().hex('%')}))" for one in encodable(secret))
     alone = len(secret) < _LONG
-    return re.compile(rf"(?:(?<![A-Za-z0-9])|(?<=%[0-9A-Fa-f]{{2}})){either}(?![A-Za-z0-9])" if alone else either)
+    return re.compile(rf"(?:(?<!{_LETTER})|(?<=%[0-9A-Fa-f]{{2}})){either}(?!{_LETTER})" if alone else either)
 
 
 _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
-from pytest_medeval.core.errors import MedevalError, accepted
+from pytest_medeval.core.errors import MedevalError, Mistakes, accepted
 from pytest_medeval.core.files import door as files
 from pytest_medeval.core.thoughts import DEFAULT_TAGS, Tags, parse_tags
 
@@ -479,14 +479,15 @@ _ONCE = {option.flag for option in OPTIONS if not option.repeat and not option.s
 _OVERRIDE = re.compile(r"(?:-o|--override-ini=)?(medeval_\w+)=")
 
 
-def check_keys(keys: Iterable[str], known: Iterable[str]) -> None:
+def check_keys(keys: Iterable[str], known: Iterable[str], mistakes: Mistakes) -> None:
     """Refuse an ini key that begins as ours do and is none: a gate under a wrong name would be lost."""
     for key in sorted(keys):
-        if key.lower().startswith("medeval"):
-            raise MedevalError(accepted("ini key", key, known))
+        with mistakes:
+            if key.lower().startswith("medeval"):
+                raise MedevalError(accepted("ini key", key, known))
 
 
-def check_once(where: str, arguments: Iterable[str]) -> None:
+def check_once(where: str, arguments: Iterable[str], mistakes: Mistakes) -> None:
     """Refuse a value that is given twice in one place: one of the two would be lost.
 
     ``arguments``: those of the command line, of ``addopts``, or of ``PYTEST_ADDOPTS``; between these, the later wins.
@@ -497,7 +498,8 @@ def check_once(where: str, arguments: Iterable[str]) -> None:
             return
         override = _OVERRIDE.match(argument)
         name = f"-o {override[1]}" if override else argument.partition("=")[0]
-        if name in seen:
-            raise MedevalError(f"{where}: {name} is given twice; accepted: once")
+        with mistakes:
+            if name in seen:
+                raise MedevalError(f"{where}: {name} is given twice; accepted: once")
         if override or name in _ONCE:
             seen.add(name)

@@ -98,13 +98,23 @@ class RunSettings:
         return "skipped" if gate.verdict == "not evaluated" and allowed else "failed"
 
 
-def read_settings(get: Callable[[Option], object], root: Path) -> RunSettings:
-    """Check every option's value; ``get`` gives the raw text, a list of texts, or None."""
+def read_settings(get: Callable[[Option], object], root: Path, *, workers: bool = False) -> RunSettings:
+    """Check every option's value, and what excludes each other; all mistakes are told together.
+
+    ``get`` gives the raw text, a list of texts, or None; ``workers``: whether pytest-xdist has some.
+    """
     values = {}
     mistakes = Mistakes()
     for option in OPTIONS:
         with mistakes:
             values[option.field] = option.check(option.flag, _text(option, get(option)), root)
+    engine = values.get("engine")
+    with mistakes:
+        if engine == "ray" and workers:
+            raise MedevalError("--medeval-engine=ray has replicas of its own; accepted: without -n of pytest-xdist")
+    with mistakes:
+        if values.get("replicas") is not None and engine == "local":
+            raise MedevalError("--medeval-replicas counts those of Ray; accepted: with --medeval-engine=ray")
     mistakes.tell()
     return RunSettings(root=root, **values)
 

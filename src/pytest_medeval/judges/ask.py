@@ -21,7 +21,7 @@ T = TypeVar("T")
 BUDGET = "budget"
 """The reason of what was not asked any more."""
 
-_BUDGET = re.compile(r"(\d+)\s*(requests?|tokens?)?")
+_BUDGET = re.compile(r"([0-9]{1,18})\s*(requests?|tokens?)?")
 _FIRST = 8
 _AT_ONCE = 256
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import logging
+import warnings
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
@@ -15,11 +17,16 @@ from pytest_medeval.models.spec import AdapterSpec, FolderSpec, GgufSpec, HubSpe
 
 
 def hush() -> None:
-    """Keep bitsandbytes to its errors; to be called before peft is imported.
+    """Import peft, where it is installed, with what it imports kept to its errors.
 
-    peft imports it wherever it is installed, and it warns: of kernels at once, later of every matrix it multiplies.
+    That is bitsandbytes wherever it is installed, which warns of kernels at once, later of every matrix it multiplies,
+    and makes torch import code of its own that torch calls deprecated.
     """
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "`torch.jit.script", DeprecationWarning)
+        if importlib.util.find_spec("peft"):
+            importlib.import_module("peft")
 
 
 # Where a model's files are: in the folder that was named, or in the hub's cache on this machine.

@@ -11,12 +11,11 @@ import shlex
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 
-from pytest_medeval.core.encodable import inert
-from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.errors import MedevalError, Mistakes
 from pytest_medeval.core.options import OPTIONS, Option, check_keys, check_once
 from pytest_medeval.core.settings import read_settings
 from pytest_medeval.core.signals import terminated_as_interrupted
@@ -27,13 +26,11 @@ if TYPE_CHECKING:
     from xdist.remote import Producer
     from xdist.workermanage import WorkerController
 
-    from pytest_medeval.core.record import GateRecord
     from pytest_medeval.plugin.schedule import SuiteScheduling
     from pytest_medeval.plugin.session import MedevalSession
     from pytest_medeval.report.outline import Outline
 
 STATE: pytest.StashKey[MedevalSession] = pytest.StashKey()
-Outcome: TypeAlias = Literal["passed", "failed", "skipped"]
 NODE_FOLDER = "medeval_folder"
 CROSSING = "medeval-crossing"
 
@@ -102,12 +99,10 @@ def start(config: pytest.Config) -> MedevalSession:
         config.add_cleanup(stack.close)
         with usage():
             _extend(config.hook, stack)
-            state = MedevalSession(read_settings(lambda option: _given(config, option), Path(config.rootpath)))
+            workers = bool(config.getoption("numprocesses", None) or config.getoption("tx", None))
+            root = Path(config.rootpath)
+            state = MedevalSession(read_settings(lambda option: _given(config, option), root, workers=workers))
             check_inks(state.settings)
-            if state.settings.engine == "ray" and config.getoption("numprocesses", None):
-                raise MedevalError(
-                    "--medeval-engine=ray spreads the work over its own replicas; leave out -n of pytest-xdist"
-                )
         worker = getattr(config, "workerinput", None)
         if worker is not None:
             state.work_for(worker[NODE_FOLDER], worker["workerid"], worker["workercount"])
@@ -138,10 +133,12 @@ def _check_written(config: pytest.Config) -> None:
     overrides = [text.partition("=")[0].strip() for text in config.getoption("override_ini", None) or ()]
     known = {option.key for option in OPTIONS}
     unknown = config._get_unknown_ini_keys()  # noqa: SLF001 - the public way, config.inicfg, ends with pytest 9
-    check_keys({*unknown, *overrides} - known, known)
-    check_once("command line", _expanded(map(str, config.invocation_params.args)))
-    check_once("addopts", config.getini("addopts"))
-    check_once("PYTEST_ADDOPTS", shlex.split(os.environ.get("PYTEST_ADDOPTS", "")))
+    mistakes = Mistakes()
+    check_keys({*unknown, *overrides} - known, known, mistakes)
+    check_once("command line", _expanded(map(str, config.invocation_params.args)), mistakes)
+    check_once("addopts", config.getini("addopts"), mistakes)
+    check_once("PYTEST_ADDOPTS", shlex.split(os.environ.get("PYTEST_ADDOPTS", "")), mistakes)
+    mistakes.tell()
 
 
 def _expanded(arguments: Iterable[str]) -> Iterator[str]:
@@ -217,36 +214,23 @@ class Running:
         return ended
 
     def _judge(self, session: pytest.Session) -> None:
-        """Make a test report of every gate, so that it shows in the counts, in ``-v`` and in JUnit XML."""
+        """Make a test of every gate, so that it shows in the counts, in ``-v``, in JUnit XML and in other plugins."""
+        from pytest_medeval.plugin.items import item, judged, run
+
         terminal = self.config.pluginmanager.getplugin("terminalreporter")
         with usage():
             outline = self.state.judge(terminal)
-        gates = outline.verdict.gates if outline else []
-        if gates and terminal is not None:
+        if outline is None:
+            return
+        if terminal is not None and outline.verdict.gates:
             _end_line(terminal)
-        session.testscollected += len(gates)
-        for gate in gates:
-            self._log(gate_reports(gate))
-        if outline:
-            self._fail_missed(session, outline)
-            _note_in_junit(self.config.pluginmanager, outline)
-        failures = [output for output in self.state.outputs if output.failed]
-        session.testscollected += len(failures)
-        for output in failures:
-            self._log(_reports("medeval", output.flag, "failed", output.told, []))
-        if outline and terminal is not None:
+        run(judged(session, outline))
+        _note_in_junit(self.config.pluginmanager, outline)
+        where = str(self.config.inipath or self.config.rootpath)
+        failed = [output for output in self.state.outputs if output.failed]
+        run(item(session, "medeval", {output.flag: ""}, output.told, where) for output in failed)
+        if terminal is not None:
             self._shorten(terminal, outline)
-
-    def _fail_missed(self, session: pytest.Session, outline: Outline) -> None:
-        """Make a failed test of every critical case that was missed."""
-        from pytest_medeval.report.lines import told
-        from pytest_medeval.verdicts.verdict import missed
-
-        found = [case for gate in outline.verdict.gates for case in missed(gate, outline.record["cases"])]
-        session.testscollected += len(found)
-        for case in found:
-            text = "\n".join(f"{what:<9}  {text}" for what, text in told(case))
-            self._log(_reports(case["suite"], f"critical[{case['id']}]", "failed", text, []))
 
     def _shorten(self, terminal: pytest.TerminalReporter, outline: Outline) -> None:
         """Put the failures that are shown in place of all, until they have been shown."""
@@ -255,16 +239,6 @@ class Running:
         failed = terminal.stats.get("failed")
         if failed and self.config.get_verbosity() < 1:
             self.failed, terminal.stats["failed"] = failed, worst(failed, outline.record)
-
-    def _log(self, reports: Iterator[pytest.TestReport]) -> None:
-        """Log what is no test function as pytest logs a test: where it stands, its reports, its end."""
-        for report in reports:
-            where = {"nodeid": report.nodeid, "location": report.location}
-            if report.when == "call":
-                self.config.hook.pytest_runtest_logstart(**where)
-            self.config.hook.pytest_runtest_logreport(report=report)
-            if report.when == "teardown":
-                self.config.hook.pytest_runtest_logfinish(**where)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """End with the verdict, or with how to go on."""
@@ -342,16 +316,6 @@ class Crossing:
             self.state.journal.note(message)
 
 
-def gate_reports(gate: GateRecord) -> Iterator[pytest.TestReport]:
-    """Make the reports of one gate, its facts as properties."""
-    from pytest_medeval.verdicts.verdict import outcome_of
-
-    told = ((name, value) for name, value in gate.items() if value is not None and value is not False)
-    properties = [(f"medeval.{name}", value) for name, value in told]
-    name, text = f"gate[{gate['expression']}]", f"{gate['verdict']}: {gate['reason']}"
-    return _reports(gate["suite"], name, outcome_of(gate), text, properties)
-
-
 def _note_in_junit(plugins: pytest.PytestPluginManager, outline: Outline) -> None:
     """Give JUnit XML the verdict and the figures, as properties of the whole; its writer is a plugin like others."""
     from pytest_medeval.report.junit import properties
@@ -360,14 +324,3 @@ def _note_in_junit(plugins: pytest.PytestPluginManager, outline: Outline) -> Non
         if hasattr(plugin, "add_global_property"):
             for name, value in properties(outline):
                 plugin.add_global_property(name, value)
-
-
-def _reports(
-    suite: str, name: str, outcome: Outcome, text: str, properties: list[tuple[str, object]]
-) -> Iterator[pytest.TestReport]:
-    """Make a call, and the teardown that closes it in JUnit XML, of something that is no test function."""
-    suite, name, text = inert(suite), inert(name), inert(text)
-    nodeid, location = f"{suite}::{name}", (suite, None, name)
-    shown = (suite, 0, f"Skipped: {text}") if outcome == "skipped" else text if outcome == "failed" else None
-    yield pytest.TestReport(nodeid, location, {}, outcome, shown, "call", [], 0.0, user_properties=properties)
-    yield pytest.TestReport(nodeid, location, {}, "passed", None, "teardown", [], 0.0, user_properties=properties)

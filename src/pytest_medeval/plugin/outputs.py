@@ -81,11 +81,14 @@ def check_writable(settings: RunSettings) -> None:
         "--medeval-review": settings.review,
     }
     files = [*single.items(), *((flag, path) for flag, _, path in reports(settings))]
-    mistakes = Mistakes()
+    mistakes, taken = Mistakes(), dict[Path, str]()
     for flag, file in files:
         with mistakes:
             if file and (file.is_file() or not file.exists()):  # a device or a pipe is written to as it is
                 check_folder(file.parent, flag)
+                if taken.setdefault(file.resolve(), flag) != flag:
+                    other = taken[file.resolve()]
+                    raise MedevalError(f"{flag}: {file} is what {other} writes; accepted: a file of its own")
     with mistakes:
         if settings.saved_as:
             check_folder(settings.storage, "--medeval-storage")

@@ -151,7 +151,7 @@ def test_budgets_are_read(text: str, budget: Budget):
     assert parse_budget(text) == budget
 
 
-@pytest.mark.parametrize("text", ["", "0", "-3", "1.5", "5 euros", "tokens"])
+@pytest.mark.parametrize("text", ["", "0", "-3", "1.5", "5 euros", "tokens", "9" * 5000, "²"])
 def test_other_budgets_are_refused(text: str):
     """The message says what is accepted."""
     with pytest.raises(MedevalError, match="accepted: '500', '500 requests' or '200000 tokens'"):

@@ -10,7 +10,7 @@ from itertools import product
 import pytest
 from tests.page_record import whole_record
 
-from pytest_medeval.plugin.hooks import gate_reports
+from pytest_medeval.plugin.items import judged
 from pytest_medeval.report import INKS
 from pytest_medeval.report.blocks import Gates, Metrics, Table
 from pytest_medeval.report.junit import properties
@@ -191,12 +191,12 @@ def test_the_lines_of_gates_say_what_the_gates_say(outline):
             )  # fmt: skip
 
 
-def test_junit_says_the_outline(outline):
+def test_junit_says_the_outline(outline, request):
     """Gates as test cases in the same order, with verdict, expression and outcome; word and figures as properties."""
-    reports = [report for gate in outline.verdict.gates for report in gate_reports(gate) if report.when == "call"]
-    said = [dict(report.user_properties) for report in reports]
+    items = [one for one in judged(request.session, outline) if "gate" in one.callspec.params]
+    said = [dict(one.user_properties) for one in items]
     assert [one["medeval.verdict"] for one in said] == [gate["verdict"] for gate in outline.verdict.gates]
-    assert any(report.outcome == "failed" for report in reports) == outline.verdict.stopped
+    assert any(one.outcome == "failed" for one in items) == outline.verdict.stopped
     found = dict(properties(outline))
     assert found["medeval.verdict"] == outline.verdict.word
     for block in outline.blocks:

@@ -189,11 +189,13 @@ def _told_apart(record: Record) -> Record:
 
 
 def _plain(text: object) -> str:
-    return unicodedata.normalize("NFKC", str(text)).strip()
+    """Give a text as people see it: what has no width goes, and blanks are alike."""
+    seen = (one for one in unicodedata.normalize("NFKC", str(text)) if unicodedata.category(one) != "Cf")
+    return " ".join("".join(seen).split())
 
 
 def _distinct(cases: list[Case]) -> list[Case]:
-    """Insist on ids that people can tell apart: blanks around them and their Unicode form do not."""
+    """Insist on ids that people can tell apart: blanks and their Unicode form do not."""
     first: dict[str, Case] = {}
     mistakes = Mistakes()
     for case in cases:
