@@ -103,10 +103,9 @@ def manifest(suite: Resolved, root: Path) -> SuiteManifest:
         made["part"] = suite.part
     if suite.trained:
         asked = set(made["cases"])
-        cases = {name: file for name, file in suite.trained["cases"].items() if name in asked}
-        made["trained"] = {**suite.trained, "cases": cases}
+        made["trained"] = {**suite.trained, "leaks": [leak for leak in suite.trained["leaks"] if leak["id"] in asked]}
     if suite.left_out:
-        names = list(suite.left_out["cases"])
+        names = [leak["id"] for leak in suite.left_out["leaks"]]
         made["excluded_trained"] = {"count": len(names), "cases": names[:LISTED], "files": suite.left_out["files"]}
     if suite.shots:
         made["shots"] = {

@@ -200,8 +200,9 @@ def finish(suite: Suite, task: Task, cases: Sequence[Case], skips: Sequence[Skip
         raise MedevalError(f"{suite.source}: {accepted('pairs', suite.pairs, ('all', 'complete'))}")
     name = suite.name or default_name(Path(suite.source.file))
     whole, cases = len(cases), _part(suite, cases)
-    trained, left_out = _trained(suite, task, cases, settings)
-    kept = [case for case in cases if not left_out or case.id not in left_out["cases"]]
+    trained, left_out = _trained(suite, name, task, cases, settings)
+    gone = {leak["id"] for leak in left_out["leaks"]} if left_out else ()
+    kept = [case for case in cases if case.id not in gone]
     chosen = subset(kept, settings.limit or 0, settings.seed)
     metrics, gates = _measures(suite, task, cases, settings)
     shots = _shots(suite, task, cases, settings)
@@ -226,23 +227,23 @@ def finish(suite: Suite, task: Task, cases: Sequence[Case], skips: Sequence[Skip
 
 
 def _trained(
-    suite: Suite, task: Task, cases: Sequence[Case], settings: RunSettings
+    suite: Suite, name: str, task: Task, cases: Sequence[Case], settings: RunSettings
 ) -> tuple[TrainedOn | None, TrainedOn | None]:
     """Say which cases the candidate was trained on, and which of them are left out because of it."""
     if not settings.models:
         return None, None
     from pytest_medeval.runs.trained import to_leave_out, trained_on
 
-    known = trained_on(task, cases, settings)
+    known = trained_on(name, task, cases, settings)
     if settings.exclude_trained != "true":
         return known, None
     left_out = to_leave_out(task, cases, known, settings)
-    if len(left_out["cases"]) == len(cases):
+    if len(left_out["leaks"]) == len(cases):
         told = f"the candidate was trained on all {len(cases)} cases, say {', '.join(left_out['files'])}"
         raise MedevalError(
             f"{suite.source}: {told}; accepted: a suite with others, or without --medeval-exclude-trained"
         )
-    return known and {**known, "cases": {}}, left_out
+    return known and {**known, "leaks": []}, left_out
 
 
 def _part_record(suite: Suite, whole: int) -> PartRecord:

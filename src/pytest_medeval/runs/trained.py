@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_medeval.core.errors import MedevalError
-from pytest_medeval.models.spec import ModelSpec, made_in, model_for, parse_specs
+from pytest_medeval.models.spec import ModelSpec, ReplaySpec, made_in, model_for, parse_specs
+from pytest_medeval.runs.store import load
 from pytest_medeval.tasks.base import Task, requests_of
 from pytest_medeval.tasks.cases.trained import FILE, Sketch, read_sketch
-from pytest_medeval.verdicts.leakage import Searched, TrainedOn, Tuning, find_leaks, read_tunings
+from pytest_medeval.verdicts.leakage import Searched, TrainedOn, Tuning, find_leaks, read_tunings, with_trained
 
 if TYPE_CHECKING:
     from pytest_medeval.core.settings import RunSettings
@@ -23,22 +24,27 @@ NOTHING_KNOWN = (
 )
 
 
-def trained_on(task: Task, cases: Sequence[Case], settings: RunSettings) -> TrainedOn | None:
-    """Look cases up in the sketches beside the candidate's weights; None where it has none."""
+def trained_on(name: str, task: Task, cases: Sequence[Case], settings: RunSettings) -> TrainedOn | None:
+    """Look a suite's cases up in the sketches beside the candidate's weights; None where it has none.
+
+    Of stored replies that are scored again, what their own run found.
+    """
     candidate = _candidate(task.name, settings)
+    if isinstance(candidate, ReplaySpec):
+        return _replayed(candidate, name, cases, settings)
     folders = made_in(candidate) if candidate else ()
     found = {folder: sketch for folder in folders if (sketch := _sketch(folder))}
     if not found:
         return None
+    named = {folder: _named(folder / FILE, settings.root) for folder in found}
     return {
-        "files": [_named(folder / FILE, settings.root) for folder in found],
+        "files": list(named.values()),
         "records": sum(len(sketch.digests) for sketch in found.values()),
-        "cases": {
-            case.id: _named(folder / FILE, settings.root)
-            for folder, sketch in found.items()
+        "leaks": [
+            {"id": case.id, "kind": "exact", "similarity": 1.0, "source": named[holding], "gold": None}
             for case in cases
-            if sketch.holds(case)
-        },
+            if (holding := next((folder for folder, sketch in found.items() if sketch.holds(case)), None))
+        ],
     }
 
 
@@ -47,7 +53,7 @@ def to_leave_out(task: Task, cases: Sequence[Case], known: TrainedOn | None, set
     if known is None and not settings.train_data:
         who = ", ".join(settings.models) or "(none is named)"
         raise MedevalError(NOTHING_KNOWN.format(who=who))
-    found: TrainedOn = known or {"files": [], "records": 0, "cases": {}}
+    found: TrainedOn = known or {"files": [], "records": 0, "leaks": []}
     if not settings.train_data:
         return found
     tuning = _tuning(tuple(settings.train_data), settings.root)
@@ -55,11 +61,25 @@ def to_leave_out(task: Task, cases: Sequence[Case], known: TrainedOn | None, set
         {"id": case.id, "asked": requests_of(task, case)[0].messages[-1].content, "gold": task.gold(case)}
         for case in cases
     ]
-    leaks = find_leaks({"": asked}, tuning)[""].leaks
+    both = with_trained(find_leaks({"": asked}, tuning)[""], found, [case.id for case in cases])
+    return {"files": list(both.files), "records": both.records, "leaks": list(both.leaks)}
+
+
+def _replayed(spec: ReplaySpec, name: str, cases: Sequence[Case], settings: RunSettings) -> TrainedOn | None:
+    """Give what a stored run found of a suite's candidate; a run that cannot be read is told where it is opened."""
+    run, _, role = spec.run.partition("#")
+    try:
+        _, record = load(settings.storage, run)
+    except MedevalError:
+        return None
+    found = record["suites"].get(name, {}).get("leakage")
+    if found is None or role not in ("", "candidate"):
+        return None
+    ids = {case.id for case in cases}
     return {
-        "files": [*found["files"], *tuning.files],
-        "records": found["records"] + len(tuning.records),
-        "cases": {**{leak["id"]: leak["source"] for leak in leaks}, **found["cases"]},
+        "files": found["files"],
+        "records": found["records"],
+        "leaks": [leak for leak in found["leaked"] if leak["id"] in ids],
     }
 
 

@@ -45,11 +45,11 @@ class Searched(TypedDict):
 
 
 class TrainedOn(TypedDict):
-    """The cases that the candidate was trained on, each with the file that says so."""
+    """The cases that the candidate was trained on, each with the place that says so."""
 
     files: list[str]
     records: int
-    cases: dict[str, str]
+    leaks: list[LeakedCase]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,9 +164,7 @@ def _leak(
 def with_trained(found: Leakage | None, trained: TrainedOn, cases: Sequence[str], *, limit: float = LIMIT) -> Leakage:
     """Add what the sketches say of evaluated cases to what was found in tuning files, which say where and how much."""
     own = found or Leakage(files=(), records=0, cases=len(cases), limit=limit)
-    leaks = {leak["id"]: leak for leak in own.leaks}
-    for name, file in trained["cases"].items():
-        leaks.setdefault(name, {"id": name, "kind": "exact", "similarity": 1.0, "source": file, "gold": None})
+    leaks = {leak["id"]: leak for leak in (*trained["leaks"], *own.leaks)}
     return replace(
         own,
         files=(*trained["files"], *own.files),

@@ -55,6 +55,11 @@ def trained(folder, *numbers):
     (folder / FILE).write_text(json.dumps({KEY: Sketch.of(asked).facts()}), encoding="utf-8")
 
 
+def where(found):
+    """Give each case that was found with the file that says so."""
+    return {leak["id"]: leak["source"] for leak in found["leaks"]}
+
+
 def test_cases_are_found_in_the_sketch_of_the_adapter_and_of_its_base(folder, made):
     """Each with the file that says so, also of a quantised candidate; a sketch of nobody's says nothing."""
     assert made()[0].trained is None
@@ -63,11 +68,11 @@ def test_cases_are_found_in_the_sketch_of_the_adapter_and_of_its_base(folder, ma
     for model in ("adapter", "int8:adapter"):
         suite, _ = made(model)
         assert content(suite.case("q3")) == "question3"
-        cases = {"q3": "adapter/provenance.json", "q5": "base/provenance.json", "q9": "base/provenance.json"}
-        files = ["adapter/provenance.json", "base/provenance.json"]
-        assert suite.trained == {"files": files, "records": 5, "cases": cases}
+        adapter, base = "adapter/provenance.json", "base/provenance.json"
+        assert (suite.trained["files"], suite.trained["records"]) == ([adapter, base], 5)
+        assert where(suite.trained) == {"q3": adapter, "q5": adapter, "q9": base}
         assert (len(suite.cases), suite.left_out) == (41, None)
-    assert made("base")[0].trained["cases"].keys() == {"q5", "q9"}
+    assert where(made("base")[0].trained).keys() == {"q5", "q9"}
     assert made("https://host/v1#name")[0].trained is None
     assert made(None)[0].trained is None
     assert made("missing/folder")[0].trained is None  # its own mistake is told where models are opened
@@ -95,8 +100,8 @@ def test_a_sample_carries_its_own(folder, made):
     trained(folder / "adapter", *range(40))
     suite, _ = made(limit="8")
     told = manifest(suite, folder)
-    assert set(told["trained"]["cases"]) == set(told["cases"]) - {"w"}
-    assert len(suite.trained["cases"]) == 40
+    assert where(told["trained"]).keys() == set(told["cases"]) - {"w"}
+    assert len(where(suite.trained)) == 40
 
 
 def test_trained_cases_are_left_out_before_a_model_is_asked(folder, made):
@@ -106,15 +111,33 @@ def test_trained_cases_are_left_out_before_a_model_is_asked(folder, made):
     assert (len(suite.cases), suite.total) == (39, 39)
     told = manifest(suite, folder)
     assert told["excluded_trained"] == {"count": 2, "cases": ["q3", "q5"], "files": ["adapter/provenance.json"]}
-    assert told["trained"]["cases"] == {}
+    assert told["trained"]["leaks"] == []
     assert (len(made(**{"exclude-trained": "true", "limit": "39"})[0].cases), suite.gates) == (39, ())
     (folder / "tuned.txt").write_text(f"{WORDS.replace('dull', 'sharp')}\n", encoding="utf-8")
     near, _ = made(**{"exclude-trained": "true", "train-data": [str(folder / "tuned.txt")]})
     assert manifest(near, folder)["excluded_trained"] == {
         "count": 3,
-        "cases": ["w", "q3", "q5"],
+        "cases": ["q3", "q5", "w"],
         "files": ["adapter/provenance.json", "tuned.txt"],
     }
+
+
+def test_stored_replies_keep_what_their_run_found(made, monkeypatch):
+    """Exact or near, of the suite by its name; not of the baseline's replies, nor where the run had nothing."""
+    leak = {"id": "q7", "kind": "near", "similarity": 0.8, "source": "t.jsonl:1", "gold": None}
+    leakage = {"files": ["t.jsonl"], "records": 4, "leaked": [leak, {**leak, "id": "gone"}]}
+    record = {"suites": {"quiz": {"leakage": leakage}, "other": {}}}
+    monkeypatch.setattr("pytest_medeval.runs.trained.load", lambda _folder, run: (run, record))
+    suite, _ = made("replay:old")
+    assert suite.trained == {"files": ["t.jsonl"], "records": 4, "leaks": [leak]}
+    assert made("replay:old#baseline")[0].trained is None
+    assert {case.id for case in made("replay:old", **{"exclude-trained": "true"})[0].cases} == {
+        case.id for case in suite.cases
+    } - {"q7"}
+    record["suites"]["quiz"] = {}
+    assert made("replay:old")[0].trained is None
+    monkeypatch.undo()
+    assert made("replay:old")[0].trained is None  # its own mistake is told where models are opened
 
 
 def test_leaving_out_what_nobody_knows_or_everything_is_a_mistake(folder, made):

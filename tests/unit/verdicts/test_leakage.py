@@ -109,7 +109,10 @@ def test_question_with_answer_is_looked_for_too():
 
 def test_a_sketch_adds_to_what_files_say():
     """A case in both keeps the place and the answer that the file tells; cases keep their order."""
-    trained = {"files": ["p.json"], "records": 9, "cases": {"c2": "p.json", "c0": "p.json", "gone": "p.json"}}
+    told = [
+        {"id": one, "kind": "exact", "similarity": 1.0, "source": "p.json", "gold": None} for one in ("c2", "c0", "z")
+    ]
+    trained = {"files": ["p.json"], "records": 9, "leaks": told}
     found = find_leaks(entries(ENGLISH, OTHER, CHINESE), tuning(ENGLISH), limit=0.5)["suite"]
     both = with_trained(found, trained, ["c0", "c1", "c2"], limit=0.5)
     assert (both.files, both.records, both.cases, both.limit) == (("p.json", "t"), 10, 3, 0.5)
@@ -118,7 +121,7 @@ def test_a_sketch_adds_to_what_files_say():
         ("c2", "p.json", None),
     ]
     assert both.too_much
-    alone = with_trained(None, {**trained, "cases": {}}, ["c0"])
+    alone = with_trained(None, {**trained, "leaks": []}, ["c0"])
     assert (alone.files, alone.leaks, alone.limit, alone.too_much) == (("p.json",), (), 0.01, False)
 
 
