@@ -72,7 +72,7 @@ def _replayed(spec: ReplaySpec, name: str, cases: Sequence[Case], settings: RunS
         _, record = load(settings.storage, run)
     except MedevalError:
         return None
-    found = record["suites"].get(name, {}).get("leakage")
+    found = record["suites"][name].get("leakage") if name in record["suites"] else None
     if found is None or role not in ("", "candidate"):
         return None
     ids = {case.id for case in cases}

@@ -21,7 +21,7 @@ from pytest_medeval.tasks.cases.duplicates import Index, plain, plain_lines
 from pytest_medeval.tasks.cases.find import detect
 from pytest_medeval.tasks.cases.split import asked_text, content, divide, subset
 from pytest_medeval.training.examples import Example
-from pytest_medeval.training.recipe import DATA, Data, Recipe
+from pytest_medeval.training.recipe import DATA, Data, More, Recipe
 
 # What must hold for the data of a run before anything is computed: mistakes with their counts, one line
 # each.
@@ -143,29 +143,39 @@ class TrainingCases:
 def task_cases(recipe: Recipe, task: Trainable) -> TrainingCases:
     """Read or make the cases of a recipe, check and divide them, and drop near-duplicates of held-out cases."""
     data = recipe.data
-    found, skips = _read(recipe, data, task)
+    found, skips, held_back = _read(recipe, data, task)
     check_train(recipe.file, skips, skip_empty=data.skip_empty)
     used = _filtered(found, data, task)
     near = _held_out(recipe).holders([plain(asked_text(vars(case))) for case in used])
     kept = [case for case, held in zip(used, near, strict=True) if not held]
-    train, dev = divide(kept, data.dev_share, data.dev_count) if data.divided else (kept, _dev(recipe, task))
+    train = [case for case in kept if content(case) not in held_back]
+    dev = [case for case in kept if content(case) in held_back] if data.divided else _dev(recipe, task)
     if not train:
         raise MedevalError(f"{recipe.file}: [data] train {data.train!r} leaves no case to train on")
     check_apart(recipe.file, train, dev)
     return TrainingCases(train, dev, len(skips), len(found) - len(used), len(used) - len(kept))
 
 
-def _read(recipe: Recipe, data: Data, task: Task) -> tuple[list[Case], list[Skip]]:
+def _read(recipe: Recipe, data: Data, task: Task) -> tuple[list[Case], list[Skip], set[str]]:
+    """Give the cases of all files, the records left out, and the content of what the split of each file holds back.
+
+    Each file is divided as a suite divides it: whole, before limits and filters.
+    """
     if made_by_function(data.train):
         make: Records = function_of(recipe, data.train)
-        made = make(recipe.path(data.source), data.count, recipe.seed)
-        return [task.case(Record(Source(data.train, line), fields)) for line, fields in enumerate(made, 1)], []
-    found, skips = read_cases(recipe.path(data.train), task, data.format or None)
-    found = subset(found, data.limit)
-    for more in data.more:
-        others, left = read_cases(recipe.path(more.train), task, more.format or None)
-        found, skips = found + subset(others, more.limit), skips + left
-    return found, skips
+        records = enumerate(make(recipe.path(data.source), data.count, recipe.seed), 1)
+        made = [task.case(Record(Source(data.train, line), fields)) for line, fields in records]
+        return made, [], _held_back(made, data)
+    found, skips, held_back = list[Case](), list[Skip](), set[str]()
+    every: tuple[Data | More, ...] = (data, *data.more)
+    for one in every:
+        cases, left = read_cases(recipe.path(one.train), task, one.format or None)
+        found, skips, held_back = found + subset(cases, one.limit), skips + left, held_back | _held_back(cases, data)
+    return found, skips, held_back
+
+
+def _held_back(cases: Sequence[Case], data: Data) -> set[str]:
+    return {content(case) for case in divide(cases, data.dev_share, data.dev_count)[1]} if data.divided else set()
 
 
 def _filtered(cases: Sequence[Case], data: Data, task: Exemplary) -> list[Case]:

@@ -126,10 +126,10 @@ class Data:
     Filters: ``where`` keeps cases whose tags have these values, ``min_words`` cases whose question has so many words,
     ``skip_empty`` leaves records without a target out, which are an error otherwise.
 
-    ``dev`` names a case file whose loss is logged; or ``dev_share`` of the training cases, or ``dev_count`` different
-    questions, become the dev set, chosen by content hash, so that the same case always falls on the same side: that of
-    a suite with ``part="dev"`` and the same size. ``held_out`` names case files; training
-    texts that hold a share of ``overlap`` or more of what one of them asks are dropped, by the rule of leakage
+    ``dev`` names a case file whose loss is logged; or ``dev_share`` of each file's cases, or ``dev_count`` different
+    questions of it, are held back by content hash, so that the same case always falls on the same side: that of a suite
+    with ``part="dev"`` and the same size. What ``limit`` takes of them is the dev set. ``held_out`` names case files;
+    training texts that hold a share of ``overlap`` or more of what one of them asks are dropped, by the rule of leakage
     (``pytest_medeval.tasks.cases.duplicates``).
 
     ``expected``: examples of the published data; what a plan counts with while the files are missing.

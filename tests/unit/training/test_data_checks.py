@@ -136,22 +136,26 @@ def test_filters_and_more_files(tmp_path):
 
 
 def test_a_limit_leaves_both_sides_of_the_split(tmp_path):
-    """``limit`` and ``dev_share`` draw by hashes of their own: 200 of 2,000 with a tenth to dev leave 180 or so."""
+    """``limit`` and split draw by hashes of their own: 200 of 2,000 with a tenth held back leave 180 or so.
+
+    What is held back is what a suite of the dev part asks, whatever the limit is.
+    """
     rows = [
         {"id": f"q{n}", "question": f"Q {n} ?", "options": {"A": "x", "B": "y"}, "answer": "A"} for n in range(2000)
     ]
     (tmp_path / "own.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
     head = 'kind = "lora"\nname = "x"\nbase = "b"\ntask = "mcq"\n[data]\ntrain = "own.jsonl"\nlimit = 200\n'
     (tmp_path / "share.toml").write_text(f"{head}dev_share = 0.1\n", encoding="utf-8")
-    (tmp_path / "count.toml").write_text(f"{head}dev_count = 20\n", encoding="utf-8")
+    (tmp_path / "count.toml").write_text(f"{head}dev_count = 200\n", encoding="utf-8")
     every = [mcq(row["question"]) for row in rows]
-    for name, size in (("share", (0.1, 0)), ("count", (0.0, 20))):
+    for name, size in (("share", (0.1, 0)), ("count", (0.0, 200))):
         recipe = load_recipe(tmp_path / f"{name}.toml")
         found = task_cases(recipe, asked_task(recipe))
         assert len(found.cases) + len(found.dev) == 200
         assert 8 < len(found.dev) < 36  # binomial: 20, standard deviation 4.2
         judged = {content(case) for case in part_of(every, "dev", *size)}
         assert not judged & {content(case) for case in found.cases}
+        assert {content(case) for case in found.dev} <= judged
     (tmp_path / "both.toml").write_text(f"{head}dev_share = 0.1\ndev_count = 20\n", encoding="utf-8")
     with pytest.raises(MedevalError, match=r"both.toml:5: \[data\] dev_share is 0.1 and dev_count 20; accepted: one"):
         load_recipe(tmp_path / "both.toml")
