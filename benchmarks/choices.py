@@ -1,8 +1,9 @@
 """MCQ by log-likelihood: shared prefixes against lm-evaluation-harness, same model, prompts and threads.
 
-Needs ``pip install 'pytest-medeval[local]' lm-eval``. The model is random (no download); both sides score
-the same token ids in float32. Usage: ``python benchmarks/choices.py [--questions 200] [--runs 5] [--only
-texts-5]``.
+Needs ``pip install 'pytest-medeval[local]' lm-eval``. The model is random (no download), or a folder that ``--model``
+names, asked through its chat template on both sides; both score the same text in float32. ``--data`` names MedQA's test
+file or a table of MMLU's. Usage: ``python benchmarks/choices.py [--questions 200] [--runs 5] [--only texts-5]
+[--model build/smollm2]``.
 """
 
 from __future__ import annotations
@@ -54,9 +55,13 @@ def ask_peer(model: Any, requests: list[Request]) -> list[tuple[float, ...]]:
     """Score the same requests with lm-evaluation-harness, all in one call."""
     from lm_eval.api.instance import Instance
 
-    pairs = [
-        (request.messages[0].content + random_model.REPLY, choice) for request in requests for choice in request.choices
+    asked_as = [
+        model.tokenizer.apply_chat_template(
+            [{"role": "user", "content": request.messages[0].content}], tokenize=False, add_generation_prompt=True
+        )
+        for request in requests
     ]
+    pairs = [(text, choice) for text, request in zip(asked_as, requests, strict=True) for choice in request.choices]
     asked = [Instance("loglikelihood", {}, pair, number) for number, pair in enumerate(pairs)]
     with contextlib.redirect_stderr(io.StringIO()):
         found = iter(model.loglikelihood(asked, disable_tqdm=True))
@@ -98,14 +103,19 @@ def main() -> None:
     parser.add_argument("--peer-batch", type=int, default=8)
     parser.add_argument("--only", choices=WAYS, action="append")
     parser.add_argument("--data", type=Path, default=random_model.DATA)
+    parser.add_argument("--model", type=Path, help="a model's folder; a random one where none is named")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        size = random_model.make_model(folder, options.data)
+        folder = options.model or Path(name)
+        kind = (
+            folder.name
+            if options.model
+            else f"{random_model.make_model(folder, options.data) / 1e6:.1f} M random weights"
+        )
         spec = random_model.spec_of(folder)
         settings = Settings(device="cpu", dtype="float32", threads=options.threads)
         ours, theirs = load_local(spec, identify(spec, settings), settings), peer(folder, options.peer_batch)
-        print(f"{size / 1e6:.1f} M random weights, float32, {random_model.machine(options.threads)}")
+        print(f"{kind}, float32, {random_model.machine(options.threads)}")
         print(f"{'':10} {'lm-eval q/s':>10} {'ours q/s':>10} {'ratio':>7} {'worst diff':>12} {'same':>10}")
         for way in options.only or WAYS:
             items = random_model.questions(options.questions + 5, options.data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import importlib
 import json
 import os
@@ -34,11 +35,20 @@ SHAPE: dict[str, Any] = {
 
 
 def questions(count: int, data: Path = DATA) -> list[dict[str, object]]:
-    """Read the first questions of MedQA."""
+    """Read the first questions of MedQA, or of a table of MMLU in MedQA's shape."""
     if not data.is_file():
-        raise SystemExit(f"{data} is missing: name MedQA's test file with --data")
-    with data.open(encoding="utf-8") as lines:
+        raise SystemExit(f"{data} is missing: name MedQA's test file or a table of MMLU with --data")
+    with data.open(encoding="utf-8", newline="") as lines:
+        if data.suffix == ".csv":
+            return [_as_medqa(row) for row, _ in zip(csv.reader(lines), range(count), strict=False)]
         return [json.loads(line) for line, _ in zip(lines, range(count), strict=False)]
+
+
+def _as_medqa(row: list[str]) -> dict[str, object]:
+    """Give a row of MMLU (question, four options, letter of the right one) as an item of MedQA."""
+    question, *texts, letter = row
+    options = dict(zip("ABCD", texts, strict=True))
+    return {"question": question, "options": options, "answer_idx": letter, "answer": options[letter]}
 
 
 def make_model(folder: Path, data: Path = DATA) -> int:
