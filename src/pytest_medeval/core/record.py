@@ -489,6 +489,7 @@ class JudgeRecord(JudgeCost):
     notices: list[str]
     agreement: dict[str, JudgeAgreement]
     admissible: bool
+    useless: NotRequired[dict[str, str]]
     audit: NotRequired[JudgeCost]
 
 
@@ -636,6 +637,7 @@ class TrackRecord(TypedDict):
     relevant: NotRequired[float]
     unit: NotRequired[str]
     cases_needed: NotRequired[int | None]
+    useless: NotRequired[str]
     metrics: dict[str, TrackMetric]
 
 

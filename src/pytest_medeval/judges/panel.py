@@ -19,6 +19,7 @@ from pytest_medeval.core.record import (
     NotJudged,
 )
 from pytest_medeval.judges.ask import Judged, JudgeRun, Preference, Unjudged
+from pytest_medeval.judges.ratings.consistency import follows_order, hardly_vary
 from pytest_medeval.judges.rubric import PREFERENCE, Rubric
 from pytest_medeval.judges.styles.base import PROMPT_VERSION
 from pytest_medeval.metrics.base import SHARE, Measure, mean, signed
@@ -147,9 +148,20 @@ def judge_data(
         "agreement": dict(agreement),
         "admissible": bool(agreement) and all(one["admissible"] for one in agreement.values()),
     }
+    if not made["admissible"] and (found := _useless(run, rubric, asked)):
+        made["useless"] = found
     if audit is not None:
         made["audit"] = cost(audit)
     return made
+
+
+def _useless(run: JudgeRun, rubric: Rubric, asked: Sequence[Preference]) -> dict[str, str]:
+    """Say of grades and preferences why nothing follows from them."""
+    judged = [one.grades for case in run.cases for one in case.replies.values()]
+    grades = {name: [one[name] for one in judged if name in one] for name in rubric.names}
+    orders = [(one.first, one.second) for one in asked]
+    told = {"grades": hardly_vary(grades, rubric.scale), PREFERENCE: follows_order(orders)}
+    return {what: why for what, why in told.items() if why}
 
 
 def cost(run: JudgeRun) -> JudgeCost:

@@ -43,6 +43,7 @@ def _judges(record: RunRecord) -> Iterator[Block]:
         yield Note((told, Code("--medeval-judge=SPEC"), " names one"), "open")
     for judge in record["judges"]:
         yield _judge(judge)
+        yield from (Note((f"{judge['spec']}: useless: {why}",), "open") for why in judge.get("useless", {}).values())
         yield from (Note((f"{judge['spec']}: {notice}",), "open") for notice in judge["notices"])
         if judge["agreement"]:
             yield _agreement(judge)
@@ -158,6 +159,8 @@ def _tracks(name: str, one: DivergenceRecord) -> Iterator[Table]:
 
 def seen(track: TrackRecord) -> str:
     """Say what is shown; what is not shown is never said without what could have been."""
+    if why := track.get("useless"):
+        return f"useless: {why}"
     if track["significant"]:
         return f"shown: {on_average(track)}" if track.get("composite") else shown_on(track)
     smallest = ((name, one["detectable"]) for name, one in track["metrics"].items())

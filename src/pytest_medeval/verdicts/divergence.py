@@ -140,6 +140,8 @@ def rounded_up(value: float) -> str:
 
 def _says(track: TrackRecord) -> str:
     subject, many = SUBJECTS[track["name"]], track["name"] in PLURAL
+    if why := track.get("useless"):
+        return f"{subject} {'are' if many else 'is'} useless: {why}."
     if not track["significant"]:
         return f"{subject} {_leans(track, many=many)}{_power(track)}."
     if track["direction"] == "mixed":
@@ -190,7 +192,7 @@ def _follows(verdict: str, a: TrackRecord | None, b: TrackRecord | None, *, alon
         yield "Both cannot be right."
     elif verdict == "no difference":
         yield "Both had cases enough to see a difference that matters, and saw none."
-    elif verdict == "one track only":
+    elif verdict == "one track only" and "useless" not in b and a["significant"] != b["significant"]:
         yield "Only one of the two sees a difference."
     elif verdict == "underpowered":
         yield from (_more(track) for track in (a, b) if track["underpowered"])
@@ -243,6 +245,7 @@ def divergence(
         a, b = track_a(suite, cases), track_b(suite, cases, len(judges), scale)
         if a or b:
             advisory = b is not None and _advisory(suite, judges)
+            b = _told_useless(b, judges) if b and advisory else b
             tracks = (a, b, track_c(people, scale))
             found[name] = _verdict(suite, cases, tracks, people, advisory=advisory, seed=seed)
     return found
@@ -254,6 +257,14 @@ def _advisory(suite: SuiteRecord, judges: Sequence[JudgeRecord]) -> bool:
         name.endswith(CORRECTED) and one.get("rated", 0) >= FEWEST for name, one in suite["metrics"].items()
     )
     return not corrected and any(not judge["admissible"] for judge in judges)
+
+
+def _told_useless(track: TrackRecord, judges: Sequence[JudgeRecord]) -> TrackRecord:
+    """Claim no power for grades that hardly vary, as those of every judge do."""
+    found = [judge.get("useless", {}).get("grades", "") for judge in judges]
+    if not all(found):
+        return track
+    return {**track, "useless": found[0], "underpowered": True, "detectable": None, "cases_needed": None}
 
 
 def decide(first: TrackRecord | None, second: TrackRecord | None) -> Divergence:
@@ -378,7 +389,8 @@ def _against(people: HumanSuite, direction: Tendency) -> bool:
 
 
 def _shows_better(result: DivergenceRecord) -> bool:
-    return any(one["significant"] and one["direction"] == "better" for one in _measured_tracks(result))
+    shown = [one for one in _measured_tracks(result) if one["significant"] and "useless" not in one]
+    return any(one["direction"] == "better" for one in shown)
 
 
 def _in_short(result: DivergenceRecord) -> str:
@@ -390,6 +402,8 @@ def _measured_tracks(result: DivergenceRecord) -> list[TrackRecord]:
 
 
 def _tendency(track: TrackRecord) -> str:
+    if "useless" in track:
+        return "useless"
     direction = "in no direction" if track["direction"] == "none" else track["direction"]
     return f"{direction} ({'shown' if track['significant'] else 'not shown'})"
 

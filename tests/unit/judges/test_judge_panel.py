@@ -129,6 +129,22 @@ def test_the_record_says_what_a_judge_cost():
     assert (data["requests"], data["tokens"], data["seconds"]) == (4, 48, 0.5)
 
 
+@pytest.mark.parametrize("admissible", [False, True])
+def test_a_judge_whose_grades_hardly_vary_is_useless(admissible: bool):
+    """Grades from 1.3 to 1.5 and a preference that always flips: both are told of a judge that is not admissible."""
+    cases = [case(i, grades(1.3, 1.4), grades(1.4, 1.5), Preference(1, -1)) for i in range(10)]
+    agreement = {"accuracy": {"admissible": True}} if admissible else {}
+    data = judge_data(run("flat", *cases), RUBRIC, agreement, None)
+    assert data.get("useless", {}) == (
+        {}
+        if admissible
+        else {
+            "grades": "its grades hardly vary (standard deviation 0.05 points over 20 replies, bound 0.25)",
+            "preference": "its preference depends on the order of the replies (the same in both orders 0 of 10 times)",
+        }
+    )
+
+
 def test_one_judge_twice_is_told_apart():
     """A panel may hold the same judge more than once."""
     assert list(combine([ONE, ONE])[0].said) == ["one (1)", "one (2)"]

@@ -223,6 +223,19 @@ def test_no_ink_leaves_out_what_the_others_say(ink):
         assert told in said.replace("_", " "), told
 
 
+@pytest.mark.parametrize("ink", INKS)
+def test_every_ink_says_that_a_judge_is_useless(ink):
+    """Beside its standing and in the table of the tracks, where no ink claims what it could have seen."""
+    record = record_of("pass", "strict", paired=True, judged=True, extras=True)
+    record["judges"][0] |= {"admissible": False, "useless": {"grades": "its grades hardly vary"}}
+    record["divergence"]["dialogue"]["track_b"] |= {"useless": "its grades hardly vary", "significant": False}
+    said = INKS.resolve(ink)(outline_of(record))
+    said = words(re.sub("<[^>]+>", " ", said) if ink == "html" else said)
+    assert "a judge: useless: its grades hardly vary" in said
+    assert "advisory: it carries no gate" in said
+    assert re.search(r"B judge 4?\d+ better useless: its grades hardly vary", said)
+
+
 @pytest.mark.parametrize(
     ("state", "options", "word", "why"),
     [

@@ -13,6 +13,7 @@ from scipy.stats import kendalltau, ttest_1samp
 
 from pytest_medeval.core.record import TrackRecord
 from pytest_medeval.judges.ratings.types import Scale
+from pytest_medeval.report.tracks import seen
 from pytest_medeval.verdicts.divergence import decide, divergence, divergence_gate, rounded_up
 
 VERDICTS = {"agree", "divergent", "conflict", "no difference", "underpowered", "one track only"}
@@ -545,6 +546,23 @@ def test_a_judge_that_is_not_trusted_decides_nothing(admissible, rated):
     assert found["advisory"] == advisory
     assert found["verdict"] == ("one track only" if advisory else "agree")
     assert ("agrees with people has not been shown: it decides nothing." in found["words"]) == advisory
+
+
+@pytest.mark.parametrize("shown", [True, False])
+def test_a_judge_whose_grades_hardly_vary_has_seen_nothing(shown):
+    """Not "could have seen 0.2 points", and no finding; one useful judge of a panel, or corrected grades, speak."""
+    flat = {"admissible": False, "useless": {"grades": "its grades hardly vary"}}
+    metrics = {"rougeL": facts(0.1, SHOWN), "judge.accuracy": facts(0.1, SHOWN if shown else NOT_SHOWN, half=0.05)}
+    record = {**run(metrics), "judges": [flat]}
+    found = found_in(record)
+    assert "The judge is useless: its grades hardly vary." in found["words"]
+    assert not re.search(r"could|The judge (finds|shows)|Only one of the two", found["words"])
+    assert (found["track_b"]["detectable"], found["track_b"]["underpowered"]) == (None, True)
+    assert seen(found["track_b"]) == "useless: its grades hardly vary"
+    panel = found_in({**record, "judges": [flat, {"admissible": False}]})
+    assert "useless" not in panel["words"]
+    corrected = {**metrics, "judge.accuracy.corrected": {**facts(0.6, SHOWN), "rated": 20}}
+    assert "useless" not in found_in({**run(corrected), "judges": [flat]})["words"]
 
 
 def test_track_b_rests_on_what_people_corrected():

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
+from statistics import stdev
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -61,6 +62,41 @@ def count_agreement(counts: FloatArray, clusters: IntArray, *, seed: int = 0, re
         alpha=estimate(krippendorff_alpha(counts, clusters), units, seed=seed, resamples=resamples),
         identical=estimate(mean(same, clusters), units, seed=seed, resamples=resamples),
     )
+
+
+LEAST_SPREAD = 1 / 16
+"""Least standard deviation of a useful judge's grades, as a share of the scale: 0.25 points from 1 to 5.
+
+Half of the difference that matters (``verdicts.tracks.RELEVANT_SHARE``). The judges of Medieval and MentalAlign spread
+by 0.096 to 0.288 of their scales, people there by 0.15 to 0.32, and SmolLM2 (135 M) as judge by 0.038.
+"""
+FEWEST_JUDGED = 10
+"""Of fewer replies, or pairs, nothing is said."""
+
+
+def hardly_vary(grades: Mapping[str, Sequence[float]], scale: Scale) -> str:
+    """Say that a judge's grades (dimension -> of all replies) hardly vary; empty where they do, or are few.
+
+    Such grades show no difference because they show none between any replies: their small spread is no sensitivity.
+    The dimension that varies most counts.
+    """
+    spreads = [(stdev(given), len(given)) for given in grades.values() if len(given) >= FEWEST_JUDGED]
+    least = LEAST_SPREAD * (scale.high - scale.low)
+    if not spreads or max(spreads)[0] >= least:
+        return ""
+    spread, n = max(spreads)
+    return f"its grades hardly vary (standard deviation {spread:.2f} points over {n} replies, bound {least:.2g})"
+
+
+def follows_order(decisions: Sequence[tuple[int, int]]) -> str:
+    """Say that preferences, in both orders, depend on the order more than a coin's would; empty where they do not.
+
+    The upper end of Wilson's interval of the share that is the same in both orders lies below one half.
+    """
+    same, n = sum(first == second for first, second in decisions), len(decisions)
+    if n < FEWEST_JUDGED or wilson(same, n)[1] >= 0.5:  # noqa: PLR2004 - a coin's share
+        return ""
+    return f"its preference depends on the order of the replies (the same in both orders {same} of {n} times)"
 
 
 @dataclass(frozen=True, slots=True)

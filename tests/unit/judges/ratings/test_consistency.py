@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from pytest_medeval.core.types import Source
 from pytest_medeval.judges.ratings.consistency import (
+    follows_order,
+    hardly_vary,
     length_bias,
     position_audit,
     repeat_agreement,
@@ -134,3 +136,28 @@ def test_a_triple_with_a_missing_pair_is_not_counted():
     cycle = {("i", "a", "b"): 1, ("i", "b", "c"): 1, ("i", "c", "a"): 1}
     assert transitivity(cycle).cycles == 1
     assert transitivity({**cycle, ("k", "a", "b"): 1, ("k", "b", "c"): 1}).triples == 1
+
+
+def test_grades_that_hardly_vary_say_nothing():
+    """Below a sixteenth of the scale in every dimension, over ten replies or more; the scale's width counts."""
+    flat, varied = [1.3, 1.4] * 10, [1, 5] * 10
+    told = "its grades hardly vary (standard deviation 0.05 points over 20 replies, bound 0.25)"
+    assert hardly_vary({"accuracy": flat, "tone": [1] * 20}, GRADES) == told
+    assert hardly_vary({"accuracy": flat}, Scale(0, 100)).endswith("bound 6.2)")
+    for grades in ({"accuracy": flat, "tone": varied}, {"accuracy": flat[:9]}, {}, {"accuracy": [2.5, 3.0] * 5}):
+        assert hardly_vary(grades, GRADES) == ""
+
+
+@pytest.mark.parametrize(
+    ("same", "n", "told"),
+    [
+        (0, 20, "its preference depends on the order of the replies (the same in both orders 0 of 20 times)"),
+        (5, 20, "its preference depends on the order of the replies (the same in both orders 5 of 20 times)"),
+        (6, 20, ""),  # statsmodels 0.14's proportion_confint(6, 20, method="wilson")[1] is 0.519
+        (0, 9, ""),
+    ],
+)
+def test_a_preference_that_depends_on_the_order_says_nothing(same, n, told):
+    """Shown to be the same in both orders less often than a coin's two tosses; a tie beside a preference is not."""
+    assert follows_order([(1, 1), (0, 0)] * (same // 2) + [(-1, -1)] * (same % 2) + [(1, -1)] * (n - same)) == told
+    assert follows_order([(1, 0)] * 20) != ""

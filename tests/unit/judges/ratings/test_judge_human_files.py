@@ -20,6 +20,8 @@ import scipy.stats
 from sklearn.metrics import cohen_kappa_score
 
 from pytest_medeval.__main__ import main
+from pytest_medeval.judges.ratings import read_ratings
+from pytest_medeval.judges.ratings.consistency import hardly_vary
 
 DATA = Path(__file__).parents[5] / "shared" / "data" / "judge_human"
 pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="needs the folder ../shared/data/judge_human")
@@ -224,6 +226,16 @@ def test_tables_fit(capsys, human, judges):
     assert max(map(len, lines)) <= 100
     assert sum(line.startswith("judge   ") for line in lines) == len(paths)
     assert sum(line.startswith("left out") for line in lines) == 1
+
+
+def test_no_published_judge_is_called_useless():
+    """Grades of eight language models vary, of GPT-4o on Medieval least (0.096 of the scale)."""
+    for path in [*(DATA / "medieval").glob("*.rate.json"), *(DATA / "mentalalign").glob("*_llm_judge.csv")]:
+        found = read_ratings(path)
+        for name in {one.dimension for one in found.ratings}:
+            grades = [one.score for one in found.ratings if one.dimension == name]
+            assert hardly_vary({name: grades}, found.scales[name]) == "", (path.name, name)
+            assert hardly_vary({name: [one / 8 for one in grades]}, found.scales[name]), (path.name, name)
 
 
 def test_judgebench(capsys):
