@@ -18,14 +18,14 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     if not collection_path.name.startswith("test_"):
         return None
     data = _data(config)
-    return True if not data or collection_path.name in _absent(Path(data)) else None
+    return True if not data or collection_path.name in _absent(config.rootpath / data) else None
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Say what was left out, where it was looked for."""
     if not (data := _data(config)):
         terminalreporter.write_line("medeval: suites on published data are left out; --medeval-data=DIR brings them in")
-    elif absent := _absent(Path(data)):
+    elif absent := _absent(config.rootpath / data):
         names = ", ".join(absent.values())
         terminalreporter.write_line(f"medeval: published sets that {data} does not hold are left out: {names}")
 
