@@ -302,6 +302,16 @@ def test_an_unknown_key_is_told_where_nothing_is_evaluated(pytester):
     result.stderr.fnmatch_lines(["ERROR: unknown ini key 'medeval_gates'*"])
 
 
+@pytest.mark.parametrize("given", [["a:b"], {"a": 3}])
+def test_a_hook_gives_names(project, given):
+    """Anything but names and entries is told with the hook's name."""
+    project.quiz(4)
+    (project.pytester.path / "conftest.py").write_text(f"def pytest_medeval_metrics(): return {given!r}\n")
+    result = project.run(model=None, baseline=None)
+    assert result.ret == 4
+    assert result.errlines == [f"ERROR: pytest_medeval_metrics() gave {given!r}; accepted: {{'name': 'module:Attribute'}}", ""]
+
+
 def test_folders_of_outputs_are_made_and_tried_before_a_model_is_asked(project):
     """A missing folder is made; one that cannot be written is told at once, all of them together."""
     project.quiz(4)
@@ -316,3 +326,20 @@ def test_folders_of_outputs_are_made_and_tried_before_a_model_is_asked(project):
     assert all("cannot be written" in line for line in lines)
     result = project.run("--medeval-json=new/all", "--medeval-card=new/../new/all")
     result.stderr.fnmatch_lines(["ERROR: --medeval-card: *all is what --medeval-json writes; accepted: a file of its own"])
+
+
+def test_a_cache_that_cannot_be_written_is_told_under_q(project):
+    """The run goes on without it, and nobody thinks that its replies are kept."""
+    project.quiz(4)
+    project.write("cached.py", """
+from fakes import open_fake
+from pytest_medeval.models.cache import CachedModel, Store
+
+def open_cached(spec, settings):
+    model = open_fake(spec, settings)
+    return CachedModel(model.identity, lambda: model, Store(settings.cache))
+""")
+    (project.pytester.path / "conftest.py").write_text('def pytest_medeval_models(): return {"cached": "cached:open_cached"}\n')
+    result = project.run("-q", "--medeval-cache=/proc/none", model="cached:1", baseline=None)
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["note: /proc/none/*: replies are not cached: *"])

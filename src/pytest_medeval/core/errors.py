@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import importlib
+import traceback
 from collections.abc import Iterable
 from types import TracebackType
 
@@ -10,6 +12,7 @@ from pytest_medeval.core.encodable import encodable, inert, masked
 
 LONGEST = 2000
 """Characters of a line: what a file holds may be of any length."""
+_OURS = __file__.removesuffix("core/errors.py")
 TOLD = 10
 """Mistakes of one file that are told; further ones are counted."""
 
@@ -53,6 +56,10 @@ class NoneYetError(MedevalError):
     """What is asked for does not exist yet, which is another thing than one that is there and cannot be read."""
 
 
+class OthersError(MedevalError):
+    """Code of another package raised: the line names it, and where ours called it."""
+
+
 def whole(error: BaseException) -> str:
     r"""Tell a library's error in one line, with all that it says: the reason often stands last.
 
@@ -60,6 +67,14 @@ def whole(error: BaseException) -> str:
     'ValueError: cannot load: no such key'
     """
     return f"{type(error).__name__}: {' '.join(str(error).split())}".removesuffix(": ")
+
+
+def entered(error: BaseException) -> str:
+    """Tell an error of code that is not ours in one line, with the file and line where ours called it."""
+    frames = traceback.extract_tb(error.__traceback__)
+    others = [one for one in frames if not one.filename.startswith((_OURS, "<frozen importlib", importlib.__file__))]
+    place = f" ({others[0].filename}:{others[0].lineno})" if others else ""
+    return f"{whole(error)}{place}"
 
 
 def _cut(line: str) -> str:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import importlib
 import sys
-import traceback
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, wraps
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.metadata import entry_points
 from types import ModuleType
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
-from pytest_medeval.core.errors import MedevalError, accepted
+from pytest_medeval.core.errors import MedevalError, OthersError, accepted, entered
 
+P = ParamSpec("P")
+T = TypeVar("T")
 _ROOT = "pytest_medeval."
 
 
@@ -106,12 +107,20 @@ class Registry(Mapping[str, str]):
         try:
             yield
         except Exception as error:
-            if name in self.own or isinstance(error, MedevalError):
+            if name in self.own or name not in self._entries or isinstance(error, MedevalError):
                 raise
-            *_, last = traceback.extract_tb(error.__traceback__)
-            place = "" if last.filename.startswith("<frozen importlib") else f" ({last.filename}:{last.lineno})"
             told = f"{self.what} {name!r} is {self._entries[name]}, which {doing}"
-            raise MedevalError(f"{told}: {type(error).__name__}: {error}{place}") from error
+            raise OthersError(f"{told}: {entered(error)}") from error
+
+    def blaming(self, name: str, function: Callable[P, T]) -> Callable[P, T]:
+        """Give the function with its faults told so."""
+
+        @wraps(function)
+        def blamed(*given: P.args, **named: P.kwargs) -> T:
+            with self.blamed(name):
+                return function(*given, **named)
+
+        return blamed
 
 
 _points = cache(entry_points)

@@ -129,8 +129,9 @@ def judge_cases(
     asker = Asker(judge, how.budget, tick)
     name = style_for(asker, drawn, rubric, how)
     style = style_named(name)
-    replies = style.graded(asker, [reply for reply in drawn if reply.answered], rubric)
-    preferences = _preferred(asker, chosen, how, style) if how.preference else {}
+    with JUDGE_STYLES.blamed(name):
+        replies = style.graded(asker, [reply for reply in drawn if reply.answered], rubric)
+        preferences = _preferred(asker, chosen, how, style) if how.preference else {}
     cases = tuple(
         Judged(
             entry["suite"],

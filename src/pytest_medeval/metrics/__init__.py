@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from pytest_medeval.core.errors import MedevalError, accepted
 from pytest_medeval.core.registry import Registry
 from pytest_medeval.core.types import Metric
+from pytest_medeval.metrics.base import Measure
 from pytest_medeval.tasks.base import Task
 
 _LEXICAL = ("bleu", "corpus_bleu", "rouge1", "rouge2", "rougeL", "length_ratio")
@@ -53,7 +55,12 @@ def metrics_for(task: Task, names: Sequence[str] | None = None) -> tuple[Metric,
 def _made(name: str, task: Task) -> Metric:
     with METRICS.blamed(name):
         metric: Metric = METRICS.resolve(name)(task)
+    if name in METRICS.own or not isinstance(metric, Measure):
         return metric
+    make = METRICS.blaming(name, metric.make)
+    return replace(
+        metric, make=make, spread=METRICS.blaming(name, metric.spread), fold=METRICS.blaming(name, metric.fold)
+    )
 
 
 __all__ = ["METRICS", "metrics_for"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from pytest_medeval.core.model import Identity, Model, Settings
 from pytest_medeval.models.spec import (
     MODEL_KINDS,
@@ -27,8 +29,9 @@ def open_model(spec: ModelSpec, settings: Settings | None = None) -> Model:
     Its answers hold the reply alone: see ``spoken``.
     """
     settings = settings or Settings()
-    with MODEL_KINDS.blamed(spec.kind):
-        return SpokenModel(MODEL_KINDS.resolve(spec.kind)(spec, settings), settings.thoughts)
+    blamed = partial(MODEL_KINDS.blamed, spec.kind)
+    with blamed():
+        return SpokenModel(MODEL_KINDS.resolve(spec.kind)(spec, settings), settings.thoughts, blamed)
 
 
 __all__ = [

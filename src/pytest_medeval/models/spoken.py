@@ -6,9 +6,11 @@ The cache lies below and keeps what was generated: other tags need no new answer
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
+from pytest_medeval.core.errors import OthersError
 from pytest_medeval.core.model import Closing, Identity, Model, Tick, silent
 from pytest_medeval.core.thoughts import DEFAULT_TAGS, Tags, pieces, split, thoughts_joined
 from pytest_medeval.core.types import Answer, Request
@@ -27,8 +29,12 @@ _MAYBE = (
 class SpokenModel:
     """A model whose answers hold the reply alone, with the thoughts beside it."""
 
-    def __init__(self, model: Model, tags: Tags = DEFAULT_TAGS) -> None:
+    def __init__(
+        self, model: Model, tags: Tags = DEFAULT_TAGS, blamed: Callable[[], AbstractContextManager[None]] = nullcontext
+    ) -> None:
+        """``blamed``: tells whose fault it is where the model raises."""
         self.inner = model
+        self._blamed = blamed
         self._tags = tags
         self._unclosed = 0
         self._scored_inside = 0
@@ -46,9 +52,15 @@ class SpokenModel:
         return [*self.inner.notices, *(f"{self.identity.spec}: {count} {told}" for count, told in own if count)]
 
     def answer(self, requests: Sequence[Request], tick: Tick = silent) -> list[Answer]:
-        """Answer all requests, in their order."""
-        given = self.inner.answer(requests, tick)
-        answers = [self._spoken(answer) for answer in given]
+        """Answer all requests, in their order; what another package's model raises is the error of each answer."""
+        try:
+            with self._blamed():
+                given = self.inner.answer(requests, tick)
+                answers = [self._spoken(answer) for answer in given]
+                if len(answers) != len(requests):
+                    raise ValueError(f"{len(answers)} answers to {len(requests)} requests")
+        except OthersError as fault:
+            return [Answer(finish="error", error=str(fault)) for _ in requests]
         self._unclosed += sum(answer.unclosed for answer in answers)
         if any(map(self._closes_alone, given)):
             self._cut_unopened += sum(one.finish == "length" and not one.thoughts for one in answers)

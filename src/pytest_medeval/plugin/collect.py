@@ -160,4 +160,5 @@ class YamlModule(pytest.Module):
 
 def _case(evaluation: Evaluation) -> None:
     if evaluation.outcome != "answered":
-        pytest.fail(f"{evaluation.case.source}: {evaluation.outcome}: {evaluation.reply[:200]!r}", pytrace=False)
+        told = evaluation.detail or repr(evaluation.reply[:200])
+        pytest.fail(f"{evaluation.case.source}: {evaluation.outcome}: {told}", pytrace=False)

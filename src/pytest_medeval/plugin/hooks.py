@@ -124,7 +124,12 @@ def _extend(hook: HookRelay, stack: ExitStack) -> None:
     from pytest_medeval.tasks.cases.formats import FORMATS
 
     for table in (TASKS, FORMATS, METRICS, DETAILS, MODEL_KINDS, JUDGE_STYLES, INKS):
-        for entries in getattr(hook, f"pytest_medeval_{table.offered}")():
+        name = f"pytest_medeval_{table.offered}"
+        for entries in getattr(hook, name)():
+            if not isinstance(entries, dict) or not all(
+                isinstance(one, str) for pair in entries.items() for one in pair
+            ):
+                raise MedevalError(f"{name}() gave {entries!r}; accepted: {{'name': 'module:Attribute'}}")
             stack.enter_context(table.lent(entries))
 
 

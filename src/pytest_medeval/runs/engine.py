@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, is_dataclass
+from dataclasses import asdict, dataclass, field, is_dataclass, replace
 from itertools import islice
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from pytest_medeval.core.encodable import inert
-from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.errors import MedevalError, OthersError
 from pytest_medeval.core.record import CaseEntry, Replied, ReplyPart, RoleEntry
 from pytest_medeval.core.signature import case_signature, joined, request_signature
 from pytest_medeval.core.thoughts import thoughts_joined
 from pytest_medeval.core.types import Answer, Case, Metric, Outcome, Reply, Request
-from pytest_medeval.metrics.details import details_of
+from pytest_medeval.metrics import METRICS
+from pytest_medeval.metrics.details import DETAILS, details_of
+from pytest_medeval.tasks import TASKS
 from pytest_medeval.tasks.base import Task, reply_of
 
 if TYPE_CHECKING:
@@ -82,22 +84,53 @@ def score_all(
     A case whose model could not be reached gets neither. The rows of a family are scored together: NumPy's price
     of a call is then paid once, and the numbers are the same.
     """
-    replies = [reply_of(task, case, own) for case, own in zip(cases, answers, strict=True)]
     families: dict[str, Metric] = {}
     for metric in metrics:
         families.setdefault(metric.counts, metric)
-    rows: list[dict[str, Sequence[float]]] = [
-        {name: [float(value) for value in metric.row(case, reply)] for name, metric in families.items()}
-        if reply.outcome != "error"
-        else {}
-        for case, reply in zip(cases, replies, strict=True)
-    ]
+    replies: list[Reply] = []
+    rows: list[dict[str, Sequence[float]]] = []
+    widths: dict[str, int] = {}
+    for case, own in zip(cases, answers, strict=True):
+        reply, row = _read(case, own, task, families, widths)
+        replies.append(reply)
+        rows.append(row)
     found = zip(cases, answers, replies, rows, _scores(rows, metrics), strict=True)
-    trace = details_of(task).trace
-    return [
-        Scored(read=reply, scores=scores, rows=own, answers=given, trace=trace(task, case, reply))
-        for case, given, reply, own, scores in found
-    ]
+    with DETAILS.blamed(task.name):
+        trace = details_of(task).trace
+        return [
+            Scored(read=reply, scores=scores, rows=own, answers=given, trace=trace(task, case, reply))
+            for case, given, reply, own, scores in found
+        ]
+
+
+def _read(
+    case: Case, answers: tuple[Answer, ...], task: Task, families: Mapping[str, Metric], widths: dict[str, int]
+) -> tuple[Reply, dict[str, Sequence[float]]]:
+    """Read a case's answers and count; where another package's code raises, this case is an error and no other."""
+    try:
+        if task.name in TASKS.added and all(one.finish == "error" for one in answers):
+            raise OthersError(answers[0].error)
+        with TASKS.blamed(task.name, f"cannot read the reply to {case.id!r}"):
+            reply = reply_of(task, case, answers)
+            if not isinstance(reply, Reply):
+                raise TypeError(f"gave {type(reply).__name__}; accepted: a Reply")
+        return reply, {} if reply.outcome == "error" else _row(case, reply, task, families, widths)
+    except OthersError as fault:
+        parts = tuple(Reply(one.text, "error", detail=str(fault)) for one in answers)
+        return replace(parts[0], parts=parts if len(parts) > 1 else ()), {}
+
+
+def _row(
+    case: Case, reply: Reply, task: Task, families: Mapping[str, Metric], widths: dict[str, int]
+) -> dict[str, Sequence[float]]:
+    """Count what each family counts: as many numbers for every case."""
+    row: dict[str, Sequence[float]] = {}
+    for name, metric in families.items():
+        with METRICS.blamed(f"{task.name}.{metric.name}"):
+            row[name] = [float(value) for value in metric.row(case, reply)]
+            if len(row[name]) != widths.setdefault(name, len(row[name])):
+                raise ValueError(f"gave {len(row[name])} numbers for {case.id!r}; accepted: {widths[name]}, as before")
+    return row
 
 
 def _scores(rows: Sequence[Mapping[str, Sequence[float]]], metrics: Sequence[Metric]) -> list[dict[str, float]]:
@@ -172,7 +205,8 @@ class Engine:
 
     def _evaluate(self, suite: Resolved, cases: Sequence[Case]) -> dict[str, Evaluation]:
         task = suite.task
-        asked = suite.requests(cases)
+        with TASKS.blamed(task.name):
+            asked = suite.requests(cases)
         flat = [request for requests in asked for request in requests]
         scored: dict[str, list[Scored]] = {}
         for role in (CANDIDATE, BASELINE):
@@ -188,22 +222,23 @@ class Engine:
         if CANDIDATE not in scored:
             raise MedevalError(f"suite {suite.name}: no model answers {task.name}")
         base: Sequence[Scored | None] = scored.get(BASELINE, [None] * len(cases))
-        return {
-            case.id: Evaluation(
-                read=own.read,
-                scores=own.scores,
-                rows=own.rows,
-                answers=own.answers,
-                trace=own.trace,
-                case=case,
-                baseline=other,
-                requests=requests,
-                asked=requests[0].messages[-1].content,
-                gold=task.gold(case),
-                correct=task.correct(case, own.read),
-            )
-            for case, requests, own, other in zip(cases, asked, scored[CANDIDATE], base, strict=True)
-        }
+        with TASKS.blamed(task.name):
+            return {
+                case.id: Evaluation(
+                    read=own.read,
+                    scores=own.scores,
+                    rows=own.rows,
+                    answers=own.answers,
+                    trace=own.trace,
+                    case=case,
+                    baseline=other,
+                    requests=requests,
+                    asked=requests[0].messages[-1].content,
+                    gold=task.gold(case),
+                    correct=task.correct(case, own.read),
+                )
+                for case, requests, own, other in zip(cases, asked, scored[CANDIDATE], base, strict=True)
+            }
 
 
 def _by_case(answers: Sequence[Answer], asked: Sequence[tuple[Request, ...]]) -> list[tuple[Answer, ...]]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from pytest_medeval.core.errors import MedevalError, Mistakes
 from pytest_medeval.core.files.jsontext import Document, open_document
 from pytest_medeval.core.types import Case, Record, Skip
+from pytest_medeval.tasks import TASKS
 from pytest_medeval.tasks.base import Task
 from pytest_medeval.tasks.cases.formats import FORMATS
 
@@ -161,7 +162,7 @@ def check_records(records: Iterable[Record], task: Task) -> list[Case]:
     cases, mistakes = [], Mistakes()
     for record in records:
         with mistakes:
-            cases.append(task.case(_told_apart(record)))
+            cases.append(_made(_told_apart(record), task))
     mistakes.tell()
     return _distinct(cases)
 
@@ -170,11 +171,16 @@ def _case(entry: Record | Skip, task: Task, *, strict: bool) -> Case | Skip:
     if isinstance(entry, Skip):
         return entry
     try:
-        return task.case(_told_apart(entry) if strict else entry)
+        return _made(_told_apart(entry) if strict else entry, task)
     except MedevalError as error:
         if strict:
             raise
         return Skip(entry.source, str(error).removeprefix(f"{entry.source}: "))
+
+
+def _made(record: Record, task: Task) -> Case:
+    with TASKS.blamed(task.name, f"cannot read {record.source}"):
+        return task.case(record)
 
 
 def _told_apart(record: Record) -> Record:
