@@ -22,7 +22,7 @@ from pytest_medeval.runs.evidence import is_evidence, read_sha256, verify
 from pytest_medeval.runs.record import read
 from pytest_medeval.runs.reference import Contested
 from pytest_medeval.runs.store import Stored, find, load, passed, prune, stored
-from pytest_medeval.verdicts.verdict import decide, verdict_of
+from pytest_medeval.verdicts.verdict import OPTIONS, decide, verdict_of
 
 FAILED = 1
 _EPILOG = """\
@@ -188,11 +188,11 @@ def _compare(options: argparse.Namespace) -> int:
         if "candidate" not in one["models"]:
             raise MedevalError(f"run {run} has no evaluated case; accepted: a run of at least one suite")
     found = contest(reference, record, options.gate, inconclusive=options.inconclusive == "pass")
-    _print_json({"run": name, **found}) if options.json else tell(_comparison(name, found))
+    _print_json({"run": name, **found}) if options.json else tell(_comparison(name, found, asked=bool(options.gate)))
     return 0 if found["passed"] else FAILED
 
 
-def _comparison(run: str, found: Contested) -> Iterator[str]:
+def _comparison(run: str, found: Contested, *, asked: bool) -> Iterator[str]:
     old = found["reference"]
     yield f"run {run} against {old['run']} of {old['created']}"
     if old["absent"]:
@@ -203,7 +203,8 @@ def _comparison(run: str, found: Contested) -> Iterator[str]:
         yield from (line.text for line in inked([*reference(name, suite["reference"], suite["headline"], whole=True)]))
     yield ""
     yield from (line.text for line in inked([*gates(decide(found["gates"]), [])]))
-    yield decide(found["gates"]).sentence
+    by = "--inconclusive=pass" if asked else "this command, which was given no --gate"
+    yield decide(found["gates"]).sentence.replace(OPTIONS["inconclusive"], by)
 
 
 def _prune(options: argparse.Namespace) -> int:

@@ -163,13 +163,16 @@ def test_the_command_compares_with_exit_codes_0_1_2(quiz, storage, capsys):
         assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_inconclusive_can_be_let_through(quiz, storage):
+def test_inconclusive_can_be_let_through(quiz, storage, capsys):
     """As in a run, a comparison that the cases cannot settle fails unless that is allowed."""
     for name, wrong in (("one", {1, 2}), ("two", {2, 3})):
         save(quiz.run(wrong), storage, name)
     asked = ["runs", "compare", "one", "two", "--storage", str(storage), "--gate", "accuracy better than reference"]
     assert main(asked) == 1
     assert main([*asked, "--inconclusive=pass"]) == 0
+    assert "let through by --inconclusive=pass: quiz" in capsys.readouterr().out
+    assert main(asked[:-2]) == 0
+    assert "let through by this command, which was given no --gate: quiz" in capsys.readouterr().out
 
 
 def test_list_show_prune_for_people_and_programs(quiz, storage, capsys):
