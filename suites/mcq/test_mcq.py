@@ -9,7 +9,7 @@ suite = Suite(
     cases="mcq.jsonl",
     scoring="texts",
     cluster="disease",
-    gates=["accuracy >= 0.80", "accuracy better than baseline"],
+    gates=["accuracy.low >= 0.80", "accuracy better than baseline"],
 )
 
 

@@ -68,7 +68,7 @@ def test_all_orders_of_the_options(quiz):
     assert suite["metrics"]["accuracy"]["candidate"] == 0.25
     assert suite["metrics"]["consistency"]["candidate"] == 0
     assert suite["metrics"]["position_bias"]["candidate"] == 0
-    assert {gate["expression"]: gate["verdict"] for gate in record["gates"]}["consistency >= 0.5"] != "pass"
+    assert {gate["expression"]: gate["verdict"] for gate in record["gates"]}["consistency.low >= 0.5"] != "pass"
     assert [len(case["candidate"]["parts"]) for case in record["cases"]] == [4] * 12
 
 

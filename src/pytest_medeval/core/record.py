@@ -710,6 +710,8 @@ class GateRecord(TypedDict):
     reason: str
     waits: NotRequired[bool]
     """It asks for a reference in a run that may be the first release: let through."""
+    within_noise: NotRequired[bool]
+    """The value passes a threshold that its interval reaches across."""
     outcome: NotRequired[GateOutcome]
 
 

@@ -184,12 +184,14 @@ def _within(text: str) -> str:
 
 
 def said(gate: GateRecord) -> str:
-    """Say a gate's verdict, and where it was let through."""
+    """Say a gate's verdict, and where it was let through or passed within noise."""
     return f"{gate['verdict']}{_let(gate)}"
 
 
 def _let(gate: GateRecord) -> str:
-    return " (let through)" if gate["verdict"] != "pass" and outcome_of(gate) != "failed" else ""
+    if gate["verdict"] == "pass":
+        return " (within noise)" if gate.get("within_noise") else ""
+    return " (let through)" if outcome_of(gate) != "failed" else ""
 
 
 def _name(gate: GateRecord) -> str:

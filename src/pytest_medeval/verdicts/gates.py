@@ -2,7 +2,12 @@
 
 A threshold is held against the value (or an end of its 95 % interval). A comparison is paired on the same
 cases and judged by the interval of the difference: ``pass`` when even its unfavourable end meets the
-condition, ``fail`` when even its favourable end does not, else ``inconclusive``.
+condition, ``fail`` when even its favourable end does not, else ``inconclusive``. A bare threshold on the value that the
+interval of it does not settle passes or fails with the value, and a pass is marked as within noise.
+
+The worst of k groups is low by selection too: ten groups of 30 that are all at 0.80 have one below 0.70 in every
+second suite. Its interval has level 1 - 0.05 / k (Bonferroni), so that the intervals of all groups hold together, and
+a value that misses the threshold fails when even the favourable end of that does; else it is ``inconclusive``.
 
 The comparisons of a run are one family, and Holm's sequentially rejective procedure (1979) sets the level of
 their intervals: of ``m`` comparisons all are first judged at level ``1 - alpha / m``; after ``r`` are decided
@@ -40,6 +45,8 @@ from pytest_medeval.verdicts.grammar import Against, Gate, NotWorse, Threshold, 
 
 FEWEST = 20
 """Fewer cases than this are shown and not judged as a subgroup, and too few for a comparison."""
+ALPHA = 0.05
+"""What all intervals of the groups of which one is the worst may miss together."""
 FEWEST_CLUSTERS = 6
 """Below it no swap of whole clusters can be significant at 5 %: 2 / 2^5 is 0.06."""
 
@@ -51,7 +58,8 @@ class GateResult:
     ``observed``: the value, or the difference candidate less other role, in the metric's own unit;
     ``interval``: of ``observed``, for comparisons at the level that Holm's procedure asked for (``reason``
     names it); ``threshold``: what ``observed`` was held against; ``cases_needed``: about how many cases would
-    settle what ``n`` could not; ``waits``: it asks for a reference in a run that may be the first release.
+    settle what ``n`` could not; ``waits``: it asks for a reference in a run that may be the first release;
+    ``within_noise``: the value passes a threshold that its interval reaches across.
     """
 
     suite: str
@@ -64,6 +72,7 @@ class GateResult:
     n: int = 0
     cases_needed: int | None = None
     waits: bool = False
+    within_noise: bool = False
 
     def record(self, outcome: GateOutcome) -> GateRecord:
         """Say it in the run record, with what it means for the run."""
@@ -78,6 +87,7 @@ class GateResult:
             "n": self.n,
             "cases_needed": self.cases_needed,
             "waits": self.waits,
+            "within_noise": self.within_noise,
             "outcome": outcome,
         }
 
@@ -333,7 +343,9 @@ def judge_threshold(gate: Gate, gathered: Sequence[Evidence | None], suite: Suit
     assert isinstance(condition, Threshold)  # noqa: S101 - comparisons are judged elsewhere
     blank = replace(blank, threshold=condition.number)
     names = [look.value or target.metric for look in looks(gate, suite)]
-    parts = [_part(name, evidence) for name, evidence in zip(names, gathered, strict=True)]
+    groups = sum(one is not None and one.n >= FEWEST for one in gathered) if target.by is not None else 1
+    level = 1 - ALPHA / max(1, groups)
+    parts = [_part(name, evidence, level) for name, evidence in zip(names, gathered, strict=True)]
     if target.by is not None:
         return _judge_worst(parts, suite.metrics[target.metric].direction, target.by, condition, blank)
     if target.tag is not None and parts[0].n < FEWEST:
@@ -342,14 +354,15 @@ def judge_threshold(gate: Gate, gathered: Sequence[Evidence | None], suite: Suit
     return _verdict(parts[0], condition, blank)
 
 
-def _part(name: str, evidence: Evidence | None) -> Part:
+def _part(name: str, evidence: Evidence | None, level: float) -> Part:
     if evidence is None:
         return Part(name)
     value = evidence.candidate.value
-    return Part(name, evidence.n, value if math.isfinite(value) else None, value_interval(evidence))
+    return Part(name, evidence.n, value if math.isfinite(value) else None, value_interval(evidence, level))
 
 
-def _verdict(part: Part, condition: Threshold, blank: GateResult) -> GateResult:
+def _verdict(part: Part, condition: Threshold, blank: GateResult, groups: int = 1) -> GateResult:
+    """Judge a value, or an end of its interval; ``groups``: of so many it is the worst."""
     found = replace(blank, observed=part.value, interval=part.interval, n=part.n)
     if part.value is None:
         return replace(found, reason=f"{part.name} is undefined: no case says anything about it")
@@ -360,7 +373,22 @@ def _verdict(part: Part, condition: Threshold, blank: GateResult) -> GateResult:
     what = part.name if condition.end is None else f"the {ENDS[condition.end]} end of {part.name}"
     told = f"{what} is {seen:.4f}, asked for: {condition.op} {number_text(condition.number)}"
     if holds(seen, condition):
-        return replace(found, verdict="pass", reason=told)
+        across = next((end for end in part.interval if not holds(end, condition)), None)
+        if across is None or condition.end is not None or condition.op == "==":
+            return replace(found, verdict="pass", reason=told)
+        told += f"; within noise: its interval reaches {across:.4f}"
+        return replace(found, verdict="pass", within_noise=True, reason=told)
+    reaching = [end for end in part.interval if holds(end, condition)]
+    if groups > 1 and reaching:
+        room = abs(part.value - condition.number)
+        wanted = part.n * ((reaching[0] - part.value) / room) ** 2 if room > ROUNDING else math.inf
+        told += (
+            f"; the worst of {groups} may be so by chance: its {100 * (1 - ALPHA / groups):.4g} % interval reaches "
+            f"{reaching[0]:.4f}"
+        )
+        return replace(
+            found, verdict="inconclusive", cases_needed=None if wanted > MOST_CASES else math.ceil(wanted), reason=told
+        )
     needed = _needed(part.value, seen, part.n, condition)
     if needed is not None:
         told += f"; about {needed} cases would bring it there if {part.name} stays at {part.value:.4f}"
@@ -385,9 +413,12 @@ def _judge_worst(
     if not large:
         return replace(blank, reason=f"no {tag} has {FEWEST} cases{unjudged}")
     ranked = sorted(large, key=lambda part: direction * (part.value or 0.0))
-    judged = _verdict(ranked[0], condition, blank)
-    others = f"; then {_listed_groups(ranked[1:])}" if ranked[1:] else ""
-    reason = f"worst of {len(large)}, n {ranked[0].n}: {judged.reason}{others}{unjudged}"
+    missing = (part for part in ranked if part.interval and not any(holds(end, condition) for end in part.interval))
+    worst = next(missing, ranked[0])  # a large group that is shown to miss, before a small one that may
+    judged = _verdict(worst, condition, blank, len(large))
+    rest = [part for part in ranked if part is not worst]
+    others = f"; then {_listed_groups(rest)}" if rest else ""
+    reason = f"worst of {len(large)}, n {worst.n}: {judged.reason}{others}{unjudged}"
     return replace(judged, reason=reason)
 
 

@@ -48,7 +48,10 @@ class RunVerdict:
     @property
     def counted(self) -> str:
         """Print the counts."""
-        return ", ".join(f"{count} {verdict}" for verdict, count in self.counts.items()) or "none was set"
+        noisy = sum(gate.get("within_noise", False) for gate in self.gates)
+        told = {"pass": f" ({noisy} within noise)" if noisy else ""}
+        counts = (f"{count} {verdict}{told.get(verdict, '')}" for verdict, count in self.counts.items())
+        return ", ".join(counts) or "none was set"
 
     @property
     def sentence(self) -> str:

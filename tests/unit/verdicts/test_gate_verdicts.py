@@ -182,12 +182,53 @@ def test_subgroups():
 
 def test_the_worst_subgroup_that_is_large_enough_decides():
     """The worst of the groups of 20 and more; the others and the small ones are named."""
-    found = verdict("worst(accuracy by specialty) >= 0.75", tagged())
+    found = verdict("worst(accuracy by specialty) >= 0.95", tagged())
     assert (found.verdict, found.n, found.observed) == ("fail", 30, pytest.approx(0.7))
     assert "neurology is 0.7000" in found.reason
     assert "cardiology 0.9000 (n 60)" in found.reason
     assert "not judged, fewer than 20 cases: rare 0.0000 (n 10)" in found.reason
     assert verdict("worst(ece by specialty) <= 0.85", tagged()).observed == pytest.approx(0.9)
+
+
+def test_the_worst_of_several_may_be_so_by_chance():
+    """Two groups: the interval has level 97.5 %; what it reaches is open, one group alone is judged as a threshold."""
+    found, high = verdict("worst(accuracy by specialty) >= 0.75", tagged()), wilson(21, 30, 0.975)[1]
+    assert (found.verdict, found.interval) == ("inconclusive", pytest.approx(wilson(21, 30, 0.975)))
+    assert f"the worst of 2 may be so by chance: its 97.5 % interval reaches {high:.4f}" in found.reason
+    assert found.cases_needed == math.ceil(30 * ((high - 0.7) / 0.05) ** 2)
+    assert verdict("worst(accuracy by specialty) >= 0.7", tagged()).verdict == "pass"
+    assert verdict("worst(ece by specialty) <= 0.69", tagged()).verdict == "fail"
+    assert verdict("worst(ece by specialty) <= 0.85", tagged()).verdict == "inconclusive"
+    one = suite(tags=[{"g": "one"}] * 100)
+    assert verdict("worst(accuracy by g) >= 0.81", one).verdict == "fail"
+
+
+def test_a_large_group_that_is_shown_to_miss_goes_before_a_small_one_that_may():
+    """Seven tenths of 400 are below 0.8 beyond chance; the 13 of 20 below them are not."""
+    right = np.concatenate([np.repeat([1.0, 0.0], [13, 7]), np.repeat([1.0, 0.0], [280, 120])])[:, None]
+    tags = [{"g": "small"}] * 20 + [{"g": "large"}] * 400
+    rows = {"candidate": {"accuracy": right}, "baseline": {"accuracy": right}}
+    shown = verdict("worst(accuracy by g) >= 0.8", suite(0, 0, 420, 0, tags=tags, rows=rows))
+    assert (shown.verdict, shown.n) == ("fail", 400)
+    assert "large is 0.7000" in shown.reason
+    assert "then small 0.6500" in shown.reason
+
+
+def test_a_pass_that_its_interval_does_not_settle_is_marked():
+    """Wilson's interval of 80 of 100 reaches 0.7112: 0.72 passes within noise, an end or an exact value never does."""
+    for text, marked in (
+        ("accuracy >= 0.71", False),
+        ("accuracy >= 0.72", True),
+        ("accuracy.low >= 0.71", False),
+        ("ece <= 0.85", True),
+        ("ece <= 0.87", False),
+        ("accuracy == 0.8", False),
+    ):
+        found = verdict(text, suite())
+        assert (found.verdict, found.within_noise) == ("pass", marked), text
+        assert found.record("passed")["within_noise"] is marked
+        assert ("within noise" in found.reason) is marked
+    assert verdict("accuracy >= 0.9", suite()).within_noise is False
 
 
 def test_no_large_subgroup_is_not_evaluated():
@@ -285,7 +326,7 @@ LOW = f"{wilson(80, 100)[0]:.4f}"
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("accuracy >= 0.80", "accuracy is 0.8000, asked for: >= 0.8"),
+        ("accuracy >= 0.80", f"accuracy is 0.8000, asked for: >= 0.8; within noise: its interval reaches {LOW}"),
         ("accuracy >= 0.9", "accuracy is 0.8000, asked for: >= 0.9"),
         ("accuracy.low >= 0.7", f"the lower end of accuracy is {LOW}, asked for: >= 0.7"),
         ("ece.high <= 0.9", f"the upper end of ece is {wilson(80, 100)[1]:.4f}, asked for: <= 0.9"),
@@ -401,9 +442,10 @@ def test_the_worst_group_is_told_with_all_others():
     names = [f"g{i // 20}" for i in range(160)]
     right = np.array([[1.0] if i % 20 < 19 - 2 * (i // 20) else [0.0] for i in range(160)])
     data = suite(0, 0, 160, 0, tags=[{"g": name} for name in names], rows={"candidate": {"accuracy": right}})
-    found = verdict("worst(accuracy by g) >= 0.2", data)
+    found, low = verdict("worst(accuracy by g) >= 0.2", data), wilson(5, 20, 1 - 0.05 / 8)[0]
     assert found.reason == (
-        "worst of 8, n 20: g7 is 0.2500, asked for: >= 0.2; then g6 0.3500 (n 20), g5 0.4500 (n 20), g4 0.5500 (n 20), "
+        f"worst of 8, n 20: g7 is 0.2500, asked for: >= 0.2; within noise: its interval reaches {low:.4f}; "
+        "then g6 0.3500 (n 20), g5 0.4500 (n 20), g4 0.5500 (n 20), "
         "g3 0.6500 (n 20), g2 0.7500 (n 20) and 2 more"
     )
     assert verdict("worst(ece by g) <= 0.2", data).reason.startswith("worst of 8, n 20: g0 is 0.9500")
