@@ -325,6 +325,25 @@ class ClusterRecord(TypedDict):
     notable: dict[str, TagDependence]
 
 
+class HeedlessAnswer(TypedDict):
+    """The candidate against an answer that heeds no question: what that scores, and the paired difference."""
+
+    answer: str
+    score: float | None
+    difference: float | None
+    ci95: Sequence[float] | None
+    p_value: float | None
+
+
+class ChanceRecord(TypedDict):
+    """The headline metric against the best constant answer and against the model's own answers at random."""
+
+    constant: HeedlessAnswer
+    prior: HeedlessAnswer
+    gain: NotRequired[HeedlessAnswer]
+    """The gain over the baseline, of each role what is beyond its own answers at random."""
+
+
 class SuiteRecord(TypedDict):
     """One suite: what was asked, how replies ended, and what the metrics say."""
 
@@ -347,6 +366,7 @@ class SuiteRecord(TypedDict):
     metrics: dict[str, MetricRow]
     subgroups: dict[str, Subgroup]
     confusion: NotRequired[ConfusionMatrix]
+    chance: NotRequired[ChanceRecord]
     rules: NotRequired[dict[str, dict[str, RuleCount]]]
     prompts: NotRequired[str]
     reference: NotRequired[SuiteReference]
@@ -712,6 +732,8 @@ class GateRecord(TypedDict):
     """It asks for a reference in a run that may be the first release: let through."""
     within_noise: NotRequired[bool]
     """The value passes a threshold that its interval reaches across."""
+    remark: NotRequired[str]
+    """What its pass does not show."""
     outcome: NotRequired[GateOutcome]
 
 

@@ -16,8 +16,19 @@ import numpy as np
 from pytest_medeval.core.record import ConfusionMatrix, ReliabilityBin
 from pytest_medeval.core.types import FloatArray
 from pytest_medeval.metrics.base import Measure, mean, ratio
-from pytest_medeval.metrics.choice import BRIER, CONFIDENCE, averaged, confusion, measure, orders, right
-from pytest_medeval.metrics.details import Details
+from pytest_medeval.metrics.choice import (
+    BRIER,
+    CONFIDENCE,
+    GOLD,
+    LETTERS,
+    PREDICTED,
+    averaged,
+    confusion,
+    measure,
+    orders,
+    right,
+)
+from pytest_medeval.metrics.details import Details, Heedless
 from pytest_medeval.tasks.mcq import MCQ, MCQCase
 
 BINS: Final = 10
@@ -174,6 +185,21 @@ class ChoiceDetails(Details[MCQ, MCQCase]):
             return None
         labels, matrix = confusion(rows["mcq"])
         return {"labels": list(labels), "matrix": matrix.tolist()}
+
+    def heedless(self, rows: Mapping[str, FloatArray]) -> list[Heedless]:
+        """List each letter that occurs, as the answer to every question; with several orders in each of them."""
+        if not len(rows.get("mcq", ())):
+            return []
+        asked, there = orders(rows["mcq"])
+        said = asked[..., PREDICTED][there]
+        used = np.unique(np.concatenate([asked[..., GOLD][there], said[said >= 0]])).astype(int)
+        found = []
+        for letter in used.tolist():
+            always = asked.copy()
+            always[..., PREDICTED][there] = letter
+            share = float(np.mean(said == letter)) if len(said) else 0.0
+            found.append(Heedless(LETTERS[letter], share, always.reshape(rows["mcq"].shape)))
+        return found
 
     def reliability(self, rows: Mapping[str, FloatArray]) -> list[ReliabilityBin]:
         """Give the bins of ``ece``."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from pytest_medeval.core.record import ConfusionMatrix, ReliabilityBin, RuleCount
 from pytest_medeval.core.registry import Registry
@@ -12,6 +12,14 @@ from pytest_medeval.tasks.base import Task
 
 T = TypeVar("T")
 C = TypeVar("C")
+
+
+class Heedless(NamedTuple):
+    """An answer given whatever is asked: how much of a role's answers it is, and the rows (n, r) that it would have."""
+
+    answer: str
+    share: float
+    rows: FloatArray
 
 
 class Details(Generic[T, C]):
@@ -26,6 +34,10 @@ class Details(Generic[T, C]):
 
     def reliability(self, rows: Mapping[str, FloatArray]) -> list[ReliabilityBin]:  # noqa: ARG002 - a default
         """Give the figures of a role's reliability diagram, from the least to the most sure."""
+        return []
+
+    def heedless(self, rows: Mapping[str, FloatArray]) -> list[Heedless]:  # noqa: ARG002 - a default
+        """List the answers that could be given whatever is asked, for a role; here rows of NaN are left in."""
         return []
 
     def rules(

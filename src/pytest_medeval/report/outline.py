@@ -210,7 +210,9 @@ def _told(gate: GateRecord) -> Brief:
     ends = f" {interval(gate['interval'])}" if gate["interval"] else ""
     seen = [] if gate["observed"] is None or exact else [f"observed {number(gate['observed'])}{ends}"]
     count = [f"n {gate['n']}"] if gate["n"] else []
-    why = gate["reason"] if gate["verdict"] != "pass" or gate["expression"].startswith("worst(") else ""
+    why = gate.get("remark", "")
+    if gate["verdict"] != "pass" or gate["expression"].startswith("worst("):
+        why = gate["reason"]
     by = "  " if seen else ", " if count else ""
     head = f"{gate['verdict'].upper():<13} {_name(gate)}{_let(gate)}{by}"
     return Brief(head, [*seen, *count], below=why, tone=TONES[gate["verdict"]])

@@ -42,6 +42,7 @@ from pytest_medeval.report.blocks import (
     words,
 )
 from pytest_medeval.report.lines import contrast, how_asked, interval, number, told
+from pytest_medeval.verdicts.chance import remarks
 from pytest_medeval.verdicts.gates import undefined_in
 from pytest_medeval.verdicts.grammar import CORRECTED
 
@@ -96,6 +97,8 @@ def _statistics(name: str, facts: SuiteRecord, cases: Sequence[CaseEntry]) -> It
     yield from _asked(name, facts, cases)
     yield from _clusters(facts["cluster"], facts["evaluated"])
     yield from metrics(name, facts["metrics"], facts["headline"])
+    row = facts["metrics"].get(facts["headline"])
+    yield from (Note((told,), "open") for told in remarks(facts.get("chance"), facts["headline"], row))
     if "reference" in facts:
         yield from reference(name, facts["reference"], facts["headline"])
     yield from _confusion(facts.get("confusion"))

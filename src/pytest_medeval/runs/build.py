@@ -19,14 +19,16 @@ from pytest_medeval.models.roles import together
 from pytest_medeval.runs.environment import environment
 from pytest_medeval.runs.journal import Journal
 from pytest_medeval.runs.reference import REFERENCE, Awaited, Pairing, Reference, contrasts, section, with_reference
-from pytest_medeval.runs.sections import add_caveats, comparisons, data_of, suite_section
+from pytest_medeval.runs.sections import add_caveats, add_chance, comparisons, data_of, suite_section
 from pytest_medeval.runs.track_b import JUDGE, JudgePlan, TrackB
 from pytest_medeval.stats.compare import Comparison, compare_all
 from pytest_medeval.tasks import TASKS
+from pytest_medeval.verdicts.chance import with_chance
 from pytest_medeval.verdicts.clusters import Clustered, clustered
 from pytest_medeval.verdicts.corrected import correct, corrected_row
 from pytest_medeval.verdicts.divergence import HOLDING, divergence, divergence_gate
 from pytest_medeval.verdicts.gates import (
+    Gate,
     GateResult,
     SuiteData,
     correct_together,
@@ -79,6 +81,8 @@ def build(
         name: suite_section(facts, journal, data[name], _compared(data[name], settings.seed), clusters[name].record)
         for name, facts in journal.suites.items()
     }
+    for name, suite in suites.items():
+        add_chance(suite, data[name], settings.seed)
     for name, pairing in pairings.items():
         found = contrasts(data[name], pairing, seed=settings.seed)
         suites[name]["reference"] = section(data[name], pairing, found, journal.ordered(name), suites[name]["headline"])
@@ -89,7 +93,7 @@ def build(
     for name, suite in suites.items():
         data[name] = _corrected(data[name], journal.ordered(name), ratings, suite)
     correct_together(row for suite in suites.values() for _, row in comparisons(suite))
-    gates = [*_judged(journal, data, settings, track_b), *_critical(journal, data)]
+    gates = [*_judged(journal, data, settings, track_b, suites), *_critical(journal, data)]
     gates = [with_leakage(gate, leaks.get(gate.suite)) for gate in gates]
     record["gates"] = [gate.record(settings.gate_outcome(gate)) for gate in gates]
     if isinstance(reference, Reference):
@@ -177,7 +181,11 @@ def _compared(data: SuiteData, seed: int) -> dict[str, Comparison]:
 
 
 def _judged(
-    journal: Journal, data: Mapping[str, SuiteData], settings: RunSettings, track_b: TrackB
+    journal: Journal,
+    data: Mapping[str, SuiteData],
+    settings: RunSettings,
+    track_b: TrackB,
+    suites: Mapping[str, SuiteRecord],
 ) -> list[GateResult]:
     asked = [(parse_gate(text), data[name]) for name, facts in journal.suites.items() for text in facts["gates"]]
     barred = {
@@ -195,9 +203,14 @@ def _judged(
     return [
         GateResult(suite=suite.name, expression=str(gate), verdict="not evaluated", reason=barred[index])
         if index in barred
-        else next(judged)
+        else _with_chance(next(judged), gate, suites[suite.name])
         for index, (gate, suite) in enumerate(asked)
     ]
+
+
+def _with_chance(result: GateResult, gate: Gate, suite: SuiteRecord) -> GateResult:
+    headline = suite["headline"]
+    return with_chance(result, gate, suite.get("chance"), headline, suite["metrics"].get(headline))
 
 
 def _critical(journal: Journal, data: Mapping[str, SuiteData]) -> Iterator[GateResult]:

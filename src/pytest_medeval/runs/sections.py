@@ -30,6 +30,7 @@ from pytest_medeval.runs.journal import LISTED, Journal, SuiteManifest
 from pytest_medeval.runs.track_b import TrackB
 from pytest_medeval.stats.compare import Comparison
 from pytest_medeval.tasks import TASKS, Task
+from pytest_medeval.verdicts.chance import chance
 from pytest_medeval.verdicts.gates import SuiteData, left_out, suite_data
 from pytest_medeval.verdicts.leakage import Leakage, leakage_section
 from pytest_medeval.verdicts.noise import noise_section
@@ -109,6 +110,15 @@ def _add_details(suite: SuiteRecord, task: Task, data: SuiteData) -> None:
         suite["rules"] = rules
     if reliability := {role: bins for role, own in rows.items() if (bins := details.reliability(own))}:
         suite["reliability"] = reliability
+
+
+def add_chance(suite: SuiteRecord, data: SuiteData, seed: int) -> None:
+    """Add what answers that heed no question score, where the task has such."""
+    details = details_of(TASKS.resolve(suite["task"])(**suite["options"]))
+    metric = data.metrics.get(suite["headline"])
+    roles = [details.heedless(data.rows.get(role, {})) for role in ("candidate", "baseline")]
+    if metric is not None and (found := chance(data, metric, roles[0], roles[1], seed)):
+        suite["chance"] = found
 
 
 def _excluded(cases: Sequence[CaseEntry]) -> ExcludedCases:

@@ -59,7 +59,8 @@ class GateResult:
     ``interval``: of ``observed``, for comparisons at the level that Holm's procedure asked for (``reason``
     names it); ``threshold``: what ``observed`` was held against; ``cases_needed``: about how many cases would
     settle what ``n`` could not; ``waits``: it asks for a reference in a run that may be the first release;
-    ``within_noise``: the value passes a threshold that its interval reaches across.
+    ``within_noise``: the value passes a threshold that its interval reaches across; ``remark``: what a pass does not
+    show.
     """
 
     suite: str
@@ -73,6 +74,7 @@ class GateResult:
     cases_needed: int | None = None
     waits: bool = False
     within_noise: bool = False
+    remark: str = ""
 
     def record(self, outcome: GateOutcome) -> GateRecord:
         """Say it in the run record, with what it means for the run."""
@@ -88,6 +90,7 @@ class GateResult:
             "cases_needed": self.cases_needed,
             "waits": self.waits,
             "within_noise": self.within_noise,
+            "remark": self.remark,
             "outcome": outcome,
         }
 
