@@ -8,12 +8,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_medeval.core.record import NoiseVariant
 from pytest_medeval.core.types import FloatArray
 from pytest_medeval.metrics.base import SHARE, Measure, mean
+from pytest_medeval.metrics.choice import macro_f1
 from pytest_medeval.stats.compare import of_evidence
 from pytest_medeval.stats.evidence import gather
 from pytest_medeval.stats.intervals import difference_interval
-from pytest_medeval.verdicts.gates import SuiteData, judge, parse_gate
+from pytest_medeval.tasks.mcq import MCQ
+from pytest_medeval.verdicts.gates import SuiteData, judge, judge_all, parse_gate
+from pytest_medeval.verdicts.noise import changes, floors
 
 RESAMPLES = 400
 
@@ -147,6 +151,79 @@ WORST = """The worst of several groups, `worst(accuracy by group) >= ...`: a fai
 is on the threshold or above it (aimed at 2.5 %); the value alone failed ten groups that are all at 0.80 in 47 %.
 """
 
+CLASSES = np.array([0.55, 0.35, 0.07, 0.03])
+
+
+def answers(rng: np.random.Generator, n: int, loss: float) -> list[FloatArray]:
+    """Draw questions of four classes, two of them rare, and what two models answer: rows of each."""
+    gold = rng.choice(4, n, p=CLASSES)
+    ease = rng.normal(size=n)
+    rows = []
+    for own in (loss, 0.0):
+        knows = 0.8 * ease + 0.6 * rng.normal(size=n) > own - 0.8
+        said = np.where(knows, gold, rng.choice(4, n, p=CLASSES))
+        rows.append(np.column_stack([gold, said, np.full((n, 2), -1.0)]).astype(np.float64))
+    return rows
+
+
+def classes(n: int, suites: int, *, loss: float = 0.35, seed: int = 9) -> tuple[float, float]:
+    """Give how often macro-F1 passes `not worse by` the true loss, and how often a class is too rare to say."""
+    rng = np.random.default_rng([seed, n])
+    macro = macro_f1(MCQ())
+    whole = [float(macro.score(macro.expand(rows).sum(axis=0))) for rows in answers(rng, 400_000, loss)]
+    gate = parse_gate(f"macro_f1 not worse than baseline by {whole[1] - whole[0]!r}")
+    counted = np.zeros(2)
+    for seeded in range(suites):
+        new, old = answers(rng, n, loss)
+        rows = {"candidate": {"mcq": new}, "baseline": {"mcq": old}}
+        ids = [f"{at:05}" for at in range(n)]
+        suite = SuiteData(name="suite", metrics={"macro_f1": macro}, rows=rows, ids=ids)
+        (found,) = judge_all([(gate, suite)], seed=seeded, resamples=RESAMPLES)
+        counted += [found.verdict == "pass", found.reason.startswith("too few")]
+    return counted[0] / suites, counted[1] / suites
+
+
+def rare_classes(suites: int) -> Iterator[str]:
+    """Give the table of macro-F1."""
+    yield "| n | wrong passes | too few of a class |"
+    yield "|---|---|---|"
+    for n in (50, 240, 600):
+        yield f"| {n} | {' | '.join(f'{100 * share:.1f} %' for share in classes(n, suites))} |"
+
+
+def barred(flips: float, drift: float, suites: int, *, sentinels: int = 32, seed: int = 10) -> tuple[float, float]:
+    """Give how often a margin of 0.02 is below the noise floor of three variants, and below the largest change."""
+    rng = np.random.default_rng([seed, round(1000 * flips), round(1000 * drift)])
+    counted = np.zeros(2)
+    for _ in range(suites):
+        right = rng.random(sentinels) < 0.8
+        before = [{"accuracy": [float(one), 1.0]} for one in right]
+        variants: list[NoiseVariant] = []
+        for _ in range(3):
+            after = np.where(rng.random(sentinels) < flips, ~right, right) & (rng.random(sentinels) >= drift)
+            moved = changes([ACCURACY], before, [{"accuracy": [float(one), 1.0]} for one in after])
+            variants.append({"name": "", "changes": moved["changes"], "intervals": moved["intervals"]})
+        floor = floors({"n": sentinels, "cases": [], "variants": variants})["accuracy"]
+        counted += [floor > 0.02, max(one["changes"]["accuracy"] for one in variants) > 0.02]
+    return counted[0] / suites, counted[1] / suites
+
+
+def noise(suites: int) -> Iterator[str]:
+    """Give the table of the noise floor."""
+    yield "| replies that flip either way | right ones lost | barred | by the largest change |"
+    yield "|---|---|---|---|"
+    for flips, drift in ((0.01, 0.0), (0.03, 0.0), (0.0, 0.2)):
+        told = " | ".join(f"{100 * share:.1f} %" for share in barred(flips, drift, suites))
+        yield f"| {100 * flips:g} % | {100 * drift:g} % | {told} |"
+
+
+FEW = """Macro-F1 over four classes, of 55, 35, 7 and 3 %: share in which `not worse by` the true loss passes (aimed at
+2.5 %, at most 4 %), and in which the gate is left open because a class has fewer than 10 cases.
+"""
+NOISE = """A margin of 0.02 and 32 sentinel cases, computed in three other ways: share in which it is refused for being
+below the noise floor, a drift that is shown, and for being below the largest change (as before).
+"""
+
 RARE = """A release loses a small part of the answers that its reference has right, in clusters; nothing else changes.
 Share of 500 suites in which `accuracy not worse than reference by` the true loss passes (aimed at 2.5 %), and coverage.
 Where nothing changes in 53 clusters of 240 cases the 95 % interval is about +-0.042: cases are taken for as many
@@ -162,3 +239,7 @@ def lines(suites: int) -> Iterator[str]:
     yield from mean_or_ranks(suites)
     yield from ("", *WORST.splitlines(), "")
     yield from worst_of(suites)
+    yield from ("", *FEW.splitlines(), "")
+    yield from rare_classes(suites)
+    yield from ("", *NOISE.splitlines(), "")
+    yield from noise(suites)

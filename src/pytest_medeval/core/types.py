@@ -227,6 +227,22 @@ class Metric(Protocol):
         """Give the score of summed rows: shape (..., k) -> (...); NaN where it is undefined."""
 
 
+FEWEST_OF_CLASS = 10
+"""Of a mean over classes: with fewer cases of one its share hangs on a few replies, and intervals are too narrow."""
+
+
+def rare_class(metric: Metric, total: FloatArray) -> str:
+    """Say of which class a mean over classes has too few cases for an interval; empty where of none.
+
+    ``total`` (k,): summed counts. A metric that is such a mean has ``classes``: from these to class -> right answers.
+    """
+    classes = getattr(metric, "classes", None)
+    counts: Mapping[str, float] = classes(total) if classes else {}
+    few = {name: count for name, count in counts.items() if count < FEWEST_OF_CLASS}
+    told = ", ".join(f"{name} ({count:g})" for name, count in few.items())
+    return f"too few of class {told}; {FEWEST_OF_CLASS} at least" if few else ""
+
+
 def bias_of(metric: Metric) -> str:
     """Say why neither interval, test nor gate may rest on a metric; empty where they may."""
     return str(getattr(metric, "biased", ""))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
@@ -56,6 +56,8 @@ class Measure:
     bounds: tuple[float, float] = (-math.inf, math.inf)
     biased: str = ""
     """Why neither interval, test nor gate may rest on it."""
+    classes: Callable[[FloatArray], Mapping[str, float]] | None = None
+    """Of a mean over classes: how many right answers are of each that occurs, from summed counts (k,)."""
 
     def row(self, case: Any, reply: Reply) -> Sequence[float]:
         """Give the stored row of one case."""

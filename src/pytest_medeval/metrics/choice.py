@@ -8,7 +8,7 @@ mean over the orders of a question, and each question counts once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -148,6 +148,7 @@ def measure(
     per_case: bool = True,
     bounds: tuple[float, float] = SHARE,
     biased: str = "",
+    classes: Callable[[FloatArray], Mapping[str, float]] | None = None,
 ) -> Measure:
     """Make a metric of multiple choice, with how it was asked in its signature."""
     how = f"norm:{task.normalize}" if task.scoring == "texts" else ""
@@ -155,7 +156,7 @@ def measure(
     asked = tuple(part for part in (f"scoring:{task.scoring}", how, orders) if part)
     return Measure(
         name=name, counts="mcq", signature=signed(name, *asked, *parts), make=row, spread=spread, fold=fold,
-        direction=direction, per_case=per_case, bounds=bounds, biased=biased,
+        direction=direction, per_case=per_case, bounds=bounds, biased=biased, classes=classes,
     )  # fmt: skip
 
 
@@ -199,7 +200,12 @@ def _macro(task: MCQ, name: str, share: Share) -> Measure:
         occurs = said + gold > 0
         return ratio(np.where(occurs, share(true, said, gold), 0.0).sum(axis=-1), occurs.sum(axis=-1))
 
-    return measure(task, name, _spread_letters, fold, "zero_division:0", per_case=False)
+    return measure(task, name, _spread_letters, fold, "zero_division:0", per_case=False, classes=_golds)
+
+
+def _golds(total: FloatArray) -> dict[str, float]:
+    _, said, gold = total.reshape(3, len(LETTERS))
+    return {LETTERS[at]: float(gold[at]) for at in np.flatnonzero(said + gold).tolist()}
 
 
 def _spread_letters(rows: FloatArray) -> FloatArray:

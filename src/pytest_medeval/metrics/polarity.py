@@ -218,6 +218,12 @@ def _macro_f1(total: FloatArray, *, raw: bool) -> FloatArray:
     return ratio(ratio(2 * right, both, 0.0).sum(axis=-1), (both > 0).sum(axis=-1))
 
 
+def _golds(total: FloatArray, *, raw: bool = False) -> dict[str, float]:
+    cells = matrix(total, raw=raw)
+    both = cells.sum(axis=-1) + cells.sum(axis=-2)
+    return {LABELS[at]: float(cells[at].sum()) for at in np.flatnonzero(both).tolist()}
+
+
 def _micro(total: FloatArray, *, raw: bool) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Count states: right ones, predicted ones, gold ones."""
     cells = matrix(total, raw=raw)
@@ -274,12 +280,18 @@ def macro_f1(task: Polarity) -> Measure:
     >>> round(float(macro_f1(Polarity()).score(total)), 4)
     0.6667
     """
-    return _measure(task, "macro_f1", lambda total: _macro_f1(total, raw=False), per_case=False)
+    return _measure(task, "macro_f1", lambda total: _macro_f1(total, raw=False), per_case=False, classes=_golds)
 
 
 def raw_macro_f1(task: Polarity) -> Measure:
     """``macro_f1`` before canonicalisation."""
-    return _measure(task, "raw_macro_f1", lambda total: _macro_f1(total, raw=True), per_case=False)
+    return _measure(
+        task,
+        "raw_macro_f1",
+        lambda total: _macro_f1(total, raw=True),
+        per_case=False,
+        classes=lambda total: _golds(total, raw=True),
+    )
 
 
 def micro_f1(task: Polarity) -> Measure:
@@ -440,6 +452,7 @@ def _measure(
     direction: Direction = 1,
     per_case: bool = True,
     bounds: tuple[float, float] = SHARE,
+    classes: Callable[[FloatArray], Mapping[str, float]] | None = None,
 ) -> Measure:
     raw, pair = name.startswith("raw_"), name.startswith("pair_")
     findings = "findings:verbatim" if raw or pair else "findings:canonical"
@@ -447,7 +460,7 @@ def _measure(
     table = () if raw or pair else (f"synonyms:{_digest(task.synonyms)}",)
     return Measure(
         name=name, counts="polarity", signature=signed(name, *read, *table, *parts), make=Counts(task.synonyms),
-        fold=fold, direction=direction, per_case=per_case, bounds=bounds,
+        fold=fold, direction=direction, per_case=per_case, bounds=bounds, classes=classes,
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pytest_medeval.core.types import Direction, FloatArray, Metric, bias_of
+from pytest_medeval.core.types import Direction, FloatArray, Metric, bias_of, rare_class
 from pytest_medeval.stats.bootstrap import RESAMPLES, Interval
 from pytest_medeval.stats.effect import cohens_dz, rank_biserial
 from pytest_medeval.stats.evidence import Evidence, Rows, gather
@@ -121,7 +121,7 @@ def of_evidence(evidence: Evidence) -> Comparison:
         effect=test.effect,
         wilcoxon_p=wilcoxon(evidence.per_case) if evidence.kind == "mean" else None,
         mann_whitney_p=_unpaired(evidence),
-        reason=test.reason,
+        reason=test.reason or rare_class(metric, new.counts.sum(axis=0)),
     )
 
 

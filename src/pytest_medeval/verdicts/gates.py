@@ -32,7 +32,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 
 from pytest_medeval.core.record import ROLES, CaseEntry, Compared, GateOutcome, GateRecord, HumanGrade, Role, RoleEntry
-from pytest_medeval.core.types import Direction, FloatArray, Metric, Verdict, bias_of
+from pytest_medeval.core.types import Direction, FloatArray, Metric, Verdict, bias_of, rare_class
 from pytest_medeval.stats.bootstrap import NORMAL, RESAMPLES, Interval
 from pytest_medeval.stats.correct import holm
 from pytest_medeval.stats.evidence import Evidence, Rows, gather
@@ -529,7 +529,7 @@ def _measured(gate: Gate, suite: SuiteData, seen: Seen, blank: GateResult) -> Ga
         return replace(blank, reason=bias)
     gathered = [seen.get(look, {}).get(gate.target.metric) for look in looks(gate, suite)]
     if isinstance(gate.condition, Threshold):
-        return judge_threshold(gate, gathered, suite, blank)
+        return _rare(gate, gathered, blank) or judge_threshold(gate, gathered, suite, blank)
     against = gate.condition.against
     if against in suite.awaited:
         return replace(blank, reason=suite.awaited[against], waits=True)
@@ -538,7 +538,19 @@ def _measured(gate: Gate, suite: SuiteData, seen: Seen, blank: GateResult) -> Ga
         return replace(blank, reason=barred)
     if suite.metrics[gate.target.metric].counts not in suite.rows.get(against, {}):
         return replace(blank, reason=f"there is no {against} to compare {gate.target.metric} with")
-    return _contest(gate, gathered[0], blank)
+    return _rare(gate, gathered, blank) or _contest(gate, gathered[0], blank)
+
+
+def _rare(gate: Gate, gathered: Sequence[Evidence | None], blank: GateResult) -> GateResult | None:
+    """Leave open what rests on an interval of a mean over classes, one of which hardly occurs."""
+    if isinstance(gate.condition, Threshold) and gate.condition.end is None:
+        return None
+    for evidence in filter(None, gathered):
+        samples = [one.counts.sum(axis=0) for one in (evidence.candidate, evidence.baseline) if one is not None]
+        if told := next(filter(None, (rare_class(evidence.metric, total) for total in samples)), ""):
+            seen = evidence.candidate.value if isinstance(gate.condition, Threshold) else evidence.difference
+            return replace(blank, verdict="inconclusive", observed=seen, n=evidence.n, reason=told)
+    return None
 
 
 def _contest(gate: Gate, evidence: Evidence | None, blank: GateResult) -> GateResult | Contest:

@@ -9,7 +9,14 @@ import pytest
 from scipy.stats import norm
 
 from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.types import rare_class
+from pytest_medeval.metrics import metrics_for
+from pytest_medeval.metrics.polarity import WIDTH as POLARITY
+from pytest_medeval.stats.compare import compare
 from pytest_medeval.stats.proportions import tango, wilson
+from pytest_medeval.tasks.labels import LABELS
+from pytest_medeval.tasks.mcq import MCQ
+from pytest_medeval.tasks.polarity import Polarity
 from pytest_medeval.verdicts.gates import (
     SuiteData,
     critical_gate,
@@ -543,3 +550,29 @@ def test_complete_pairs_leave_out_what_a_role_did_not_finish():
     assert [left_out(one) for one in entries] == ["", "baseline truncated", "candidate no_answer", ""]
     kept = [list(suite_data("s", [], entries, complete_only=only, reason="").ids) for only in (True, False)]
     assert kept == [["a", "d"], ["a", "b", "c", "d"]]
+
+
+def test_a_mean_over_classes_with_a_rare_one_is_left_open():
+    """Nine right answers of D: what rests on an interval names it, a bare value is judged; with ten it is compared."""
+    (macro,) = metrics_for(MCQ(), ["macro_f1"])
+    gold = np.repeat([0.0, 1, 3], [60, 31, 9])
+
+    def rows(letters):
+        return {"mcq": np.column_stack([letters, np.where(np.arange(100) % 5, letters, 0.0), np.full((100, 2), -1.0)])}
+
+    def judged(text, letters):
+        data = {"candidate": rows(letters), "baseline": rows(letters)}
+        return verdict(text, suite(0, 0, 100, 0, metrics={"macro_f1": macro}, rows=data))
+
+    for text in ("macro_f1 better than baseline", "macro_f1 not worse than baseline by 0.5", "macro_f1.low >= 0.1"):
+        found = judged(text, gold)
+        assert (found.verdict, found.reason) == ("inconclusive", "too few of class D (9); 10 at least")
+        assert judged(text, np.repeat([0.0, 1, 3], [60, 30, 10])).reason != found.reason
+    assert judged("macro_f1 >= 0.1", gold).verdict == "pass"
+    assert compare(macro, rows(gold)["mcq"], rows(gold)["mcq"], resamples=50).reason == "no case scores differently"
+    worse = np.column_stack([gold, np.zeros(100), np.full((100, 2), -1.0)])
+    assert compare(macro, rows(gold)["mcq"], worse, resamples=50).reason == "too few of class D (9); 10 at least"
+    (polarity,) = metrics_for(Polarity(), ["macro_f1"])
+    total = np.zeros(polarity.expand(np.zeros((1, POLARITY))).shape[1])
+    total[[0, 5]] = [12, 3]
+    assert rare_class(polarity, total) == f"too few of class {LABELS[1]} (3); 10 at least"
