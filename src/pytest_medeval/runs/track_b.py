@@ -176,7 +176,8 @@ def ask_judges(
     ]
     kin = [_kin(judge.identity, journal) for judge in judges]
     runs = [replace(run, notices=(*run.notices, *_told(own))) for run, own in zip(runs, kin, strict=True)]
-    standings = [replace(standing_of(one, plan, seed), kin=own) for one, own in zip(judges, kin, strict=True)]
+    shared = _declared(journal)
+    standings = [replace(standing_of(one, plan, seed, shared), kin=own) for one, own in zip(judges, kin, strict=True)]
     cases = {(case.suite, case.id): case for case in combine(runs)}
     for entry in entries:
         case = cases.get((entry["suite"], entry["id"]))
@@ -216,11 +217,30 @@ def _questions(entries: Sequence[CaseEntry], plan: JudgePlan) -> int:
     return round(share * sum((len(plan.rubric.names) + 2) * sum(role in entry for role in ROLES) for entry in entries))
 
 
-def standing_of(judge: Model, plan: JudgePlan, seed: int) -> Audited:
-    """Let a judge grade the labelled replies, and measure how far it agrees with the labels."""
+def _declared(journal: Journal) -> dict[str, str]:
+    """Give the cluster that its suite declares for each case."""
+    declared = {name: one["labels"] for name, facts in journal.suites.items() if (one := facts.get("cluster"))}
+    return {case: f"{name}/cluster {label}" for name, labels in declared.items() for case, label in labels.items()}
+
+
+def _clustered(people: RatingSet, declared: Mapping[str, str]) -> RatingSet:
+    """Give labels that name a case (``CASE`` or ``CASE/ROLE``), and no cluster of their own, that of its suite."""
+
+    def own(rating: Rating) -> Rating:
+        found = declared.get(rating.item) or declared.get(rating.item.rpartition("/")[0])
+        return replace(rating, cluster=found) if found and rating.cluster == rating.item else rating
+
+    return replace(people, ratings=tuple(map(own, people.ratings)))
+
+
+def standing_of(judge: Model, plan: JudgePlan, seed: int, declared: Mapping[str, str] | None = None) -> Audited:
+    """Let a judge grade the labelled replies, and measure how far it agrees with the labels.
+
+    ``declared``: case -> the cluster that its suite declares; labels of one cluster are no independent ones.
+    """
     if plan.labels is None:
         return Audited()
-    people = read_ratings(plan.labels, name="labels", scale=plan.rubric.scale)
+    people = _clustered(read_ratings(plan.labels, name="labels", scale=plan.rubric.scale), declared or {})
     run = _labelled(judge, people, plan, seed)
     joined = join(people.ratings, _as_ratings(run, people, plan.labels), people.scales)
     found = [agreement(pairs, floor=plan.floor, seed=seed) for pairs in joined.pairs]

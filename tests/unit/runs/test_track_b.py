@@ -226,6 +226,11 @@ def test_a_judge_is_measured_on_labels(tmp_path):
     flat, _ = asked(journal(), [grading(3)], labels=file)
     assert not flat.standings[0].agreement[FIRST]["admissible"]
     assert flat.barred("chat", f"judge.{FIRST}").startswith(f"the judge judge is advisory on {FIRST}: ")
+    run = journal()
+    labels = {f"i{n}": "gout" if n < 6 else "flu" for n in range(11)}
+    run.suites["chat"]["cluster"] = {"name": "disease", "reason": "", "labels": labels}
+    alike, _ = asked(run, [FakeModel(honest, name="honest")], labels=file)
+    assert "3 clusters" in alike.standings[0].agreement[FIRST]["reason"]
 
 
 def test_the_plan_is_what_the_options_say(tmp_path):
