@@ -105,7 +105,6 @@ def _at_a_desk(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have inner runs print what they print at a desk: pytest cuts no message where ``CI`` is set."""
     for name in ("CI", "BUILD_NUMBER"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))  # runs of their own process import ``tools``
 
 
 @pytest.fixture

@@ -246,13 +246,19 @@ class Running:
             self.failed, terminal.stats["failed"] = failed, worst(failed, outline.record)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """End with the verdict, or with how to go on."""
+        """Say what the verdict rests on."""
         if self.failed is not None:
             left_out = len(self.failed) - len(terminalreporter.stats["failed"])
             terminalreporter.stats["failed"] = self.failed
             if left_out:
                 terminalreporter.write_line(f"medeval: {left_out} more failed cases, which score better; -v shows all")
         self.state.summarise(terminalreporter)
+
+    @pytest.hookimpl(specname="pytest_terminal_summary", wrapper=True, tryfirst=True)
+    def pytest_verdict(self, terminalreporter: pytest.TerminalReporter) -> Generator[None, None, None]:
+        """Have the verdict stand below pytest's own list of failures."""
+        yield
+        self.state.end(terminalreporter)
         if self.interrupted and not self.config.option.collectonly:
             terminalreporter.write_line(self.state.how_to_go_on())
 

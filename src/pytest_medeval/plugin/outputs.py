@@ -126,7 +126,7 @@ def _json(record: RunRecord, path: Path) -> str:
     from pytest_medeval.runs.record import write
 
     write(record, path)
-    return ""
+    return f"record: {path}"
 
 
 def _review(record: RunRecord, settings: RunSettings, path: Path) -> str:
@@ -151,7 +151,7 @@ def _report(outline: Outline, ink: str, path: Path) -> str:
         text = INKS.resolve(ink)(outline)
         if not isinstance(text, str):
             raise TypeError(f"gave {type(text).__name__}; accepted: a text")
-    return _text(text, path, f"the {ink} report")
+    return _text(text, path, f"the {ink} report") or f"{NAMED.get(ink, f'{ink} report')}: {path}"
 
 
 def _text(text: str, path: Path, what: str) -> str:
@@ -171,6 +171,7 @@ def _append(outline: Outline, path: Path) -> str:
     return ""
 
 
+NAMED = {"html": "page", "card": "model card"}
 MESSAGE = {"%": "%25", "\r": "%0D", "\n": "%0A"}
 PROPERTY = {**MESSAGE, ":": "%3A", ",": "%2C"}
 

@@ -398,18 +398,24 @@ class MedevalSession:
     def summarise(self, reporter: pytest.TerminalReporter) -> None:
         """Write the summary through the terminal reporter."""
         if self.outline is not None:
-            from pytest_medeval.plugin.outputs import workflow_commands
-            from pytest_medeval.report.lines import trained_on
             from pytest_medeval.report.terminal import summary
 
             reporter.write_sep("=", "medeval")
             for line in summary(self.outline, brief=reporter.verbosity < 0):
                 reporter.write_line(line.text, **line.markup)
             if reporter.verbosity < 0:  # the brief summary has none of these
-                for warning in trained_on(self.outline.record):
-                    reporter.write_line(f"warning: {warning}")
                 for notice in self.roles.notices:
                     reporter.write_line(f"note: {notice}")
+
+    def end(self, reporter: pytest.TerminalReporter) -> None:
+        """Write the verdict, below all that pytest lists, with what to look at and where it was written."""
+        if self.outline is not None:
+            from pytest_medeval.plugin.outputs import workflow_commands
+            from pytest_medeval.report.terminal import box
+
+            reporter.write_sep("-", "verdict")
+            for line in box(self.outline):
+                reporter.write_line(line.text, **line.markup)
             for output in self.outputs:
                 reporter.write_line(inert(output.told), red=output.failed)
             for text in workflow_commands(self.outline.record, os.environ):

@@ -162,8 +162,8 @@ class Verdict:
     """What the run says, and what to keep in mind about it."""
 
     verdict: RunVerdict
-    partial: Sequence[str]
-    """Suites of which only a part ran."""
+    alarms: Sequence[str]
+    """What to look at, whether or not a gate asks for it."""
 
 
 Block: TypeAlias = Verdict | Heading | Note | Facts | Table | Cases

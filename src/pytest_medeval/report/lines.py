@@ -13,7 +13,6 @@ from pytest_medeval.core.record import (
     MetricRow,
     ModelRecord,
     ReferenceRow,
-    RunRecord,
     SuiteRecord,
     TaskModel,
 )
@@ -123,15 +122,6 @@ def how_asked(suite: SuiteRecord) -> Iterator[str]:
     if drawn:
         cut = f", top_p {drawn['top_p']:g}" if drawn["top_p"] < 1 else ""
         yield f"replies drawn at temperature {drawn['temperature']:g}{cut}; seed {drawn['seed']} and case"
-
-
-def trained_on(record: RunRecord) -> Iterator[str]:
-    """Warn of suites whose cases the candidate was trained on."""
-    for name, suite in record["suites"].items():
-        found = suite.get("leakage")
-        if found and found["leaked"]:
-            count = f"{len(found['leaked'])} of {found['cases']} cases"
-            yield f"{name}: {count} stand in what the candidate was trained on ({', '.join(found['files'])})"
 
 
 HALF = 0.5

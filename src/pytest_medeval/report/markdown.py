@@ -43,9 +43,8 @@ def _block(block: Block) -> Iterator[str]:
     if isinstance(block, Verdict):
         yield f"## Medical evaluation: {block.verdict.word}"
         yield from ("", prose((f"{block.verdict.why}.",)))
-        if block.partial:
-            partial = f"only a part of these suites ran: {', '.join(block.partial)}"
-            yield from ("", f"{MARKS['open']}{prose((partial,))}")
+        if block.alarms:
+            yield from ("", *(f"- {MARKS['open']}{prose((alarm,))}" for alarm in block.alarms))
     elif isinstance(block, Heading) and block.anchor != "cases":
         note = f" ({prose((block.note,))})" if block.note else ""
         yield f"{'#' * (block.level + 1)} {prose(block.text)}{note}"

@@ -25,9 +25,10 @@ from pytest_medeval.report.blocks import (
     figures,
     words,
 )
-from pytest_medeval.report.lines import WIDTH, interval, number, sentences, told, trained_on
+from pytest_medeval.report.lines import WIDTH, interval, number, sentences, told
 from pytest_medeval.report.suites import NAMED, suite
 from pytest_medeval.report.tracks import tracks
+from pytest_medeval.verdicts.alarms import alarms_of
 from pytest_medeval.verdicts.verdict import RunVerdict, missed, outcome_of, verdict_of
 
 COARSE = frozenset({"bfloat16", "float16", "int8", "nf4"})
@@ -54,7 +55,7 @@ def outline_of(record: RunRecord, notices: Sequence[str] = ()) -> Outline:
     record = finite(record)
     verdict = verdict_of(record)
     blocks: list[Block] = [
-        Verdict(verdict, [name for name, one in record["suites"].items() if not one["complete"]]),
+        Verdict(verdict, alarms_of(record)),
         *models(record, notices),
         *gates(verdict, record["cases"]),
     ]
@@ -79,7 +80,6 @@ def models(record: RunRecord, notices: Sequence[str] = ()) -> Iterator[Block]:
     )
     for role, model in record["models"].items():
         yield from (Note((f"{role}: {said}",), "plain" if well else "open") for said, well in sentences(model))
-    yield from (Note((f"warning: {told}",), "open", whole=True) for told in trained_on(record))
     yield from (Note((told,)) for told in coarse(record))
     yield from (Note((f"note: {notice}",), "open", whole=True) for notice in notices)
     if "awaited" in record:

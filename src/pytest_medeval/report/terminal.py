@@ -30,26 +30,31 @@ MARKUP: Mapping[Tone, Mapping[str, bool]] = {
     "strong": {"bold": True},
 }
 WORDS: Mapping[str, Tone] = {"MAY GO OUT": "good", "MAY NOT GO OUT": "bad", "UNDECIDED": "open"}
+ALARMS = 6
+"""Warnings below the verdict: with what was written they leave it on the last screen."""
 REASON = 14
 """Below a gate its reason stands so far in."""
 
 
 def terminal(outline: Outline) -> str:
     """Give the whole summary as text."""
-    return "".join(f"{line.text}\n" for line in summary(outline))
+    return "".join(f"{line.text}\n" for line in (*summary(outline), Line(), *box(outline)))
 
 
 def summary(outline: Outline, *, brief: bool = False) -> Iterator[Line]:
-    """Give the whole summary; ``brief`` leaves only the gates and the verdict."""
+    """Give what the verdict rests on, the gates last; ``brief`` leaves only these."""
     sections = _sections(outline.blocks)
     deciding = sections.pop("gates", [])
-    verdict = sections.pop("", [])
+    del sections[""]
     if not brief:
         yield from inked([block for section in sections.values() for block in section])
         yield Line()
     yield from inked(deciding)
-    yield Line()
-    yield from inked(verdict)
+
+
+def box(outline: Outline) -> Iterator[Line]:
+    """Give the verdict with what to look at: the last that a reader sees."""
+    yield from inked(_sections(outline.blocks)[""])
 
 
 def _sections(blocks: Sequence[Block]) -> dict[str, list[Block]]:
@@ -97,9 +102,10 @@ def _block(block: Block) -> Iterator[Line]:
 
 
 def _verdict(block: Verdict) -> Iterator[Line]:
-    if block.partial:
-        yield Line(f"only a part of these suites ran: {', '.join(block.partial)}", MARKUP["open"])
     yield Line(block.verdict.sentence, {**MARKUP[WORDS[block.verdict.word]], "bold": True})
+    yield from (Line(f"warning: {alarm}", MARKUP["open"]) for alarm in block.alarms[:ALARMS])
+    if len(block.alarms) > ALARMS:
+        yield Line(f"warning: {len(block.alarms) - ALARMS} more, which every report lists", MARKUP["open"])
 
 
 def _table(block: Table) -> Iterator[Line]:

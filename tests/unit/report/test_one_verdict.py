@@ -217,7 +217,7 @@ def test_no_ink_leaves_out_what_the_others_say(ink):
         "judge a judge", "dialogue: AGREE", "votes for", "opposite changes", "merged not measured: no adapter",
         "1 of 9 cases stand in the training data", "noise floor, replies of 8", "referral", "cardiology", "0001",
         "skipped 2 of 11 records: 2 no reference", "complete pairs only: 2 cases left out", "1 case is new", "gone",
-        "warning: dialogue: 1 of 9 cases stand in what the candidate was trained on (t.jsonl)",
+        "dialogue: 1 of 9 cases stand in what the candidate was trained on (t.jsonl)",
         "trained on: 4 cases left out, by p.json: a, b, c, 1 more", "part dev (dev", "of 800 cases",
     ):  # fmt: skip
         assert told in said.replace("_", " "), told

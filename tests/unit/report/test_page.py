@@ -197,7 +197,7 @@ def test_a_suite_of_which_only_a_part_ran():
     record = whole_record(4)
     record["suites"]["dialogue"] |= {"complete": False, "metrics": {}, "subgroups": {}}
     text = plain(page(record))
-    assert "Only a part of these suites ran: dialogue." in text
+    assert "only a part of these suites ran: dialogue." in text
     assert "only a part of this suite ran" in text
     assert "candidate against baseline" not in text
 

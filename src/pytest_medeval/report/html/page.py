@@ -90,13 +90,11 @@ def _sections(blocks: Sequence[Block]) -> Iterator[Html]:
 
 
 def _banner(block: Verdict) -> Html:
-    """Show the verdict, and what part of the run it is of."""
+    """Show the verdict, and what to look at."""
     tone = KINDS[block.verdict.word]
     sign = tag("span", SIGNS[tone], cls="sign", aria_hidden="true")
     told = [tag("p", sign, tag("strong", f"{block.verdict.word}:"), f" {block.verdict.why}.", cls="sentence")]
-    if block.partial:
-        partial = f"Only a part of these suites ran: {', '.join(block.partial)}."
-        told.append(tag("p", partial, cls="warn"))
+    told += [tag("p", f"{alarm}.", cls="warn") for alarm in block.alarms]
     return tag("section", *told, cls=f"verdict {CLASSES[tone]}", aria_label="Verdict")
 
 

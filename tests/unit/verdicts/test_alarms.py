@@ -1,0 +1,84 @@
+"""What is said with the verdict although no gate asks for it."""
+
+from __future__ import annotations
+
+import pytest
+from tests.page_record import whole_record
+
+from pytest_medeval.report import INKS
+from pytest_medeval.report.outline import outline_of
+from pytest_medeval.report.terminal import box
+from pytest_medeval.verdicts.alarms import alarms_of
+
+
+@pytest.fixture
+def record():
+    """Make a record of one suite in which all is well."""
+    found = whole_record(9, paired=True, judged=True)
+    suite = found["suites"]["dialogue"]
+    suite["complete"] = True
+    suite.pop("leakage", None)
+    suite["rules"] = {"candidate": {"referral": {"applied": 9, "kept": 9, "rate": 1.0, "ci95": None}}}
+    suite["cluster"] |= {"origin": "none", "notable": {}}
+    found["divergence"]["dialogue"]["review"] = False
+    found["judges"] = [one | {"admissible": True} for one in found["judges"]]
+    found["cases"] = [case | {"critical": False} for case in found["cases"]]
+    return found
+
+
+def test_nothing_is_said_where_nothing_is_wrong(record):
+    """A warning on every run would be read on none."""
+    assert alarms_of(record) == []
+
+
+def test_each_thing_is_said(record):
+    """In the order of its gravity."""
+    suite = record["suites"]["dialogue"]
+    suite["complete"] = False
+    for case in record["cases"][:5]:
+        case |= {"critical": True, "correct": False}
+    suite["rules"]["candidate"] |= {"emergency": {"applied": 43, "kept": 34, "rate": 34 / 43, "ci95": None}}
+    suite["leakage"] = {"cases": 9, "leaked": [{}], "files": ["t.jsonl"]}
+    record["divergence"]["dialogue"] |= {
+        "verdict": "conflict", "review": True,
+        "most_divergent": [{"id": f"c{place}", "nodeid": ""} for place in range(4)],
+    }  # fmt: skip
+    record["judges"][0]["admissible"] = False
+    suite["cluster"] |= {"origin": "found", "name": "disease"}
+    ids = [case["id"] for case in record["cases"]]
+    spec = record["judges"][0]["spec"]
+    assert alarms_of(record) == [
+        "only a part of these suites ran: dialogue",
+        f"dialogue: critical cases missed: {ids[0]}, {ids[1]}, {ids[2]} and 2 more",
+        "dialogue: safety rules broken: emergency 9 of 43",
+        "dialogue: 1 of 9 cases stand in what the candidate was trained on (t.jsonl)",
+        "dialogue: conflict: people must look, first at c0, c1, c2 and 1 more",
+        f"judge {spec} is advisory: its scores decide nothing",
+        "dialogue: cases of one disease depend on each other, and the suite declares no cluster",
+    ]
+    suite["cluster"] |= {"origin": "declared", "name": None, "notable": {"disease": {}, "kind": {}}}
+    told = "dialogue: cases of one disease or kind depend on each other, and the suite ignores it"
+    assert alarms_of(record)[-1] == told
+
+
+def test_a_failed_gate_names_its_critical_cases_alone(record):
+    """The verdict's own sentence says it, and not twice."""
+    record["cases"][0] |= {"critical": True, "correct": False}
+    gate = {"suite": "dialogue", "expression": "critical", "verdict": "fail"}
+    record["gates"] = [gate]
+    assert alarms_of(record) == []
+    record["gates"] = [gate | {"verdict": "not evaluated"}]
+    assert len(alarms_of(record)) == 1
+
+
+@pytest.mark.parametrize("ink", ["markdown", "html", "card", "text"])
+def test_every_ink_says_them(record, ink):
+    """The terminal's box says six and how many more; other inks say all."""
+    record["judges"] = [record["judges"][0] | {"spec": f"judge-{place}", "admissible": False} for place in range(9)]
+    outline = outline_of(record)
+    said = INKS.resolve(ink)(outline).replace("\\-", "-")
+    shown = [place for place in range(9) if f"judge judge-{place} is advisory: its scores decide nothing" in said]
+    assert shown == list(range(6 if ink == "text" else 9))
+    if ink == "text":
+        assert len(list(box(outline))) <= 12
+        assert said.rstrip().endswith("warning: 3 more, which every report lists")
