@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pytest_medeval.core.record import RunRecord, SuiteRecord
+from pytest_medeval.verdicts.chance import remarks
 
 NAMED = 3
 """Cases that an alarm names."""
 
 
 def alarms_of(record: RunRecord) -> list[str]:
-    """List what to look at, the gravest first: critical cases, safety, training data, tracks, judges, clusters."""
+    """List what to look at, the gravest first: cases, safety, training data, chance, tracks, judges, clusters."""
     suites = record["suites"]
     partial = [name for name, suite in suites.items() if not suite["complete"]]
     found = [f"only a part of these suites ran: {', '.join(partial)}"] if partial else []
     found += _critical(record)
-    for look in (_safety, _trained):
+    for look in (_safety, _trained, _heedless):
         found += [f"{name}: {told}" for name, suite in suites.items() for told in look(suite)]
     found += _tracks(record)
+    near = [f"{gate['suite']}: {gate['expression']}" for gate in record["gates"] if gate.get("within_noise")]
+    found += [f"passed within noise: {', '.join(near)}"] if near else []
     vain = [one["spec"] for one in record["judges"] if not one["admissible"]]
     found += [f"judge {spec} is advisory: its scores decide nothing" for spec in vain]
     return found + [f"{name}: {told}" for name, suite in suites.items() for told in _dependent(suite)]
@@ -51,6 +54,11 @@ def _trained(suite: SuiteRecord) -> Iterator[str]:
     if found and found["leaked"]:
         count = f"{len(found['leaked'])} of {found['cases']} cases"
         yield f"{count} stand in what the candidate was trained on ({', '.join(found['files'])})"
+
+
+def _heedless(suite: SuiteRecord) -> Iterator[str]:
+    """Say where a model does no better than one that reads no question."""
+    yield from remarks(suite.get("chance"), suite["headline"], suite["metrics"].get(suite["headline"]))
 
 
 def _tracks(record: RunRecord) -> Iterator[str]:

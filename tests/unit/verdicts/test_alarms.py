@@ -44,6 +44,7 @@ def test_each_thing_is_said(record):
         "most_divergent": [{"id": f"c{place}", "nodeid": ""} for place in range(4)],
     }  # fmt: skip
     record["judges"][0]["admissible"] = False
+    record["gates"] = [{"suite": "dialogue", "expression": "rougeL >= 0.3", "verdict": "pass", "within_noise": True}]
     suite["cluster"] |= {"origin": "found", "name": "disease"}
     ids = [case["id"] for case in record["cases"]]
     spec = record["judges"][0]["spec"]
@@ -53,6 +54,7 @@ def test_each_thing_is_said(record):
         "dialogue: safety rules broken: emergency 9 of 43",
         "dialogue: 1 of 9 cases stand in what the candidate was trained on (t.jsonl)",
         "dialogue: conflict: people must look, first at c0, c1, c2 and 1 more",
+        "passed within noise: dialogue: rougeL >= 0.3",
         f"judge {spec} is advisory: its scores decide nothing",
         "dialogue: cases of one disease depend on each other, and the suite declares no cluster",
     ]
