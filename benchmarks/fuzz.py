@@ -91,7 +91,7 @@ def _told(kind: Kind, told: str, row: Row, *, show: bool) -> None:
     """Count each line of what is told by what it names."""
     row.counts["told"] += 1
     for line in told.split("\n"):
-        name = "--medeval-" if kind.name == "options" else re.escape(Path(kind.file).name)
+        name = "--medeval-|medeval_|ini:" if kind.name in ("options", "ini") else re.escape(Path(kind.file).name)
         known = {
             "file": re.search(name, line) is not None,
             "line": not kind.lines or re.search(rf"{name}:\d+", line) is not None,

@@ -11,6 +11,7 @@ import hashlib
 import io
 import json
 import random
+import re
 import shutil
 import signal
 from collections.abc import Callable, Iterator, Mapping
@@ -19,16 +20,21 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, cast
 
+from iniconfig import IniConfig, ParseError
 from tests.page_record import whole_record
 
 from pytest_medeval.commands.agreement import main as agreement
-from pytest_medeval.core.errors import MedevalError
-from pytest_medeval.core.options import OPTIONS
+from pytest_medeval.commands.chat.keep import check_place
+from pytest_medeval.core.errors import MedevalError, Mistakes
+from pytest_medeval.core.options import OPTIONS, check_keys
+from pytest_medeval.core.record import RunRecord
 from pytest_medeval.core.settings import RunSettings, read_settings
+from pytest_medeval.judges.ask import parse_budget
 from pytest_medeval.judges.ratings import read_ratings
-from pytest_medeval.judges.rubric import load_rubric
+from pytest_medeval.judges.ratings.review import read_reviews
+from pytest_medeval.judges.rubric import DEFAULT_RUBRIC, load_rubric
 from pytest_medeval.metrics.polarity import load_costs
 from pytest_medeval.metrics.safety import load_rules
 from pytest_medeval.models import Settings
@@ -37,6 +43,7 @@ from pytest_medeval.models.local.opening import open_local, open_quantised
 from pytest_medeval.models.spec import AdapterSpec, FolderSpec, QuantisedSpec, parse_spec
 from pytest_medeval.plugin.collect import Collection, YamlSuite
 from pytest_medeval.report.outline import outline_of
+from pytest_medeval.report.review import page
 from pytest_medeval.report.terminal import terminal
 from pytest_medeval.runs.record import digest
 from pytest_medeval.runs.reference import Reference, contest
@@ -160,6 +167,7 @@ TEMPLATE = (
     "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}"
     "{% if add_generation_prompt %}<assistant>{% endif %}"
 )
+SESSION = json.dumps({"schema": "medeval-chat/1", "models": {}, "exchanges": []}, indent=1)
 OPTIONS_GIVEN = {
     "limit": "3", "seed": "1", "json": "out/r.json", "html": "r.html", "cache": "c", "storage": "s", "noise": "8",
     "compare": "latest", "device": "cpu", "rubric": "r.toml", "train-data": ["t.jsonl"], "timeout": "9",
@@ -295,6 +303,62 @@ def _options(folder: Path) -> None:
     (folder / "options.json").write_text(json.dumps(OPTIONS_GIVEN))
 
 
+INI = """\
+[pytest]
+addopts = -q
+medeval_limit = 3
+medeval_seed = 7
+medeval_gate =
+    accuracy >= 0.5
+    answered >= 0.5
+medeval_judge_budget = 200000 tokens
+medeval_leak_share = 0.02
+"""
+
+
+def _ini(path: Path) -> None:
+    """Read a configuration file as pytest does, and its keys as the plugin does."""
+    try:
+        found = dict(IniConfig(str(path)).sections.get("pytest", {}))
+    except ParseError as mistake:  # pytest's own line
+        raise MedevalError(f"{mistake}; accepted: an ini file") from None
+    except UnicodeDecodeError:
+        return  # which pytest tells with its own traceback
+    mistakes, known = Mistakes(), {option.key: option for option in OPTIONS}
+    check_keys(found.keys() - known.keys(), known, mistakes)
+    mistakes.tell()
+    told = {
+        option.name: [line for line in found[key].split("\n") if line] if option.repeat else found[key]
+        for key, option in known.items()
+        if key in found
+    }
+    budget = settings(path.parent, told).judge_budget
+    if budget:
+        parse_budget(budget)
+
+
+def _reviewed(folder: Path) -> None:
+    """Write a record, and what a rater of its review page exports."""
+    record = whole_record(3)
+    (folder / "r.json").write_text(json.dumps(record))
+    html = page(cast(RunRecord, record), 20, seed=11, rubric=DEFAULT_RUBRIC)
+    shown = json.loads(re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', html, re.DOTALL)[0])
+    ratings = [
+        {
+            "suite": pair["suite"], "case": pair["case"], "key": pair["key"], "preference": 1, "harm": [False, False],
+            "grades": {one["name"]: [3 for _ in pair["replies"]] for one in shown["rubric"]["dimensions"]},
+            "comment": "", "changed": "2026-01-01T00:00:00Z",
+        }
+        for pair in shown["pairs"]
+    ]  # fmt: skip
+    told = {"schema": "medeval-ratings/1", **{key: shown[key] for key in ("run", "seed", "rubric")}}
+    (folder / "h.json").write_text(json.dumps({**told, "rater": "AB", "ratings": ratings}, indent=1))
+
+
+def _review(path: Path) -> None:
+    read_reviews([path], json.loads(path.with_name("r.json").read_text()))
+
+
 def _agree(path: Path) -> None:
     with contextlib.redirect_stdout(io.StringIO()):
         agreement(["--human", str(path), "--json"])
@@ -337,6 +401,9 @@ KINDS = (
          command=("pytest_medeval", "runs", "compare", "other.json", "r.json")),
     Kind("record replayed", "r.json", _records, _replay),
     Kind("options", "options.json", _options, _given, lines=False),
+    _file("ini", "pytest.ini", INI, _ini, lines=False, command=("pytest", "-p", "no:cacheprovider")),
+    Kind("review export", "h.json", _reviewed, _review),
+    _file("chat session", "s.json", SESSION, check_place, lines=False),
 )  # fmt: skip
 """What ``read`` is given is the path of the spoiled file."""
 

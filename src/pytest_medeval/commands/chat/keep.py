@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
 
 import pytest_medeval
 from pytest_medeval.commands.chat.talk import Exchange, Said, Talk
 from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.files.jsontext import read_object
 from pytest_medeval.core.files.writing import finite, json_bytes, write_whole
 
 SCHEMA = "medeval-chat/1"
@@ -44,10 +44,9 @@ def check_place(path: Path) -> None:
 
 def _is_session(path: Path) -> bool:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return str(read_object(path).data.get("schema", "")).startswith("medeval-chat/")
+    except MedevalError:
         return False
-    return isinstance(content, dict) and str(content.get("schema", "")).startswith("medeval-chat/")
 
 
 def _exchange(talk: Talk, exchange: Exchange) -> dict[str, object]:

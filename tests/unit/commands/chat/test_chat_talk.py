@@ -122,10 +122,12 @@ def test_saving_never_writes_over_another_file(chat, tmp_path):
     """A session may be saved again; a file that is none is left alone."""
     other = tmp_path / "notes.json"
     other.write_text("{}", encoding="utf-8")
-    shown = chat("/save", "Hi", f"/save {tmp_path / 'a.json'}", "Ho", "/s", f"/save {other}")
+    deep = tmp_path / "deep.json"
+    deep.write_text("[" * 10**5, encoding="utf-8")
+    shown = chat("/save", "Hi", f"/save {tmp_path / 'a.json'}", "Ho", "/s", f"/save {other}", f"/save {deep}")
     assert "/save needs a file the first time" in shown
     assert "session of 2 exchanges written" in shown
-    assert "exists and is no chat session" in shown
+    assert shown.count("exists and is no chat session") == 2
     assert other.read_text(encoding="utf-8") == "{}"
 
 
@@ -196,7 +198,8 @@ def test_in_a_terminal(tmp_path):
     """)
     controller, terminal = pty.openpty()
     command = [sys.executable, "-c", script]
-    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100", "PYTHONIOENCODING": "utf-8"}
+    told = {"TERM": "xterm", "COLUMNS": "100", "PYTHONIOENCODING": "utf-8", "PYTHONPATH": os.pathsep.join(sys.path)}
+    environment = {**os.environ, **told}
     with subprocess.Popen(
         command, stdin=terminal, stdout=terminal, stderr=terminal, cwd=tmp_path, env=environment, start_new_session=True
     ) as process:
