@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 from pytest_medeval.core.record import NoiseVariant
 from pytest_medeval.core.types import FloatArray
 from pytest_medeval.metrics.base import SHARE, Measure, mean
-from pytest_medeval.metrics.choice import macro_f1
+from pytest_medeval.metrics.calibration import ChoiceDetails
+from pytest_medeval.metrics.choice import accuracy, macro_f1
 from pytest_medeval.stats.compare import of_evidence
 from pytest_medeval.stats.evidence import gather
 from pytest_medeval.stats.intervals import difference_interval
 from pytest_medeval.tasks.mcq import MCQ
+from pytest_medeval.verdicts.chance import chance
 from pytest_medeval.verdicts.gates import SuiteData, judge, judge_all, parse_gate
 from pytest_medeval.verdicts.noise import changes, floors
 
@@ -224,6 +226,52 @@ NOISE = """A margin of 0.02 and 32 sentinel cases, computed in three other ways:
 below the noise floor, a drift that is shown, and for being below the largest change (as before).
 """
 
+
+def habits(knows: float, suites: int, *, n: int = 300, seed: int = 11) -> tuple[float, float, float]:
+    """Give how often a value has a remark, `better than baseline` passes, and passes without a remark.
+
+    A is right in 33 % of the questions. The candidate knows a share of them, and says A in 81 % of all others, else B;
+    the baseline says every letter as often.
+    """
+    rng = np.random.default_rng([seed, round(100 * knows)])
+    metric, details = accuracy(MCQ()), ChoiceDetails()
+    gate = parse_gate("accuracy better than baseline")
+    counted = np.zeros(3)
+    for seeded in range(suites):
+        gold = rng.choice(4, n, p=[0.33, 0.25, 0.22, 0.2])
+        guess = np.where(rng.random(n) < 0.81, 0, 1)
+        replies = {"candidate": np.where(rng.random(n) < knows, gold, guess), "baseline": rng.integers(0, 4, n)}
+        rows = {
+            role: {"mcq": np.column_stack([gold, said, np.full((n, 2), -1.0)]).astype(np.float64)}
+            for role, said in replies.items()
+        }
+        ids = [f"{at:05}" for at in range(n)]
+        suite = SuiteData(name="suite", metrics={"accuracy": metric}, rows=rows, ids=ids)
+        told = chance(suite, metric, details.heedless(rows["candidate"]), details.heedless(rows["baseline"]), seeded)
+        (judged,) = judge_all([(gate, suite)], seed=seeded, resamples=RESAMPLES)
+        assert told is not None
+        passed = judged.verdict == "pass"
+        above = [ends is not None and ends[0] > 0 for ends in (told[one]["ci95"] for one in ("constant", "prior"))]
+        gain = told["gain"]["ci95"]
+        counted += [not all(above), passed, passed and gain is not None and gain[0] > 0]
+    return counted[0] / suites, counted[1] / suites, counted[2] / suites
+
+
+def habit(suites: int) -> Iterator[str]:
+    """Give the table of models that answer by habit."""
+    yield "| questions that it knows | value remarked | `better than baseline` passes | passes without a remark |"
+    yield "|---|---|---|---|"
+    for knows in (0.0, 0.3):
+        told = " | ".join(f"{100 * share:.1f} %" for share in habits(knows, suites))
+        yield f"| {100 * knows:g} % | {told} |"
+
+
+HABIT = """A model that says A in 81 % of the questions that it does not know, 300 questions of which A is right in
+33 %, against a baseline that says every letter as often; a fifth as many suites a row. A value is remarked upon where
+it is not shown to be above always A and above the model's own letters at random, a gain where it is not shown to be
+more than habit's.
+"""
+
 RARE = """A release loses a small part of the answers that its reference has right, in clusters; nothing else changes.
 Share of 500 suites in which `accuracy not worse than reference by` the true loss passes (aimed at 2.5 %), and coverage.
 Where nothing changes in 53 clusters of 240 cases the 95 % interval is about +-0.042: cases are taken for as many
@@ -243,3 +291,5 @@ def lines(suites: int) -> Iterator[str]:
     yield from rare_classes(suites)
     yield from ("", *NOISE.splitlines(), "")
     yield from noise(suites)
+    yield from ("", *HABIT.splitlines(), "")
+    yield from habit(suites // 5)
