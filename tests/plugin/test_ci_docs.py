@@ -27,7 +27,8 @@ class Shell:
         self.folder = project.pytester.path
         clean = {key: value for key, value in os.environ.items() if not key.startswith(("GITHUB_", "PYTEST_"))}
         path = f"{Path(sys.executable).parent}{os.pathsep}{clean['PATH']}"
-        self.environment = {**clean, "PATH": path, "PIP_NO_INDEX": "1", "PYTHONPATH": f"{self.folder}{os.pathsep}{PAGE.parents[1]}"}
+        modules = f"{self.folder}{os.pathsep}{PAGE.parents[1]}"
+        self.environment = {**clean, "PATH": path, "PIP_NO_INDEX": "1", "PYTHONPATH": modules}
 
     def __call__(self, command: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run one command."""
