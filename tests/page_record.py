@@ -157,7 +157,15 @@ def _judge() -> dict[str, Any]:
         "position_consistency": 0.95,
         "notices": ["one reply was cut"],
         "admissible": True,
-        "agreement": {"accuracy": {"n": 30, "admissible": True, "reason": "", "kappa_quadratic": [0.71, 0.52, 0.84]}},
+        "agreement": {
+            "accuracy": {
+                "n": 30,
+                "admissible": True,
+                "reason": "",
+                "refused": 0.13,
+                "kappa_quadratic": [0.71, 0.52, 0.84],
+            }
+        },
     }
 
 

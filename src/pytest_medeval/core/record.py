@@ -486,6 +486,7 @@ class JudgeAgreement(TypedDict):
     n: int
     admissible: bool
     reason: str
+    refused: NotRequired[float | None]
     kappa: NotRequired[list[float | None]]
     kappa_linear: NotRequired[list[float | None]]
     kappa_quadratic: list[float | None]

@@ -81,16 +81,29 @@ def _agreement(judge: JudgeRecord) -> Table:
     """Say how far a judge agrees with people, and what it took to measure that."""
     found = {name: one["kappa_quadratic"] for name, one in judge["agreement"].items()}
     known = [(name, number(value[0]), _ends(*value[1:])) for name, value in found.items() if value[1] is not None]
+    chances = {name: one.get("refused") for name, one in judge["agreement"].items()}
+    refused = [(name, f"{chance:.0%}") for name, chance in chances.items() if chance is not None]
     asked = f"to measure its agreement with people: {_cost(judge['audit'])}" if "audit" in judge else ""
     return Table(
         caption="; ".join([f"Agreement of {judge['spec']} with people", *([asked] if asked else [])]),
-        columns=words("dimension") + figures("quadratic kappa", "95 % interval", "n") + words("standing"),
+        columns=words("dimension")
+        + figures("quadratic kappa", "95 % interval", "n")
+        + words("standing")
+        + figures("would be refused"),
         rows=[
-            (name, number(found[name][0]), _ends(*found[name][1:]), str(one["n"]), one["reason"] or "admissible")
+            (
+                name,
+                number(found[name][0]),
+                _ends(*found[name][1:]),
+                str(one["n"]),
+                one["reason"] or "admissible",
+                dict(refused).get(name, "-"),
+            )
             for name, one in judge["agreement"].items()
         ],
         brief=[
             *([listed("  agreement with people (quadratic kappa)", known)] if known else []),
+            *([listed("  refused with as many labels, a judge of this true agreement", refused)] if refused else []),
             *([Brief(f"  {asked}")] if asked else []),
         ],
     )

@@ -256,6 +256,7 @@ def _agreement(found: Agreement) -> JudgeAgreement:
         "n": found.n,
         "admissible": found.standing.admissible,
         "reason": found.standing.reason,
+        "refused": found.standing.refused,
         "kappa": ends("kappa"),
         "kappa_linear": ends("kappa_linear"),
         "kappa_quadratic": ends("kappa_quadratic"),

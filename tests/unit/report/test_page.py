@@ -98,7 +98,7 @@ def test_gates_matrix_and_groups_are_there():
         "referral candidate 9 of 43 [0.1140, 0.3520]",
         "case-0002 exact 1.0000 t.jsonl:7",
         "skipped 2 of 99 records: 2 no reference",
-        "0.7100 [0.5200, 0.8400] 30 admissible",
+        "0.7100 [0.5200, 0.8400] 30 admissible 13%",
         "votes for 25 5 10",
         "test_d.py::test[case-0003] much down +1.25",
         "Too sure.",

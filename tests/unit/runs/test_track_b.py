@@ -231,6 +231,7 @@ def test_a_judge_is_measured_on_labels(tmp_path):
     run.suites["chat"]["cluster"] = {"name": "disease", "reason": "", "labels": labels}
     alike, _ = asked(run, [FakeModel(honest, name="honest")], labels=file)
     assert "3 clusters" in alike.standings[0].agreement[FIRST]["reason"]
+    assert (found["refused"], alike.standings[0].agreement[FIRST]["refused"]) == (0.0, 1.0)
 
 
 def test_the_plan_is_what_the_options_say(tmp_path):

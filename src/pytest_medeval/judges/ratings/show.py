@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import PurePath
 
 from pytest_medeval.core.types import Source
-from pytest_medeval.judges.ratings.audit import STATISTICS, Agreement, Among, Audit
+from pytest_medeval.judges.ratings.audit import STATISTICS, WANTED_CLUSTERS, Agreement, Among, Audit
 from pytest_medeval.judges.ratings.consistency import PositionAudit, Share
 from pytest_medeval.judges.ratings.types import Left, RatingSet
 from pytest_medeval.stats.agreement import Estimate
@@ -107,6 +107,18 @@ def _standings(entries: Sequence[Agreement], floor: float) -> Iterator[str]:
         groups.setdefault(title, []).append(f"{entry.dimension}{value}")
     for title, names in groups.items():
         yield from _wrap(f"{title}: {', '.join(names)}", "    ")
+    yield from _refused(entries)
+
+
+def _refused(entries: Sequence[Agreement]) -> Iterator[str]:
+    """Say how a judge of just this agreement would fare again, and where more labels are asked for."""
+    chances = [(one.dimension, one.standing.refused) for one in entries]
+    known = [f"{name} {chance:.0%}" for name, chance in chances if chance is not None]
+    if known:
+        yield from _wrap(f"refused with as many labels, a judge of this true agreement: {', '.join(known)}", "    ")
+    few = [f"{one.dimension} {one.clusters}" for one in entries if one.clusters < WANTED_CLUSTERS]
+    if few:
+        yield from _wrap(f"labels of {WANTED_CLUSTERS} clusters are asked for: {', '.join(few)}", "    ")
 
 
 def _among(entries: Sequence[Among], title: str, raters: str) -> Iterator[str]:
@@ -245,7 +257,7 @@ def _file_record(source: RatingSet) -> dict[str, object]:
 
 def _agreement_record(entry: Agreement) -> dict[str, object]:
     standing = entry.standing
-    verdict = {"admissible": standing.admissible, "reason": standing.reason}
+    verdict = {"admissible": standing.admissible, "reason": standing.reason, "refused": standing.refused}
     return {"judge": entry.judge, **_numbers(entry), **verdict}
 
 

@@ -51,6 +51,8 @@ def test_table(files, capsys):
         "judge flat against people",
         "  admissible, lower end of quadratic kappa or alpha at least 0.40: accuracy 0.",
         "  advisory, lower end of quadratic kappa or alpha below 0.40: accuracy ",
+        "  refused with as many labels, a judge of this true agreement: accuracy ",
+        "  labels of 60 clusters are asked for: accuracy 20",
         "  Spearman: undefined: the scores do not vary",
         "people among themselves",
         "judges among themselves (panel)",
@@ -71,6 +73,7 @@ def test_json_says_the_same(files, capsys):
     assert record["settings"] == {"floor": 0.99, "seed": 3, "resamples": 200}
     assert (good["judge"], good["n"], good["clusters"]) == ("good", 39, 20)
     assert not good["admissible"]
+    assert good["refused"] > 0.5
     assert flat["statistics"]["spearman"] == {
         "value": None,
         "low": None,

@@ -9,7 +9,7 @@ import pytest
 
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.types import Source
-from pytest_medeval.judges.ratings.audit import MIN_CLUSTERS, agreement, among, audit, standing
+from pytest_medeval.judges.ratings.audit import MIN_CLUSTERS, agreement, among, audit, refusal, standing
 from pytest_medeval.judges.ratings.join import join
 from pytest_medeval.judges.ratings.types import Rating, RatingSet, Scale
 from pytest_medeval.stats.agreement import Estimate
@@ -96,7 +96,7 @@ def test_few_perfect_cases_admit_nobody():
     found = agreement(pairs, resamples=200)
     assert found.estimates["kappa_quadratic"].low == 1
     assert not found.standing.admissible
-    assert found.standing.reason == "9 clusters; at least 10 are needed"
+    assert found.standing.reason == "9 clusters; at least 10 are needed, 60 are asked for"
 
 
 def test_standing_without_an_interval_says_why():
@@ -104,7 +104,34 @@ def test_standing_without_an_interval_says_why():
     nothing = Estimate(None, reason="undefined: the scores do not vary")
     found = standing(nothing, nothing, 50)
     assert (found.admissible, found.reason, found.low) == (False, nothing.reason, None)
-    assert standing(nothing, Estimate(0.6, 0.5, 0.7), 50).admissible
+    assert standing(nothing, Estimate(0.6, 0.5, 0.7), 60).reason == "lower end of alpha 0.50 reaches 0.40"
+
+
+SIMULATED = {30: (0.2475, 0.2957), 60: (0.415, 0.1999), 120: (0.725, 0.1346)}
+"""Labels -> share of judges that are admitted, and mean distance of value and lower end of the interval.
+
+400 sets each: two correlated normals (0.6335, so that the quadratic kappa of their grades is 0.58) cut into grades 1 to
+5 at their quintiles; kappa and alpha with 400 resamples, floor 0.4.
+"""
+
+
+@pytest.mark.parametrize("labels", SIMULATED)
+def test_how_likely_a_judge_is_refused_is_what_a_simulation_finds(labels):
+    """Within two standard errors of 400 trials; fewer than 60 labels are named, and 60 are not."""
+    admitted, below = SIMULATED[labels]
+    found = standing(Estimate(0.58, 0.58 - below, 0.7), Estimate(None), labels)
+    assert found.refused == pytest.approx(1 - admitted, abs=0.05)
+    assert ("60 are asked for" in found.reason) is (labels < 60)
+
+
+def test_refusal_at_its_edges():
+    """A lower end on the floor is even odds; without spread the answer is certain; too few clusters refuse all."""
+    assert refusal(0.6, 0.4, 0.4) == 0.5
+    assert [refusal(1.0, 1.0, floor) for floor in (1.0, 0.4)] == [0.0, 0.0]
+    assert refusal(0.3, 0.3, 0.4) == 1.0
+    assert refusal(0.58, 0.28, 0.4) == pytest.approx(0.7835, abs=1e-3)
+    assert standing(Estimate(1.0, 1.0, 1.0), Estimate(None), MIN_CLUSTERS - 1).refused == 1.0
+    assert standing(Estimate(None), Estimate(None), 50).refused is None
 
 
 def test_raters_among_themselves():
