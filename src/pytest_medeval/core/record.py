@@ -480,6 +480,14 @@ class JudgeCost(TypedDict):
     seconds: float
 
 
+class SystemGap(TypedDict):
+    """A judge's bias on the replies of one system less that on another's: value and ends of its interval."""
+
+    first: str
+    second: str
+    gap: list[float | None]
+
+
 class JudgeAgreement(TypedDict):
     """How far a judge agrees with people on a dimension; of each statistic value and ends of its interval."""
 
@@ -495,6 +503,8 @@ class JudgeAgreement(TypedDict):
     tau_b: NotRequired[list[float | None]]
     bias: NotRequired[list[float | None]]
     percent_agreement: NotRequired[list[float | None]]
+    systems: NotRequired[dict[str, list[float | None]]]
+    gaps: NotRequired[list[SystemGap]]
 
 
 class JudgeRecord(JudgeCost):

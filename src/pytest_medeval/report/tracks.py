@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from pytest_medeval.core.record import (
     DivergenceRecord,
@@ -47,6 +47,7 @@ def _judges(record: RunRecord) -> Iterator[Block]:
         yield from (Note((f"{judge['spec']}: {notice}",), "open") for notice in judge["notices"])
         if judge["agreement"]:
             yield _agreement(judge)
+            yield from _by_system(judge)
 
 
 def _judge(judge: JudgeRecord) -> Table:
@@ -106,6 +107,34 @@ def _agreement(judge: JudgeRecord) -> Table:
             *([listed("  refused with as many labels, a judge of this true agreement", refused)] if refused else []),
             *([Brief(f"  {asked}")] if asked else []),
         ],
+    )
+
+
+def _by_system(judge: JudgeRecord) -> Iterator[Table]:
+    """Say what a judge adds to each system's replies, where the labels name the systems."""
+    rows = [
+        (name, system, _bias(bias))
+        for name, one in judge["agreement"].items()
+        for system, bias in one.get("systems", {}).items()
+    ]
+    gaps = [
+        (name, f"{gap['first']} less {gap['second']}", _bias(gap["gap"]))
+        for name, one in judge["agreement"].items()
+        for gap in sorted(one.get("gaps", ()), key=lambda gap: -abs(gap["gap"][0] or 0.0))[:1]
+    ]
+    if rows:
+        yield Table(
+            caption=f"Bias of {judge['spec']} by who wrote the reply (points), and the largest gap",
+            columns=words("dimension", "system") + figures("judge less people, 95 % interval"),
+            rows=[*rows, *gaps],
+            brief=[listed("  bias by who wrote the reply, largest gap (points)", gaps or rows)],
+        )
+
+
+def _bias(found: Sequence[float | None]) -> str:
+    value, low, high = found
+    return (
+        "-" if value is None else f"{value:+.2f} {'' if low is None or high is None else f'[{low:+.2f}, {high:+.2f}]'}"
     )
 
 

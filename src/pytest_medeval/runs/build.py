@@ -91,7 +91,8 @@ def build(
     record = _record(journal, settings, track_b, suites)
     ratings = rated(record)
     for name, suite in suites.items():
-        data[name] = _corrected(data[name], journal.ordered(name), ratings, suite)
+        told = replace(data[name], judges=track_b.agreements())
+        data[name] = _corrected(told, journal.ordered(name), ratings, suite)
     correct_together(row for suite in suites.values() for _, row in comparisons(suite))
     gates = [*_judged(journal, data, settings, track_b, suites), *_critical(journal, data)]
     gates = [with_leakage(gate, leaks.get(gate.suite)) for gate in gates]

@@ -460,7 +460,12 @@ def _side(reference: Reference, record: RunRecord, name: str) -> Side:
     data = suite_data(name, metrics, cases, complete_only=complete_only, reason=reason)
     cluster = facts["cluster"]
     data, pairing = with_reference(
-        replace(data, cluster=cluster["name"], found=cluster["origin"] == "found"),
+        replace(
+            data,
+            cluster=cluster["name"],
+            found=cluster["origin"] == "found",
+            judges=[judge["agreement"] for judge in record["judges"]],
+        ),
         cases,
         reference,
         sampled=facts["cases"] < facts["total"],

@@ -29,6 +29,7 @@ from pytest_medeval.judges.ratings.join import join
 from pytest_medeval.judges.ratings.types import Rating, RatingSet
 from pytest_medeval.judges.rubric import DEFAULT_RUBRIC, PREFERENCE, Rubric, chosen_rubric
 from pytest_medeval.judges.styles import AUTO, JUDGE_STYLES
+from pytest_medeval.stats.agreement import Estimate
 from pytest_medeval.tasks import TASKS
 
 if TYPE_CHECKING:
@@ -139,18 +140,26 @@ class TrackB:
             return f"{seen}: a coverage of {self.plan.coverage:g} is needed"
         return "" if corrected else self._advisory(name)
 
+    def agreements(self) -> list[Mapping[str, JudgeAgreement]]:
+        """Give how far each judge agrees with people: dimension -> data."""
+        return [standing.agreement for standing in self.standings]
+
     def _advisory(self, name: str) -> str:
         """Say why no judge's word on a dimension may carry a gate; empty where it may."""
         for run, standing in zip(self.runs, self.standings, strict=True):
             if standing.kin and name == PREFERENCE:
                 return f"the judge {run.spec} shares weights with {' and '.join(standing.kin)}, and may prefer its own"
+        if name == PREFERENCE:
+            return (
+                "labels grade single replies, and show of no preference whether it is one for a model's style: "
+                "people's ratings of both replies correct `judge.preference better than baseline`"
+            )
         if self.plan.labels is None:
             return "the judge is advisory: its agreement with people was not measured; give --medeval-judge-labels=FILE"
         for run, standing in zip(self.runs, self.standings, strict=True):
             found = standing.agreement.get(name)
-            poor = [found] if found and not found["admissible"] else []
-            if poor or (name in self.plan.rubric.names and not found):
-                reason = poor[0]["reason"] if poor else f"no label for {name}"
+            if found is None or not found["admissible"]:
+                reason = found["reason"] if found else f"no label for {name}"
                 return f"the judge {run.spec} is advisory on {name}: {reason}"
         return ""
 
@@ -249,8 +258,7 @@ def standing_of(judge: Model, plan: JudgePlan, seed: int, declared: Mapping[str,
 
 def _agreement(found: Agreement) -> JudgeAgreement:
     def ends(name: str) -> list[float | None]:
-        value = found.estimates[name]
-        return [value.value, value.low, value.high]
+        return _ends(found.estimates[name])
 
     return {
         "n": found.n,
@@ -265,7 +273,13 @@ def _agreement(found: Agreement) -> JudgeAgreement:
         "tau_b": ends("tau_b"),
         "bias": ends("bias"),
         "percent_agreement": ends("percent_agreement"),
+        "systems": {name: _ends(one) for name, one in found.systems.biases.items()},
+        "gaps": [{"first": gap.first, "second": gap.second, "gap": _ends(gap.estimate)} for gap in found.systems.gaps],
     }
+
+
+def _ends(value: Estimate) -> list[float | None]:
+    return [value.value, value.low, value.high]
 
 
 def _labelled(judge: Model, people: RatingSet, plan: JudgePlan, seed: int) -> JudgeRun:

@@ -221,16 +221,25 @@ def _pair_sums(x: FloatArray, y: FloatArray, clusters: IntArray) -> tuple[FloatA
     return sums[0], sums[1], sums[2]
 
 
-def mean(values: ArrayLike, clusters: IntArray) -> Statistic:
-    """Mean over items: of ``judge - human`` the bias, of ``judge == human`` the percent agreement."""
+def mean(values: ArrayLike, clusters: IntArray, within: ArrayLike | None = None) -> Statistic:
+    """Mean over items: of ``judge - human`` the bias, of ``judge == human`` the percent agreement.
+
+    ``within`` (n,): which items it is of; all where it is None.
+    """
+    taken = np.ones(len(clusters)) if within is None else np.asarray(within, dtype=np.float64)
     held = np.zeros((_count(clusters), 2))
-    np.add.at(held, clusters, np.stack([np.asarray(values, dtype=np.float64), np.ones(len(clusters))], axis=1))
+    np.add.at(held, clusters, np.stack([np.asarray(values, dtype=np.float64) * taken, taken], axis=1))
 
     def at(weights: FloatArray) -> FloatArray:
         total = weights @ held
         return _ratio(total[:, 0], total[:, 1])
 
     return Statistic(at)
+
+
+def difference(first: Statistic, second: Statistic) -> Statistic:
+    """First less second, of the same clusters."""
+    return Statistic(lambda weights: first.at(weights) - second.at(weights), first.undefined)
 
 
 def partial_correlation(xy: Statistic, xz: Statistic, yz: Statistic) -> Statistic:

@@ -31,7 +31,17 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from pytest_medeval.core.record import ROLES, CaseEntry, Compared, GateOutcome, GateRecord, HumanGrade, Role, RoleEntry
+from pytest_medeval.core.record import (
+    ROLES,
+    CaseEntry,
+    Compared,
+    GateOutcome,
+    GateRecord,
+    HumanGrade,
+    JudgeAgreement,
+    Role,
+    RoleEntry,
+)
 from pytest_medeval.core.types import Direction, FloatArray, Metric, Verdict, bias_of, rare_class
 from pytest_medeval.stats.bootstrap import NORMAL, RESAMPLES, Interval
 from pytest_medeval.stats.correct import holm
@@ -40,6 +50,7 @@ from pytest_medeval.stats.intervals import difference_interval, value_interval
 from pytest_medeval.stats.power import MOST_CASES, cases_needed
 from pytest_medeval.stats.ppi import Corrected
 from pytest_medeval.verdicts.grammar import Against, Gate, NotWorse, Threshold, check, number_text, parse_gate
+from pytest_medeval.verdicts.leaning import LABELS, RATINGS, UNKNOWN, Leaning, leaning_of
 
 # What a gate reads and what it says.
 
@@ -107,6 +118,7 @@ class SuiteData:
     ``undefined``: role -> counts name -> ids of the cases whose row is NaN because the metric cannot score the reply.
     ``awaited``: role -> why there is none yet, where that is expected.
     ``corrected``: metric -> difference from the baseline, a judge's corrected by people's ratings.
+    ``judges``: of each judge, dimension -> how far it agrees with people.
     """
 
     name: str
@@ -123,6 +135,7 @@ class SuiteData:
     undefined: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
     awaited: Mapping[str, str] = field(default_factory=dict)
     corrected: Mapping[str, Corrected] = field(default_factory=dict)
+    judges: Sequence[Mapping[str, JudgeAgreement]] = ()
 
     def having(self, tag: str, value: str) -> SuiteData:
         """Give the suite of one subgroup's cases."""
@@ -448,6 +461,8 @@ class Contest:
     """What else than the suite's rows the interval rests on."""
     clusters: int | None = None
     """How many clusters its cases are of; None where they are independent."""
+    remedy: str = ""
+    """What narrows the interval where more cases alone do not."""
 
     @property
     def threshold(self) -> float:
@@ -533,12 +548,39 @@ def _measured(gate: Gate, suite: SuiteData, seen: Seen, blank: GateResult) -> Ga
     against = gate.condition.against
     if against in suite.awaited:
         return replace(blank, reason=suite.awaited[against], waits=True)
-    barred = suite.barred.get(against, {}).get(gate.target.metric)
-    if barred is not None:
-        return replace(blank, reason=barred)
-    if suite.metrics[gate.target.metric].counts not in suite.rows.get(against, {}):
-        return replace(blank, reason=f"there is no {against} to compare {gate.target.metric} with")
+    there = suite.metrics[gate.target.metric].counts in suite.rows.get(against, {})
+    missing = None if there else f"there is no {against} to compare {gate.target.metric} with"
+    if told := suite.barred.get(against, {}).get(gate.target.metric, missing):
+        return replace(blank, reason=told)
+    if gate.target.metric.startswith(GRADED):
+        return _judged(gate, gathered[0], suite, blank)
     return _rare(gate, gathered, blank) or _contest(gate, gathered[0], blank)
+
+
+def _judged(gate: Gate, evidence: Evidence | None, suite: SuiteData, blank: GateResult) -> GateResult | Contest:
+    """Judge a judge's own difference, less what it may be the judge's liking; ``leaning`` says why."""
+    condition = gate.condition
+    assert not isinstance(condition, Threshold)  # noqa: S101 - thresholds are judged before
+    dimension = gate.target.metric.removeprefix(GRADED)
+    leaning = leaning_of([one.get(dimension) for one in suite.judges], condition.against)
+    remedy = RATINGS if condition.against == "baseline" and gate.target.tag is None else LABELS
+    if leaning is None:
+        return replace(blank, reason=f"{UNKNOWN}; {remedy}")
+    if isinstance(condition, NotWorse) and not leaning.inside(condition.margin):
+        margin = number_text(condition.margin)
+        return replace(blank, reason=f"{leaning}, is not shown to lie within the margin of {margin}; {remedy}")
+    found = _contest(gate, evidence, blank)
+    return _less(found, leaning, remedy) if isinstance(found, Contest) else found
+
+
+def _less(contest: Contest, leaning: Leaning, remedy: str) -> Contest:
+    def interval(level: float) -> Interval | None:
+        found = contest.interval(level)
+        return found and leaning.off(found, level)
+
+    assert contest.result.observed is not None  # noqa: S101 - made with one
+    told = replace(contest.result, observed=contest.result.observed - leaning.value, interval=interval(0.95))
+    return replace(contest, interval=interval, result=told, basis=f", less {leaning}", remedy=remedy)
 
 
 def _rare(gate: Gate, gathered: Sequence[Evidence | None], blank: GateResult) -> GateResult | None:
@@ -658,7 +700,7 @@ def _at(contest: Contest, level: float, family: int) -> GateResult:
     assert interval is not None  # noqa: S101 - the difference is defined
     verdict = contest.verdict(interval)
     needed = None
-    if verdict == "inconclusive":
+    if verdict == "inconclusive" and not contest.remedy:
         half = (interval[1] - interval[0]) / 2
         se = half / NORMAL.inv_cdf((1 + level) / 2)
         distance = contest.result.observed - contest.threshold  # type: ignore[operator]  # a contest has both
@@ -683,6 +725,8 @@ def _said(contest: Contest, result: GateResult, level: float, family: int) -> st
         return told + f"even its unfavourable end is on the right side of {turn}"
     if result.verdict == "fail":
         return told + f"even its favourable end is on the wrong side of {turn}"
+    if contest.remedy:
+        return told + f"{turn} lies inside; {contest.remedy}"
     if result.cases_needed is None:
         return told + f"{turn} lies inside, too near the difference for more cases to settle it"
     of = f" of {math.ceil(result.cases_needed * contest.clusters / result.n)} clusters" if contest.clusters else ""

@@ -1,6 +1,7 @@
 """A judge that likes the candidate's style, and people who do not: gates rest on the difference corrected by them."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from tools.fake_model import FakeModel
@@ -16,8 +17,9 @@ from pytest_medeval.runs.engine import Engine, entry
 from pytest_medeval.runs.journal import Journal, manifest
 from pytest_medeval.runs.record import problems
 from pytest_medeval.runs.suite import Suite, resolve
-from pytest_medeval.runs.track_b import JudgePlan, ask_judges
+from pytest_medeval.runs.track_b import Audited, JudgePlan, ask_judges
 from pytest_medeval.verdicts.corrected import correct
+from pytest_medeval.verdicts.leaning import UNKNOWN
 
 GATES = ("judge.accuracy better than baseline", "judge.accuracy.corrected not worse than baseline by 1.5")
 REPLIES = {"candidate": "Kindly rest.", "baseline": "Rest."}
@@ -68,8 +70,10 @@ def judged(tmp_path_factory):
     plan = JudgePlan(specs=(judge.name,))
     track_b = ask_judges(journal, plan, 0, lambda _: judge, lambda *_: lambda _: None)
 
-    def run(ratings):
-        return with_divergence(build(journal, settings, None, track_b, rated=lambda _record: ratings), settings)
+    def run(ratings, agreement=None):
+        audited = [Audited(agreement)] if agreement else track_b.standings
+        given = replace(track_b, standings=audited, plan=replace(plan, labels=folder) if agreement else plan)
+        return with_divergence(build(journal, settings, None, given, rated=lambda _record: ratings), settings)
 
     return run
 
@@ -104,6 +108,20 @@ def test_a_judge_that_likes_the_candidate_carries_no_gate_past_people_who_do_not
     assert told(record, GATES[1])[0] == "pass"
     assert record["divergence"]["talk"]["track_b"]["metrics"]["accuracy"]["difference"] == pytest.approx(0.0)
     assert problems(json.loads(json.dumps(record))) == []
+
+
+def test_without_ratings_a_difference_rests_on_what_the_labels_say_of_the_judge(judged):
+    """1 point less a gap of 0.9 to 1.1 shows nothing, less one of 0 to 0.2 it does; the record says what."""
+    fit = {"n": 60, "admissible": True, "reason": "", "kappa_quadratic": [0.7, 0.6, 0.8]}
+    reasons = {}
+    for gap in ([1.0, 0.9, 1.1], [0.1, 0.0, 0.2], None):
+        pairs = [] if gap is None else [{"first": "candidate", "second": "baseline", "gap": gap}]
+        record = judged((), {"accuracy": {**fit, "gaps": pairs}})
+        verdict, reasons[verdict] = told(record, GATES[0])
+        assert record["judges"][0]["agreement"]["accuracy"].get("gaps") == pairs
+    assert list(reasons) == ["inconclusive", "pass", "not evaluated"]
+    assert "less the judge's bias between the two on the labels, +0.0000 to +0.2000" in reasons["pass"]
+    assert reasons["not evaluated"].startswith(f"{UNKNOWN}; people's ratings")
 
 
 @pytest.mark.parametrize("ratings", [even(19), even(30, "divergent"), even(30, "near")])

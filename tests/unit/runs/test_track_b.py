@@ -149,13 +149,12 @@ def test_what_bars_a_gate_on_a_judge(fields, reason):
     assert track_b.barred("chat", f"judge.{FIRST}") == reason
 
 
-def test_a_preference_needs_no_label_and_people_s_ratings_no_judge_that_agrees():
-    """Labels are grades: a preference is barred only by a poor standing of its own."""
+def test_labels_speak_for_no_preference_and_people_s_ratings_need_no_judge_that_agrees():
+    """Labels grade single replies: what they say of a judge does not reach its preferences."""
     pairs = {key: Panelled("chat", one.id, {"candidate": {}, "baseline": {}}, 0.5, {}) for key, one in said({}).items()}
-    poor = "the judge judge is advisory on preference: kappa 0.1 is below 0.4"
-    for agreement, reason in (({}, ""), ({"preference": POOR}, poor)):
-        track_b = TrackB(JudgePlan(labels="x"), (RUN,), pairs, (Audited(agreement),))
-        assert track_b.barred("chat", "judge.preference") == reason
+    track_b = TrackB(JudgePlan(labels="x"), (RUN,), pairs, (Audited({FIRST: FIT}),))
+    assert track_b.barred("chat", "judge.preference").startswith("labels grade single replies")
+    assert track_b.barred("chat", "judge.preference", corrected=True) == ""
     bare = TrackB(JudgePlan(coverage=0.5), (RUN,), said({FIRST: 3.0}), (Audited(),))
     assert bare.barred("chat", f"judge.{FIRST}", corrected=True) == ""
 

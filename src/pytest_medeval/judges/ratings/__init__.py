@@ -15,10 +15,10 @@ from pytest_medeval.judges.ratings.types import RatingSet, Reader, Scale
 READERS = Registry(
     "rating format",
     {
-        "medieval": "pytest_medeval.judges.ratings.medieval:Medieval",
-        "mentalalign": "pytest_medeval.judges.ratings.mentalalign:MentalAlign",
-        "judgebench": "pytest_medeval.judges.ratings.judgebench:JudgeBench",
-        "germediq": "pytest_medeval.judges.ratings.germediq:GerMedIQ",
+        "medieval": "pytest_medeval.judges.ratings.published.medieval:Medieval",
+        "mentalalign": "pytest_medeval.judges.ratings.published.mentalalign:MentalAlign",
+        "judgebench": "pytest_medeval.judges.ratings.published.judgebench:JudgeBench",
+        "germediq": "pytest_medeval.judges.ratings.published.germediq:GerMedIQ",
         "labels": "pytest_medeval.judges.ratings.labels:Labels",
     },
 )

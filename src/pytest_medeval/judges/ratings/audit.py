@@ -10,6 +10,7 @@ import numpy as np
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.judges.ratings.consistency import PositionAudit, Repeats, count_agreement, position_audit
 from pytest_medeval.judges.ratings.join import Pairs, by_dimension, join, rater_pairs, value_counts
+from pytest_medeval.judges.ratings.systems import Systems, by_system
 from pytest_medeval.judges.ratings.types import Decision, Left, Rating, RatingSet, Scale
 from pytest_medeval.stats.agreement import (
     RESAMPLES,
@@ -61,6 +62,7 @@ class Agreement:
     clusters: int
     estimates: Mapping[str, Estimate]
     standing: Standing
+    systems: Systems
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +109,7 @@ def agreement(pairs: Pairs, *, floor: float = FLOOR, seed: int = 0, resamples: i
         clusters=count,
         estimates=found,
         standing=standing(found["kappa_quadratic"], found["alpha"], count, floor),
+        systems=by_system(pairs, seed=seed, resamples=resamples),
     )
 
 

@@ -26,6 +26,8 @@ class Pairs:
     score: FloatArray
     clusters: IntArray
     """Number of each reply's cluster, 0 to ``cluster_count - 1``."""
+    systems: tuple[str, ...]
+    """What wrote each reply; empty where neither file says."""
 
     @property
     def cluster_count(self) -> int:
@@ -52,8 +54,8 @@ def by_dimension(ratings: Iterable[Rating]) -> dict[str, list[Rating]]:
 def join(people: Sequence[Rating], judges: Sequence[Rating], scales: Mapping[str, Scale]) -> Joined:
     """Join on item and dimension, for each judge; several people's scores of a reply become a mean.
 
-    A reply whose two files disagree about what was rated (``about``) is left out: ids alone are not to be
-    trusted.
+    A reply whose two files disagree about what was rated (``about``) or who wrote it (``system``) is left out: ids
+    alone are not to be trusted.
     """
     theirs = by_dimension(people)
     pairs, left = [], []
@@ -116,6 +118,7 @@ class _Match:
     human: float
     judge: float
     cluster: str
+    system: str
 
 
 def _matched(known: Mapping[str, list[Rating]], scores: Iterable[Rating]) -> Iterator[_Match | Left]:
@@ -125,11 +128,15 @@ def _matched(known: Mapping[str, list[Rating]], scores: Iterable[Rating]) -> Ite
             yield Left(score.source, "people gave no score for this reply", score.item)
         elif any(score.about and person.about and person.about != score.about for person in people):
             yield Left(score.source, "the two files differ in what was rated", score.item)
+        elif len(wrote := {one.system for one in (*people, score)} - {""}) > 1:
+            yield Left(
+                score.source, "who wrote the reply is named differently", f"{score.item}: {', '.join(sorted(wrote))}"
+            )
         else:
             human = float(np.mean([person.score for person in people]))
             # either file may leave the cluster out, which makes the item its own
             cluster = people[0].cluster if people[0].cluster != score.item else score.cluster
-            yield _Match(score.item, human, score.score, cluster)
+            yield _Match(score.item, human, score.score, cluster, next(iter(wrote), ""))
 
 
 def _unjudged(known: Mapping[str, list[Rating]], scores: Iterable[Rating], judge: str) -> Iterator[Left]:
@@ -148,4 +155,5 @@ def _pairs(judge: str, dimension: str, scale: Scale, both: Sequence[_Match]) -> 
         human=np.array([match.human for match in both]),
         score=np.array([match.judge for match in both]),
         clusters=numbered([match.cluster for match in both]),
+        systems=tuple(match.system for match in both),
     )

@@ -8,6 +8,7 @@ score      yes      a number on the scale (1 to 5 unless ``--scale`` says otherw
 dimension  no       what was rated, ``overall`` unless said otherwise
 rater      no       who rated; without it the file's name
 cluster    no       what replies share (case, conversation); without it each reply stands for itself
+system     no       who wrote the reply (``candidate``, ``baseline``, a model's name), on one line of the item at least
 question   no       the texts behind the item, which a judge that runs needs; where two files have the reply
 reply               and differ in it, they are not about the same reply
 reference
@@ -21,6 +22,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from pytest_medeval.core.errors import MedevalError, accepted
@@ -31,7 +33,7 @@ from pytest_medeval.judges.ratings.grades import Unread, read_grade
 from pytest_medeval.judges.ratings.types import Left, Rating, RatingSet, Scale, without_repeats
 
 TEXTS = ("question", "reply", "reference")
-KEYS = ("item", "case", "score", "dimension", "rater", "cluster", *TEXTS)
+KEYS = ("item", "case", "score", "dimension", "rater", "cluster", "system", *TEXTS)
 _NAME = re.compile(r'"(item|case)"\s*:')
 
 
@@ -50,13 +52,19 @@ class Labels:
         """Read either form; the first character tells which."""
         found: list[Rating | Left] = []
         texts: dict[str, dict[str, str]] = {}
+        systems: dict[str, str] = {}
         for source, fields in _entries(path):
             entry = _entry(fields, source, scale, path.stem)
             found.append(entry)
             given = {key: str(fields[key]) for key in TEXTS if fields.get(key)}
             if isinstance(entry, Rating) and given:
                 texts.setdefault(entry.item, {}).update(given)
-        ratings, repeats = without_repeats(entry for entry in found if isinstance(entry, Rating))
+            if isinstance(entry, Rating) and entry.system != (wrote := systems.setdefault(entry.item, entry.system)):
+                if wrote and entry.system:
+                    raise MedevalError(f"{source}: {entry.item!r} is by {entry.system!r}, and by {wrote!r} above")
+                systems[entry.item] = wrote or entry.system
+        given_to = (replace(entry, system=systems[entry.item]) for entry in found if isinstance(entry, Rating))
+        ratings, repeats = without_repeats(given_to)
         left = tuple(entry for entry in found if isinstance(entry, Left))
         return RatingSet(
             file=str(path),
@@ -95,6 +103,7 @@ def _entry(fields: Mapping[str, object], source: Source, scale: Scale, rater: st
         _text(fields, "cluster", source) or item,
         source,
         about,
+        _text(fields, "system", source),
     )
 
 

@@ -78,6 +78,7 @@ def _agreements(entries: Sequence[Agreement], title: str, floor: float | None) -
             yield from _rows(entry)
         if floor is not None:
             yield from _standings(those, floor)
+            yield from _systems(those)
 
 
 def _rows(entry: Agreement) -> Iterator[str]:
@@ -119,6 +120,19 @@ def _refused(entries: Sequence[Agreement]) -> Iterator[str]:
     few = [f"{one.dimension} {one.clusters}" for one in entries if one.clusters < WANTED_CLUSTERS]
     if few:
         yield from _wrap(f"labels of {WANTED_CLUSTERS} clusters are asked for: {', '.join(few)}", "    ")
+
+
+def _systems(entries: Sequence[Agreement]) -> Iterator[str]:
+    """Give the bias by who wrote the reply, and the gap that could make one system look better."""
+    for entry in entries:
+        found = entry.systems
+        biases = [f"{name} {_value(one)} {_interval(one)}" for name, one in found.biases.items()]
+        if biases:
+            yield from _wrap(f"bias by system, {entry.dimension}: {', '.join(biases)}", "    ")
+        if gap := max(found.gaps, key=lambda one: abs(one.estimate.value or 0.0), default=None):
+            of = f" of {len(found.gaps)} gaps" if len(found.gaps) > 1 else ""
+            told = f"{gap.first} less {gap.second} {_value(gap.estimate)} {_interval(gap.estimate)}"
+            yield from _wrap(f"largest{of} between systems: {told}" if of else f"gap between systems: {told}", "    ")
 
 
 def _among(entries: Sequence[Among], title: str, raters: str) -> Iterator[str]:
@@ -258,7 +272,9 @@ def _file_record(source: RatingSet) -> dict[str, object]:
 def _agreement_record(entry: Agreement) -> dict[str, object]:
     standing = entry.standing
     verdict = {"admissible": standing.admissible, "reason": standing.reason, "refused": standing.refused}
-    return {"judge": entry.judge, **_numbers(entry), **verdict}
+    systems = {name: asdict(one) for name, one in entry.systems.biases.items()}
+    gaps = [asdict(gap) for gap in entry.systems.gaps]
+    return {"judge": entry.judge, **_numbers(entry), **verdict, "systems": systems, "gaps": gaps}
 
 
 def _pair_record(entry: Agreement) -> dict[str, object]:

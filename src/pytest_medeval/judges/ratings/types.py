@@ -61,7 +61,7 @@ class Rating:
 
     ``item`` names the reply, ``cluster`` what it shares with others (its case or conversation); ``about``
     is a digest of what was rated, where the file tells it: two files that disagree on it are not about the
-    same thing.
+    same thing. ``system`` names what wrote the reply, where the file does.
     """
 
     item: str
@@ -71,6 +71,7 @@ class Rating:
     cluster: str
     source: Source
     about: str = ""
+    system: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,8 @@ def files(tmp_path):
         grade = LEVELS[index % 5]
         about = {"item": f"r{index}", "dimension": "accuracy", "cluster": f"case{index // 2}"}
         people += [{**about, "rater": "dr1", "score": grade}, {**about, "rater": "dr2", "score": LEVELS[index % 4]}]
-        good.append({**about, "rater": "good", "score": LEVELS[min(4, index % 5 + (index % 7 == 0))]})
+        wrote = {"system": "candidate" if index % 2 else "baseline"} if index else {}
+        good.append({**about, **wrote, "rater": "good", "score": LEVELS[min(4, index % 5 + (index % 7 == 0))]})
         flat.append({**about, "rater": "flat", "score": 3})
     good[0]["score"] = None
     flat[1]["item"] = "unknown"
@@ -53,6 +54,7 @@ def test_table(files, capsys):
         "  advisory, lower end of quadratic kappa or alpha below 0.40: accuracy ",
         "  refused with as many labels, a judge of this true agreement: accuracy ",
         "  labels of 60 clusters are asked for: accuracy 20",
+        "  bias by system, accuracy: baseline ",
         "  Spearman: undefined: the scores do not vary",
         "people among themselves",
         "judges among themselves (panel)",

@@ -110,6 +110,26 @@ def test_medieval(capsys):
     assert reasons["Gemini2F gave no score for this reply"] == 87
 
 
+def test_medieval_names_who_wrote_each_reply(capsys):
+    """GPT-4o likes CG4L's answers by 0.92 points more than G2FT's: counted again by plain dictionaries."""
+    folder = DATA / "medieval"
+    paths = folder / "scores-to-be-released.clean.json", folder / "chatgpt_4o.rate.json"
+    (entry,) = record(capsys, "--human", paths[0], "--judge", paths[1])["agreement"]
+    people, scores = (json.loads(path.read_text("utf-8")) for path in paths)
+    residuals = {}
+    for case, replies in scores.items():
+        for reply, score in replies.items():
+            given = [one["strength"] for one in people[case].get(reply, []) if one["strength"] is not None]
+            if given:
+                residuals.setdefault(reply.rpartition("-")[2], []).append(score - np.mean(given))
+    assert {name: one["value"] for name, one in entry["systems"].items()} == pytest.approx(
+        {name: np.mean(own) for name, own in residuals.items()}, abs=1e-9
+    )
+    (gap,) = [one["estimate"] for one in entry["gaps"] if (one["first"], one["second"]) == ("CG4L", "G2FT")]
+    assert gap["value"] == pytest.approx(0.92, abs=0.005)
+    assert 0.6 < gap["low"] < gap["high"] < 1.2
+
+
 def test_medieval_people_among_themselves(capsys):
     """Alpha of two to five clinicians a reply is krippendorff's."""
     path = DATA / "medieval" / "scores-to-be-released.clean.json"
@@ -226,6 +246,10 @@ def test_tables_fit(capsys, human, judges):
     assert max(map(len, lines)) <= 100
     assert sum(line.startswith("judge   ") for line in lines) == len(paths)
     assert sum(line.startswith("left out") for line in lines) == 1
+    gaps = {"medieval": 21, "mentalalign": 45}.get(str(human).partition("/")[0])
+    told = [line for line in lines if "between systems: " in line]
+    assert all(line.startswith(f"  largest of {gaps} gaps between systems: ") for line in told)
+    assert bool(told) is bool(gaps)
 
 
 def test_no_published_judge_is_called_useless():

@@ -53,4 +53,5 @@ def _row(row: Mapping[str, str], source: Source) -> Iterator[Rating | Left]:
         if isinstance(grade, Unread):
             yield Left(source, grade.reason, f"{item} {rater}: {row[rater]!r}")
         else:
-            yield Rating(item, rater, "rating", grade, row["id"], source, digest(row["question"], row["response"]))
+            about = digest(row["question"], row["response"])
+            yield Rating(item, rater, "rating", grade, row["id"], source, about, row["model"])

@@ -72,4 +72,4 @@ def _cell(row: Mapping[str, str], model: str, rater: str, cell: str, source: Sou
             detail = f"{item} {dimension}: {verdict.get(dimension)!r}"
             yield Left(source, grade.reason if dimension in verdict else "dimension is missing", detail)
         else:
-            yield Rating(item, rater, dimension, grade, conversation, source, about)
+            yield Rating(item, rater, dimension, grade, conversation, source, about, model)

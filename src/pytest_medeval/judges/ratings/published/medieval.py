@@ -1,7 +1,8 @@
 """Medieval (github.com/HKUSZH/Medieval): scores of replies to clinical cases by clinicians and judges.
 
 People's file: ``{case: {reply: [{user, strength, hallucination, halluText}, ...]}}``; a judge's file:
-``{case: {reply: number}}``. Quality is 0 to 10. Cases and replies themselves are not published.
+``{case: {reply: number}}``; the name of a reply ends in its model's. Quality is 0 to 10. Cases and replies themselves
+are not published.
 """
 
 from __future__ import annotations
@@ -75,4 +76,4 @@ def _score(where: tuple[str, str], rater: str, dimension: str, value: object, so
         return Left(source, f"{dimension} is null", f"{rater} on {reply}")
     if isinstance(value, bool) or not isinstance(value, int | float) or not SCALES[dimension].holds(value):
         return Left(source, f"{dimension} is outside {SCALES[dimension]}", f"{value!r} by {rater} on {reply}")
-    return Rating(f"{case}/{reply}", rater, dimension, float(value), case, source)
+    return Rating(f"{case}/{reply}", rater, dimension, float(value), case, source, system=reply.rpartition("-")[2])

@@ -1,0 +1,1 @@
+"""Published sets of ratings, a module each: their readers, by name in ``judges.ratings.READERS``."""
