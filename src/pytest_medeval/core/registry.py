@@ -176,9 +176,11 @@ _MOVES: Mapping[str, str] = {
 }
 """Module -> what it was called before the rooms; entries of other packages may say so for one release."""
 _READERS = ("choices", "dxy", "genmedgpt", "medmcqa", "medqa", "mie", "mmlu", "native", "promptcblue", "pubmedqa")
+_PUBLISHED = ("germediq", "judgebench", "medieval", "mentalalign")
 _MOVED = {
     **{old: new for new, olds in _MOVES.items() for old in olds.split()},
     **{f"cases.{name}": f"tasks.cases.formats.{name}" for name in _READERS},
+    **{f"ratings.{name}": f"judges.ratings.published.{name}" for name in _PUBLISHED},
 }
 _STILL = frozenset({"models.endpoint", "models.gguf", "models.local"})
 """Old modules whose name a folder has now: what they held is looked for in the new one."""
