@@ -7,13 +7,11 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NotRequired, TypedDict
 
 from pytest_medeval.commands import tell
+from pytest_medeval.commands.listing import StoredRun, listed
 from pytest_medeval.commands.parser import Parser, whole
 from pytest_medeval.core.errors import MedevalError
-from pytest_medeval.core.record import SuiteRecord
-from pytest_medeval.core.types import Verdict
 from pytest_medeval.report.lines import number
 from pytest_medeval.report.outline import gates, outline_of
 from pytest_medeval.report.suites import reference
@@ -21,8 +19,8 @@ from pytest_medeval.report.terminal import inked, terminal
 from pytest_medeval.runs.evidence import is_evidence, read_sha256, verify
 from pytest_medeval.runs.record import read
 from pytest_medeval.runs.reference import Contested
-from pytest_medeval.runs.store import Stored, find, load, passed, prune, stored
-from pytest_medeval.verdicts.verdict import OPTIONS, decide, verdict_of
+from pytest_medeval.runs.store import find, load, prune
+from pytest_medeval.verdicts.verdict import OPTIONS, decide
 
 FAILED = 1
 _EPILOG = """\
@@ -84,69 +82,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _list(options: argparse.Namespace) -> int:
-    rows = [_row(run) for run in stored(options.storage)]
+    rows = listed(options.storage)
     _print_json(rows) if options.json else tell(_listing(rows, options.storage))
     return 0
-
-
-class StoredSuite(TypedDict):
-    """A suite of a stored run, with its headline metric."""
-
-    cases: int
-    complete: bool
-    headline: str
-    value: float | None
-
-
-class StoredRun(TypedDict):
-    """A stored run; one that cannot be read has an ``error`` and no more."""
-
-    run: str
-    path: str
-    error: NotRequired[str]
-    created: NotRequired[str]
-    passed: NotRequired[bool]
-    verdict: NotRequired[str]
-    model: NotRequired[str | None]
-    commit: NotRequired[str | None]
-    dirty: NotRequired[bool | None]
-    suites: NotRequired[dict[str, StoredSuite]]
-    gates: NotRequired[dict[Verdict, int]]
-
-
-def _row(run: Stored) -> StoredRun:
-    """Describe a run; one that cannot be read is listed with the reason."""
-    try:
-        record = read(run.path)
-    except MedevalError as mistake:
-        return {"run": run.run, "path": str(run.path), "error": str(mistake)}
-    repository, model, verdict = (
-        record["environment"].get("repository"),
-        record["models"].get("candidate"),
-        verdict_of(record),
-    )
-    return {
-        "run": run.run,
-        "path": str(run.path),
-        "created": record["created"],
-        "passed": passed(record),
-        "verdict": verdict.word,
-        "model": model["spec"] if model else None,
-        "commit": repository["commit"] if repository else None,
-        "dirty": repository["dirty"] if repository else None,
-        "suites": {name: _suite(suite) for name, suite in record["suites"].items()},
-        "gates": verdict.counts,
-    }
-
-
-def _suite(suite: SuiteRecord) -> StoredSuite:
-    headline = suite["metrics"].get(suite["headline"])
-    return {
-        "cases": suite["evaluated"],
-        "complete": suite["complete"],
-        "headline": suite["headline"],
-        "value": headline["candidate"] if headline else None,
-    }
 
 
 def _listing(rows: Sequence[StoredRun], storage: Path) -> Iterator[str]:
