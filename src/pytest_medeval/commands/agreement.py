@@ -16,7 +16,7 @@ from pytest_medeval.core.errors import MedevalError, accepted
 from pytest_medeval.judges.ratings import FIVE_STEPS, READERS, read_ratings
 from pytest_medeval.judges.ratings.audit import FLOOR, audit
 from pytest_medeval.judges.ratings.show import audit_lines, audit_record
-from pytest_medeval.judges.ratings.types import RatingSet, Scale
+from pytest_medeval.judges.ratings.types import RatingSet, Scale, nominal
 from pytest_medeval.stats.agreement import RESAMPLES
 
 MAX_LEVELS = 101
@@ -73,9 +73,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--scale",
         type=_scale,
-        metavar="LOW:HIGH[:STEP]",
+        metavar="LOW:HIGH[:STEP]|A,B,...",
         default=FIVE_STEPS,
-        help="of files in our own format (labels); default 1:5",
+        help="of files in our own format (labels): grades, or names without an order; default 1:5",
     )
     parser.add_argument(
         "--floor",
@@ -97,6 +97,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _scale(text: str) -> Scale:
+    names = [name.strip() for name in text.split(",")]
+    if 1 < len({name.casefold() for name in names}) == len(names) <= MAX_LEVELS and all(names):
+        return nominal(*names)
     try:
         numbers = [float(part) for part in text.split(":")]
         scale = Scale(*numbers)
@@ -104,7 +107,7 @@ def _scale(text: str) -> Scale:
         numbers, scale = [], FIVE_STEPS
     usable = bool(numbers) and all(map(math.isfinite, numbers)) and scale.step > 0 and scale.low < scale.high
     if not usable or not scale.offers(scale.high) or scale.levels > MAX_LEVELS:
-        accept = "LOW:HIGH or LOW:HIGH:STEP, such as 1:5 or 0:10:0.5"
+        accept = "LOW:HIGH or LOW:HIGH:STEP, such as 1:5 or 0:10:0.5, or names that differ, such as yes,no"
         raise argparse.ArgumentTypeError(f"found {text!r}; accepted: {accept}")
     return scale
 

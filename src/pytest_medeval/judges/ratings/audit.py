@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from pytest_medeval.judges.ratings.types import Decision, Left, Rating, RatingSe
 from pytest_medeval.stats.agreement import (
     RESAMPLES,
     Estimate,
+    Level,
     Statistic,
     cohen_kappa,
     estimate,
@@ -32,10 +33,10 @@ MIN_CLUSTERS = 10
 WANTED_CLUSTERS = 60
 """Fewer refuse good judges: of true kappa 0.58 they admit 25 % with 30 labels, 42 % with 60, 72 % with 120."""
 
+UNGIVEN = "undefined: people gave it to no reply"
+
 MAX_PAIRED = 4
 """Of more raters than this, alpha tells more than a table of all pairs."""
-
-STATISTICS = ("kappa", "kappa_linear", "kappa_quadratic", "alpha", "spearman", "tau_b", "bias", "percent_agreement")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,8 @@ class Agreement:
     n: int
     clusters: int
     estimates: Mapping[str, Estimate]
+    nominal: bool
+    """Whether labels without an order were given, and no grades."""
     standing: Standing
     systems: Systems
 
@@ -95,9 +98,9 @@ def agreement(pairs: Pairs, *, floor: float = FLOOR, seed: int = 0, resamples: i
 
     Kappa and alpha compare grades, so scores between two steps (a mean of several people, 8.8 in steps of
     0.5) go to the nearest step, half-way up. Rank correlations and the bias (judge minus people) take the
-    scores as they are.
+    scores as they are. Labels without an order have kappa without weights, nominal alpha, and recall of each.
     """
-    count = pairs.cluster_count
+    count, nominal = pairs.cluster_count, bool(pairs.scale.names)
     found = {
         name: estimate(statistic, count, seed=seed, resamples=resamples)
         for name, statistic in _statistics(pairs).items()
@@ -108,7 +111,14 @@ def agreement(pairs: Pairs, *, floor: float = FLOOR, seed: int = 0, resamples: i
         n=len(pairs.items),
         clusters=count,
         estimates=found,
-        standing=standing(found["kappa_quadratic"], found["alpha"], count, floor),
+        nominal=nominal,
+        standing=standing(
+            found["kappa" if nominal else "kappa_quadratic"],
+            found["alpha"],
+            count,
+            floor,
+            weighted="" if nominal else "quadratic ",
+        ),
         systems=by_system(pairs, seed=seed, resamples=resamples),
     )
 
@@ -117,8 +127,19 @@ def _statistics(pairs: Pairs) -> dict[str, Statistic]:
     levels, clusters = pairs.scale.levels, pairs.clusters
     human, judge = pairs.scale.codes(pairs.human), pairs.scale.codes(pairs.score)
     grades = np.eye(levels)
+    kappa = cohen_kappa(human, judge, clusters, levels=levels, weighting="none")
+    if pairs.scale.names:
+        return {
+            "kappa": kappa,
+            "alpha": krippendorff_alpha(grades[human] + grades[judge], clusters, level="nominal"),
+            "percent_agreement": mean(human == judge, clusters),
+            **{
+                f"recall of {name}": replace(mean(human == judge, clusters, human == code), undefined=UNGIVEN)
+                for code, name in enumerate(pairs.scale.names)
+            },
+        }
     return {
-        "kappa": cohen_kappa(human, judge, clusters, levels=levels, weighting="none"),
+        "kappa": kappa,
         "kappa_linear": cohen_kappa(human, judge, clusters, levels=levels, weighting="linear"),
         "kappa_quadratic": cohen_kappa(human, judge, clusters, levels=levels, weighting="quadratic"),
         "alpha": krippendorff_alpha(grades[human] + grades[judge], clusters),
@@ -129,13 +150,19 @@ def _statistics(pairs: Pairs) -> dict[str, Statistic]:
     }
 
 
-def standing(kappa: Estimate, alpha: Estimate, clusters: int, floor: float = FLOOR) -> Standing:
-    """Admit a judge when the lower end of quadratic kappa or of alpha reaches the floor."""
+def _level(scale: Scale) -> Level:
+    return "nominal" if scale.names else "ordinal"
+
+
+def standing(
+    kappa: Estimate, alpha: Estimate, clusters: int, floor: float = FLOOR, *, weighted: str = "quadratic "
+) -> Standing:
+    """Admit a judge when the lower end of kappa (quadratic; of labels unweighted) or of alpha reaches the floor."""
     wanted = f"{WANTED_CLUSTERS} are asked for"
     if clusters < MIN_CLUSTERS:
         told = f"{clusters} clusters; at least {MIN_CLUSTERS} are needed, {wanted}"
         return Standing(False, told, refused=1.0)
-    ends = [(name, one) for name, one in (("quadratic kappa", kappa), ("alpha", alpha)) if one.low is not None]
+    ends = [(name, one) for name, one in ((f"{weighted}kappa", kappa), ("alpha", alpha)) if one.low is not None]
     if not ends:
         return Standing(False, kappa.reason or alpha.reason)
     best, found = max(ends, key=lambda entry: entry[1].low or 0.0)
@@ -164,7 +191,8 @@ def among(
         raters = tuple(sorted({rating.rater for rating in given}))
         if len(raters) > 1:
             counts, clusters = value_counts(given, scales[dimension])
-            repeats = count_agreement(counts, clusters, seed=seed, resamples=resamples)
+            level = _level(scales[dimension])
+            repeats = count_agreement(counts, clusters, level=level, seed=seed, resamples=resamples)
             found.append(Among(dimension=dimension, raters=raters, scores=len(given), repeats=repeats))
     return tuple(found)
 

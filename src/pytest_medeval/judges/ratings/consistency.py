@@ -19,6 +19,7 @@ from pytest_medeval.stats.agreement import (
     RESAMPLES,
     Estimate,
     IntArray,
+    Level,
     estimate,
     kendall_tau_b,
     krippendorff_alpha,
@@ -35,7 +36,7 @@ class Repeats:
 
     items: int
     alpha: Estimate
-    """Krippendorff's alpha, ordinal, over all grades."""
+    """Krippendorff's alpha over all grades, ordinal or, of labels, nominal."""
     identical: Estimate
     """Share of replies whose grades are all the same, of those with at least two."""
 
@@ -51,7 +52,9 @@ def repeat_agreement(
     return count_agreement(counts, clusters, seed=seed, resamples=resamples)
 
 
-def count_agreement(counts: FloatArray, clusters: IntArray, *, seed: int = 0, resamples: int = RESAMPLES) -> Repeats:
+def count_agreement(
+    counts: FloatArray, clusters: IntArray, *, level: Level = "ordinal", seed: int = 0, resamples: int = RESAMPLES
+) -> Repeats:
     """Do the same from how often each reply got each grade, (items, levels)."""
     pairable = counts.sum(axis=1) >= 2  # noqa: PLR2004 - a pair
     counts, clusters = counts[pairable], np.unique(clusters[pairable], return_inverse=True)[1]
@@ -59,7 +62,7 @@ def count_agreement(counts: FloatArray, clusters: IntArray, *, seed: int = 0, re
     units = len(np.unique(clusters))
     return Repeats(
         items=len(counts),
-        alpha=estimate(krippendorff_alpha(counts, clusters), units, seed=seed, resamples=resamples),
+        alpha=estimate(krippendorff_alpha(counts, clusters, level=level), units, seed=seed, resamples=resamples),
         identical=estimate(mean(same, clusters), units, seed=seed, resamples=resamples),
     )
 

@@ -74,7 +74,11 @@ def read_verdict(text: str, dimensions: Sequence[str]) -> dict[str, object] | Un
 
 
 def read_grade(value: object, scale: Scale) -> float | Unread:
-    """Read one grade: a number, or a numeral as text, that the scale offers."""
+    """Read one grade: a number, or a numeral as text, that the scale offers; of a nominal one the place of a label."""
+    if scale.names:
+        labels = [name.casefold() for name in scale.names]
+        said = value.strip().casefold() if isinstance(value, str) else None
+        return float(labels.index(said)) if said in labels else Unread(f"label is none of {scale}")
     if isinstance(value, str) and _NUMERAL.fullmatch(value):
         value = float(value)
     if value is None:

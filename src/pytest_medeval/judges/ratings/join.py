@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -54,6 +54,7 @@ def by_dimension(ratings: Iterable[Rating]) -> dict[str, list[Rating]]:
 def join(people: Sequence[Rating], judges: Sequence[Rating], scales: Mapping[str, Scale]) -> Joined:
     """Join on item and dimension, for each judge; several people's scores of a reply become a mean.
 
+    Of labels without an order it is the one that most people gave; a reply without one is left out.
     A reply whose two files disagree about what was rated (``about``) or who wrote it (``system``) is left out: ids
     alone are not to be trusted.
     """
@@ -65,7 +66,7 @@ def join(people: Sequence[Rating], judges: Sequence[Rating], scales: Mapping[str
             continue
         known = _by_item(theirs[dimension])
         for judge, scores in _by_rater(given).items():
-            found = list(_matched(known, scores))
+            found = list(_matched(known, scores, scales[dimension]))
             left.extend(entry for entry in found if isinstance(entry, Left))
             left.extend(_unjudged(known, scores, judge))
             both = [entry for entry in found if not isinstance(entry, Left)]
@@ -81,7 +82,7 @@ def rater_pairs(ratings: Iterable[Rating], scales: Mapping[str, Scale]) -> tuple
         raters = _by_rater(given)
         for first, second in combinations(sorted(raters), 2):
             known = _by_item(raters[first])
-            both = [match for match in _matched(known, raters[second]) if isinstance(match, _Match)]
+            both = [match for match in _matched(known, raters[second], scales[dimension]) if isinstance(match, _Match)]
             if both:
                 found.append(_pairs(f"{second} against {first}", dimension, scales[dimension], both))
     return tuple(found)
@@ -112,7 +113,7 @@ def _by_rater(ratings: Iterable[Rating]) -> dict[str, list[Rating]]:
 
 @dataclass(frozen=True, slots=True)
 class _Match:
-    """People's mean score and a judge's score of the same reply."""
+    """People's mean score, or their label, and a judge's score of the same reply."""
 
     item: str
     human: float
@@ -121,7 +122,7 @@ class _Match:
     system: str
 
 
-def _matched(known: Mapping[str, list[Rating]], scores: Iterable[Rating]) -> Iterator[_Match | Left]:
+def _matched(known: Mapping[str, list[Rating]], scores: Iterable[Rating], scale: Scale) -> Iterator[_Match | Left]:
     for score in scores:
         people = known.get(score.item)
         if people is None:
@@ -132,8 +133,9 @@ def _matched(known: Mapping[str, list[Rating]], scores: Iterable[Rating]) -> Ite
             yield Left(
                 score.source, "who wrote the reply is named differently", f"{score.item}: {', '.join(sorted(wrote))}"
             )
+        elif (human := _together([person.score for person in people], scale)) is None:
+            yield Left(score.source, "as many people gave one label as another", score.item)
         else:
-            human = float(np.mean([person.score for person in people]))
             # either file may leave the cluster out, which makes the item its own
             cluster = people[0].cluster if people[0].cluster != score.item else score.cluster
             yield _Match(score.item, human, score.score, cluster, next(iter(wrote), ""))
@@ -144,6 +146,14 @@ def _unjudged(known: Mapping[str, list[Rating]], scores: Iterable[Rating], judge
     for item, people in known.items():
         if item not in judged:
             yield Left(people[0].source, f"{judge} gave no score for this reply", item)
+
+
+def _together(scores: Sequence[float], scale: Scale) -> float | None:
+    """Give people's mean; of labels the one that most gave, None where there is none."""
+    if not scale.names:
+        return float(np.mean(scores))
+    (best, most), *others = Counter(scores).most_common(2)
+    return None if others and others[0][1] == most else best
 
 
 def _pairs(judge: str, dimension: str, scale: Scale, both: Sequence[_Match]) -> Pairs:

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import PurePath
 
 from pytest_medeval.core.types import Source
-from pytest_medeval.judges.ratings.audit import STATISTICS, WANTED_CLUSTERS, Agreement, Among, Audit
+from pytest_medeval.judges.ratings.audit import WANTED_CLUSTERS, Agreement, Among, Audit
 from pytest_medeval.judges.ratings.consistency import PositionAudit, Share
 from pytest_medeval.judges.ratings.types import Left, RatingSet
 from pytest_medeval.stats.agreement import Estimate
@@ -72,10 +72,12 @@ def _agreements(entries: Sequence[Agreement], title: str, floor: float | None) -
         those = [entry for entry in entries if entry.judge == judge]
         yield ""
         yield title.format(judge)
-        yield f"{'dimension':<{_NAME}}" + "".join(f"{column:>{_CELL}}" for column in _COLUMNS.values())
-        yield f"{'  n/clusters':<{_NAME}}" + f"{'95 % interval below each value':>{_CELL * len(_COLUMNS)}}"
+        graded = [entry for entry in those if not entry.nominal]
+        if graded:
+            yield f"{'dimension':<{_NAME}}" + "".join(f"{column:>{_CELL}}" for column in _COLUMNS.values())
+            yield f"{'  n/clusters':<{_NAME}}" + f"{'95 % interval below each value':>{_CELL * len(_COLUMNS)}}"
         for entry in those:
-            yield from _rows(entry)
+            yield from _labelled(entry) if entry.nominal else _rows(entry)
         if floor is not None:
             yield from _standings(those, floor)
             yield from _systems(those)
@@ -91,12 +93,23 @@ def _rows(entry: Agreement) -> Iterator[str]:
             yield f"  {_COLUMNS[name]}: {cell.reason}"
 
 
+def _labelled(entry: Agreement) -> Iterator[str]:
+    """Give what labels without an order allow to say."""
+    yield f"{entry.dimension}, nominal: {entry.n} replies, {entry.clusters} clusters"
+    for name, found in entry.estimates.items():
+        yield f"  {name.replace('percent_agreement', 'same label'):<{_NAME + 20}}{_told(found)}"
+
+
+def _told(found: Estimate) -> str:
+    return f"{_value(found):>6}  {found.reason or _interval(found)}"
+
+
 def _standings(entries: Sequence[Agreement], floor: float) -> Iterator[str]:
     """Say which dimensions may carry a gate, with the lower end that decided."""
     groups: dict[str, list[str]] = {}
     for entry in entries:
         standing = entry.standing
-        rule = "lower end of quadratic kappa or alpha"
+        rule = f"lower end of {'' if entry.nominal else 'quadratic '}kappa or alpha"
         title = (
             f"advisory, {standing.reason}"
             if standing.low is None
@@ -286,7 +299,7 @@ def _numbers(entry: Agreement) -> dict[str, object]:
         "dimension": entry.dimension,
         "n": entry.n,
         "clusters": entry.clusters,
-        "statistics": {name: asdict(entry.estimates[name]) for name in STATISTICS},
+        "statistics": {name: asdict(found) for name, found in entry.estimates.items()},
     }
 
 

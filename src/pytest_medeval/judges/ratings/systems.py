@@ -38,12 +38,13 @@ class Systems:
 
 
 def by_system(pairs: Pairs, *, seed: int, resamples: int) -> Systems:
-    """Measure bias and gaps; replies of which nobody says who wrote them take no part.
+    """Measure bias and gaps; replies of which nobody says who wrote them take no part, labels have no bias.
 
     The candidate comes first in its gaps. The intervals of all gaps hold together, so that the largest may be read off.
     """
     count = pairs.cluster_count
-    own = {name: np.array(pairs.systems) == name for name in pairs.systems if name}
+    named = () if pairs.scale.names else pairs.systems
+    own = {name: np.array(pairs.systems) == name for name in named if name}
     bias = {name: mean(pairs.score - pairs.human, pairs.clusters, within) for name, within in sorted(own.items())}
     large = sorted(
         (name for name, within in own.items() if len(np.unique(pairs.clusters[within])) >= FEWEST),

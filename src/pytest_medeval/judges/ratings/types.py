@@ -21,13 +21,17 @@ Choice: TypeAlias = Literal[1, 0, -1]
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """The grades that raters could give: ``low``, ``low + step``, ... ``high``."""
+    """The grades that raters could give: ``low``, ``low + step``, ... ``high``; or ``names`` without an order."""
 
     low: float
     high: float
     step: float = 1.0
+    names: tuple[str, ...] = field(default=(), kw_only=True)
+    """Labels of a nominal scale; a score is the position of one."""
 
     def __str__(self) -> str:
+        if self.names:
+            return ", ".join(self.names)
         steps = "" if self.step == 1 else f" in steps of {self.step:g}"
         return f"{self.low:g} to {self.high:g}{steps}"
 
@@ -53,6 +57,11 @@ class Scale:
         """Give the position of the nearest grade, from 0; half-way goes up (8.75 is 9 in halves)."""
         steps = (np.asarray(scores, dtype=np.float64) - self.low) / self.step
         return np.floor(steps + 0.5).astype(np.int64)
+
+
+def nominal(*names: str) -> Scale:
+    """Make a scale of labels that have no order."""
+    return Scale(0, len(names) - 1, names=names)
 
 
 @dataclass(frozen=True, slots=True)

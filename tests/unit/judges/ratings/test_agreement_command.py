@@ -118,6 +118,12 @@ MISTAKES = [
     (("--human", "people.jsonl", "--scale", "5:1"), "found '5:1'; accepted: LOW:HIGH or LOW:HIGH:STEP"),
     (("--human", "people.jsonl", "--scale", "0:1:0.3"), "found '0:1:0.3'"),
     (("--human", "people.jsonl", "--scale", "nan:5"), "found 'nan:5'"),
+    (("--human", "people.jsonl", "--scale", "1:5:1:2"), "found '1:5:1:2'"),
+    (("--human", "people.jsonl", "--scale", "yes,no,Yes"), "or names that differ, such as yes,no"),
+    (
+        ("--human", "people.jsonl", "--scale", "yes,no"),
+        "people.jsonl:1: no score could be read (label is none of yes, no",
+    ),
     (("--human", "people.jsonl", "--floor", "2"), "found '2'; accepted: a number from 0 to 1"),
     (("--human", "people.jsonl", "--floor", "nan"), "found 'nan'"),
     (("--human", "people.jsonl", "--seed", "-1"), "found '-1'; accepted: a whole number, 0 or more"),

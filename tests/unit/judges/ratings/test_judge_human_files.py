@@ -11,19 +11,21 @@ import json
 import math
 import re
 from collections import Counter
+from itertools import combinations
 from pathlib import Path
 
 import krippendorff
 import numpy as np
 import pytest
 import scipy.stats
-from sklearn.metrics import cohen_kappa_score
+from sklearn.metrics import cohen_kappa_score, recall_score
 
 from pytest_medeval.__main__ import main
 from pytest_medeval.judges.ratings import read_ratings
 from pytest_medeval.judges.ratings.consistency import hardly_vary
 
 DATA = Path(__file__).parents[5] / "shared" / "data" / "judge_human"
+KQA = DATA.parent / "kqa" / "NLI_medical_annotator.csv"
 pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="needs the folder ../shared/data/judge_human")
 
 ATTRIBUTES = ("Guidance", "Informativeness", "Relevance", "Safety", "Empathy", "Helpfulness", "Understanding")
@@ -227,6 +229,44 @@ def test_germediq(capsys):
         check(pair, *sides, steps=5, low=1, step=1)
 
 
+@pytest.mark.skipif(not KQA.is_file(), reason="needs the folder ../shared/data/kqa")
+def test_physicians_labels_are_nominal(capsys, tmp_path):
+    """Kappa without weights, nominal alpha, recall of each label: those of scikit-learn and krippendorff."""
+    with KQA.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    names = ("Entailment", "Neutral", "Contradiction")
+    raters = [[names.index(row[f"label_{rater}"]) for row in rows] for rater in range(3)]
+    found = record(capsys, "--human", KQA)
+    (people,) = found["people"]
+    alpha = krippendorff.alpha(raters, level_of_measurement="nominal", value_domain=range(3))
+    assert people["alpha"]["value"] == pytest.approx(alpha, abs=1e-9) == pytest.approx(0.70, abs=0.005)
+    for pair, (first, second) in zip(found["rater_pairs"], combinations(raters, 2), strict=True):
+        told = {name: one["value"] for name, one in pair["statistics"].items()}
+        assert (pair["n"], pair["clusters"]) == (len(rows), len({row["Question"] for row in rows}))
+        assert told == pytest.approx(
+            {
+                "kappa": cohen_kappa_score(first, second),
+                "alpha": krippendorff.alpha([first, second], level_of_measurement="nominal", value_domain=range(3)),
+                "percent_agreement": np.mean(np.array(first) == np.array(second)),
+                **dict(
+                    zip((f"recall of {name}" for name in names), recall_score(first, second, average=None), strict=True)
+                ),
+            },
+            abs=1e-9,
+        )
+    judge = [{"item": row[""], "dimension": "entailment", "score": row["label_0"].upper()} for row in rows]
+    (tmp_path / "judge.jsonl").write_text("\n".join(map(json.dumps, judge)), "utf-8")
+    scale = ",".join(names)
+    found = record(capsys, "--human", KQA, "--judge", tmp_path / "judge.jsonl", "--scale", scale)
+    (entry,) = found["agreement"]
+    both = [(names.index(row["majority_label"]), said) for row, said in zip(rows, raters[0], strict=True) if len(
+        {row[f"label_{rater}"] for rater in range(3)}) < 3]  # fmt: skip
+    assert entry["n"] == len(both) == len(rows) - left(found)["as many people gave one label as another"]
+    assert entry["statistics"]["kappa"]["value"] == pytest.approx(cohen_kappa_score(*zip(*both, strict=True)), abs=1e-9)
+    assert (entry["admissible"], entry["systems"], entry["gaps"]) == (True, {}, [])
+    assert entry["reason"].startswith("lower end of kappa 0.")
+
+
 @pytest.mark.parametrize(
     ("human", "judges"),
     [
@@ -234,6 +274,7 @@ def test_germediq(capsys):
         ("mentalalign/Human_judge.csv", "mentalalign/*_llm_judge.csv"),
         ("germediq/Human-Judgments.csv", None),
         (None, "judgebench/*.jsonl"),
+        ("../kqa/NLI_medical_annotator.csv", None),
     ],
 )
 def test_tables_fit(capsys, human, judges):

@@ -11,7 +11,7 @@ from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.types import Source
 from pytest_medeval.judges.ratings.audit import MIN_CLUSTERS, agreement, among, audit, refusal, standing
 from pytest_medeval.judges.ratings.join import join
-from pytest_medeval.judges.ratings.types import Rating, RatingSet, Scale
+from pytest_medeval.judges.ratings.types import Rating, RatingSet, Scale, nominal
 from pytest_medeval.stats.agreement import Estimate
 
 GRADES = Scale(1, 5)
@@ -44,6 +44,25 @@ def test_same_id_with_another_text_is_not_paired():
     joined = join(people, judge, SCALES)
     assert joined.pairs[0].items == ("b", "c")
     assert [entry.reason for entry in joined.left] == ["the two files differ in what was rated"]
+
+
+def test_of_labels_the_most_given_counts():
+    """Two of three people; a tie is left out, and one label that nobody gave has no recall."""
+    said = {"a": (0, 0, 2), "b": (0, 1, 2), "c": (1, 1), "d": (0, 1), "e": (1,), "f": (0,)}
+    people = [rating(item, f"p{index}", code) for item, codes in said.items() for index, code in enumerate(codes)]
+    judge = [rating(item, "j", code) for item, code in zip(said, (0, 0, 1, 0, 0, 0), strict=True)]
+    joined = join(people, judge, {"accuracy": nominal("yes", "no", "open")})
+    (pairs,) = joined.pairs
+    assert (pairs.items, pairs.human.tolist()) == (("a", "c", "e", "f"), [0, 1, 1, 0])
+    reason = "as many people gave one label as another"
+    assert [(one.reason, one.detail) for one in joined.left] == [(reason, "b"), (reason, "d")]
+    found = agreement(pairs, resamples=200)
+    assert {name: one.value for name, one in found.estimates.items()} == pytest.approx(
+        {"kappa": 0.5, "alpha": 8 / 15, "percent_agreement": 0.75, "recall of yes": 1, "recall of no": 0.5,
+         "recall of open": None}
+    )  # fmt: skip
+    assert found.estimates["recall of open"].reason == "undefined: people gave it to no reply"
+    assert (found.nominal, found.systems.biases) == (True, {})
 
 
 def test_every_judge_score_is_paired_or_listed():

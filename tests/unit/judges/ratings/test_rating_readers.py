@@ -220,7 +220,7 @@ def test_labels_defaults_and_texts(tmp_path):
         ("a.jsonl", '{"item": "a", "score": 3}\n[]', ":2: found an array; accepted: an object a record"),
         ("a.jsonl", '{"item": "a", "score": 9}', ": no score could be read (grade is not on the"),
         ("a.csv", "item,score\na,3,4\n", ":2: found 3 fields; accepted: 2, as many as the header has"),
-        ("a.txt", "hello", ": no known rating format; accepted: germediq, judgebench, labels"),
+        ("a.txt", "hello", ": no known rating format; accepted: germediq, judgebench, kqa, labels"),
         ("a.txt", "", ":1: the file is empty"),
     ],
 )
@@ -271,3 +271,21 @@ def test_scale():
     assert half.holds(8.8)
     assert not half.holds(float("nan"))
     assert FIVE_STEPS.grades.tolist() == [1, 2, 3, 4, 5]
+
+
+def test_kqa_labels_have_no_order(tmp_path):
+    """Three physicians a row; a cell that holds no label is left out, and statements of one question are a cluster."""
+    head = ",Question,llm_x,answer,claim,category_x,majority_label,label_0,label_1,label_2\n"
+    row = csv_row(
+        "7", "What is it?", "gpt35", "It is flu.", " It is viral", "Must_have", "Neutral", "Neutral", "", "Neutral "
+    )
+    found = read_ratings(written(tmp_path, "labels.csv", head + row))
+    assert [(one.item, one.rater, one.score, one.cluster, one.system) for one in found.ratings] == [
+        ("7", "label_0", 1.0, "What is it?", "gpt35"),
+        ("7", "label_2", 1.0, "What is it?", "gpt35"),
+    ]
+    assert [(one.reason, one.source.line) for one in found.left] == [
+        ("label is none of Entailment, Neutral, Contradiction", 2)
+    ]
+    with pytest.raises(MedevalError, match=r"labels.csv:2: no column 'llm_x'; accepted: a K-QA table of labels"):
+        read_ratings(written(tmp_path, "labels.csv", (head + row).replace("llm_x", "by")), name="kqa")
