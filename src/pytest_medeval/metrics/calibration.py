@@ -28,7 +28,7 @@ from pytest_medeval.metrics.choice import (
     orders,
     right,
 )
-from pytest_medeval.metrics.details import Details, Heedless
+from pytest_medeval.metrics.details import Details, Heedless, known
 from pytest_medeval.tasks.mcq import MCQ, MCQCase
 
 BINS: Final = 10
@@ -188,7 +188,7 @@ class ChoiceDetails(Details[MCQ, MCQCase]):
 
     def heedless(self, rows: Mapping[str, FloatArray]) -> list[Heedless]:
         """List each letter that occurs, as the answer to every question; with several orders in each of them."""
-        if not len(rows.get("mcq", ())):
+        if not len(known(rows).get("mcq", ())):  # of a model that answered nothing
             return []
         asked, there = orders(rows["mcq"])
         said = asked[..., PREDICTED][there]
