@@ -17,6 +17,7 @@ COMMANDS = Registry(
         "chat": "pytest_medeval.commands.chat.command:main",
         "fetch": "pytest_medeval.commands.fetch:main",
         "merge": "pytest_medeval.commands.merge:main",
+        "plan": "pytest_medeval.commands.plan:main",
         "runs": "pytest_medeval.commands.runs:main",
     },
 )

@@ -22,6 +22,7 @@ from pytest_medeval.core.record import ROLES, CaseEntry, MetricRow
 from pytest_medeval.judges.ratings.review import PairRating
 from pytest_medeval.judges.rubric import PREFERENCE
 from pytest_medeval.stats.bootstrap import cluster_codes
+from pytest_medeval.stats.planning import Pilot
 from pytest_medeval.stats.ppi import Corrected, corrected_mean
 from pytest_medeval.verdicts.human import OVERALL
 
@@ -44,6 +45,17 @@ def correct(
     ``cases``: the suite's; ``clusters`` (n,): their independent units; ``ratings``: people's, of any suites. What
     nobody rated by chance is not there. ``judge.overall``, the mean of all dimensions, is what Track B speaks by.
     """
+    found = {
+        name: corrected_mean(one.judged, one.people, one.units, known=one.known)
+        for name, one in pilots(cases, ratings, clusters).items()
+    }
+    return {name: one for name, one in found.items() if one is not None}
+
+
+def pilots(
+    cases: Sequence[CaseEntry], ratings: Sequence[PairRating], clusters: Sequence[str | None]
+) -> dict[str, Pilot]:
+    """Put side by side what a judge and people say of the same cases: metric name -> differences; see ``correct``."""
     drawn: dict[str, list[PairRating]] = {}
     for pair in ratings:
         if pair.stratum == "random" and cases and pair.suite == cases[0]["suite"]:
@@ -56,7 +68,7 @@ def correct(
     parts = {name: [name] for name in names} | ({OVERALL: list(names)} if len(names) > 1 else {})
     readers = {name: _Reader(of, partial(_graded, of), span) for name, of in parts.items()}
     readers[PREFERENCE] = _Reader([PREFERENCE], _preferred, 1.0)
-    found = {name: _estimate(cases, clusters, drawn, reader) for name, reader in readers.items()}
+    found = {name: _pilot(cases, clusters, drawn, reader) for name, reader in readers.items()}
     return {JUDGE + name: one for name, one in found.items() if one is not None}
 
 
@@ -97,23 +109,23 @@ def difference_of(case: CaseEntry, name: str) -> float | None:
     return None if new is None or old is None else new - old
 
 
-def _estimate(
+def _pilot(
     cases: Sequence[CaseEntry],
     clusters: Sequence[str | None],
     drawn: Mapping[str, Sequence[PairRating]],
     reader: _Reader,
-) -> Corrected | None:
+) -> Pilot | None:
     judged = [_whole([difference_of(case, name) for name in reader.of]) for case in cases]
     kept = [index for index, one in enumerate(judged) if one is not None]
     if not kept:
         return None
     people = [_mean([reader.said(pair) for pair in drawn.get(cases[index]["id"], ())]) for index in kept]
     codes = cluster_codes([clusters[index] for index in kept], len(kept)) if clusters else None
-    return corrected_mean(
+    return Pilot(
         np.array([judged[index] for index in kept], dtype=np.float64),
         np.array(people, dtype=np.float64),
         codes,
-        known=np.array([_known(cases[index], reader.span) for index in kept], dtype=np.float64),
+        np.array([_known(cases[index], reader.span) for index in kept], dtype=np.float64),
     )
 
 
