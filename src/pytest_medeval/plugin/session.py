@@ -87,6 +87,10 @@ QUIET_SECONDS = 30.0
 """Without a terminal, how often a line is written while work goes on."""
 
 
+EARLY_SECONDS, EARLY_SHARE = 10, 0.05
+"""Before so many seconds and so much of the work nothing is said of how long the rest takes."""
+
+
 class ProgressLine:
     """Opens a line for a stretch of work; the line is rewritten on a terminal and written rarely elsewhere."""
 
@@ -108,10 +112,14 @@ class _Stretch:
         self._reporter, self._label, self._total, self._clock = reporter, inert(masked(label)), total, clock
         self._done = 0
         self._started = self._written = clock()
+        self._first: tuple[int, float] | None = None
+        """What came first, and when: before it a model was loaded and its ways were proved, which happens once."""
 
     def tick(self, newly: int) -> None:
         """Count on and show it."""
         self._done += newly
+        if self._done and self._first is None:
+            self._first = self._done, self._clock()
         finished = self._done >= self._total
         if finished:
             self._reporter.rewrite(self._line(), erase=True) if self._reporter.isatty else None
@@ -125,12 +133,15 @@ class _Stretch:
     def _line(self) -> str:
         seconds = self._clock() - self._started
         text = f"medeval: {self._label}: {self._done} of {self._total}"
-        if not self._done:
+        if self._first is None:
             return f"{text} (loading the model)"
-        rate = self._done / max(seconds, 1e-9)
-        if self._done < self._total:
-            return f"{text}, {rate:.1f}/s, {(self._total - self._done) / rate:.0f} s left"
-        return f"{text} in {seconds:.1f} s ({rate:.1f}/s)"
+        if self._done >= self._total:
+            return f"{text} in {seconds:.1f} s ({self._done / max(seconds, 1e-9):.1f}/s)"
+        before, began = self._first
+        newly, took = self._done - before, self._clock() - began
+        if not newly or took < EARLY_SECONDS or self._done < EARLY_SHARE * self._total:
+            return text
+        return f"{text}, {newly / took:.1f}/s, {(self._total - self._done) * took / newly:.0f} s left"
 
 
 NO_MODEL = (
