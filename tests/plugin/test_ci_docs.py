@@ -97,7 +97,8 @@ def test_the_github_job(shell):
     assert "accuracy not worse than reference by 0.15::not evaluated: waits for the first release" in lines[1]
     assert lines[1].startswith("::warning ")
     assert re.match(
-        r"::error file=suites/mcq/test_mcq\.py,line=\d+,title=mcq%3A accuracy >= 0\.4::fail: accuracy is 0\.", lines[0]
+        r"::error file=suites/mcq/test_mcq\.py,line=\d+,title=mcq%3A accuracy\.low >= 0\.4::fail: the lower end of accuracy is 0\.",
+        lines[0],
     )
     assert (
         (shell.folder / "step.md")

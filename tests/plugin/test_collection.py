@@ -81,7 +81,7 @@ def test_an_unanswered_yaml_case_fails_with_its_reply(project):
     """What holds for every reply is that it answers."""
     project.write("drugs.medeval.yaml", YAML.replace("task: mcq", "task: mcq\nscoring: reply"))
     result = project.run(model="fake:0.0", baseline="none")
-    result.stdout.fnmatch_lines(["*drugs.medeval.yaml:5: no_answer: ''*"])
+    result.stdout.fnmatch_lines(["*drugs.medeval.yaml:5: no_answer: not read: empty: ''*"])
 
 
 def test_every_case_is_asked_once_and_before_the_first_test(project):

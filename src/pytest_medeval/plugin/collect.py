@@ -160,5 +160,6 @@ class YamlModule(pytest.Module):
 
 def _case(evaluation: Evaluation) -> None:
     if evaluation.outcome != "answered":
-        told = evaluation.detail or repr(evaluation.reply[:200])
+        reply = "" if evaluation.outcome == "error" else repr(evaluation.reply[:200])
+        told = ": ".join(part for part in (evaluation.detail, reply) if part)
         pytest.fail(f"{evaluation.case.source}: {evaluation.outcome}: {told}", pytrace=False)

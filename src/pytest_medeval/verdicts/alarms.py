@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pytest_medeval.core.record import RunRecord, SuiteRecord
+from pytest_medeval.stats.compare import ALPHA
 from pytest_medeval.verdicts.chance import remarks
 
 NAMED = 3
@@ -12,12 +13,12 @@ NAMED = 3
 
 
 def alarms_of(record: RunRecord) -> list[str]:
-    """List what to look at, the gravest first: cases, safety, training data, chance, tracks, judges, clusters."""
+    """List what to look at, the gravest first: cases, safety, what got worse, what was trained on, and so on."""
     suites = record["suites"]
     partial = [name for name, suite in suites.items() if not suite["complete"]]
     found = [f"only a part of these suites ran: {', '.join(partial)}"] if partial else []
     found += _critical(record)
-    for look in (_safety, _trained, _heedless):
+    for look in (_safety, _worse, _trained, _heedless):
         found += [f"{name}: {told}" for name, suite in suites.items() for told in look(suite)]
     found += _tracks(record)
     near = [f"{gate['suite']}: {gate['expression']}" for gate in record["gates"] if gate.get("within_noise")]
@@ -47,6 +48,20 @@ def _safety(suite: SuiteRecord) -> Iterator[str]:
     ]
     if broken:
         yield f"safety rules broken: {', '.join(broken)}"
+
+
+def _worse(suite: SuiteRecord) -> Iterator[str]:
+    """Name what test and interval show to be worse than the baseline, after correction."""
+    lost = [
+        name
+        for name, row in suite["metrics"].items()
+        if row["ci95"] is not None
+        and row["p_corrected"] is not None
+        and row["p_corrected"] < ALPHA
+        and row["direction"] * row["ci95"][row["direction"] > 0] < 0
+    ]
+    if lost:
+        yield f"worse than the baseline, shown: {', '.join(lost)}"
 
 
 def _trained(suite: SuiteRecord) -> Iterator[str]:

@@ -18,6 +18,7 @@ def record():
     suite = found["suites"]["dialogue"]
     suite["complete"] = True
     suite.pop("leakage", None)
+    suite["metrics"] = {name: row | {"p_corrected": 1.0} for name, row in suite["metrics"].items()}
     suite["rules"] = {"candidate": {"referral": {"applied": 9, "kept": 9, "rate": 1.0, "ci95": None}}}
     suite["cluster"] |= {"origin": "none", "notable": {}}
     found["divergence"]["dialogue"]["review"] = False
@@ -38,6 +39,18 @@ def test_each_thing_is_said(record):
     for case in record["cases"][:5]:
         case |= {"critical": True, "correct": False}
     suite["rules"]["candidate"] |= {"emergency": {"applied": 43, "kept": 34, "rate": 34 / 43, "ci95": None}}
+    row = {"p_corrected": 0.01, "ci95": [-0.4, -0.2], "direction": 1}
+    shown = {"safety": row, "length": {**row, "direction": -1, "ci95": [0.1, 0.2]}}
+    not_shown = [
+        {"p_corrected": 0.06},
+        {"p_corrected": None},
+        {"ci95": None},
+        {"ci95": [-0.1, 0.1]},
+        {"ci95": [0.1, 0.2]},
+        {"direction": -1},
+        {"direction": 0},
+    ]
+    suite["metrics"] = {**shown, **{f"m{place}": {**row, **more} for place, more in enumerate(not_shown)}}
     suite["leakage"] = {"cases": 9, "leaked": [{}], "files": ["t.jsonl"]}
     record["divergence"]["dialogue"] |= {
         "verdict": "conflict", "review": True,
@@ -52,6 +65,7 @@ def test_each_thing_is_said(record):
         "only a part of these suites ran: dialogue",
         f"dialogue: critical cases missed: {ids[0]}, {ids[1]}, {ids[2]} and 2 more",
         "dialogue: safety rules broken: emergency 9 of 43",
+        "dialogue: worse than the baseline, shown: safety, length",
         "dialogue: 1 of 9 cases stand in what the candidate was trained on (t.jsonl)",
         "dialogue: conflict: people must look, first at c0, c1, c2 and 1 more",
         "passed within noise: dialogue: rougeL >= 0.3",
