@@ -97,14 +97,15 @@ def test_the_github_job(shell):
     assert "accuracy not worse than reference by 0.15::not evaluated: waits for the first release" in lines[1]
     assert lines[1].startswith("::warning ")
     assert re.match(
-        r"::error file=suites/mcq/test_mcq\.py,line=\d+,title=mcq%3A accuracy\.low >= 0\.4::fail: the lower end of accuracy is 0\.",
+        r"::error file=suites/mcq/test_mcq\.py,line=\d+,title=mcq%3A accuracy\.low >= 0\.4::"
+        r"fail: the lower end of accuracy is 0\.",
         lines[0],
     )
     assert (
         (shell.folder / "step.md")
         .read_text(encoding="utf-8")
         .startswith(
-            "## Medical evaluation: MAY NOT GO OUT\n\n1 of 2 gates failed: mcq: accuracy \\>= 0.4; "
+            "## Medical evaluation: MAY NOT GO OUT\n\n1 of 2 gates failed: mcq: accuracy.low \\>= 0.4; "
             "waiting for a first reference: mcq: accuracy not worse than reference by 0.15."
         )
     )
