@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any
 
@@ -107,6 +107,11 @@ def judge_metrics(rubric: Rubric, runs: Sequence[JudgeRun] = ()) -> tuple[Measur
         told.append(f"judges:{'+'.join(names)}")
     grades = (float(rubric.scale.low), float(rubric.scale.high))
     return (*(_measure(name, told, grades) for name in rubric.names), _measure(PREFERENCE, told, SHARE))
+
+
+def stored_metrics(signatures: Mapping[str, str]) -> list[Measure]:
+    """Make the metrics of a stored run's judges again from dimension -> signature: means of the stored grades."""
+    return [replace(_measure(name, (), (-math.inf, math.inf)), signature=own) for name, own in signatures.items()]
 
 
 def case_data(case: Panelled) -> CaseJudgement:

@@ -28,12 +28,14 @@ from pytest_medeval.core.record import (
     SuiteReference,
 )
 from pytest_medeval.core.types import FloatArray, Metric
+from pytest_medeval.judges.panel import stored_metrics
 from pytest_medeval.metrics import metrics_for
 from pytest_medeval.runs.journal import SuiteManifest
 from pytest_medeval.runs.store import LATEST_OR_NONE, load
 from pytest_medeval.stats.compare import Comparison, compare_all
 from pytest_medeval.tasks import TASKS
 from pytest_medeval.verdicts.gates import (
+    GRADED,
     Gate,
     GateResult,
     SuiteData,
@@ -44,6 +46,7 @@ from pytest_medeval.verdicts.gates import (
     suite_data,
     undefined_in,
 )
+from pytest_medeval.verdicts.grammar import CORRECTED
 
 NAMED = 3
 """Cases that a line names; all are counted."""
@@ -196,8 +199,14 @@ def stored_rows(pairing: Pairing, ids: Iterable[str], kind: str, *, complete_onl
 def measures_of(record: RunRecord, suite: str) -> tuple[list[Metric], dict[str, str]]:
     """Make a stored suite's metrics again; apart from them those whose signature changed, and why."""
     facts = record["suites"][suite]
+    own = [name for name in facts["metrics"] if not name.startswith(GRADED)]
+    judged = {
+        name.removeprefix(GRADED): row["signature"]
+        for name, row in facts["metrics"].items()
+        if name.startswith(GRADED) and not name.endswith(CORRECTED)
+    }
     try:
-        made = metrics_for(TASKS.resolve(facts["task"])(**facts["options"]), list(facts["metrics"]))
+        made = metrics_for(TASKS.resolve(facts["task"])(**facts["options"]), own)
     except TypeError as error:
         raise MedevalError(
             f"suite {suite}: task {facts['task']!r} of this version has other options: {error}"
@@ -209,7 +218,7 @@ def measures_of(record: RunRecord, suite: str) -> tuple[list[Metric], dict[str, 
         for metric in made
         if facts["metrics"][metric.name]["signature"] != metric.signature
     }
-    return [metric for metric in made if metric.name not in other], other
+    return [*(metric for metric in made if metric.name not in other), *stored_metrics(judged)], other
 
 
 def _few(ids: Sequence[str]) -> str:

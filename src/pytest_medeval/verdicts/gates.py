@@ -58,6 +58,7 @@ FEWEST = 20
 """Fewer cases than this are shown and not judged as a subgroup, and too few for a comparison."""
 ALPHA = 0.05
 """What all intervals of the groups of which one is the worst may miss together."""
+ADVISORY = "the judge is advisory: its agreement with people was not measured, or is below the floor"
 FEWEST_CLUSTERS = 6
 """Below it no swap of whole clusters can be significant at 5 %: 2 / 2^5 is 0.06."""
 
@@ -544,7 +545,9 @@ def _measured(gate: Gate, suite: SuiteData, seen: Seen, blank: GateResult) -> Ga
         return replace(blank, reason=bias)
     gathered = [seen.get(look, {}).get(gate.target.metric) for look in looks(gate, suite)]
     if isinstance(gate.condition, Threshold):
-        return _rare(gate, gathered, blank) or judge_threshold(gate, gathered, suite, blank)
+        advisory = gate.target.metric.startswith(GRADED) and not _admissible(gate, suite)
+        unproved = replace(blank, reason=ADVISORY) if advisory else None
+        return unproved or _rare(gate, gathered, blank) or judge_threshold(gate, gathered, suite, blank)
     against = gate.condition.against
     if against in suite.awaited:
         return replace(blank, reason=suite.awaited[against], waits=True)
@@ -555,6 +558,12 @@ def _measured(gate: Gate, suite: SuiteData, seen: Seen, blank: GateResult) -> Ga
     if gate.target.metric.startswith(GRADED):
         return _judged(gate, gathered[0], suite, blank)
     return _rare(gate, gathered, blank) or _contest(gate, gathered[0], blank)
+
+
+def _admissible(gate: Gate, suite: SuiteData) -> bool:
+    """Say whether all judges of a dimension, and there are some, agree with people on it."""
+    found = [one.get(gate.target.metric.removeprefix(GRADED)) for one in suite.judges]
+    return bool(found) and all(one is not None and one["admissible"] for one in found)
 
 
 def _judged(gate: Gate, evidence: Evidence | None, suite: SuiteData, blank: GateResult) -> GateResult | Contest:

@@ -16,9 +16,11 @@ from pytest_medeval.runs.build import build, with_divergence
 from pytest_medeval.runs.engine import Engine, entry
 from pytest_medeval.runs.journal import Journal, manifest
 from pytest_medeval.runs.record import problems
+from pytest_medeval.runs.reference import Reference, contest
 from pytest_medeval.runs.suite import Suite, resolve
 from pytest_medeval.runs.track_b import Audited, JudgePlan, ask_judges
 from pytest_medeval.verdicts.corrected import correct
+from pytest_medeval.verdicts.gates import ADVISORY
 from pytest_medeval.verdicts.leaning import UNKNOWN
 
 GATES = ("judge.accuracy better than baseline", "judge.accuracy.corrected not worse than baseline by 1.5")
@@ -122,6 +124,17 @@ def test_without_ratings_a_difference_rests_on_what_the_labels_say_of_the_judge(
     assert list(reasons) == ["inconclusive", "pass", "not evaluated"]
     assert "less the judge's bias between the two on the labels, +0.0000 to +0.2000" in reasons["pass"]
     assert reasons["not evaluated"].startswith(f"{UNKNOWN}; people's ratings")
+
+
+def test_stored_runs_of_judges_are_compared_and_an_advisory_judge_carries_no_gate(judged):
+    """A judged run, corrected by ratings or not, against itself; a threshold needs a judge that agrees with people."""
+    fit = {"n": 60, "admissible": True, "reason": "", "kappa_quadratic": [0.7, 0.6, 0.8]}
+    for record, verdict in ((judged(even(30)), "not evaluated"), (judged((), {"accuracy": fit}), "pass")):
+        found = contest(Reference("old", record), record, ["judge.accuracy >= 3"])
+        row = found["suites"]["talk"]["reference"]["metrics"]["judge.accuracy"]
+        assert (row["reference"], row["candidate"], row["difference"], row["n"]) == (4.0, 4.0, 0.0, N)
+        assert [(one["verdict"], ADVISORY in one["reason"]) for one in found["gates"]] == [(verdict, verdict != "pass")]
+        assert contest(Reference("old", record), record, [])["passed"]
 
 
 @pytest.mark.parametrize("ratings", [even(19), even(30, "divergent"), even(30, "near")])

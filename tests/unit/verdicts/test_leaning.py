@@ -8,7 +8,7 @@ import pytest
 from pytest_medeval.judges.panel import judge_metrics
 from pytest_medeval.judges.rubric import DEFAULT_RUBRIC
 from pytest_medeval.stats.bootstrap import NORMAL
-from pytest_medeval.verdicts.gates import SuiteData, judge, parse_gate
+from pytest_medeval.verdicts.gates import ADVISORY, SuiteData, judge, parse_gate
 from pytest_medeval.verdicts.leaning import LABELS, UNKNOWN, Leaning, leaning_of
 
 NAME = "judge.accuracy"
@@ -99,5 +99,9 @@ def test_what_ratings_do_not_correct_asks_for_labels():
 
 
 def test_a_threshold_is_no_comparison():
-    """It holds the judge's own mean, which has no gap to lose."""
-    assert judge(parse_gate(f"{NAME} >= 3.2"), data(0.3)).verdict == "pass"
+    """It holds the judge's own mean, which has no gap to lose, where all judges agree with people."""
+    gate = parse_gate(f"{NAME} >= 3.2")
+    assert judge(gate, data(0.3, agreed())).verdict == "pass"
+    for judges in ([], [agreed(), agreed(admissible=False)]):
+        found = judge(gate, data(0.3, *judges))
+        assert (found.verdict, found.reason) == ("not evaluated", ADVISORY)
