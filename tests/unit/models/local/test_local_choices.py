@@ -1,5 +1,6 @@
 """Choices: the prefix-sharing path against one row a choice, on several architectures."""
 
+from copy import deepcopy
 from dataclasses import replace
 
 import numpy as np
@@ -70,7 +71,7 @@ def test_prefix_is_computed_once_when_it_pays(make_model):
 def test_sixteen_bits_do_not_make_options_equal(make_model, shape):
     """Logits come from the output layer in float32: in bfloat16 many tie; both ways give what NumPy gives."""
     model = _load(make_model(shape))
-    inner = model._base.model.to(torch.bfloat16)
+    inner = deepcopy(model._base.model).to(torch.bfloat16)  # the base itself is open for other tests too
     prompt = replace(model._prompter.encode(_requests()[0]), choices=tuple((token,) for token in range(4, 40)))
     with torch.inference_mode():
         plain = inner(torch.tensor([prompt.ids]), output_hidden_states=True)
