@@ -52,6 +52,9 @@ Outcome: TypeAlias = Literal["answered", "no_answer", "truncated", "degenerate",
 Verdict: TypeAlias = Literal["pass", "fail", "inconclusive", "not evaluated"]
 _ROUNDING = 0.1
 """How far above 0 a log-probability may come by rounding; beyond it the probability would be more than 1."""
+ALPHA = 0.05
+"""A p-value from here on shows nothing."""
+
 Direction: TypeAlias = Literal[1, -1, 0]
 """Higher is better, lower is better, neither."""
 

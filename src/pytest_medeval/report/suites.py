@@ -22,6 +22,7 @@ from pytest_medeval.core.record import (
     SuiteReference,
     TagDependence,
 )
+from pytest_medeval.core.types import ALPHA
 from pytest_medeval.report.blocks import (
     Block,
     Brief,
@@ -45,9 +46,8 @@ from pytest_medeval.report.lines import contrast, how_asked, interval, number, t
 from pytest_medeval.verdicts.chance import remarks
 from pytest_medeval.verdicts.gates import undefined_in
 from pytest_medeval.verdicts.grammar import CORRECTED
+from pytest_medeval.verdicts.verdict import reading
 
-ALPHA = 0.05
-"""A corrected p-value below it makes a metric's change worth a line."""
 MIN_GROUP = 20
 """Subgroups below this size are shown with their size and not scored."""
 FEW = 4
@@ -234,15 +234,8 @@ def _row(name: str, one: MetricRow | ReferenceRow, other: str | None, headline: 
 
 
 def _reading(one: MetricRow | ReferenceRow) -> Cell:
-    """Say better or worse where test and interval both show it."""
-    ends, chance = one["ci95"], one["p_corrected"]
-    if one["difference"] is None or ends is None or chance is None:
-        return Cell("not compared")
-    if chance >= ALPHA or ends[0] <= 0 <= ends[1]:
-        return Cell("not shown")
-    if not one["direction"]:
-        return Cell("higher" if ends[0] > 0 else "lower")
-    return Cell("better", "good") if (ends[0] > 0) == (one["direction"] > 0) else Cell("worse", "bad")
+    read = reading(one)
+    return Cell(read, "good" if read == "better" else "bad" if read == "worse" else "plain")
 
 
 def _drawn(

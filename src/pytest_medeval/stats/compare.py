@@ -7,15 +7,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pytest_medeval.core.types import Direction, FloatArray, Metric, bias_of, rare_class
+from pytest_medeval.core.types import ALPHA, Direction, FloatArray, Metric, bias_of, rare_class
 from pytest_medeval.stats.bootstrap import RESAMPLES, Interval
 from pytest_medeval.stats.effect import cohens_dz, rank_biserial
 from pytest_medeval.stats.evidence import Evidence, Rows, gather
 from pytest_medeval.stats.intervals import difference_interval, value_interval
 from pytest_medeval.stats.paired import NO_CHANGE, TestResult, mann_whitney, mcnemar, permutation_p, wilcoxon
 
-ALPHA = 0.05
-"""Above it no p-value shows anything, and none need be held against the interval."""
 BISECTIONS = 12
 
 

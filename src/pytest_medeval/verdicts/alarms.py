@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pytest_medeval.core.record import RunRecord, SuiteRecord
-from pytest_medeval.stats.compare import ALPHA
 from pytest_medeval.verdicts.chance import remarks
+from pytest_medeval.verdicts.verdict import reading
 
 NAMED = 3
 """Cases that an alarm names."""
@@ -52,14 +52,7 @@ def _safety(suite: SuiteRecord) -> Iterator[str]:
 
 def _worse(suite: SuiteRecord) -> Iterator[str]:
     """Name what test and interval show to be worse than the baseline, after correction."""
-    lost = [
-        name
-        for name, row in suite["metrics"].items()
-        if row["ci95"] is not None
-        and row["p_corrected"] is not None
-        and row["p_corrected"] < ALPHA
-        and row["direction"] * row["ci95"][row["direction"] > 0] < 0
-    ]
+    lost = [name for name, row in suite["metrics"].items() if reading(row) == "worse"]
     if lost:
         yield f"worse than the baseline, shown: {', '.join(lost)}"
 

@@ -40,7 +40,7 @@ from pytest_medeval.core.record import (
     TrackMetric,
     TrackRecord,
 )
-from pytest_medeval.core.types import Direction, FloatArray
+from pytest_medeval.core.types import ALPHA, Direction, FloatArray
 from pytest_medeval.judges.ratings.types import Scale
 from pytest_medeval.judges.rubric import PREFERENCE
 from pytest_medeval.stats.agreement import Estimate, estimate, kendall_tau_b, numbered
@@ -58,7 +58,6 @@ Changed: TypeAlias = tuple[CaseEntry, float, float]
 
 JUDGE = "judge."
 HARM = "harm"
-ALPHA = 0.05
 POINTS = 0.75
 """A track that shows nothing leans where at least this share of its changed metrics does."""
 ENOUGH_TO_POINT = 6

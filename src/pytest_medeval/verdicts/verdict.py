@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from pytest_medeval.core.record import CaseEntry, GateRecord, RunRecord
-from pytest_medeval.core.types import Verdict
+from pytest_medeval.core.record import CaseEntry, GateRecord, MetricRow, ReferenceRow, RunRecord
+from pytest_medeval.core.types import ALPHA, Verdict
 
 Word: TypeAlias = Literal["MAY GO OUT", "MAY NOT GO OUT", "UNDECIDED"]
 Outcome: TypeAlias = Literal["passed", "failed", "skipped"]
+
+Reading: TypeAlias = Literal["better", "worse", "higher", "lower", "not shown", "not compared"]
 
 VERDICTS: tuple[Verdict, ...] = ("pass", "fail", "inconclusive", "not evaluated")
 OPTIONS: Mapping[Verdict, str] = {
@@ -96,6 +98,18 @@ def missed(gate: GateRecord, cases: Sequence[CaseEntry]) -> list[CaseEntry]:
     if gate["expression"] != "critical" or gate["verdict"] != "fail":
         return []
     return [case for case in cases if case["suite"] == gate["suite"] and case["critical"] and not case["correct"]]
+
+
+def reading(row: MetricRow | ReferenceRow) -> Reading:
+    """Say better or worse where test and interval both show it."""
+    ends, chance = row["ci95"], row["p_corrected"]
+    if row["difference"] is None or ends is None or chance is None:
+        return "not compared"
+    if chance >= ALPHA or ends[0] <= 0 <= ends[1]:
+        return "not shown"
+    if not row["direction"]:
+        return "higher" if ends[0] > 0 else "lower"
+    return "better" if (ends[0] > 0) == (row["direction"] > 0) else "worse"
 
 
 def _why(count: int, failed: Sequence[GateRecord], stopping: Sequence[GateRecord], let: Sequence[GateRecord]) -> str:

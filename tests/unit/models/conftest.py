@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,15 @@ import pytest
 
 collect_ignore_glob = [] if importlib.util.find_spec("torch") else ["test_local*.py"]
 """Without the extra ``local`` its tests cannot even be imported."""
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _own_bases():
+    """Let no base that a file has opened, and may have changed, be there for the tests of another file."""
+    yield
+    if "pytest_medeval.models.local.weights" in sys.modules:
+        sys.modules["pytest_medeval.models.local.weights"].forget_bases()
+
 
 SPECIAL = {"bos_token": "<s>", "eos_token": "</s>", "pad_token": "</s>"}
 SHAPE = {

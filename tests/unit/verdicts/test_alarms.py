@@ -39,11 +39,12 @@ def test_each_thing_is_said(record):
     for case in record["cases"][:5]:
         case |= {"critical": True, "correct": False}
     suite["rules"]["candidate"] |= {"emergency": {"applied": 43, "kept": 34, "rate": 34 / 43, "ci95": None}}
-    row = {"p_corrected": 0.01, "ci95": [-0.4, -0.2], "direction": 1}
+    row = {"difference": -0.3, "p_corrected": 0.01, "ci95": [-0.4, -0.2], "direction": 1}
     shown = {"safety": row, "length": {**row, "direction": -1, "ci95": [0.1, 0.2]}}
     not_shown = [
         {"p_corrected": 0.06},
         {"p_corrected": None},
+        {"difference": None},
         {"ci95": None},
         {"ci95": [-0.1, 0.1]},
         {"ci95": [0.1, 0.2]},

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from pytest_medeval.core.types import ALPHA
 from pytest_medeval.report.blocks import (
     Block,
     Cases,
@@ -32,7 +33,6 @@ from pytest_medeval.report.html.cases import cases
 from pytest_medeval.report.html.figures import Axis, around_zero
 from pytest_medeval.report.html.markup import Html, code, details, embedded, filled, joined, part, policy, table, tag
 from pytest_medeval.report.outline import Outline
-from pytest_medeval.report.suites import ALPHA
 
 SHARE = Axis(0.0, 1.0)
 SIGNS: Mapping[Tone, str] = {"good": "✓", "bad": "✕", "open": "?"}
