@@ -52,7 +52,7 @@ from pytest_medeval.runs.store import load
 from pytest_medeval.tasks import TASKS
 from pytest_medeval.tasks.cases import read_cases
 from pytest_medeval.tasks.cases.tuning import read_tuning
-from pytest_medeval.tasks.synonyms import load_synonyms
+from pytest_medeval.tasks.reading.synonyms import load_synonyms
 from pytest_medeval.training.recipe import load_recipe
 
 ROOT = Path(__file__).parents[1]

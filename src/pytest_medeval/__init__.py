@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pytest_medeval.runs.engine import Evaluation
     from pytest_medeval.runs.suite import Suite
     from pytest_medeval.tasks.base import Sampled, Task, take
-    from pytest_medeval.tasks.outcome import text_outcome
+    from pytest_medeval.tasks.reading.outcome import text_outcome
 
 _NAMES = {
     "core.errors": "MedevalError",
@@ -40,7 +40,7 @@ _NAMES = {
     "runs.engine": "Evaluation",
     "runs.suite": "Suite",
     "tasks.base": "Sampled Task take",
-    "tasks.outcome": "text_outcome",
+    "tasks.reading.outcome": "text_outcome",
 }
 _HOMES = {name: home for home, names in _NAMES.items() for name in names.split()}
 

@@ -55,9 +55,9 @@ from pytest_medeval.core.record import ConfusionMatrix
 from pytest_medeval.core.types import Direction, FloatArray, Reply
 from pytest_medeval.metrics.base import SHARE, Measure, ratio, signed
 from pytest_medeval.metrics.details import Details
-from pytest_medeval.tasks.labels import LABELS, Label, canonical_label
 from pytest_medeval.tasks.polarity import Aligned, Parsed, Polarity, PolarityCase, align, align_raw
-from pytest_medeval.tasks.synonyms import SHIPPED, load_synonyms
+from pytest_medeval.tasks.reading.labels import LABELS, Label, canonical_label
+from pytest_medeval.tasks.reading.synonyms import SHIPPED, load_synonyms
 
 # The counts behind the metrics of polarity: the row of a case, and what is wrong with a reply, by name.
 

@@ -9,7 +9,7 @@ from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.types import Answer, Case, Message, Record, Reply, Request
 from pytest_medeval.core.words import folded
 from pytest_medeval.tasks.base import Sampled, take
-from pytest_medeval.tasks.outcome import text_outcome
+from pytest_medeval.tasks.reading.outcome import text_outcome
 from pytest_medeval.tasks.typed import NAME, TYPED, Ask, listed, tags
 
 INSTRUCTION = "If you are a doctor, please answer the medical questions based on the patient's description."

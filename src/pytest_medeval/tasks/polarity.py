@@ -10,9 +10,9 @@ from typing import ClassVar
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.types import Answer, Case, Message, Record, Reply, Request
 from pytest_medeval.tasks.base import Sampled, take
-from pytest_medeval.tasks.labels import LABELS, Label, canonical_label, official_label
-from pytest_medeval.tasks.outcome import text_outcome
-from pytest_medeval.tasks.synonyms import SHIPPED, Canonicaliser, load_synonyms
+from pytest_medeval.tasks.reading.labels import LABELS, Label, canonical_label, official_label
+from pytest_medeval.tasks.reading.outcome import text_outcome
+from pytest_medeval.tasks.reading.synonyms import SHIPPED, Canonicaliser, load_synonyms
 from pytest_medeval.tasks.typed import NAME, TYPED, Ask, critical, listed, one_of, tags
 
 # Reading ``finding: label`` lines from a reply.

@@ -11,8 +11,8 @@ from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, precisio
 from pytest_medeval.core.types import Answer, Reply, Source
 from pytest_medeval.metrics import metrics_for
 from pytest_medeval.metrics.polarity import COSTS, WIDTH, confusion, trace
-from pytest_medeval.tasks.labels import LABELS
 from pytest_medeval.tasks.polarity import Polarity, PolarityCase
+from pytest_medeval.tasks.reading.labels import LABELS
 
 TASK = Polarity()
 METRICS = {metric.name: metric for metric in metrics_for(TASK)}

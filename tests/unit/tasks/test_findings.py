@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_medeval.tasks.labels import canonical_label
 from pytest_medeval.tasks.polarity import Parsed, parse_findings
+from pytest_medeval.tasks.reading.labels import canonical_label
 
 DATA = Path(__file__).parents[3] / "../shared/data"
 PAIR = ("咳嗽", "阳性")

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_medeval.tasks.labels import LABELS, OFFICIAL, canonical_label, official_label
+from pytest_medeval.tasks.reading.labels import LABELS, OFFICIAL, canonical_label, official_label
 
 WORDINGS = {
     "positive": [

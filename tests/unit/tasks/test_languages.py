@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_medeval.tasks.letters import read
+from pytest_medeval.tasks.reading.letters import read
 
 DRUGS = {
     "en": ("aspirin", "heparin", "warfarin", "insulin"),

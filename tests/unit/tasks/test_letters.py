@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_medeval.tasks.letters import Reading, read
+from pytest_medeval.tasks.reading.letters import Reading, read
 
 DRUGS = {"A": "aspirin", "B": "heparin", "C": "aspirin and heparin", "D": "warfarin"}
 LISTED = "A. aspirin\nB. heparin\nC. aspirin and heparin\nD. warfarin"

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_medeval.core.types import Answer
-from pytest_medeval.tasks.outcome import LOOP_BYTES, loops, text_outcome
+from pytest_medeval.tasks.reading.outcome import LOOP_BYTES, loops, text_outcome
 
 DIALOGUES = Path(__file__).parents[3] / "../shared/data/genmedgpt5k/chatdoctor5k.json"
 

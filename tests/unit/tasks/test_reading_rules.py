@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from pytest_medeval.tasks.letters import read
+from pytest_medeval.tasks.reading.letters import read
 from pytest_medeval.tasks.reading.normal import tidy
 
 PLAIN = {"A": "aspirin", "B": "heparin", "C": "warfarin", "D": "insulin"}

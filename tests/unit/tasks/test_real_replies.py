@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_medeval.tasks.letters import read
+from pytest_medeval.tasks.reading.letters import read
 
 DATA = Path(__file__).parents[3] / "../shared/data"
 COUNTS = {

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pytest_medeval.core.thoughts import split
-from pytest_medeval.tasks.letters import read
+from pytest_medeval.tasks.reading.letters import read
 
 SHARED = Path(__file__).parents[3] / "../shared"
 FAULTS = SHARED / "faults/replies.jsonl"

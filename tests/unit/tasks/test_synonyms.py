@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_medeval.core.errors import MedevalError
-from pytest_medeval.tasks.synonyms import SHIPPED, load_synonyms, similarity
+from pytest_medeval.tasks.reading.synonyms import SHIPPED, load_synonyms, similarity
 
 SAME = [
     ("发烧", "发热"), ("拉肚子", "腹泻"), ("鼻涕", "流涕"), ("流鼻涕", "流涕"), ("嗓子疼", "咽痛"),

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.thoughts import DEFAULT_TAGS, parse_tags, pieces, split
 from pytest_medeval.core.types import Answer
-from pytest_medeval.tasks.outcome import text_outcome
+from pytest_medeval.tasks.reading.outcome import text_outcome
 
 THOUGHT, SAID = "An ambulance would be needed.", "Take a warm bath."
 HEAD, FINAL = "<|channel|>analysis<|message|>", "<|start|>assistant<|channel|>final<|message|>"

@@ -14,9 +14,9 @@ from pytest_medeval.metrics import metrics_for
 from pytest_medeval.metrics.polarity import WIDTH as POLARITY
 from pytest_medeval.stats.compare import compare
 from pytest_medeval.stats.proportions import tango, wilson
-from pytest_medeval.tasks.labels import LABELS
 from pytest_medeval.tasks.mcq import MCQ
 from pytest_medeval.tasks.polarity import Polarity
+from pytest_medeval.tasks.reading.labels import LABELS
 from pytest_medeval.verdicts.gates import (
     SuiteData,
     critical_gate,

@@ -1,1 +1,1 @@
-"""Reading the one option that a reply names: its text put in one form, its fields, its options, its claims."""
+"""What does a reply say? Its text put in one form, its outcome, the option, label or finding that it names."""
