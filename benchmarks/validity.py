@@ -23,6 +23,7 @@ import numpy as np
 
 import edges
 import judged
+import looks
 from pytest_medeval.core.record import CaseEntry
 from pytest_medeval.core.types import FloatArray, Metric
 from pytest_medeval.metrics.base import SHARE, Measure, mean, ratio
@@ -374,6 +375,9 @@ def report(suites: int) -> list[str]:
         lines.append(line)
         print(line, flush=True)
     for line in edges.lines(suites // 4):
+        lines.append(line)
+        print(line, flush=True)
+    for line in looks.lines(suites // 2):
         lines.append(line)
         print(line, flush=True)
     print(f"{time.perf_counter() - started:.0f} s")

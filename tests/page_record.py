@@ -334,5 +334,6 @@ def whole_record(count: int = 97, *, paired: bool = True, judged: bool = True) -
         "divergence": {"dialogue": _divergence(judged=judged)} if paired else {},
         "gates": _gates(),
         "usage": {"prompt_tokens": 1, "reply_tokens": 1, "judge_tokens": 0, "seconds": 1.0, "cache_hits": 0},
+        "attempts": {"dialogue": {"candidate": SHA, "reference": None, "count": 3, "looks": 5, "alpha": 0.0068}},
         **({"human": _human()} if judged else {}),
     }

@@ -7,7 +7,7 @@ NOT_WORSE = "--medeval-gate=accuracy not worse than reference by 0.1"
 
 def runs(project):
     """Name the stored runs."""
-    return sorted(path.name for path in (project.pytester.path / ".medeval" / "runs").glob("*"))
+    return sorted(path.name for path in (project.pytester.path / ".medeval" / "runs").glob("*.json"))
 
 
 def test_three_releases_with_exit_codes_0_0_1(project):

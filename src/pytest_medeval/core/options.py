@@ -256,6 +256,14 @@ OPTIONS = (
     ),
     Option("gate", "gates", texts, "[SUITE:]EXPR", "one gate more, such as 'mcq:accuracy >= 0.6'", repeat=True),
     Option("limit", "limit", whole(1), "N", "evaluate a seeded sample of N cases a suite"),
+    Option(
+        "looks",
+        "looks",
+        whole(1),
+        "K",
+        "looks at the cases of a suite that were planned: gates share their 5 % among them (O'Brien-Fleming), and "
+        "nothing passes at one more (default: attempts are counted, and a pass of a later one is marked)",
+    ),
     Option("seed", "seed", whole(0, 0), "S", "seed of samples, resampling and decoding (default: 0)"),
     Option("data", "data", folder, "DIR", "folder of published data sets that suites name as data:..."),
     Option("batch-size", "batch_size", whole(1, word="auto"), "N|auto", "requests a batch (default: auto, by memory)"),

@@ -772,6 +772,16 @@ class ReferenceRun(TypedDict):
     absent: list[str]
 
 
+class AttemptRecord(TypedDict):
+    """Which attempt of a candidate on a suite a run is; other cases each time, not the same ones again."""
+
+    candidate: str
+    reference: str | None
+    count: int
+    looks: int | None
+    alpha: float
+
+
 class RunRecord(TypedDict):
     """One evaluation: models, suites, cases, gates. Written by --medeval-json."""
 
@@ -788,6 +798,8 @@ class RunRecord(TypedDict):
     divergence: dict[str, DivergenceRecord]
     gates: list[GateRecord]
     usage: UsageRecord
+    attempts: NotRequired[dict[str, AttemptRecord]]
+    """Suite -> its attempt, where it ran as a whole."""
     reference: NotRequired[ReferenceRun]
     sha256: NotRequired[str]
     """Of the stored run: over the canonical JSON of all other keys."""

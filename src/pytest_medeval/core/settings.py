@@ -40,6 +40,7 @@ class RunSettings:
     baselines: Sequence[str]
     gates: Sequence[str]
     limit: int | None
+    looks: int | None
     seed: int
     data: Path | None
     batch_size: int | None

@@ -16,6 +16,7 @@ from pytest_medeval.runs.build import build, with_divergence
 from pytest_medeval.runs.engine import Progress
 from pytest_medeval.runs.journal import Journal
 from pytest_medeval.runs.reference import Awaited, Reference
+from pytest_medeval.runs.store import Attempts, write_attempts
 from pytest_medeval.runs.track_b import TrackB, ask_judges, judge_plan
 from pytest_medeval.verdicts.leakage import Leakage, Tuning, find_leaks, with_trained
 
@@ -29,6 +30,7 @@ def conclude(
     *,
     reference: Reference | Awaited | None,
     tuning: Tuning | None,
+    attempts: Attempts | None,
     progress: Progress,
 ) -> tuple[Outline, list[Output]]:
     """Judge what the tests evaluated; a mistake in an option costs nothing else of the run, and is a failed output."""
@@ -38,8 +40,12 @@ def conclude(
     def rated(record: RunRecord) -> Sequence[PairRating]:
         return _or_say("--medeval-human", lambda: read_reviews(settings.humans, record), mistakes) or ()
 
-    run = build(journal, settings, reference, track_b, _leaks(journal, settings, tuning), rated=rated)
+    run = build(
+        journal, settings, reference, track_b, _leaks(journal, settings, tuning), attempts=attempts, rated=rated
+    )
     record = with_divergence(run, settings)
+    if attempts and attempts.new:
+        _or_say("--medeval-storage", lambda: write_attempts(settings.storage, attempts.new), mistakes)
     outline = outline_of(record, roles.notices)
     return outline, [*mistakes, *leave(record, journal.suites, settings, outline)]
 

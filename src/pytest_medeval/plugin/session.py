@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pytest_medeval.plugin.outputs import Output
     from pytest_medeval.report.outline import Outline
     from pytest_medeval.runs.reference import Awaited, Reference
+    from pytest_medeval.runs.store import Attempts
     from pytest_medeval.runs.track_b import JudgePlan
     from pytest_medeval.verdicts.leakage import Tuning
 
@@ -166,6 +167,7 @@ class MedevalSession:
         self.outputs: list[Output] = []
         self.reference: Reference | Awaited | None = None
         self.tuning: Tuning | None = None
+        self.attempts: Attempts | None = None
         self._store_open = False
         self._folder: Path | None = None
         self._threads: int | None = None
@@ -255,6 +257,9 @@ class MedevalSession:
             from pytest_medeval.plugin.outputs import check_writable
 
             check_writable(self.settings)
+            from pytest_medeval.runs.store import read_attempts
+
+            self.attempts = read_attempts(self.settings.storage, self.settings.looks)
         if self.settings.compare and not self._store_open:
             from pytest_medeval.runs.reference import open_reference
 
@@ -402,6 +407,7 @@ class MedevalSession:
             self.roles,
             reference=self.reference,
             tuning=self.tuning,
+            attempts=self.attempts,
             progress=ProgressLine(reporter),
         )
         return self.outline

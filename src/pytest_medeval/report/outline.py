@@ -29,6 +29,7 @@ from pytest_medeval.report.lines import WIDTH, interval, number, sentences, told
 from pytest_medeval.report.suites import NAMED, suite
 from pytest_medeval.report.tracks import tracks
 from pytest_medeval.verdicts.alarms import alarms_of
+from pytest_medeval.verdicts.attempts import sentences as sentences_of
 from pytest_medeval.verdicts.verdict import RunVerdict, missed, outcome_of, verdict_of
 
 COARSE = frozenset({"bfloat16", "float16", "int8", "nf4"})
@@ -58,6 +59,7 @@ def outline_of(record: RunRecord, notices: Sequence[str] = ()) -> Outline:
         Verdict(verdict, alarms_of(record)),
         *models(record, notices),
         *gates(verdict, record["cases"]),
+        *(Note((told,), "plain" if well else "open") for told, well in sentences_of(record.get("attempts", {}))),
     ]
     for place, (name, facts) in enumerate(record["suites"].items(), start=1):
         blocks += suite(name, facts, [case for case in record["cases"] if case["suite"] == name], place)

@@ -11,7 +11,7 @@ from typing import Final
 
 import pytest_medeval
 from pytest_medeval.core.encodable import encodable, masked
-from pytest_medeval.core.record import ROLES, CaseEntry, RunRecord, SuiteRecord, UsageRecord
+from pytest_medeval.core.record import ROLES, AttemptRecord, CaseEntry, RunRecord, SuiteRecord, UsageRecord
 from pytest_medeval.core.settings import RunSettings
 from pytest_medeval.judges.ratings.review import PairRating
 from pytest_medeval.judges.rubric import chosen_rubric
@@ -20,6 +20,7 @@ from pytest_medeval.runs.environment import environment
 from pytest_medeval.runs.journal import Journal
 from pytest_medeval.runs.reference import REFERENCE, Awaited, Pairing, Reference, contrasts, section, with_reference
 from pytest_medeval.runs.sections import add_caveats, add_chance, comparisons, data_of, suite_section
+from pytest_medeval.runs.store import Attempts, record_of
 from pytest_medeval.runs.track_b import JUDGE, JudgePlan, TrackB
 from pytest_medeval.stats.compare import Comparison, compare_all
 from pytest_medeval.tasks import TASKS
@@ -64,6 +65,7 @@ def build(
     track_b: TrackB | None = None,
     leaks: Mapping[str, Leakage] | None = None,
     *,
+    attempts: Attempts | None = None,
     rated: Callable[[RunRecord], Sequence[PairRating]] = lambda _record: (),
 ) -> Run:
     """Compare the roles in every suite, judge the gates of the run together, and record it all.
@@ -77,6 +79,7 @@ def build(
     data = {name: one.data for name, one in clusters.items()}
     if isinstance(reference, Awaited):
         data = {name: replace(one, awaited={REFERENCE: reference.reason}) for name, one in data.items()}
+    data, looked = _attempted(journal, data, reference, attempts or Attempts(looks=settings.looks))
     suites = {
         name: suite_section(facts, journal, data[name], _compared(data[name], settings.seed), clusters[name].record)
         for name, facts in journal.suites.items()
@@ -89,6 +92,7 @@ def build(
     for name, suite in suites.items():
         add_caveats(suite, data[name], leaks.get(name), journal.noise.get(name))
     record = _record(journal, settings, track_b, suites)
+    record["attempts"] = looked
     ratings = rated(record)
     for name, suite in suites.items():
         told = replace(data[name], judges=track_b.agreements())
@@ -102,6 +106,22 @@ def build(
     if isinstance(reference, Awaited):
         record["awaited"] = reference.reason
     return Run(record, gates, ratings)
+
+
+def _attempted(
+    journal: Journal, data: Mapping[str, SuiteData], reference: Reference | Awaited | None, attempts: Attempts
+) -> tuple[dict[str, SuiteData], dict[str, AttemptRecord]]:
+    """Say of each suite that ran as a whole which attempt it is, and what its gates may spend."""
+    made, told = dict(data), dict[str, AttemptRecord]()
+    other = reference.record["models"]["candidate"]["fingerprint"] if isinstance(reference, Reference) else None
+    for name, facts in journal.suites.items():
+        model = journal.models.get("candidate", {}).get(facts["task"])
+        if data[name].complete and model is not None:
+            own = model["fingerprint"]
+            found = attempts.look(name, own, other, journal.ordered(name), drawn="sampling" in facts)
+            made[name] = replace(data[name], spending=found)
+            told[name] = record_of(found, own, other)
+    return made, told
 
 
 def _corrected(

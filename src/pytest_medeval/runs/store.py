@@ -3,24 +3,35 @@
 A file of the store is a whole run or is not there: it is written aside, forced to the disk and then given
 its name. Its ``sha256`` covers everything else in it, so that a run which was edited later does not pass for
 what was saved.
+
+Trying again is counted: beside the runs stands a file with a line for each attempt of a candidate on a suite. An
+attempt is what was looked at: cases, how they were asked, and where replies are drawn what was replied. A run that
+looks at the same again is the same attempt, and its verdict the same. Runs that are not saved count too: a verdict that
+nobody kept was still seen.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import re
 import tempfile
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
+from typing import TypedDict
 
 from pytest_medeval.core.errors import MedevalError, NoneYetError
 from pytest_medeval.core.files.door import place
 from pytest_medeval.core.files.writing import PART, finite, json_bytes, write_new
-from pytest_medeval.core.record import Repository, RunRecord
+from pytest_medeval.core.record import AttemptRecord, CaseEntry, Repository, RunRecord
+from pytest_medeval.core.types import ALPHA
 from pytest_medeval.runs.record import digest, read
+from pytest_medeval.stats.spending import Spending
 from pytest_medeval.verdicts.verdict import decide
 
 LATEST = "latest"
@@ -37,6 +48,11 @@ NAMED = 5
 
 ABANDONED = 3600.0
 """Seconds after which a file that is still being written has lost its writer."""
+
+ATTEMPTS = "attempts.jsonl"
+
+DIGEST = 12
+"""Digits that tell one case that was looked at from another."""
 
 _FILE = re.compile(r"(\d{4,})_(.+)\.json")
 
@@ -187,3 +203,101 @@ def _latest(storage: Path, runs: list[Stored]) -> Stored:
 def _names(runs: list[Stored]) -> str:
     shown = ", ".join(run.run for run in runs[-NAMED:])
     return f"{len(runs) - NAMED} older, {shown}" if len(runs) > NAMED else shown
+
+
+class Attempt(TypedDict):
+    """A line of the file."""
+
+    suite: str
+    candidate: str
+    reference: str | None
+    share: float
+    """Of the looks that were declared, those that were made with this one; 1 where none were."""
+    cases: list[str]
+    """Digests of what was looked at."""
+
+
+@dataclass
+class Attempts:
+    """The attempts that the store knows, and those of this run."""
+
+    known: Sequence[Attempt] = ()
+    looks: int | None = None
+    new: list[Attempt] = field(default_factory=list)
+
+    def look(
+        self, suite: str, candidate: str, reference: str | None, cases: Sequence[CaseEntry], *, drawn: bool
+    ) -> Spending:
+        """Say which look at a suite this is, and note it; ``drawn``: replies are drawn, and so part of the look."""
+        key, seen = (suite, candidate, reference), sorted(_digest(case, drawn=drawn) for case in cases)
+        own = [one for one in self.known if (one["suite"], one["candidate"], one["reference"]) == key]
+        again = next((place for place, one in enumerate(own) if one["cases"] == seen), None)
+        before = own[:again]
+        chain = [set(one["cases"]) for one in before] + [set(seen)]
+        grows = all(first < second for first, second in pairwise(chain))
+        spending = Spending(
+            number=len(before) + 1,
+            declared=self.looks,
+            before=[one["share"] for one in before],
+            sizes=[len(one) for one in chain] if grows else (),
+        )
+        if again is None:
+            share = spending.share
+            self.new.append(Attempt(suite=suite, candidate=candidate, reference=reference, share=share, cases=seen))
+        return spending
+
+
+def _digest(case: CaseEntry, *, drawn: bool) -> str:
+    asked = [case.get("content"), case.get("request"), case["candidate"]["reply"] if drawn else ""]
+    return hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:DIGEST]
+
+
+def record_of(spending: Spending, candidate: str, reference: str | None) -> AttemptRecord:
+    """Say it in the run record."""
+    return {
+        "candidate": candidate,
+        "reference": reference,
+        "count": spending.number,
+        "looks": spending.declared,
+        "alpha": 0.0 if spending.exhausted else spending.alpha(ALPHA),
+    }
+
+
+def read_attempts(storage: Path, looks: int | None) -> Attempts:
+    """Read what the store knows; ``MedevalError`` where a line is none of ours."""
+    path = storage / ATTEMPTS
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (FileNotFoundError, NotADirectoryError):
+        return Attempts(looks=looks)
+    except (OSError, UnicodeDecodeError) as error:
+        raise MedevalError(f"{path}: cannot be read: {error}") from None
+    return Attempts([_parsed(path, place, text) for place, text in enumerate(lines, start=1)], looks)
+
+
+def _parsed(path: Path, place: int, text: str) -> Attempt:
+    try:
+        found = json.loads(text)
+        return Attempt(
+            suite=str(found["suite"]),
+            candidate=str(found["candidate"]),
+            reference=found["reference"],
+            share=float(found["share"]),
+            cases=[str(one) for one in found["cases"]],
+        )
+    except (ValueError, KeyError, TypeError):
+        raise MedevalError(
+            f"{path}:{place}: no attempt: {text[:40]!r}; accepted: the lines that runs wrote, unchanged"
+        ) from None
+
+
+def write_attempts(storage: Path, new: Sequence[Mapping[str, object]]) -> None:
+    """Add this run's attempts, each in one write; ``MedevalError`` when the disk refuses."""
+    path = storage / ATTEMPTS
+    try:
+        storage.mkdir(parents=True, exist_ok=True)
+        with path.open("ab", buffering=0) as file:
+            for attempt in new:
+                file.write(f"{json.dumps(attempt)}\n".encode())
+    except OSError as error:
+        raise MedevalError(f"{path}: attempts are not counted, it cannot be written: {error.strerror}") from None

@@ -138,4 +138,5 @@ def with_chance(
         told = above_nothing(found, name, row)
     elif isinstance(gate.condition, Better) and gate.condition.against == "baseline":
         told = of_habit(found, name, row)
-    return replace(result, remark=told, reason=f"{result.reason}; but {told}") if told else result
+    remark = "; ".join(filter(None, (result.remark, told)))
+    return replace(result, remark=remark, reason=f"{result.reason}; but {told}") if told else result

@@ -16,6 +16,9 @@ comparisons that Holm's ordered p-values reject, so the chance that any verdict 
 direction is at most ``alpha``; ``benchmarks/validity.py`` shows it. Each result carries the interval of the
 round that decided it, or of the last.
 
+Where looks at a suite were declared, all its intervals are at the level that this look may spend (``stats.spending``);
+what was not declared passes nothing.
+
 Replies that a metric cannot score though they hold something: counted, named, and no gate passes on them.
 
 Left out of a mean they would cost a model nothing; as 0 they would claim what was not measured.
@@ -49,6 +52,8 @@ from pytest_medeval.stats.evidence import Evidence, Rows, gather
 from pytest_medeval.stats.intervals import difference_interval, value_interval
 from pytest_medeval.stats.power import MOST_CASES, cases_needed
 from pytest_medeval.stats.ppi import Corrected
+from pytest_medeval.stats.spending import Spending
+from pytest_medeval.verdicts.attempts import nth
 from pytest_medeval.verdicts.grammar import Against, Gate, NotWorse, Threshold, check, number_text, parse_gate
 from pytest_medeval.verdicts.leaning import LABELS, RATINGS, UNKNOWN, Leaning, leaning_of
 
@@ -61,6 +66,7 @@ ALPHA = 0.05
 ADVISORY = "the judge is advisory: its agreement with people was not measured, or is below the floor"
 FEWEST_CLUSTERS = 6
 """Below it no swap of whole clusters can be significant at 5 %: 2 / 2^5 is 0.06."""
+ALONE = Spending()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +126,7 @@ class SuiteData:
     ``awaited``: role -> why there is none yet, where that is expected.
     ``corrected``: metric -> difference from the baseline, a judge's corrected by people's ratings.
     ``judges``: of each judge, dimension -> how far it agrees with people.
+    ``spending``: which look at the suite it is.
     """
 
     name: str
@@ -137,6 +144,7 @@ class SuiteData:
     awaited: Mapping[str, str] = field(default_factory=dict)
     corrected: Mapping[str, Corrected] = field(default_factory=dict)
     judges: Sequence[Mapping[str, JudgeAgreement]] = ()
+    spending: Spending = ALONE
 
     def having(self, tag: str, value: str) -> SuiteData:
         """Give the suite of one subgroup's cases."""
@@ -333,6 +341,7 @@ class Part:
     n: int = 0
     value: float | None = None
     interval: Interval | None = None
+    level: float = 1 - ALPHA
 
     def __str__(self) -> str:
         value = "undefined" if self.value is None else f"{self.value:.4f}"
@@ -361,7 +370,7 @@ def judge_threshold(gate: Gate, gathered: Sequence[Evidence | None], suite: Suit
     blank = replace(blank, threshold=condition.number)
     names = [look.value or target.metric for look in looks(gate, suite)]
     groups = sum(one is not None and one.n >= FEWEST for one in gathered) if target.by is not None else 1
-    level = 1 - ALPHA / max(1, groups)
+    level = 1 - suite.spending.alpha(ALPHA / max(1, groups))
     parts = [_part(name, evidence, level) for name, evidence in zip(names, gathered, strict=True)]
     if target.by is not None:
         return _judge_worst(parts, suite.metrics[target.metric].direction, target.by, condition, blank)
@@ -375,7 +384,7 @@ def _part(name: str, evidence: Evidence | None, level: float) -> Part:
     if evidence is None:
         return Part(name)
     value = evidence.candidate.value
-    return Part(name, evidence.n, value if math.isfinite(value) else None, value_interval(evidence, level))
+    return Part(name, evidence.n, value if math.isfinite(value) else None, value_interval(evidence, level), level)
 
 
 def _verdict(part: Part, condition: Threshold, blank: GateResult, groups: int = 1) -> GateResult:
@@ -400,7 +409,7 @@ def _verdict(part: Part, condition: Threshold, blank: GateResult, groups: int = 
         room = abs(part.value - condition.number)
         wanted = part.n * ((reaching[0] - part.value) / room) ** 2 if room > ROUNDING else math.inf
         told += (
-            f"; the worst of {groups} may be so by chance: its {100 * (1 - ALPHA / groups):.4g} % interval reaches "
+            f"; the worst of {groups} may be so by chance: its {100 * part.level:.4g} % interval reaches "
             f"{reaching[0]:.4f}"
         )
         return replace(
@@ -464,6 +473,7 @@ class Contest:
     """How many clusters its cases are of; None where they are independent."""
     remedy: str = ""
     """What narrows the interval where more cases alone do not."""
+    spending: Spending = ALONE
 
     @property
     def threshold(self) -> float:
@@ -495,10 +505,29 @@ def judge_all(
     for gate, suite in gates:
         check(gate, {name: metric.direction for name, metric in suite.metrics.items()}, suite.tags)
     seen = see(gates, seed=seed, resamples=resamples)
-    opened = [_open(gate, suite, seen) for gate, suite in gates]
+    opened = [_looked_at(_open(gate, suite, seen), suite) for gate, suite in gates]
     decided = iter(_settle([entry for entry in opened if isinstance(entry, Contest)], alpha))
     results = [next(decided) if isinstance(entry, Contest) else entry for entry in opened]
-    return [with_undefined(one, *asked) for one, asked in zip(results, gates, strict=True)]
+    told = [with_undefined(one, *asked) for one, asked in zip(results, gates, strict=True)]
+    return [_within_looks(one, suite.spending) for one, (_, suite) in zip(told, gates, strict=True)]
+
+
+def _looked_at(opened: GateResult | Contest, suite: SuiteData) -> GateResult | Contest:
+    return replace(opened, spending=suite.spending) if isinstance(opened, Contest) else opened
+
+
+def _within_looks(result: GateResult, spending: Spending) -> GateResult:
+    """Let nothing pass at a look that nobody declared, once looks are; where none are, a pass is marked."""
+    if result.verdict != "pass" or not (spending.exhausted or (spending.declared is None and spending.number > 1)):
+        return result
+    if spending.exhausted:
+        told = f"{nth(spending.number)}, and the looks before it have spent what {spending.declared} may"
+        return replace(result, verdict="inconclusive", reason=f"{told}; {result.reason}")
+    told = (
+        f"{nth(spending.number)} with other cases, and no looks were declared (--medeval-looks=K): "
+        "one of several passes more easily by chance than one alone"
+    )
+    return replace(result, remark=told, reason=f"{result.reason}; but {told}")
 
 
 def critical_gate(suite: str, missed: Sequence[str], n: int, *, complete: bool = True, reason: str = "") -> GateResult:
@@ -693,8 +722,10 @@ def _settle(contests: Sequence[Contest], alpha: float) -> list[GateResult]:
     results: dict[int, GateResult] = {}
     pending = list(range(len(contests)))
     while pending:
-        level = 1 - alpha / len(pending)
-        judged = {index: _at(contests[index], level, len(contests)) for index in pending}
+        share = alpha / len(pending)
+        judged = {
+            index: _at(contests[index], 1 - contests[index].spending.alpha(share), len(contests)) for index in pending
+        }
         decided = {index: result for index, result in judged.items() if result.verdict != "inconclusive"}
         if not decided:
             results.update(judged)
@@ -723,7 +754,8 @@ def _said(contest: Contest, result: GateResult, level: float, family: int) -> st
     assert result.observed is not None  # noqa: S101 - a comparison was judged
     assert result.interval is not None  # noqa: S101 - as above
     by = [f"{contest.clusters} clusters"] if contest.clusters else []
-    told = ", ".join([*by, *([f"Holm, {family} comparisons"] if family > 1 else [])])
+    look = str(contest.spending)
+    told = ", ".join([*by, *([f"Holm, {family} comparisons"] if family > 1 else []), *([look] if look else [])])
     together = f" ({told})" if told else ""
     turn = f"{contest.threshold:+.4g}" if contest.threshold else "0"
     told = (

@@ -60,3 +60,12 @@ def test_the_gate_sees_what_the_textbook_test_sees(validity, changed):
     """A drop of 0.05 among 1,000 cases: the gate fails at least as often as exact McNemar rejects."""
     power = validity.power(changed=changed, suites=400)
     assert power["gate"] >= power["McNemar exact"] > power["unpaired z"]
+
+
+def test_looks_that_were_declared_keep_what_one_look_promises():
+    """Five looks of 60 growing or other cases; the bound is 4 standard errors off 2.5 %, and none declared is above."""
+    with benchmark("looks") as looks:
+        found = looks.looked(5, 60, 0.0, 1000)
+    rates = {way: float(told.split()[0]) for way, told in found.items()}
+    assert max(rates["growing, declared"], rates["others, declared"]) <= 4.5
+    assert min(rates["growing, not declared"], rates["others, not declared"]) > 4.5

@@ -1,0 +1,83 @@
+"""Attempts of a candidate on a suite are counted, and what was declared is kept to."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.runs.store import ATTEMPTS, Attempts, read_attempts, write_attempts
+from pytest_medeval.verdicts.attempts import sentences
+
+
+def cases(*numbers, reply=""):
+    """Make entries of which only what is looked at is there."""
+    return [{"content": f"c{one}", "request": f"r{one}", "candidate": {"reply": reply}} for one in numbers]
+
+
+def looked(attempts, found, *, drawn=False, candidate="m", reference=None):
+    """Look, and keep what is new as a later run reads it."""
+    spending = attempts.look("quiz", candidate, reference, found, drawn=drawn)
+    attempts.known = [*attempts.known, *attempts.new]
+    attempts.new = []
+    return spending
+
+
+def test_other_cases_are_another_attempt_and_the_same_are_the_same():
+    """By candidate and reference; in any order; drawn replies are part of what was seen."""
+    attempts = Attempts()
+    assert looked(attempts, cases(1, 2)).number == 1
+    assert looked(attempts, cases(2, 1)).number == 1
+    assert looked(attempts, cases(3)).number == 2
+    assert looked(attempts, cases(1, 2)).number == 1
+    assert looked(attempts, cases(1, 2), candidate="other").number == 1
+    assert looked(attempts, cases(1, 2), reference="old").number == 1
+    assert looked(attempts, cases(1, 2, reply="again")).number == 1
+    assert looked(attempts, cases(1, 2, reply="again"), drawn=True).number == 3
+
+
+def test_growing_cases_have_sizes_and_others_have_none():
+    """Only a chain in which each look holds the one before is a sum of increments."""
+    attempts = Attempts(looks=3)
+    assert looked(attempts, cases(1, 2)).sizes == [2]
+    assert looked(attempts, cases(1, 2, 3)).sizes == [2, 3]
+    found = looked(attempts, cases(1, 2, 4, 5))
+    assert (found.sizes, found.before, found.number) == ((), pytest.approx([1 / 3, 2 / 3]), 3)
+    assert looked(attempts, cases(9)).exhausted
+
+
+def test_the_file_grows_by_lines_and_a_foreign_line_is_named(tmp_path):
+    """What was written is read; what was edited is refused with file and line."""
+    store = tmp_path / "runs"
+    first = read_attempts(store, 2)
+    first.look("quiz", "m", None, cases(1), drawn=False)
+    write_attempts(store, first.new)
+    again = read_attempts(store, 2)
+    assert again.look("quiz", "m", None, cases(1, 2), drawn=False).number == 2
+    write_attempts(store, again.new)
+    assert [len(json.loads(line)["cases"]) for line in (store / ATTEMPTS).read_text().splitlines()] == [1, 2]
+    (store / ATTEMPTS).write_text((store / ATTEMPTS).read_text() + "{}\n")
+    with pytest.raises(MedevalError, match=r"attempts.jsonl:3: no attempt"):
+        read_attempts(store, 2)
+
+
+def test_what_is_said():
+    """A lone attempt says nothing; a later one, declared looks, and what is left of them are told."""
+    one = {"candidate": "m", "reference": None, "count": 1, "looks": None, "alpha": 0.05}
+    told = dict(
+        sentences(
+            {
+                "a": one,
+                "b": one | {"count": 3},
+                "c": one | {"count": 2, "looks": 5, "alpha": 0.0008},
+                "d": one | {"count": 3, "looks": 2, "alpha": 0.0},
+            }
+        )
+    )
+    assert list(told.values()) == [False, True, False]
+    assert [text[:44] for text in told] == [
+        "b: third attempt of this candidate, with oth",
+        "c: second attempt of this candidate, 5 looks",
+        "d: third attempt of this candidate; 2 looks ",
+    ]
