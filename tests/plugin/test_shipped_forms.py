@@ -87,7 +87,11 @@ def assert_alike(told: str, record: dict[str, Any]) -> None:
 
 def test_merged_is_not_worse_than_its_adapter(tmp_path, merged):
     """A merged model is its adapter but for rounding: the gate passes."""
-    assert_alike(*judge(tmp_path, str(merged)))
+    told, record = judge(tmp_path, str(merged))
+    assert_alike(told, record)
+    kernel = record["models"]["candidate"]["kernel"]
+    assert kernel.startswith(("torch", "oneDNN"))
+    assert f"float32 cpu, {kernel}" in told
 
 
 def test_gguf_is_not_worse_than_its_adapter(tmp_path, merged):

@@ -130,6 +130,20 @@ class Model(Protocol):
 
 
 @runtime_checkable
+class Computing(Protocol):
+    """A model that is computed here."""
+
+    @property
+    def kernel(self) -> str | None:
+        """Say what multiplies the matrices on a CPU; ``None`` before weights are loaded, and elsewhere."""
+
+
+def kernel_of(model: object) -> str | None:
+    """Say what multiplies a model's matrices, where that is known."""
+    return model.kernel if isinstance(model, Computing) else None
+
+
+@runtime_checkable
 class Streaming(Protocol):
     """A model that gives answers as they are there, so that each is stored before more is asked."""
 

@@ -45,6 +45,8 @@ class TaskModel(TypedDict):
     chat_template: str | None
     date: NotRequired[str]
     """The day that the chat template was told, where it asks for one."""
+    kernel: NotRequired[str]
+    """What multiplied the matrices on a CPU; absent where every answer was stored."""
 
 
 class ModelRecord(TaskModel):

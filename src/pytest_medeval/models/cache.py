@@ -18,7 +18,7 @@ from pathlib import Path
 
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.fingerprint import fingerprint_text
-from pytest_medeval.core.model import Burst, Closing, Identity, Model, Streaming, Tick, silent
+from pytest_medeval.core.model import Burst, Closing, Identity, Model, Streaming, Tick, kernel_of, silent
 from pytest_medeval.core.types import Answer, Request, plain
 
 FILE = "replies.sqlite"
@@ -318,6 +318,11 @@ class CachedModel:
         self._probe = probe
         self._system = ""
         self._told: list[str] = []
+
+    @property
+    def kernel(self) -> str | None:
+        """Say what multiplies the model's matrices."""
+        return kernel_of(self._model)
 
     @property
     def notices(self) -> list[str]:

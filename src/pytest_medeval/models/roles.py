@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal, cast
 
 from pytest_medeval.core.errors import MedevalError
-from pytest_medeval.core.model import Closing
+from pytest_medeval.core.model import Closing, kernel_of
 from pytest_medeval.core.record import ROLES, HoldsProof, ModelRecord, TaskModel
 from pytest_medeval.models import Model, ModelSpec, Settings, baseline_of, model_for, open_model, parse_specs
 from pytest_medeval.models.hub import weights_on_disk
@@ -90,7 +90,7 @@ class Roles:
     def identities(self, task: str) -> dict[str, dict[str, TaskModel]]:
         """Give the identity of every role's model of a task: role -> task -> identity, with what a candidate holds."""
         models = {role: self.model(role, task) for role in ROLES}
-        found = {role: model.identity.record() for role, model in models.items() if model is not None}
+        found = {role: _recorded(model) for role, model in models.items() if model is not None}
         candidate = self.spec("candidate", task)
         facts = None if candidate is None else self._holds(candidate, task)
         if facts is not None:
@@ -116,14 +116,20 @@ class Roles:
             raise MedevalError(f"{flag}: {mistake}") from None
 
 
+def _recorded(model: Model) -> TaskModel:
+    """Say who a model is, and how it was computed so far."""
+    found, kernel = model.identity.record(), kernel_of(model)
+    return found if kernel is None else {**found, "kernel": kernel}
+
+
 def _is_none(text: str) -> bool:
     return text == NOBODY or text.endswith(f"={NOBODY}")
 
 
 def together(tasks: Mapping[str, TaskModel], spec: str) -> ModelRecord:
     """Describe a role whose tasks have models of their own: what they share, and each under ``tasks``."""
-    identities = list(tasks.values())
-    if all(identity == identities[0] for identity in identities):
+    identities = sorted(tasks.values(), key=lambda one: "kernel" not in one)  # one whose answers were stored has none
+    if all({**identities[0], **identity} == identities[0] for identity in identities):
         return cast(ModelRecord, identities[0])  # only ``tasks`` is more, and need not be there
     parts = "".join(f"{task}:{tasks[task]['fingerprint']}" for task in sorted(tasks))
     digest = hashlib.sha256(parts.encode()).hexdigest()

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 from pytest_medeval.core.errors import OthersError
-from pytest_medeval.core.model import Closing, Identity, Model, Tick, silent
+from pytest_medeval.core.model import Closing, Identity, Model, Tick, kernel_of, silent
 from pytest_medeval.core.thoughts import DEFAULT_TAGS, Tags, pieces, split, thoughts_joined
 from pytest_medeval.core.types import Answer, Request
 
@@ -44,6 +44,11 @@ class SpokenModel:
     def identity(self) -> Identity:
         """Say who answers."""
         return self.inner.identity
+
+    @property
+    def kernel(self) -> str | None:
+        """Say what multiplies the model's matrices."""
+        return kernel_of(self.inner)
 
     @property
     def notices(self) -> list[str]:

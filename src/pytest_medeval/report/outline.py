@@ -75,7 +75,7 @@ def models(record: RunRecord, notices: Sequence[str] = ()) -> Iterator[Block]:
         caption="Models",
         columns=words("role", "model", "SHA-256", "dtype", "device"),
         rows=[
-            (where, Code(one["spec"]), Code(one["fingerprint"][:DIGITS]), one["dtype"] or "-", one["device"] or "-")
+            (where, Code(one["spec"]), Code(one["fingerprint"][:DIGITS]), one["dtype"] or "-", _computed(one) or "-")
             for where, one in found
         ],
         brief=[*_named(record)],
@@ -101,6 +101,11 @@ def models(record: RunRecord, notices: Sequence[str] = ()) -> Iterator[Block]:
     yield from _run(record)
 
 
+def _computed(model: TaskModel) -> str:
+    """Say on what a model was computed, and by what there."""
+    return ", ".join(filter(None, (model["device"], model.get("kernel"))))
+
+
 def _identities(record: RunRecord) -> Iterator[tuple[str, ModelRecord | TaskModel]]:
     for role, model in record["models"].items():
         yield role, model
@@ -118,7 +123,7 @@ def _named(record: RunRecord) -> Iterator[Brief]:
             if parts
             else model["fingerprint"][:DIGITS]
         )
-        kind = " ".join(str(one) for one in (model["dtype"], model["device"]) if one)
+        kind = " ".join(filter(None, (model["dtype"], _computed(model))))
         yield Brief(f"{role:<9}  {model['spec']}  sha256 {where}  {kind}".rstrip())
     if reference := record.get("reference"):
         who = f"{reference['model']['spec']}  sha256 {reference['model']['fingerprint'][:DIGITS]}"

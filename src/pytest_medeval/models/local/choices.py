@@ -19,6 +19,7 @@ from transformers import PreTrainedModel
 
 from pytest_medeval.models.local.attention import TREE, BufferCache, attending, scored_positions
 from pytest_medeval.models.local.batches import GROUP_COST, Bounds, Limits, Prompt, Unit, choice_units
+from pytest_medeval.models.local.kernels import FastLinear
 from pytest_medeval.models.local.memory import halving
 from pytest_medeval.models.local.tree import Numbers, Tree, pack
 
@@ -144,7 +145,7 @@ def wide_output(model: PreTrainedModel) -> Iterator[None]:
     that something is wrapped around, as a LoRA's is, stays as it is.
     """
     layer = model.get_output_embeddings()
-    if type(layer) is not torch.nn.Linear or layer.weight.dtype not in (torch.bfloat16, torch.float16):
+    if type(layer) not in (torch.nn.Linear, FastLinear) or layer.weight.dtype not in (torch.bfloat16, torch.float16):
         yield
         return
 
@@ -153,7 +154,7 @@ def wide_output(model: PreTrainedModel) -> Iterator[None]:
         logits = torch.cat([linear(hidden, rows.float()) for rows in layer.weight.split(_CHUNK)], dim=-1)
         return logits if layer.bias is None else logits + layer.bias.float()
 
-    layer.forward = widened  # type: ignore[method-assign, assignment]
+    layer.forward = widened
     try:
         yield
     finally:

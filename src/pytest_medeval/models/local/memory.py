@@ -26,7 +26,7 @@ _SHARE = 0.4
 
 def find_budget(model: PreTrainedModel, batch_size: int | Literal["auto"]) -> Bounds:
     """Find the bounds for a model on its device; a ``batch_size`` given by the user bounds the rows."""
-    kept = int(_free(model.device) * _SHARE) // _bytes_a_token(model)
+    kept = int(free_bytes(model.device) * _SHARE) // _bytes_a_token(model)
     tokens, rows = _CPU if model.device.type == "cpu" else _ELSEWHERE
     if batch_size != "auto":
         return Bounds(1 << 30, batch_size, kept)
@@ -63,7 +63,7 @@ def halving(batch: Sequence[T], run: Callable[[Sequence[T]], R]) -> Iterator[R]:
     yield from halving(batch[middle:], run)
 
 
-def _free(device: torch.device) -> int:
+def free_bytes(device: torch.device) -> int:
     """Give the bytes that are free on a device."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])

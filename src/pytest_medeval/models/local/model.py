@@ -18,6 +18,7 @@ from pytest_medeval.models.identity import chat_template, template_folder, token
 from pytest_medeval.models.local.batches import SLAB, Limits, Prompt, Unit, plan, unfit_answer
 from pytest_medeval.models.local.choices import Scorer
 from pytest_medeval.models.local.generate import Draws, Generation
+from pytest_medeval.models.local.kernels import kernels_of, pack, unpack
 from pytest_medeval.models.local.memory import find_budget, halving
 from pytest_medeval.models.local.ways import Ways, reply_to, score_choices
 from pytest_medeval.models.local.weights import Base, open_base, quiet
@@ -41,6 +42,9 @@ def load_prompter(
         tokenizer.chat_template = dated(tokenizer.chat_template, day)
     return Prompter(tokenizer, variables)
 
+
+_WORTH = 32
+"""Tokens of a batch's longest reply from which on packing weights costs less than it saves."""
 
 Found: TypeAlias = list[tuple[int, Answer]]
 
@@ -71,6 +75,7 @@ class LocalModel(Streaming):
         self._base = base
         self._prompter = prompter
         self._scorer: Scorer | None = None
+        self._short = ""
         self._ends = prompter.end_tokens() | _end_tokens(base.model)
         base.ways = base.ways or Ways(base.model)
         self._ways = base.ways
@@ -79,8 +84,13 @@ class LocalModel(Streaming):
     @property
     def notices(self) -> list[str]:
         """Say what the weights are, and where they are not computed the fastest way."""
-        own = [self._base.notice] if self._base.notice else []
+        own = filter(None, (self._base.notice, self._short))
         return [f"{self.identity.spec}: {told}" for told in (*own, *self._ways.told)]
+
+    @property
+    def kernel(self) -> str | None:
+        """Say what multiplies the matrices; ``None`` where that is no choice of this machine's."""
+        return str(kernels_of(self._base.model)) if self.identity.device == "cpu" else None
 
     def stream(self, requests: Sequence[Request]) -> Iterator[Burst]:
         """Give answers as units of work finish."""
@@ -115,6 +125,7 @@ class LocalModel(Streaming):
     def rest(self) -> None:
         """Let go of what was kept between units."""
         self._scorer = None
+        unpack(self._base.model)
 
     def _score(self, unit: Unit, prompts: Sequence[Prompt]) -> Found:
         model, budget = self._base.model, self.limits.budget
@@ -130,6 +141,8 @@ class LocalModel(Streaming):
     def _generate(self, unit: Unit, requests: Sequence[Request], prompts: Sequence[Prompt]) -> Found:
         tasks = [self._task(index, requests[index], prompts[index]) for index in unit.members]
         model, budget = self._base.model, self.limits.budget
+        if len(tasks) > 1 and max(task.limit for task in tasks) >= _WORTH:
+            self._short = pack(model)
         reply = partial(reply_to, model, self._ways.reply(model, tasks, budget), ends=self._ends, budget=budget)
         return [
             (task.index, self._prompter.reply(prompts[at := task.index], task.found, self._ends, requests[at].stop))

@@ -26,6 +26,7 @@ from pytest_medeval.core.model import Identity
 from pytest_medeval.models.hub import model_folder
 from pytest_medeval.models.identity import QUANTISED
 from pytest_medeval.models.local.bytes import Bytes, size_of, touched, weight_bytes
+from pytest_medeval.models.local.kernels import fasten, unpack
 from pytest_medeval.models.local.merging import PROBE, merge_in, probe_logits
 from pytest_medeval.models.local.ways import Ways
 from pytest_medeval.models.proof import finite
@@ -186,6 +187,7 @@ def load_whole(folder: Path, identity: Identity) -> PreTrainedModel:
     _prove_weights(folder, model, identity.dtype)
     _prove_causal(folder, model.eval())
     found: PreTrainedModel = model.requires_grad_(False)
+    fasten(found)
     return found
 
 
@@ -262,6 +264,7 @@ def _attach(base: Base, folder: Path, digest: str, *, shared: bool) -> None:
     if shared and base.bytes is None:
         base.bytes = weight_bytes(base.model)
     base.switch(None)
+    unpack(base.model)  # what is put in may change the weights
     plain = probe_logits(base.model)
     name = f"adapter{len(base.wrapped.peft_config) if base.wrapped else 0}"
     base.active = _UNKNOWN

@@ -132,6 +132,7 @@ class Sweep:
         self._notices = notices
         self._planning = planning
         self._work: Dispatch | None = None
+        self.kernels: set[str] = set()
         self._busy: dict[Future, tuple[Seat, Step]] = {}
 
     def run(self) -> Iterator[Burst]:
@@ -190,6 +191,7 @@ class Sweep:
             self._busy[self._crew.ask(seat, "open", self._loading, names)] = seat, "open"
             return
         seat.ready[self._loading] = found.limits
+        self.kernels.update(filter(None, [found.kernel]))
         for notice in found.notices:
             self._tell(notice)
 
@@ -335,12 +337,16 @@ class FleetModel(Streaming):
     def __init__(self, spec: LocalSpec, identity: Identity, settings: Settings) -> None:
         self.identity = identity
         self.notices: list[str] = []
+        self.kernel: str | None = None
         self._loading = Deployment(spec, identity, settings)
 
     def stream(self, requests: Sequence[Request]) -> Iterator[Burst]:
         """Give answers as replicas finish their units."""
         crew = open_fleet(self._loading.settings.replicas, on_gpu=self.identity.device != "cpu")
-        return Sweep(crew, self._loading, requests, self.notices).run()
+        sweep = Sweep(crew, self._loading, requests, self.notices)
+        for burst in sweep.run():
+            self.kernel = " and ".join(sorted(sweep.kernels)) or self.kernel  # machines may choose differently
+            yield burst
 
     def close(self) -> None:
         """End the fleet, which all models of this process share."""

@@ -165,6 +165,7 @@ class Opened:
 
     limits: Limits
     notices: tuple[str, ...]
+    kernel: str | None = None
 
 
 class Replica:
@@ -191,7 +192,7 @@ class Replica:
                 return spec
             self._load(loading, spec)
         model = self._models[loading]
-        return Opened(model.limits, tuple(model.notices))
+        return Opened(model.limits, tuple(model.notices), model.kernel)
 
     def receive(self, digest: str, name: str, offset: int, data: bytes) -> None:
         """Write a piece of a file; replicas of one machine may write the same bytes side by side."""
