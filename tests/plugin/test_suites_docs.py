@@ -18,7 +18,7 @@ from pytest_medeval.runs.record import problems
 
 PAGE = (Path(__file__).parents[2] / "docs" / "suites.md").read_text(encoding="utf-8")
 SUITES = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-CLUSTERS = 4
+DRAWS, CLUSTERS = 4, 5
 TEST = """
 import pytest
 from pytest_medeval import Suite
@@ -70,6 +70,13 @@ def test_all_orders_of_the_options(quiz):
     assert suite["metrics"]["position_bias"]["candidate"] == 0
     assert {gate["expression"]: gate["verdict"] for gate in record["gates"]}["consistency.low >= 0.5"] != "pass"
     assert [len(case["candidate"]["parts"]) for case in record["cases"]] == [4] * 12
+
+
+def test_draws_of_the_page(quiz):
+    """Each of four draws is in the record."""
+    record = run(quiz, DRAWS, passed=0)
+    assert [len(case["candidate"]["parts"]) for case in record["cases"]] == [4] * 12
+    assert "4 a case and averaged" in record["printed"]
 
 
 def test_clusters_of_the_page(quiz):

@@ -277,6 +277,8 @@ class SamplingRecord(TypedDict):
     temperature: float
     top_p: float
     seed: int
+    draws: NotRequired[int]
+    """Replies that were drawn for each case, where there are several."""
 
 
 class ShotsRecord(TypedDict):

@@ -189,7 +189,8 @@ class Reply:
 
     ``prediction``: ``str`` (dialogue: the text), option letter or ``None`` (mcq), parsed lines (polarity).
     ``confidence``: letter -> probability over the offered options, when they were scored.
-    ``parts``: the reply to each request, where the task asked several for one case.
+    ``parts``: the reply to each request, where the task asked several for one case. ``draws``: each reply that was
+    drawn, where there are several; this one then stands for them.
     """
 
     text: str
@@ -198,6 +199,12 @@ class Reply:
     confidence: Mapping[str, float] | None = None
     detail: str = ""
     parts: tuple[Reply, ...] = ()
+    draws: tuple[Reply, ...] = ()
+
+    @property
+    def said(self) -> tuple[Reply, ...]:
+        """The reply to each request that was made, draw by draw."""
+        return tuple(part for draw in self.draws or (self,) for part in draw.parts or (draw,))
 
 
 class Metric(Protocol):

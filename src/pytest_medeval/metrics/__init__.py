@@ -8,13 +8,13 @@ from dataclasses import replace
 from pytest_medeval.core.errors import MedevalError, accepted
 from pytest_medeval.core.registry import Registry
 from pytest_medeval.core.types import Metric
-from pytest_medeval.metrics.base import Measure
-from pytest_medeval.tasks.base import Task
+from pytest_medeval.metrics.base import Drawn, Measure
+from pytest_medeval.tasks.base import Task, draws_of
 
 _LEXICAL = ("bleu", "corpus_bleu", "rouge1", "rouge2", "rougeL", "length_ratio")
 _CHOICE = ("accuracy", "macro_precision", "macro_recall", "macro_f1", "answered", "reward")
 _SURENESS = ("ece", "brier", "aurc", "wrong_at_high_confidence")
-_ORDERS = ("consistency", "position_bias")
+_ORDERS = ("consistency", "position_bias", "self_consistency")
 _POLARITY = (
     "accuracy", "micro_precision", "micro_recall", "micro_f1", "macro_f1",
     "raw_accuracy", "raw_micro_precision", "raw_micro_recall", "raw_micro_f1", "raw_macro_f1",
@@ -49,7 +49,9 @@ def metrics_for(task: Task, names: Sequence[str] | None = None) -> tuple[Metric,
     for name in wanted:
         if name not in known:
             raise MedevalError(accepted(f"metric of task {task.name}", name, known))
-    return tuple(_made(prefix + name, task) for name in wanted)
+    made = (_made(prefix + name, task) for name in wanted)
+    draws = draws_of(task)
+    return tuple(Drawn(metric, draws) for metric in made) if draws > 1 else tuple(made)
 
 
 def _made(name: str, task: Task) -> Metric:

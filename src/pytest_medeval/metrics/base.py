@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from pytest_medeval.core.types import Direction, FloatArray, Reply
+from pytest_medeval.core.types import Direction, FloatArray, Metric, Reply
 
 SHARE = (0.0, 1.0)
 """Bounds of a share, and of most scores."""
@@ -58,6 +58,8 @@ class Measure:
     """Why neither interval, test nor gate may rest on it."""
     classes: Callable[[FloatArray], Mapping[str, float]] | None = None
     """Of a mean over classes: how many right answers are of each that occurs, from summed counts (k,)."""
+    over_draws: bool = False
+    """Whether it reads all draws of a case together, and is no mean over them."""
 
     def row(self, case: Any, reply: Reply) -> Sequence[float]:
         """Give the stored row of one case."""
@@ -70,6 +72,45 @@ class Measure:
     def score(self, total: FloatArray) -> FloatArray:
         """Score summed counts (..., k) -> (...)."""
         return self.fold(np.asarray(total, dtype=np.float64))
+
+
+class Drawn:
+    """A metric of cases for which several replies are drawn: a row holds that of each draw, and counts are their mean.
+
+    So the draws of a case are averaged before anything is resampled, and intervals are over cases.
+    """
+
+    def __init__(self, metric: Metric, draws: int) -> None:
+        self.metric, self.draws = metric, draws
+        self.name, self.counts, self.direction = metric.name, metric.counts, metric.direction
+        self.per_case, self.bounds = metric.per_case, metric.bounds
+        self.lexical, self.biased = getattr(metric, "lexical", False), getattr(metric, "biased", "")
+        self.classes = getattr(metric, "classes", None)
+        head, mark, version = metric.signature.partition("|version:")
+        self.signature = f"{head}|draws:{draws}{mark}{version}"
+
+    def row(self, case: Any, reply: Reply) -> Sequence[float]:
+        """Give the rows of all draws, one behind the other."""
+        return [value for draw in reply.draws for value in self.metric.row(case, draw)]
+
+    def expand(self, rows: FloatArray) -> FloatArray:
+        """Average the counts of a case over its draws."""
+        if getattr(self.metric, "over_draws", False):
+            return self.metric.expand(rows)
+        counts = self.metric.expand(apart(rows, self.draws))
+        averaged: FloatArray = counts.reshape(*rows.shape[:-1], self.draws, -1).mean(axis=-2)
+        return averaged
+
+    def score(self, total: FloatArray) -> FloatArray:
+        """Score as the metric does."""
+        return self.metric.score(total)
+
+
+def apart(rows: FloatArray, draws: int) -> FloatArray:
+    """Give rows (n, draws * r) of cases as rows (n * draws, r) of replies; NaN where there is none."""
+    if rows.shape[-1] % draws:
+        return np.repeat(rows, draws, axis=0)
+    return rows.reshape(-1, rows.shape[-1] // draws)
 
 
 def mean_of(column: int) -> Callable[[FloatArray], FloatArray]:

@@ -149,6 +149,7 @@ def measure(
     bounds: tuple[float, float] = SHARE,
     biased: str = "",
     classes: Callable[[FloatArray], Mapping[str, float]] | None = None,
+    over_draws: bool = False,
 ) -> Measure:
     """Make a metric of multiple choice, with how it was asked in its signature."""
     how = f"norm:{task.normalize}" if task.scoring == "texts" else ""
@@ -157,6 +158,7 @@ def measure(
     return Measure(
         name=name, counts="mcq", signature=signed(name, *asked, *parts), make=row, spread=spread, fold=fold,
         direction=direction, per_case=per_case, bounds=bounds, biased=biased, classes=classes,
+        over_draws=over_draws,
     )  # fmt: skip
 
 
@@ -251,6 +253,31 @@ def position_bias(task: MCQ) -> Measure:
     """
     task = _rotated(task, "position_bias")
     return measure(task, "position_bias", _spread_places, _fold_places, direction=-1, per_case=False)
+
+
+def self_consistency(task: MCQ) -> Measure:
+    """Share of questions whose drawn replies name the right option most often: #(majority = gold) / #questions.
+
+    A tie for the most votes, or no vote, is no answer and not right. Source: Wang et al. 2023, ICLR, section 2
+    (unweighted sum). Range 0 to 1, higher is better; NaN for no question. Needs ``draws=k``, k of 2 or more.
+
+    >>> from pytest_medeval.tasks.mcq import MCQ
+    >>> metric = self_consistency(MCQ(scoring="reply", temperature=0.7, draws=3))
+    >>> metric.expand(np.array([[0, 0, -1, -1, 0, 1, -1, -1, 0, 0, -1, -1]])).tolist()
+    [[1.0, 1.0]]
+    """
+    if task.draws == 1:
+        raise MedevalError("metric 'self_consistency' needs draws=2 or more: it is a vote of drawn replies")
+    return measure(task, "self_consistency", _spread_votes, mean, "vote:majority", over_draws=True)
+
+
+def _spread_votes(rows: FloatArray) -> FloatArray:
+    asked, _ = orders(rows)
+    votes = (asked[..., PREDICTED, None] == np.arange(len(LETTERS))).sum(axis=-2)
+    gold = asked[..., 0, GOLD].astype(np.intp)
+    own = np.take_along_axis(votes, gold[..., None], axis=-1)
+    won = (own[..., 0] > 0) & ((votes >= own).sum(axis=-1) == 1)
+    return np.stack([won, np.ones_like(won)], axis=-1).astype(np.float64)
 
 
 def _rotated(task: MCQ, name: str) -> MCQ:

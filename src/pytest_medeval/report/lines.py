@@ -121,7 +121,8 @@ def how_asked(suite: SuiteRecord) -> Iterator[str]:
         yield f"{examples}, by {shots['by']}; left out: {left_out}"
     if drawn:
         cut = f", top_p {drawn['top_p']:g}" if drawn["top_p"] < 1 else ""
-        yield f"replies drawn at temperature {drawn['temperature']:g}{cut}; seed {drawn['seed']} and case"
+        draws = f", {drawn['draws']} a case and averaged" if "draws" in drawn else ""
+        yield f"replies drawn at temperature {drawn['temperature']:g}{cut}{draws}; seed {drawn['seed']} and case"
 
 
 HALF = 0.5

@@ -21,7 +21,7 @@ from pytest_medeval.core.types import Answer, Case, Metric, Outcome, Reply, Requ
 from pytest_medeval.metrics import METRICS
 from pytest_medeval.metrics.details import DETAILS, details_of
 from pytest_medeval.tasks import TASKS
-from pytest_medeval.tasks.base import Task, reply_of
+from pytest_medeval.tasks.base import Task, correct_of, reply_of
 
 if TYPE_CHECKING:
     from pytest_medeval.models import Model
@@ -235,7 +235,7 @@ class Engine:
                     requests=requests,
                     asked=requests[0].messages[-1].content,
                     gold=task.gold(case),
-                    correct=task.correct(case, own.read),
+                    correct=correct_of(task, case, own.read),
                 )
                 for case, requests, own, other in zip(cases, asked, scored[CANDIDATE], base, strict=True)
             }
@@ -294,7 +294,7 @@ def _role_entry(scored: Scored, signatures: Sequence[str]) -> RoleEntry:
         made["finish"] = answers[0].finish
         _add(made, reply, answers[0])
         return made
-    made["parts"] = [_part(*one) for one in zip(signatures, reply.parts, answers, strict=True)]
+    made["parts"] = [_part(*one) for one in zip(signatures, reply.said, answers, strict=True)]
     _add(made, reply, Answer(thoughts=scored.thoughts))
     return made
 

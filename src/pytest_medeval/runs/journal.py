@@ -119,6 +119,8 @@ def manifest(suite: Resolved, root: Path) -> SuiteManifest:
     task: object = suite.task
     if isinstance(task, Sampled) and task.temperature:  # nothing is said where replies are greedy
         made["sampling"] = {"temperature": task.temperature, "top_p": task.top_p, "seed": suite.seed}
+        if task.draws > 1:
+            made["sampling"]["draws"] = task.draws
     return made
 
 

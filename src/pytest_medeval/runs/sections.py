@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -25,11 +26,13 @@ from pytest_medeval.core.record import (
 from pytest_medeval.core.signature import prompts_signature
 from pytest_medeval.core.types import FloatArray, Metric
 from pytest_medeval.metrics import metrics_for
+from pytest_medeval.metrics.base import Drawn, apart
 from pytest_medeval.metrics.details import details_of, known
 from pytest_medeval.runs.journal import LISTED, Journal, SuiteManifest
 from pytest_medeval.runs.track_b import TrackB
 from pytest_medeval.stats.compare import Comparison
 from pytest_medeval.tasks import TASKS, Task
+from pytest_medeval.tasks.base import draws_of
 from pytest_medeval.verdicts.chance import chance
 from pytest_medeval.verdicts.gates import SuiteData, left_out, suite_data
 from pytest_medeval.verdicts.leakage import Leakage, leakage_section
@@ -102,7 +105,14 @@ def suite_section(
 
 def _add_details(suite: SuiteRecord, task: Task, data: SuiteData) -> None:
     """Add what only some tasks have: the candidate's confusions, the roles' broken rules and reliability."""
-    details = details_of(task)
+    details, draws = details_of(task), draws_of(task)
+    if draws > 1:
+        drawn = {metric.counts for metric in data.metrics.values() if isinstance(metric, Drawn)}
+        split = {
+            role: {kind: apart(one, draws) for kind, one in own.items() if kind in drawn}
+            for role, own in data.rows.items()
+        }
+        data = replace(data, rows=split, clusters=[one for one in data.clusters for _ in range(draws)])
     rows: dict[str, Mapping[str, FloatArray]] = {role: known(own) for role, own in data.rows.items() if role in ROLES}
     if confusion := details.confusion(task, rows.get("candidate", {})):
         suite["confusion"] = confusion

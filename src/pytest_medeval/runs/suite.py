@@ -144,13 +144,16 @@ class Resolved:
     def requests(self, cases: Sequence[Case]) -> list[tuple[Request, ...]]:
         """Say what to ask of a model for each case, the suite's examples included."""
         from pytest_medeval.tasks.base import (
-            requests_of,  # tasks are needed only with a suite
+            draws_of,  # tasks are needed only with a suite
+            requests_of,  # likewise
             seeded,  # likewise
         )
         from pytest_medeval.tasks.shots import with_turns  # likewise
 
+        draws = range(draws_of(self.task))
         bare = [
-            tuple(seeded(request, self.seed, case.id) for request in requests_of(self.task, case)) for case in cases
+            tuple(seeded(one, self.seed, case.id, draw) for draw in draws for one in requests_of(self.task, case))
+            for case in cases
         ]
         if self.shots is None:
             return bare

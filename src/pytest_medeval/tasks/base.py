@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import Field, dataclass, field, replace
 from typing import Any, ClassVar, Protocol, TypedDict, TypeGuard, runtime_checkable
@@ -22,11 +23,13 @@ class Sampled:
     """Options of every task whose replies are generated.
 
     ``temperature`` 0, the default, is greedy decoding; above it tokens are drawn from softmax(logits / temperature),
-    cut to the smallest set of likeliest tokens that holds a share of ``top_p``.
+    cut to the smallest set of likeliest tokens that holds a share of ``top_p``. ``draws`` replies are then drawn for a
+    case, which scores their mean.
     """
 
     temperature: float = field(default=0.0, metadata=UNLESS_DEFAULT)
     top_p: float = field(default=1.0, metadata=UNLESS_DEFAULT)
+    draws: int = field(default=1, metadata=UNLESS_DEFAULT)
 
     def __post_init__(self) -> None:
         if not 0 <= self.temperature < math.inf:
@@ -38,21 +41,26 @@ class Sampled:
                 f"top_p={self.top_p!r} changes nothing without a temperature, since replies are then greedy; "
                 "accepted: a temperature above 0 beside it"
             )
+        if self.draws < 1 or (self.draws > 1 and not self.temperature):
+            raise MedevalError(
+                f"draws={self.draws!r}; accepted: 1, or more beside a temperature above 0: greedy replies are all alike"
+            )
 
     def reply_request(self, request: Request) -> Request:
         """Ask for a reply as these options want it."""
         return replace(request, temperature=float(self.temperature), top_p=float(self.top_p))
 
 
-def seeded(request: Request, seed: int, case: str) -> Request:
+def seeded(request: Request, seed: int, case: str, draw: int = 0) -> Request:
     """Give a request that draws the seed of its case, from the run's seed and the case's id; a greedy one is kept.
 
-    Cases have different seeds, so that their draws are independent of each other; candidate and baseline have the
-    same.
+    Cases, and the draws of a case, have different seeds, so that they are independent of each other; candidate and
+    baseline have the same.
     """
     if not request.temperature:
         return request
-    digest = hashlib.sha256(f"{seed}:{case}".encode("utf-8", "surrogatepass")).digest()
+    name = f"{case}\0{draw}" if draw else case
+    digest = hashlib.sha256(f"{seed}:{name}".encode("utf-8", "surrogatepass")).digest()
     return replace(request, seed=int.from_bytes(digest[:8]) % _SEEDS)
 
 
@@ -102,6 +110,14 @@ class Several(Protocol):
 
 
 @runtime_checkable
+class Voting(Protocol):
+    """A task whose predictions can be voted on, where several replies are drawn for a case."""
+
+    def vote(self, replies: Sequence[Reply]) -> object:
+        """Give the prediction of most replies; None where there is none."""
+
+
+@runtime_checkable
 class Exemplary(Protocol):
     """A task whose cases can be shown as examples: before another case, or for training."""
 
@@ -122,7 +138,41 @@ def requests_of(task: Task, case: Case) -> tuple[Request, ...]:
 
 
 def reply_of(task: Task, case: Case, answers: Sequence[Answer]) -> Reply:
-    """Read the answers to what ``requests_of`` lists."""
+    """Read the answers to what ``requests_of`` lists, once for each draw."""
+    many = draws_of(task)
+    each = len(answers) // many
+    read = tuple(_reply(task, case, answers[at * each : (at + 1) * each]) for at in range(many))
+    return _together(task, read) if many > 1 else read[0]
+
+
+def draws_of(task: Task) -> int:
+    """Say how many replies are drawn for a case."""
+    return int(getattr(task, "draws", 1))
+
+
+def correct_of(task: Task, case: Case, reply: Reply) -> bool | None:
+    """Say whether a case is right: every reply that was drawn, where there are several."""
+    found = [task.correct(case, one) for one in reply.draws or (reply,)]
+    return None if None in found else all(found)
+
+
+def _together(task: Task, draws: tuple[Reply, ...]) -> Reply:
+    """Choose the reply that stands for several: of the outcome that most have, and of the prediction voted for.
+
+    An error of one is an error of all; on a tie an outcome that is no answer counts.
+    """
+    times = Counter(one.outcome for one in draws)
+    most = [outcome for outcome, count in times.items() if count == max(times.values())]
+    outcome = "error" if "error" in times else next((one for one in most if one != "answered"), most[0])
+    own = [one for one in draws if one.outcome == outcome]
+    if not isinstance(task, Voting) or outcome == "error":
+        return replace(own[0], draws=draws)
+    voted = task.vote(draws)
+    shown = next((one for one in own if one.prediction == voted), own[0])
+    return replace(shown, prediction=voted, draws=draws)
+
+
+def _reply(task: Task, case: Case, answers: Sequence[Answer]) -> Reply:
     return task.read_all(case, answers) if _asks_several(task) else task.read(case, *answers)
 
 

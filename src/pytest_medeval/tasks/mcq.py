@@ -151,6 +151,7 @@ METRICS = (
     "wrong_at_high_confidence",
 )  # fmt: skip
 ORDER_METRICS = ("consistency", "position_bias")
+DRAW_METRICS = ("self_consistency",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,11 +190,13 @@ class MCQ(Sampled):
                 "rotations=True changes nothing with scoring='texts', where the question does not list the options; "
                 "accepted: scoring='letters' or 'reply'"
             )
+        if self.rotations and self.draws > 1:
+            raise MedevalError(f"draws={self.draws!r} and rotations=True are both set; accepted: one of them")
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """Name the metrics; those of the order of options only where several orders are asked."""
-        return METRICS + ORDER_METRICS if self.rotations else METRICS
+        """Name the metrics; those of orders and of draws only where there are several."""
+        return METRICS + (ORDER_METRICS if self.rotations else ()) + (DRAW_METRICS if self.draws > 1 else ())
 
     def case(self, record: Record) -> MCQCase:
         """Make a case of ``question``, ``options`` (letter -> text), ``answer`` (letter) and maybe ``context``."""
@@ -242,6 +245,12 @@ class MCQ(Sampled):
             outcome = "no_answer"
         detail = f"{'read by' if reading.letter else 'not read'}: {reading.why}"
         return Reply(answer.text.strip(), outcome, prediction=reading.letter, detail=detail)
+
+    def vote(self, replies: Sequence[Reply]) -> str | None:
+        """Give the letter that most replies name; on a tie there is none."""
+        named = Counter(one.prediction for one in replies if one.prediction)
+        most = [letter for letter, times in named.items() if times == max(named.values())]
+        return most[0] if len(most) == 1 else None
 
     def question(self, case: MCQCase) -> str:
         """Give the question without its options."""

@@ -9,7 +9,7 @@ from pytest_medeval.metrics import METRICS, metrics_for
 from pytest_medeval.tasks import TASKS
 from pytest_medeval.tasks.mcq import MCQ
 
-ALL = [*(TASKS.resolve(name)() for name in TASKS), MCQ(rotations=True)]
+ALL = [*(TASKS.resolve(name)() for name in TASKS), MCQ(rotations=True), MCQ(scoring="reply", temperature=1.0, draws=2)]
 
 
 @pytest.mark.parametrize("task", ALL, ids=lambda task: task.name)

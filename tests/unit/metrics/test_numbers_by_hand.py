@@ -28,7 +28,7 @@ EXPECTED = {
     "mcq.macro_recall": (1, False, (0, 1)), "mcq.answered": (1, True, (0, 1)), "mcq.reward": (1, True, (0, 1)),
     "mcq.ece": (-1, False, (0, 1)), "mcq.brier": (-1, True, (0, 2)), "mcq.aurc": (-1, False, (0, 1)),
     "mcq.wrong_at_high_confidence": (-1, True, (0, 1)), "mcq.consistency": (1, True, (0, 1)),
-    "mcq.position_bias": (-1, False, (0, 1)),
+    "mcq.position_bias": (-1, False, (0, 1)), "mcq.self_consistency": (1, True, (0, 1)),
     "dialogue.bleu": (1, True, (0, 1)), "dialogue.corpus_bleu": (1, False, (0, 1)),
     "dialogue.rouge1": (1, True, (0, 1)),
     "dialogue.rouge2": (1, True, (0, 1)), "dialogue.rougeL": (1, True, (0, 1)), "dialogue.meteor": (1, True, (0, 1)),
@@ -47,7 +47,9 @@ EXPECTED = {
 def test_which_way_a_metric_counts(name):
     """Direction, whether a single case has a score, and the least and largest score there can be."""
     kind, _, short = name.partition(".")
-    task = {"mcq": MCQ(rotations=True), "dialogue": Dialogue(), "polarity": Polarity()}[kind]
+    drawn = MCQ(scoring="reply", temperature=1.0, draws=2)
+    mcq = drawn if short == "self_consistency" else MCQ(rotations=True)
+    task = {"mcq": mcq, "dialogue": Dialogue(), "polarity": Polarity()}[kind]
     (metric,) = metrics_for(task, [short])
     assert (metric.direction, metric.per_case, metric.bounds) == EXPECTED[name]
     assert set(EXPECTED) == set(METRICS)

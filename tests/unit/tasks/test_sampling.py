@@ -69,6 +69,9 @@ def test_greedy_suites_keep_their_signature(task, signature):
         ({"temperature": 1.0, "top_p": 1.5}, "top_p is 1.5; accepted: a number above 0, at most 1"),
         ({"temperature": 1.0, "top_p": math.nan}, "top_p is nan; accepted: a number above 0, at most 1"),
         ({"top_p": 0.9}, "top_p=0.9 changes nothing without a temperature"),
+        ({"draws": 4}, "draws=4; accepted: 1, or more beside a temperature above 0"),
+        ({"draws": 0}, "draws=0; accepted: 1, or more"),
+        ({"draws": 2.5, "temperature": 1.0}, "draws is 2.5; accepted: a whole number"),
     ],
 )
 @pytest.mark.parametrize("task", ["dialogue", "polarity", "mcq"])
