@@ -195,10 +195,10 @@ WRONG = (
 @pytest.mark.parametrize(("wrong", "told"), list(zip(WRONG, MISTAKES, strict=True)))
 @pytest.mark.usefixtures("extended")
 def test_mistakes_say_what_the_page_says(wrong, told):
-    """In one line, with the names that the extensions added."""
+    """In one line, with the names that the extensions added; where the page has dots, names that are built in."""
     with pytest.raises(MedevalError) as caught:
         wrong()
-    assert str(caught.value).endswith(told)
+    assert re.search(re.escape(told).replace(re.escape("..."), ".*") + r"\Z", str(caught.value))
 
 
 def test_the_page_imports_from_the_package_alone():

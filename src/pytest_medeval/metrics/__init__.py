@@ -22,6 +22,8 @@ _POLARITY = (
     "format_rate", "conflicts", "duplicates", "hallucinations", "missing", "cost",
 )  # fmt: skip
 
+_NUMBER = ("accuracy", "relative_error", "answered")
+
 METRICS = Registry(
     "metric",
     {
@@ -31,6 +33,7 @@ METRICS = Registry(
         **{f"mcq.{name}": f"pytest_medeval.metrics.choice:{name}" for name in _CHOICE},
         **{f"mcq.{name}": f"pytest_medeval.metrics.calibration:{name}" for name in _SURENESS},
         **{f"mcq.{name}": f"pytest_medeval.metrics.choice:{name}" for name in _ORDERS},
+        **{f"number.{name}": f"pytest_medeval.metrics.number:{name}" for name in _NUMBER},
         **{f"polarity.{name}": f"pytest_medeval.metrics.polarity:{name}" for name in _POLARITY},
     },
     offered="metrics",

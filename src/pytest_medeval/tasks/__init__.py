@@ -10,6 +10,7 @@ TASKS = Registry(
     {
         "dialogue": "pytest_medeval.tasks.dialogue:Dialogue",
         "mcq": "pytest_medeval.tasks.mcq:MCQ",
+        "number": "pytest_medeval.tasks.number:Number",
         "polarity": "pytest_medeval.tasks.polarity:Polarity",
     },
     offered="tasks",

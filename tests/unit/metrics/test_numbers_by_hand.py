@@ -17,6 +17,7 @@ from pytest_medeval.metrics.lexical import f_score, overlap
 from pytest_medeval.metrics.meteor import meteor_score
 from pytest_medeval.metrics.polarity import AT, COSTS, WIDTH, PolarityDetails
 from pytest_medeval.metrics.tokens import bleu_tokens, has_content, legible, ngrams, rouge_tokens, script_of, stemmer
+from pytest_medeval.tasks import TASKS
 from pytest_medeval.tasks.dialogue import Dialogue, DialogueCase
 from pytest_medeval.tasks.mcq import MCQ, MCQCase
 from pytest_medeval.tasks.polarity import Polarity, PolarityCase, parse_findings
@@ -33,6 +34,8 @@ EXPECTED = {
     "dialogue.rouge1": (1, True, (0, 1)),
     "dialogue.rouge2": (1, True, (0, 1)), "dialogue.rougeL": (1, True, (0, 1)), "dialogue.meteor": (1, True, (0, 1)),
     "dialogue.length_ratio": (0, True, (0, math.inf)), "dialogue.safety": (1, True, (0, 1)),
+    "number.accuracy": (1, True, (0, 1)), "number.relative_error": (-1, True, (0, 1)),
+    "number.answered": (1, True, (0, 1)),
     "polarity.cost": (-1, True, (0, 1)), "polarity.format_rate": (1, True, (0, 1)),
     "polarity.conflicts": (-1, True, (0, math.inf)), "polarity.duplicates": (-1, True, (0, math.inf)),
     "polarity.hallucinations": (-1, True, (0, math.inf)), "polarity.missing": (-1, True, (0, math.inf)),
@@ -49,7 +52,7 @@ def test_which_way_a_metric_counts(name):
     kind, _, short = name.partition(".")
     drawn = MCQ(scoring="reply", temperature=1.0, draws=2)
     mcq = drawn if short == "self_consistency" else MCQ(rotations=True)
-    task = {"mcq": mcq, "dialogue": Dialogue(), "polarity": Polarity()}[kind]
+    task = mcq if kind == "mcq" else TASKS.resolve(kind)()
     (metric,) = metrics_for(task, [short])
     assert (metric.direction, metric.per_case, metric.bounds) == EXPECTED[name]
     assert set(EXPECTED) == set(METRICS)

@@ -16,14 +16,17 @@ from pytest_medeval.core.types import Case, Record, Skip
 from pytest_medeval.tasks import TASKS
 from pytest_medeval.tasks.base import Task
 from pytest_medeval.tasks.cases.formats import FORMATS
+from pytest_medeval.tasks.cases.formats.tables import header
 
 # Which files are meant, and which format they have.
 
 YAML_SUFFIXES = (".yaml", ".yml")
+TABLES = {".csv": ",", ".tsv": "\t"}
+"""Suffixes of tables with a header, and what divides their columns."""
 
 
 def detect(path: Path) -> str:
-    """Find a file's format from its suffix, or from the keys of its first record.
+    """Find a file's format from its first record, or where it has no keys from its suffix and what it begins with.
 
     Raises ``MedevalError`` with the keys that were found and the formats that are known.
     """
@@ -31,21 +34,30 @@ def detect(path: Path) -> str:
     if suffix in YAML_SUFFIXES:
         return "native"
     for name in FORMATS:
-        if getattr(FORMATS.module(name), "SUFFIX", None) == suffix:
+        module = FORMATS.module(name)
+        if getattr(module, "SUFFIX", None) == suffix and getattr(module, "fits", lambda _: True)(path):
             return name
-    known = ", ".join(FORMATS)
-    if suffix not in (".json", ".jsonl"):
-        raise MedevalError(
-            f"{path}: no format has the suffix {suffix!r};"
-            f" accepted: .json, .jsonl, .yaml, .csv, .txt, or format= one of {known}"
-        )
-    keys = _first_keys(open_document(path))
+    keys = _keys(path, suffix)
     # our own format asks for little more than an id, so it comes after all others, third parties' too
     for name in sorted(FORMATS, key=own):
         if any(alternative <= keys for alternative in getattr(FORMATS.module(name), "KEYS", ())):
             return name
     found = ", ".join(sorted(keys)) or "(none)"
-    raise MedevalError(f"{path}: unknown format: the first record has the keys {found}; known formats: {known}")
+    raise MedevalError(
+        f"{path}: unknown format: the first record has the keys {found}; known formats: {', '.join(FORMATS)}"
+    )
+
+
+def _keys(path: Path, suffix: str) -> frozenset[str]:
+    """Give the keys of the first record, or the columns of a table."""
+    if suffix in (".json", ".jsonl"):
+        return _first_keys(open_document(path))
+    if suffix in TABLES:
+        return header(path, TABLES[suffix])
+    raise MedevalError(
+        f"{path}: no format has the suffix {suffix!r};"
+        f" accepted: .json, .jsonl, .yaml, .csv, .tsv, .txt, or format= one of {', '.join(FORMATS)}"
+    )
 
 
 def own(name: str) -> bool:

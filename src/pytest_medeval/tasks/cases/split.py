@@ -17,8 +17,8 @@ from pytest_medeval.core.words import folded, letters_only
 
 C = TypeVar("C", bound=Case)
 
-ASKED = ("input", "question", "dialogue")
-"""The fields of a case, one a task, that say what is asked."""
+ASKED = ("input", "question", "dialogue", "note")
+"""The fields of a case that say what is asked."""
 PARTS = ("all", "train", "dev")
 """What of its files a suite may ask."""
 _SPLIT = "split"

@@ -12,7 +12,7 @@ from pytest_medeval.core.files.door import read_text
 from pytest_medeval.core.files.jsontext import array, members, objects, open_document
 from pytest_medeval.core.types import Record, Source
 from pytest_medeval.tasks.cases.formats import FORMATS
-from pytest_medeval.tasks.cases.formats.mmlu import csv_rows
+from pytest_medeval.tasks.cases.formats.tables import csv_rows
 from pytest_medeval.tasks.cases.yamlsuite import read_yaml_cases, read_yaml_suite
 
 _BLANK = re.compile(r"\n[ \t\r]*\n\s*")

@@ -96,10 +96,19 @@ def test_native_without_id(tmp_path, first):
 
 
 @pytest.mark.parametrize(
-    ("name", "form"), [("x.csv", "mmlu"), ("x.txt", "dxy"), ("x.yaml", "native"), ("x.yml", "native")]
+    ("name", "text", "form"),
+    [
+        ("x.csv", "Which?,a,b,c,d,A\n", "mmlu"),
+        ("x.csv", "Patient Note,Question,Calculator Name,Ground Truth Answer\n", "medcalc"),
+        ("x.tsv", "Patient Note\tQuestion\tCalculator Name\tGround Truth Answer\n", "medcalc"),
+        ("x.txt", "\ntrain@[]\n", "dxy"),
+        ("x.yaml", "", "native"),
+        ("x.yml", "", "native"),
+    ],
 )
-def test_suffix_tells(tmp_path, name, form):
-    """Formats that are no JSON are told by the suffix."""
+def test_what_a_file_begins_with_tells(tmp_path, name, text, form):
+    """Of tables the columns, or the first row where there is no header; of texts the first line."""
+    (tmp_path / name).write_text(text)
     assert detect(tmp_path / name) == form
 
 

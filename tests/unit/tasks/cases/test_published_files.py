@@ -33,6 +33,7 @@ FILES = [
     ("mie/dev.json", "mie", 60, {}),
     ("mie/dev.json", "mie:windows", 757, {"no label": 137, "no symptom among the labels": 76}),
     ("dxy_symptom/dxy_dialog_data_dialog_v2.txt", "dxy", 266, {"no findings": 2}),
+    ("medcalc/test_data.csv", "medcalc", 200, {}),
 ]
 
 
@@ -164,3 +165,16 @@ def test_every_format_is_tried():
     """No format of the table but our own goes without a published file."""
     tried = {form for _, form, _, _ in FILES} | {"native", "medmcqa:0", "medmcqa:1"}
     assert set(FORMATS) == tried
+
+
+def test_medcalc_units_types_and_groups():
+    """Every calculator has its unit and type; rows of one note are one group, as 196 notes of 200 rows."""
+    cases, _ = cases_of("medcalc/test_data.csv", "medcalc")
+    assert len({case.group for case in cases}) == len({case.note for case in cases}) == 196
+    assert len({case.tags["calculator"] for case in cases}) == 55
+    assert Counter(case.tags["type"] for case in cases) == {"rule": 76, "equation": 124}
+    kinds = Counter(case.answer.count("-") == 2 or "weeks" in case.answer for case in cases)
+    assert kinds[True] == 12
+    named = Counter(case.unit for case in cases if case.unit)
+    assert named["mL/min"] == 3
+    assert (named["%"], named["msec"], named["liters"], named["m^2"]) == (1, 19, 4, 4)

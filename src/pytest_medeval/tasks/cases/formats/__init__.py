@@ -18,14 +18,15 @@ FORMATS = Registry(
         "mie": "pytest_medeval.tasks.cases.formats.mie:read",
         "mie:windows": "pytest_medeval.tasks.cases.formats.mie:read_windows",
         "dxy": "pytest_medeval.tasks.cases.formats.dxy:read",
+        "medcalc": "pytest_medeval.tasks.cases.formats.medcalc:read",
         "native": "pytest_medeval.tasks.cases.formats.native:read",
     },
     offered="formats",
 )
 """Name -> ``module:function``; the function takes a path and yields a ``Record`` or a ``Skip`` an entry.
 
-Its module says in ``TASK`` which task the cases serve (``None``: any), and how the format is recognised:
-``KEYS``, alternatives of keys that its first record has, or ``SUFFIX``. ``OWN`` says that the author of the suite wrote
-the file: a wrong record is then a mistake and no skip, and the format is looked for last. The first one that fits is
-taken. All four may be absent.
+Its module says in ``TASK`` which task the cases serve (``None``: any), and how the format is recognised: ``KEYS``,
+alternatives of keys or columns that its first record has; or ``SUFFIX``, and where others have that too a function
+``fits`` of the path. ``OWN`` says that the author of the suite wrote the file: a wrong record is then a mistake and no
+skip, and the format is looked for last. The first one that fits is taken. All may be absent.
 """

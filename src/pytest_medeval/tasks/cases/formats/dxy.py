@@ -25,6 +25,11 @@ SPEAKERS = ("患者：", "医生：")
 SLOTS = ("explicit_inform_slots", "implicit_inform_slots")
 
 
+def fits(path: Path) -> bool:
+    """Say whether a text file begins with one of the splits."""
+    return read_text(path).lstrip().startswith(tuple(f"{split}@" for split in SPLITS))
+
+
 def read(path: Path) -> Iterator[Record | Skip]:
     """Yield one dialogue a record, tagged ``split`` and ``disease``; each split stands on one line."""
     seen: Counter[str] = Counter()

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from pytest_medeval.core.errors import MedevalError
-from pytest_medeval.core.files.door import read_text
 from pytest_medeval.core.types import Record, Skip, Source
 from pytest_medeval.tasks.cases.formats.choices import choice
+from pytest_medeval.tasks.cases.formats.tables import csv_rows
 
 TASK = "mcq"
 SUFFIX = ".csv"
@@ -37,16 +35,7 @@ def read(path: Path) -> Iterator[Record | Skip]:
         yield choice(Source(str(path), line), fields)
 
 
-def csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Yield each row with the line on which it starts; fields may hold newlines, blank lines are no rows."""
-    reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
-    while True:
-        start = reader.line_num + 1
-        try:
-            row = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            raise MedevalError(f"{path}:{start}: not CSV: {error}; accepted: a row a record") from error
-        if row:
-            yield start, row
+def fits(path: Path) -> bool:
+    """Say whether a CSV file begins with a question, as one with a header does not."""
+    _, row = next(csv_rows(path), (1, []))
+    return len(row) == COLUMNS and row[-1].strip() in set("ABCD")
