@@ -16,10 +16,13 @@ from pytest_medeval.metrics import metrics_for
 from pytest_medeval.stats.bootstrap import NORMAL
 from pytest_medeval.stats.evidence import gather
 from pytest_medeval.stats.intervals import difference_interval
+from pytest_medeval.stats.planning import cases_for
+from pytest_medeval.stats.power import cases_needed
 from pytest_medeval.stats.proportions import tango, tango_limits
 from pytest_medeval.stats.spending import Spending
 from pytest_medeval.tasks import TASKS
 
+GAIN = 0.06
 CHANGED = 0.2
 """Share of the cases that are right in one role only."""
 
@@ -107,6 +110,39 @@ DRAWS = """
 average: `accuracy better than baseline` of {suites} suites. Draws of a case are averaged, and cases resampled.
 """
 
+
+def planned(pilot: int, suites: int, truth: float | None, *, seed: int = 13) -> tuple[str, str]:
+    """Give the median range of cases for `better than baseline` that pilots tell, and how often it is right.
+
+    The candidate gains 0.06, and 20 % of the cases change; ``truth``: the gain that is taken for true.
+    """
+    rng = np.random.default_rng([seed, pilot])
+    need = cases_needed(math.sqrt(CHANGED - GAIN**2), 1, GAIN)
+    assert need is not None
+    rates = [(CHANGED + GAIN) / 2, (CHANGED - GAIN) / 2, 1 - CHANGED]
+    found = [cases_for(rng.choice([1.0, -1.0, 0.0], pilot, p=rates), None, 0.0, truth=truth) for _ in range(suites)]
+    ends = np.array([[math.inf if end is None else end for end in (one.low, one.middle, one.high)] for one in found])
+    told = " / ".join("no number" if math.isinf(one) else f"{one:,.0f}" for one in np.median(ends, axis=0).tolist())
+    held = float(np.sum((ends[:, 0] <= need) & (need <= ends[:, 2])))
+    return f"{told} (truth {need})", share(held, suites)
+
+
+def plan_lines(suites: int) -> Iterator[str]:
+    """Give the table of plans."""
+    yield "| pilot | taken for true | cases, 10 / 50 / 90 %, median of the pilots | the range holds the truth |"
+    yield "|---|---|---|---|"
+    for pilot, truth in ((100, None), (300, None), (1000, None), (100, GAIN), (300, GAIN)):
+        taken = "what the pilot shows" if truth is None else f"a gain of {truth:g}"
+        yield f"| {pilot} | {taken} | {' | '.join(planned(pilot, suites, truth))} |"
+
+
+PLANS = """
+## Cases that a pilot asks for
+
+`python -m pytest_medeval plan cases`, from {suites} pilots of a candidate that gains {gain:g} in accuracy: power 80 %.
+80 % of the ranges should hold the number that is right.
+"""
+
 LOOKS = """
 ## Looking several times
 
@@ -124,6 +160,9 @@ def lines(suites: int) -> Iterator[str]:
     yield from DRAWS.format(suites=suites // 2).splitlines()
     yield ""
     yield from draw_lines(suites // 2)
+    yield from PLANS.format(suites=suites, gain=GAIN).splitlines()
+    yield ""
+    yield from plan_lines(suites)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""``plan judge``: how many ratings of people a gate on a judge needs, from a run that some people rated."""
+"""How large must a run be? ``plan cases``: cases that settle a gate; ``plan judge``: ratings that correct a judge.
+
+Both say it from a stored run, the pilot, and as a range: another pilot of that size would have said something else.
+"""
 
 from __future__ import annotations
 
@@ -7,27 +10,115 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pytest_medeval.commands import tell
 from pytest_medeval.commands.parser import Parser
-from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.errors import MedevalError, accepted
 from pytest_medeval.core.record import RunRecord
+from pytest_medeval.core.types import FloatArray
 from pytest_medeval.judges.ratings.review import PairRating, read_reviews
 from pytest_medeval.report.review import SHARES
+from pytest_medeval.runs.reference import stored_suite
 from pytest_medeval.runs.store import load
-from pytest_medeval.stats.planning import Needed, Pilot, ratings_needed
+from pytest_medeval.stats.bootstrap import cluster_codes
+from pytest_medeval.stats.evidence import contributions
+from pytest_medeval.stats.planning import Cases, Needed, Pilot, cases_for, ratings_needed
 from pytest_medeval.stats.power import POWER
 from pytest_medeval.verdicts.corrected import pilots
-from pytest_medeval.verdicts.gates import left_out
+from pytest_medeval.verdicts.gates import FEWEST, Gate, left_out, parse_gate
+from pytest_medeval.verdicts.grammar import NotWorse, Threshold
 
 _EPILOG = """\
-RUN is a number, a name, latest, or the path of a record of a judged run; FILE what its review page exported.
-Docs: docs/judges.md
+RUN is a number, a name, latest, or the path of a record; FILE what the review page of a judged run exported.
+Docs: docs/suites.md, docs/judges.md
 """
 
 
 def main(arguments: Sequence[str]) -> int:
     """Plan, and print it; exit code 0."""
-    options = _parser().parse_args(arguments)
+    return _cases(arguments) if arguments[:1] == ["cases"] else _judge(arguments)
+
+
+def _cases(arguments: Sequence[str]) -> int:
+    parser = _parser("cases")
+    parser.add_argument("--gate", required=True, metavar="EXPR", help="a comparison with the baseline, or METRIC.low")
+    parser.add_argument("--suite", metavar="NAME", help="of the run; needed where it has several")
+    told = "the difference, or value, that is taken for true (default: what the pilot shows)"
+    parser.add_argument("--truth", type=_between(-math.inf, math.inf, "a number"), metavar="X", help=told)
+    options = parser.parse_args(arguments)
+    name, record = load(options.storage, options.pilot)
+    suite = _suite(record, options.suite)
+    gate = parse_gate(options.gate)
+    values, units, room, sign = _shares(record, suite, gate)
+    truth = None if options.truth is None else sign * options.truth
+    found = cases_for(values, units, room, truth=truth, power=options.power, seed=record["seed"])
+    assumed = f"at a true {options.truth:g}" if truth is not None else f"if {sign * values.mean():+.4f} is true"
+    pilots = f"10 / 50 / 90 % of pilots of {len(values)} cases"
+    lines = [
+        f"run {name}: cases for `{gate}` to pass, {assumed}, power {options.power:.0%}, two-sided 5 %",
+        f"{suite}: {_three(found, 1)} cases ({pilots})",
+    ]
+    if units is not None:
+        count = int(units.max()) + 1
+        lines.append(f"{suite}: {_three(found, len(values) / count)} clusters, of {len(values) / count:.3g} cases each")
+    tell(lines)
+    return 0
+
+
+def _three(found: Cases, size: float) -> str:
+    ends = (found.low, found.middle, found.high)
+    return " / ".join("no number of" if end is None else f"{math.ceil(end / size):,}" for end in ends)
+
+
+def _suite(record: RunRecord, name: str | None) -> str:
+    if name is None and len(record["suites"]) == 1:
+        return next(iter(record["suites"]))
+    if name not in record["suites"]:
+        raise MedevalError(f"--suite: {accepted('suite', name or '', record['suites'])}")
+    return str(name)
+
+
+def _shares(record: RunRecord, suite: str, gate: Gate) -> tuple[FloatArray, NDArray[np.intp] | None, float, int]:
+    """Give what each case adds so that more is better, its unit, the room to the condition, and the sign of better."""
+    condition, target = gate.condition, gate.target
+    data = stored_suite(record, suite)
+    metric = data.metrics.get(target.metric)
+    bare = isinstance(condition, Threshold) and condition.end is None
+    if metric is None or target.tag or target.by or bare:
+        raise MedevalError(
+            f"--gate: '{gate}' cannot be planned; accepted: a comparison, or METRIC.low|high OP NUMBER, of the whole "
+            f"suite in {', '.join(data.metrics)}"
+        )
+    against = None if isinstance(condition, Threshold) else condition.against
+    if against and against not in data.rows:
+        raise MedevalError(f"--gate: the run holds no {against} of suite {suite}; accepted: a pilot with one")
+    present, values = contributions(metric, data.rows["candidate"], data.rows[against] if against else None)
+    if len(values) < FEWEST:
+        raise MedevalError(f"the pilot has {len(values)} cases that count; accepted: {FEWEST} at least")
+    clusters = [one for one, there in zip(data.clusters, present.tolist(), strict=True) if there]
+    units = cluster_codes(clusters, len(values))
+    if isinstance(condition, Threshold):
+        sign = 1 if condition.op in (">", ">=") else -1
+        return sign * values, units, -sign * condition.number, sign
+    margin = condition.margin if isinstance(condition, NotWorse) else 0.0
+    return metric.direction * values, units, margin, metric.direction
+
+
+def _judge(arguments: Sequence[str]) -> int:
+    parser = _parser("judge")
+    parser.add_argument(
+        "--human", type=Path, nargs="+", required=True, metavar="FILE", help="people's ratings of that run"
+    )
+    parser.add_argument(
+        "--detect",
+        type=_between(0, math.inf, "a number above 0"),
+        required=True,
+        metavar="POINTS",
+        help="of `not worse than baseline by M` at no difference: M; of `better`: the difference to find",
+    )
+    options = parser.parse_args(arguments)
     name, record = load(options.storage, options.pilot)
     ratings = read_reviews(options.human, record)
     found = list(_planned(record, ratings, options.detect, options.power))
@@ -41,26 +132,16 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(what: str) -> argparse.ArgumentParser:
     parser = Parser(
-        prog="python -m pytest_medeval plan judge",
+        prog=f"python -m pytest_medeval plan {what}",
         description=__doc__,
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("what", choices=["judge"], help="what to plan")
-    parser.add_argument("--pilot", required=True, metavar="RUN", help="a judged run of candidate and baseline")
-    parser.add_argument(
-        "--human", type=Path, nargs="+", required=True, metavar="FILE", help="people's ratings of that run"
-    )
-    parser.add_argument(
-        "--detect",
-        type=_between(0, math.inf, "a number above 0"),
-        required=True,
-        metavar="POINTS",
-        help="of `not worse than baseline by M` at no difference: M; of `better`: the difference to find",
-    )
+    parser.add_argument("what", choices=["cases", "judge"], help="what to plan")
+    parser.add_argument("--pilot", required=True, metavar="RUN", help="a run of candidate and baseline")
     told = f"chance that the gate passes then; default {POWER}"
     parser.add_argument("--power", type=_between(0, 1, "a number between 0 and 1"), default=POWER, help=told)
     parser.add_argument("--storage", type=Path, default=Path(".medeval/runs"), metavar="DIR", help="of stored runs")

@@ -459,28 +459,29 @@ def contest(reference: Reference, record: RunRecord, gates: Sequence[str], *, in
 
 
 def _side(reference: Reference, record: RunRecord, name: str) -> Side:
-    metrics, other = measures_of(record, name)
-    facts, cases, complete_only = (
-        record["suites"][name],
-        list(entries(record, name).values()),
-        "excluded" in record["suites"][name],
-    )
-    reason = "" if facts["complete"] else f"{facts['evaluated']} of {facts['cases']} cases"
-    data = suite_data(name, metrics, cases, complete_only=complete_only, reason=reason)
-    cluster = facts["cluster"]
+    facts = record["suites"][name]
     data, pairing = with_reference(
-        replace(
-            data,
-            cluster=cluster["name"],
-            found=cluster["origin"] == "found",
-            judges=[judge["agreement"] for judge in record["judges"]],
-        ),
-        cases,
+        stored_suite(record, name),
+        list(entries(record, name).values()),
         reference,
         sampled=facts["cases"] < facts["total"],
-        complete_only=complete_only,
+        complete_only="excluded" in facts,
     )
-    return Side(data, pairing, other)
+    return Side(data, pairing, measures_of(record, name)[1])
+
+
+def stored_suite(record: RunRecord, name: str) -> SuiteData:
+    """Arrange a stored suite's rows for gates."""
+    facts, cases = record["suites"][name], list(entries(record, name).values())
+    reason = "" if facts["complete"] else f"{facts['evaluated']} of {facts['cases']} cases"
+    metrics = measures_of(record, name)[0]
+    data = suite_data(name, metrics, cases, complete_only="excluded" in facts, reason=reason)
+    return replace(
+        data,
+        cluster=facts["cluster"]["name"],
+        found=facts["cluster"]["origin"] == "found",
+        judges=[judge["agreement"] for judge in record["judges"]],
+    )
 
 
 def _section(side: Side, record: RunRecord) -> SuiteReference:

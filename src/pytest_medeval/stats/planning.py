@@ -1,4 +1,9 @@
-"""How many ratings of people correct a judge well enough? The variance of PPI++ by how many cases are rated.
+"""Plan how many cases settle a gate, and how many ratings of people correct a judge.
+
+Cases: a normal approximation with the error that a pilot shows, over independent units; that the pilot is a sample is
+told by resampling its units, which gives a range and not a number.
+
+Ratings: the variance of PPI++ by how many cases are rated.
 
 With ``n`` of ``N`` read cases rated, ``f`` what the judge says of a case, ``y`` what people say and the weight ``w`` of
 ``stats.ppi``,
@@ -12,6 +17,7 @@ rated units.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -20,7 +26,7 @@ from numpy.typing import NDArray
 
 from pytest_medeval.core.types import FloatArray
 from pytest_medeval.stats.bootstrap import NORMAL
-from pytest_medeval.stats.power import POWER
+from pytest_medeval.stats.power import MOST_CASES, POWER
 from pytest_medeval.stats.ppi import corrected_mean
 
 FEWEST = 20
@@ -47,6 +53,39 @@ class Pilot:
     def rated(self) -> NDArray[np.bool_]:
         """Which of them were rated."""
         return np.isfinite(self.people) & self.read
+
+
+@dataclass(frozen=True, slots=True)
+class Cases:
+    """Cases that settle a gate at 10, 50 and 90 % of resampled pilots; None: no sensible number does."""
+
+    low: int | None
+    middle: int | None
+    high: int | None
+
+
+def cases_for(
+    values: FloatArray, units: NDArray[np.intp] | None, room: float, *, truth: float | None = None,
+    power: float = POWER, seed: int = 0,
+) -> Cases:  # fmt: skip
+    """Say how many cases a gate needs to pass with a power (two-sided 5 %).
+
+    ``values`` (n,): what each case adds to a difference or a value, so that more is better; ``units``: of what each is;
+    ``room``: what is added to their mean to reach what the gate asks for (a margin). ``truth``: the mean that is taken
+    for true; None: that of the pilot, whose own error then makes the range wide. In resampled pilots whose mean
+    lies on the wrong side no number of cases is enough.
+    """
+    units = np.arange(len(values)) if units is None else units
+    sums, sizes = np.bincount(units, weights=values), np.bincount(units).astype(np.float64)
+    drawn = np.random.default_rng(seed).multinomial(len(sums), np.full(len(sums), 1 / len(sums)), PILOTS)
+    counts = drawn @ sizes
+    means = (drawn @ sums) / counts
+    spread = np.sum(drawn * (sums - means[:, None] * sizes) ** 2, axis=1) * len(sums) / max(1, len(sums) - 1)
+    distance = (means if truth is None else np.full(PILOTS, truth)) + room
+    ratio = (NORMAL.inv_cdf(0.975) + NORMAL.inv_cdf(power)) / np.maximum(distance, 1e-12)
+    needed = np.where(distance > 0, spread / counts * ratio**2, np.inf)
+    ends = np.quantile(needed, [0.1, 0.5, 0.9], method="nearest")
+    return Cases(*(None if end > MOST_CASES else max(1, math.ceil(end)) for end in ends.tolist()))
 
 
 @dataclass(frozen=True, slots=True)

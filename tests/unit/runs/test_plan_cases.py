@@ -1,0 +1,92 @@
+"""``plan cases``: from a stored run, how many cases settle a gate, as a range."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from pytest_medeval.__main__ import main
+from pytest_medeval.commands import plan
+from pytest_medeval.stats.planning import cases_for
+from pytest_medeval.stats.power import cases_needed
+
+
+def test_the_middle_is_what_the_pilot_itself_says():
+    """With a true difference taken for granted the range is that of the error alone, and holds the plain formula."""
+    values = np.repeat([1.0, -1.0, 0.0], [22, 18, 160])
+    found = cases_for(values, None, 0.05, truth=0.0)
+    plain = cases_needed(values.std(ddof=1) / np.sqrt(200), 200, 0.05)
+    assert found.low < plain < found.high
+    assert found.middle == pytest.approx(plain, rel=0.03)
+
+
+def test_a_pilot_of_100_says_little_of_where_the_truth_is():
+    """Its own difference as the truth: the 90 % end is many times the 10 % end, or no number."""
+    rng = np.random.default_rng(2)
+    values = rng.choice([1.0, -1.0, 0.0], 100, p=[0.14, 0.06, 0.8])
+    found = cases_for(values, None, 0.0)
+    assert found.high is None or found.high > 8 * found.low
+    assert found.low < found.middle
+
+
+def test_cases_of_clusters_are_worth_less():
+    """Ten cases that change alike are one: ten times as many are needed."""
+    values = np.repeat(np.random.default_rng(3).choice([1.0, -1.0, 0.0], 60, p=[0.1, 0.1, 0.8]), 10)
+    apart = cases_for(values, None, 0.05, truth=0.0)
+    together = cases_for(values, np.repeat(np.arange(60), 10), 0.05, truth=0.0)
+    assert together.middle == pytest.approx(10 * apart.middle, rel=0.15)
+
+
+@pytest.fixture
+def pilot(quiz, monkeypatch):
+    """Run 60 questions of two halves; 8 are won and 4 lost."""
+    record = quiz.run({1, 2, 3, 4}, count=60, baseline={*range(20, 28)}, cluster=None, cluster_reason="made up")
+    monkeypatch.setattr(plan, "load", lambda *_: ("0001_pilot", record))
+    return record
+
+
+def run(capsys, *arguments):
+    """Run the command."""
+    code = main(["plan", "cases", "--pilot", "latest", *arguments])
+    captured = capsys.readouterr()
+    return code, captured.out.splitlines(), captured.err
+
+
+def test_what_the_command_says(pilot, capsys):
+    """Three numbers that grow, fewer for a wider margin; a lower end is planned too, and clusters are counted."""
+    assert pilot["suites"]["quiz"]["metrics"]["accuracy"]["difference"] == pytest.approx(4 / 60)
+    middle = {}
+    for margin in (0.05, 0.1):
+        gate = f"accuracy not worse than baseline by {margin}"
+        code, lines, _ = run(capsys, "--gate", gate, "--truth", "0")
+        assert code == 0
+        assert lines[0].startswith(f"run 0001_pilot: cases for `{gate}` to pass, at a true 0, power 80%")
+        ends = r"([\d,]+) / ([\d,]+) / ([\d,]+)"
+        told = re.fullmatch(rf"quiz: {ends} cases \(10 / 50 / 90 % of pilots of 60 cases\)", lines[1])
+        low, middle[margin], high = (int(one.replace(",", "")) for one in told.groups())
+        assert low <= middle[margin] <= high
+    assert middle[0.05] == pytest.approx(4 * middle[0.1], rel=0.02)
+    code, lines, _ = run(capsys, "--gate", "accuracy better than baseline")
+    assert "if +0.0667 is true" in lines[0]
+    assert run(capsys, "--gate", "accuracy.low >= 0.8")[0] == 0
+    for case in pilot["cases"]:
+        case["cluster"] = case["id"][:2]
+    assert run(capsys, "--gate", "accuracy.low >= 0.8")[1][2].endswith("cases each")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--gate", "accuracy >= 0.8"), "cannot be planned; accepted: a comparison, or METRIC.low|high OP NUMBER"),
+        (("--gate", "accuracy better than reference"), "the run holds no reference of suite quiz"),
+        (("--gate", "accuracy.low >= 0.8", "--suite", "quix"), "did you mean 'quiz'"),
+        (("--gate", "accuracy better than baseline", "--truth", "x"), "found 'x'; accepted: a number"),
+    ],
+)
+@pytest.mark.usefixtures("pilot")
+def test_a_mistake_is_one_line(capsys, arguments, said):
+    """What was found, and what is accepted; exit code 2."""
+    code, lines, error = run(capsys, *arguments)
+    assert (code, lines, said in error, error.count("\n")) == (2, [], True, 1), error
