@@ -179,11 +179,17 @@ _MOVES: Mapping[str, str] = {
     "verdicts.tracks": "verdicts.divergence_cases verdicts.divergence_tracks",
 }
 """Module -> what it was called before the rooms; entries of other packages may say so for one release."""
-_READERS = ("choices", "dxy", "genmedgpt", "medmcqa", "medqa", "mie", "mmlu", "native", "promptcblue", "pubmedqa")
+_READERS = ("dxy", "genmedgpt", "mie", "native", "promptcblue")
+_EXAMS = ("choices", "medmcqa", "medqa", "mmlu", "pubmedqa")
 _PUBLISHED = ("germediq", "judgebench", "medieval", "mentalalign")
 _MOVED = {
     **{old: new for new, olds in _MOVES.items() for old in olds.split()},
     **{f"cases.{name}": f"tasks.cases.formats.{name}" for name in _READERS},
+    **{
+        f"{old}.{name}": f"tasks.cases.formats.exams.{name}"
+        for name in _EXAMS
+        for old in ("cases", "tasks.cases.formats")
+    },
     **{f"ratings.{name}": f"judges.ratings.published.{name}" for name in _PUBLISHED},
 }
 _STILL = frozenset({"models.endpoint", "models.gguf", "models.local"})

@@ -22,6 +22,9 @@ _POLARITY = (
     "format_rate", "conflicts", "duplicates", "hallucinations", "missing", "cost",
 )  # fmt: skip
 
+_ERRORS = (
+    "accuracy", "f1", "sensitivity", "specificity", "sentence_accuracy", "bleu", "rouge1", "rouge2", "rougeL", "meteor",
+)  # fmt: skip
 _NUMBER = ("accuracy", "relative_error", "answered")
 
 METRICS = Registry(
@@ -33,6 +36,7 @@ METRICS = Registry(
         **{f"mcq.{name}": f"pytest_medeval.metrics.choice:{name}" for name in _CHOICE},
         **{f"mcq.{name}": f"pytest_medeval.metrics.calibration:{name}" for name in _SURENESS},
         **{f"mcq.{name}": f"pytest_medeval.metrics.choice:{name}" for name in _ORDERS},
+        **{f"error_detection.{name}": f"pytest_medeval.metrics.error_detection:{name}" for name in _ERRORS},
         **{f"number.{name}": f"pytest_medeval.metrics.number:{name}" for name in _NUMBER},
         **{f"polarity.{name}": f"pytest_medeval.metrics.polarity:{name}" for name in _POLARITY},
     },

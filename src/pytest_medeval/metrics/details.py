@@ -65,6 +65,7 @@ DETAILS = Registry(
     "details of a task",
     {
         "dialogue": "pytest_medeval.metrics.safety:SafetyDetails",
+        "error_detection": "pytest_medeval.metrics.error_detection:ErrorDetails",
         "mcq": "pytest_medeval.metrics.calibration:ChoiceDetails",
         "polarity": "pytest_medeval.metrics.polarity:PolarityDetails",
     },

@@ -8,7 +8,7 @@ from typing import Final
 from pytest_medeval.core.types import Direction, Reply
 from pytest_medeval.metrics.base import SHARE, Measure, mean_of, signed
 from pytest_medeval.tasks.number import Number, NumberCase, wanted, within
-from pytest_medeval.tasks.reading.values import value_of
+from pytest_medeval.tasks.reading.values.written import value_of
 
 RIGHT, ERROR, ANSWERED = range(3)
 """Columns of the stored row: 0 or 1; relative error up to 1 (-1: a date has none); 0 or 1."""

@@ -9,6 +9,7 @@ TASKS = Registry(
     "task",
     {
         "dialogue": "pytest_medeval.tasks.dialogue:Dialogue",
+        "error_detection": "pytest_medeval.tasks.error_detection:ErrorDetection",
         "mcq": "pytest_medeval.tasks.mcq:MCQ",
         "number": "pytest_medeval.tasks.number:Number",
         "polarity": "pytest_medeval.tasks.polarity:Polarity",

@@ -10,10 +10,10 @@ from typing import ClassVar
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.types import Answer, Case, Message, Record, Reply, Request
 from pytest_medeval.tasks.base import Sampled, take
-from pytest_medeval.tasks.reading.numbers import asking, read
 from pytest_medeval.tasks.reading.outcome import text_outcome
-from pytest_medeval.tasks.reading.units import parse as parse_unit
-from pytest_medeval.tasks.reading.values import Kind, Value, value_of
+from pytest_medeval.tasks.reading.values.stated import asking, read
+from pytest_medeval.tasks.reading.values.units import parse as parse_unit
+from pytest_medeval.tasks.reading.values.written import Kind, Value, value_of
 
 SYSTEM = "You compute clinical scores, doses and laboratory values from patients' notes."
 FORMS: dict[Kind, str] = {

@@ -19,6 +19,7 @@ from pytest_medeval.metrics.polarity import AT, COSTS, WIDTH, PolarityDetails
 from pytest_medeval.metrics.tokens import bleu_tokens, has_content, legible, ngrams, rouge_tokens, script_of, stemmer
 from pytest_medeval.tasks import TASKS
 from pytest_medeval.tasks.dialogue import Dialogue, DialogueCase
+from pytest_medeval.tasks.error_detection import ErrorDetection
 from pytest_medeval.tasks.mcq import MCQ, MCQCase
 from pytest_medeval.tasks.polarity import Polarity, PolarityCase, parse_findings
 
@@ -34,6 +35,7 @@ EXPECTED = {
     "dialogue.rouge1": (1, True, (0, 1)),
     "dialogue.rouge2": (1, True, (0, 1)), "dialogue.rougeL": (1, True, (0, 1)), "dialogue.meteor": (1, True, (0, 1)),
     "dialogue.length_ratio": (0, True, (0, math.inf)), "dialogue.safety": (1, True, (0, 1)),
+    **{f"error_detection.{one}": (1, one != "f1", (0, 1)) for one in ErrorDetection.metrics},
     "number.accuracy": (1, True, (0, 1)), "number.relative_error": (-1, True, (0, 1)),
     "number.answered": (1, True, (0, 1)),
     "polarity.cost": (-1, True, (0, 1)), "polarity.format_rate": (1, True, (0, 1)),

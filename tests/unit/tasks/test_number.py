@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.types import Answer, Record, Source
 from pytest_medeval.tasks.number import Number
-from pytest_medeval.tasks.reading.numbers import asking, read
-from pytest_medeval.tasks.reading.values import Value, value_of
+from pytest_medeval.tasks.reading.values.stated import asking, read
+from pytest_medeval.tasks.reading.values.written import Value, value_of
 
 MEDCALC = Path(__file__).parents[4] / "shared" / "data" / "medcalc" / "test_data.csv"
 BMI = "What is the patient's body mass index (BMI)? Answer in kg/m²."

@@ -17,7 +17,7 @@ from pytest_medeval.core.words import folded, letters_only
 
 C = TypeVar("C", bound=Case)
 
-ASKED = ("input", "question", "dialogue", "note")
+ASKED = ("input", "question", "dialogue", "note", "sentences")
 """The fields of a case that say what is asked."""
 PARTS = ("all", "train", "dev")
 """What of its files a suite may ask."""
@@ -28,7 +28,11 @@ none of them takes what another one leaves."""
 
 def asked_text(fields: Mapping[str, object]) -> str:
     """Give the text of a case, or of a record in a task's native keys, that says what is asked."""
-    return "\n".join(str(fields[key]) for key in ASKED if key in fields)
+    return "\n".join(_text(fields[key]) for key in ASKED if key in fields)
+
+
+def _text(value: object) -> str:
+    return "\n".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def content(case: Case) -> str:

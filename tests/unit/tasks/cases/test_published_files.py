@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections import Counter
 from pathlib import Path
@@ -34,6 +35,7 @@ FILES = [
     ("mie/dev.json", "mie:windows", 757, {"no label": 137, "no symptom among the labels": 76}),
     ("dxy_symptom/dxy_dialog_data_dialog_v2.txt", "dxy", 266, {"no findings": 2}),
     ("medcalc/test_data.csv", "medcalc", 200, {}),
+    ("medec/MEDEC-MS-TestSet-with-GroundTruth-and-ErrorType.csv", "medec", 200, {}),
 ]
 
 
@@ -103,7 +105,7 @@ def test_medmcqa_gold_letters():
 
 def test_medmcqa_explanations_agree():
     """Where an explanation opens with a letter, it is the letter that counting from 1 gives."""
-    from pytest_medeval.tasks.cases.formats.medmcqa import LETTER
+    from pytest_medeval.tasks.cases.formats.exams.medmcqa import LETTER
 
     lines = published("medmcqa/dev.json").read_text(encoding="utf-8").splitlines()
     found = [json.loads(line) for line in lines]
@@ -178,3 +180,18 @@ def test_medcalc_units_types_and_groups():
     named = Counter(case.unit for case in cases if case.unit)
     assert named["mL/min"] == 3
     assert (named["%"], named["msec"], named["liters"], named["m^2"]) == (1, 19, 4, 4)
+
+
+def test_medec_sentences_are_the_published_ones():
+    """The wrong sentence is the one of the published number, also where others are cut; types as published."""
+    name = "medec/MEDEC-MS-TestSet-with-GroundTruth-and-ErrorType.csv"
+    cases, _ = cases_of(name, "medec")
+    with published(name).open(newline="", encoding="utf-8-sig") as file:
+        rows = {row["Text ID"]: row for row in csv.DictReader(file)}
+    for case in cases:
+        row = rows[case.id]
+        if case.error is not None:
+            assert case.sentences[case.error] == " ".join(row["Error Sentence"].split())
+        assert "".join("".join(case.sentences).split()) == "".join(row["Text"].split())
+    found = Counter(case.tags["error_type"] for case in cases)
+    assert found == {"none": 110, "management": 51, "diagnosis": 31, "causalOrganism": 8}

@@ -26,6 +26,7 @@ SUITES = {
     "mie": ("polarity", 60, 0),
     "dxy": ("polarity", 266, 2),
     "medcalc": ("number", 200, 0),
+    "medec": ("error_detection", 200, 0),
 }
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pytest_medeval.core.types import Record, Skip, Source
 from pytest_medeval.tasks.cases.formats.tables import rows
-from pytest_medeval.tasks.reading.units import UNIT, parse
+from pytest_medeval.tasks.reading.values.units import UNIT, parse
 
 TASK = "number"
 KEYS = (frozenset({"Calculator Name", "Patient Note", "Question", "Ground Truth Answer"}),)

@@ -16,9 +16,9 @@ from typing import Final, NamedTuple
 from pytest_medeval.core.words import folded
 from pytest_medeval.tasks.reading.fields import marked, objects, without_marked
 from pytest_medeval.tasks.reading.normal import tidy
-from pytest_medeval.tasks.reading.units import Unit, converted
-from pytest_medeval.tasks.reading.units import parse as parse_unit
-from pytest_medeval.tasks.reading.values import Found, Kind, Value, values
+from pytest_medeval.tasks.reading.values.units import Unit, converted
+from pytest_medeval.tasks.reading.values.units import parse as parse_unit
+from pytest_medeval.tasks.reading.values.written import Found, Kind, Value, values
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final, Literal, TypeAlias, get_args
 
-from pytest_medeval.tasks.reading.units import UNIT, Unit, parse
+from pytest_medeval.tasks.reading.values.units import UNIT, Unit, parse
 
 Kind: TypeAlias = Literal["number", "date", "age"]
 KINDS: Final = get_args(Kind)

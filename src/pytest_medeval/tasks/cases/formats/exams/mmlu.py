@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.types import Record, Skip, Source
-from pytest_medeval.tasks.cases.formats.choices import choice
+from pytest_medeval.tasks.cases.formats.exams.choices import choice
 from pytest_medeval.tasks.cases.formats.tables import csv_rows
 
 TASK = "mcq"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pytest_medeval.core.files.jsontext import objects
 from pytest_medeval.core.types import Record, Skip, Source
-from pytest_medeval.tasks.cases.formats.choices import choice
+from pytest_medeval.tasks.cases.formats.exams.choices import choice
 
 TASK = "mcq"
 KEYS = (frozenset({"question", "options", "answer_idx"}),)
