@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from edges import ACCURACY, scored
 from pytest_medeval.core.types import ALPHA
 from pytest_medeval.metrics import metrics_for
 from pytest_medeval.stats.bootstrap import NORMAL
@@ -21,6 +22,7 @@ from pytest_medeval.stats.power import cases_needed
 from pytest_medeval.stats.proportions import tango, tango_limits
 from pytest_medeval.stats.spending import Spending
 from pytest_medeval.tasks import TASKS
+from pytest_medeval.verdicts.gates import SuiteData, judge_all, parse_gate
 
 GAIN = 0.06
 CHANGED = 0.2
@@ -111,6 +113,53 @@ average: `accuracy better than baseline` of {suites} suites. Draws of a case are
 """
 
 
+def conjunction(losses: Sequence[float], suites: int, *, n: int = 240, seed: int = 14) -> tuple[str, str, str]:
+    """Give how often gates `not worse by 0.05` all pass: by the rule, each corrected; and how often any fails."""
+    rng = np.random.default_rng([seed, len(losses), int(1000 * abs(sum(losses)))])
+    gate = parse_gate("accuracy not worse than baseline by 0.05")
+    counted = np.zeros(3)
+    for _ in range(suites):
+        data = [_suite(rng, n, loss, f"s{at}") for at, loss in enumerate(losses)]
+        together, apart = (judge_all([(gate, one) for one in data], all_must_pass=way) for way in (True, False))
+        counted += [
+            all(one.verdict == "pass" for one in together),
+            all(one.verdict == "pass" for one in apart),
+            any(one.verdict == "fail" for one in together),
+        ]
+    whole, corrected, failed = (share(one, suites) for one in counted.tolist())
+    return whole, corrected, failed
+
+
+def _suite(rng: np.random.Generator, n: int, loss: float, name: str) -> SuiteData:
+    turn = rng.choice([1, -1, 0], n, p=[(0.15 - loss) / 2, (0.15 + loss) / 2, 0.85])
+    both = rng.random(n) < 0.6
+    new, old = ({"accuracy": scored(np.where(turn == 0, both, side * turn > 0))} for side in (1, -1))
+    ids = [f"{at:04}" for at in range(n)]
+    return SuiteData(name=name, metrics={"accuracy": ACCURACY}, rows={"candidate": new, "baseline": old}, ids=ids)
+
+
+def gate_lines(suites: int) -> Iterator[str]:
+    """Give the table of several gates."""
+    yield "| six gates | goes out | goes out, passes corrected (Holm) | any gate fails |"
+    yield "|---|---|---|---|"
+    for told, losses in (
+        ("one at its margin, the others gain", (0.05, *[-0.1] * 5)),
+        ("one at its margin, the others equal", (0.05, *[0.0] * 5)),
+        ("all at their margins", (0.05,) * 6),
+        ("all equal", (0.0,) * 6),
+        ("all gain 0.02", (-0.02,) * 6),
+    ):
+        yield f"| {told} | {' | '.join(conjunction(losses, suites))} |"
+
+
+GATES = """
+## Several gates that all must pass
+
+Six suites of 240 cases, each with `accuracy not worse than baseline by 0.05`; {suites} runs. A run that goes out with a
+loss at the margin goes out wrongly (aimed at 2.5 %); a run where no loss is beyond it fails wrongly (2.5 %).
+"""
+
+
 def planned(pilot: int, suites: int, truth: float | None, *, seed: int = 13) -> tuple[str, str]:
     """Give the median range of cases for `better than baseline` that pilots tell, and how often it is right.
 
@@ -160,6 +209,9 @@ def lines(suites: int) -> Iterator[str]:
     yield from DRAWS.format(suites=suites // 2).splitlines()
     yield ""
     yield from draw_lines(suites // 2)
+    yield from GATES.format(suites=suites // 2).splitlines()
+    yield ""
+    yield from gate_lines(suites // 2)
     yield from PLANS.format(suites=suites, gain=GAIN).splitlines()
     yield ""
     yield from plan_lines(suites)

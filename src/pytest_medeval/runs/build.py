@@ -220,7 +220,13 @@ def _judged(
             or margin_below(gate, journal.noise.get(suite.name))
         )
     }
-    judged = iter(judge_all([pair for index, pair in enumerate(asked) if index not in barred], seed=settings.seed))
+    judged = iter(
+        judge_all(
+            [pair for index, pair in enumerate(asked) if index not in barred],
+            all_must_pass=settings.inconclusive == "fail",
+            seed=settings.seed,
+        )
+    )
     return [
         GateResult(suite=suite.name, expression=str(gate), verdict="not evaluated", reason=barred[index])
         if index in barred

@@ -448,7 +448,7 @@ def contest(reference: Reference, record: RunRecord, gates: Sequence[str], *, in
     ]
     judged = [
         one.record(_outcome(one, strict=bool(gates), inconclusive=inconclusive))
-        for one in _judge(asked, sides, record["seed"])
+        for one in _judge(asked, sides, record["seed"], all_must_pass=bool(gates) and not inconclusive)
     ]
     return {
         "reference": reference.facts(list(suites)),
@@ -505,10 +505,12 @@ def _asked(gates: Sequence[str], sides: Mapping[str, Side]) -> list[tuple[Gate, 
     return asked
 
 
-def _judge(asked: Sequence[tuple[Gate, str]], sides: Mapping[str, Side], seed: int) -> list[GateResult]:
+def _judge(
+    asked: Sequence[tuple[Gate, str]], sides: Mapping[str, Side], seed: int, *, all_must_pass: bool
+) -> list[GateResult]:
     """Judge all gates together; those on a metric that cannot be read are not evaluated."""
     readable = [(gate, sides[name].data) for gate, name in asked if gate.target.metric not in sides[name].other]
-    judged = iter(judge_all(readable, seed=seed))
+    judged = iter(judge_all(readable, all_must_pass=all_must_pass, seed=seed))
     return [
         GateResult(suite=name, expression=str(gate), verdict="not evaluated", reason=f"{gate.target.metric} {why}")
         if (why := sides[name].other.get(gate.target.metric))

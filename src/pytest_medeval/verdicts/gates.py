@@ -9,12 +9,13 @@ The worst of k groups is low by selection too: ten groups of 30 that are all at 
 second suite. Its interval has level 1 - 0.05 / k (Bonferroni), so that the intervals of all groups hold together, and
 a value that misses the threshold fails when even the favourable end of that does; else it is ``inconclusive``.
 
-The comparisons of a run are one family, and Holm's sequentially rejective procedure (1979) sets the level of
-their intervals: of ``m`` comparisons all are first judged at level ``1 - alpha / m``; after ``r`` are decided
-the others are judged again at ``1 - alpha / (m - r)``, until a round decides none. That decides just the
-comparisons that Holm's ordered p-values reject, so the chance that any verdict of the run is wrong in its
-direction is at most ``alpha``; ``benchmarks/validity.py`` shows it. Each result carries the interval of the
-round that decided it, or of the last.
+A run goes out when all its gates pass, so no correction is needed between passes: for it to go out wrongly a gate must
+pass whose condition does not hold, and each does so with at most half of ``alpha``, however many gates stand beside it
+(intersection-union tests: Berger 1982, Technometrics 24, 295-300). What is claimed separately is corrected: any single
+fail stops a run, so fails are one family, and so are passes where an inconclusive gate is let through. Holm's
+rejective procedure (1979) sets the level of their intervals: of ``m`` comparisons all are first judged at level
+``1 - alpha / m``; after ``r`` are decided the others are judged again at ``1 - alpha / (m - r)``, until a round
+decides none. ``benchmarks/validity.py`` shows both. Each result carries the interval that decided it.
 
 Where looks at a suite were declared, all its intervals are at the level that this look may spend (``stats.spending``);
 what was not declared passes nothing.
@@ -495,10 +496,16 @@ def judge(gate: Gate, suite: SuiteData, *, alpha: float = 0.05, seed: int = 0) -
 
 
 def judge_all(
-    gates: Sequence[tuple[Gate, SuiteData]], *, alpha: float = 0.05, seed: int = 0, resamples: int = RESAMPLES
+    gates: Sequence[tuple[Gate, SuiteData]],
+    *,
+    alpha: float = 0.05,
+    all_must_pass: bool = True,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
 ) -> list[GateResult]:
-    """Judge the gates of a run, its comparisons together at family-wise level ``alpha``.
+    """Judge the gates of a run, its comparisons together at level ``alpha``.
 
+    ``all_must_pass``: nothing goes out unless all do; else each pass is a claim of its own, and corrected.
     Results come in the order of ``gates``. The same rows and seed give the same verdicts, in whatever order
     the cases come. Raises ``MedevalError`` for a gate on a metric, tag or value that its suite does not have.
     """
@@ -506,7 +513,9 @@ def judge_all(
         check(gate, {name: metric.direction for name, metric in suite.metrics.items()}, suite.tags)
     seen = see(gates, seed=seed, resamples=resamples)
     opened = [_looked_at(_open(gate, suite, seen), suite) for gate, suite in gates]
-    decided = iter(_settle([entry for entry in opened if isinstance(entry, Contest)], alpha))
+    decided = iter(
+        _settle([entry for entry in opened if isinstance(entry, Contest)], alpha, all_must_pass=all_must_pass)
+    )
     results = [next(decided) if isinstance(entry, Contest) else entry for entry in opened]
     told = [with_undefined(one, *asked) for one, asked in zip(results, gates, strict=True)]
     return [_within_looks(one, suite.spending) for one, (_, suite) in zip(told, gates, strict=True)]
@@ -717,25 +726,25 @@ def _too_few(gate: Gate, evidence: Evidence, found: GateResult) -> GateResult:
     )
 
 
-def _settle(contests: Sequence[Contest], alpha: float) -> list[GateResult]:
-    """Judge comparisons at the levels of Holm's procedure until a round decides none."""
+def _settle(contests: Sequence[Contest], alpha: float, *, all_must_pass: bool) -> list[GateResult]:
+    """Judge comparisons: what is claimed separately at the levels of Holm's procedure, until a round decides none."""
+    claimed = ("fail",) if all_must_pass else ("pass", "fail")
     results: dict[int, GateResult] = {}
     pending = list(range(len(contests)))
     while pending:
-        share = alpha / len(pending)
-        judged = {
-            index: _at(contests[index], 1 - contests[index].spending.alpha(share), len(contests)) for index in pending
-        }
-        decided = {index: result for index, result in judged.items() if result.verdict != "inconclusive"}
-        if not decided:
-            results.update(judged)
-            break
-        results.update(decided)
-        pending = [index for index in pending if index not in decided]
+        judged = {index: _at(contests[index], alpha, len(pending), len(contests)) for index in pending}
+        decided = {index: result for index, result in judged.items() if result.verdict in claimed}
+        results.update(decided or judged)
+        pending = [index for index in pending if index not in decided] if decided else []
+    for index, result in results.items():
+        alone = _at(contests[index], alpha, 1, 1) if result.verdict != "fail" and all_must_pass else result
+        results[index] = result if alone.verdict == "fail" else alone
     return [results[index] for index in range(len(contests))]
 
 
-def _at(contest: Contest, level: float, family: int) -> GateResult:
+def _at(contest: Contest, alpha: float, left: int, family: int) -> GateResult:
+    """Judge a comparison with its part of alpha; ``left``: of ``family`` comparisons those that share it."""
+    level = 1 - contest.spending.alpha(alpha / left)
     interval = contest.interval(level)
     assert interval is not None  # noqa: S101 - the difference is defined
     verdict = contest.verdict(interval)

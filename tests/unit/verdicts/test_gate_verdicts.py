@@ -270,22 +270,40 @@ def test_metrics_the_suite_lacks_are_refused():
         verdict("f1 >= 1", suite())
 
 
-def test_holm_raises_the_level_of_several_comparisons():
-    """Alone p = 0.03 passes; beside two hopeless gates it does not; beside two clear ones it does again."""
+def test_all_must_pass_needs_no_correction_of_passes():
+    """P = 0.03 passes beside any others, at 95 %; where each pass is claimed on its own Holm's levels hold it back."""
     clear, near, hopeless = (suite(60, 5, name="clear"), suite(20, 8, name="near"), suite(10, 10, name="hopeless"))
     gate = parse_gate("accuracy better than baseline")
 
-    def verdicts(*data):
-        return [result.verdict for result in judge_all([(gate, one) for one in data])]
+    def verdicts(*data, together=True):
+        return [one.verdict for one in judge_all([(gate, one) for one in data], all_must_pass=together)]
 
     second = suite(10, 10, name="hopeless too")
-    assert verdicts(near) == ["pass"]
-    assert verdicts(near, hopeless, second) == ["inconclusive"] * 3
-    assert verdicts(clear, near, suite(60, 5, name="clear too")) == ["pass"] * 3
-    levels = judge_all([(gate, one) for one in (clear, near, hopeless)])
+    assert verdicts(near, hopeless, second) == ["pass", "inconclusive", "inconclusive"]
+    assert verdicts(near, hopeless, second, together=False) == ["inconclusive"] * 3
+    assert verdicts(clear, near, suite(60, 5, name="clear too"), together=False) == ["pass"] * 3
+    alone = judge_all([(gate, one) for one in (clear, near, hopeless)])
+    assert [one.interval for one in alone] == [tango(60, 5, 165), tango(20, 8, 128), tango(10, 10, 120)]
+    levels = judge_all([(gate, one) for one in (clear, near, hopeless)], all_must_pass=False)
     assert levels[0].interval == tango(60, 5, 165, 1 - 0.05 / 3)
     assert levels[1].interval == tango(20, 8, 128, 1 - 0.05 / 2)
     assert "(Holm, 3 comparisons)" in levels[0].reason
+
+
+def test_a_fail_stops_a_run_alone_and_is_corrected():
+    """P = 0.03 on the wrong side fails alone, not beside two others, and again beside two clear fails."""
+    near, even, worst = suite(8, 20, name="near"), suite(10, 10, name="even"), suite(5, 60, name="worst")
+    gate = parse_gate("accuracy better than baseline")
+
+    def judged(*data):
+        return judge_all([(gate, one) for one in data])
+
+    assert [one.verdict for one in judged(near)] == ["fail"]
+    held = judged(near, even, suite(10, 10, name="even too"))
+    assert [one.verdict for one in held] == ["inconclusive"] * 3
+    assert held[0].interval == tango(8, 20, 128, 1 - 0.05 / 3)
+    assert "(Holm, 3 comparisons)" in held[0].reason
+    assert [one.verdict for one in judged(near, worst, suite(5, 60, name="worst too"))] == ["fail"] * 3
 
 
 def test_thresholds_do_not_count_as_comparisons():
@@ -394,7 +412,7 @@ def test_cases_needed_follow_the_level_of_the_round():
     """By hand: n ((z + z_power) se / distance)^2 with the standard error of the interval at the level of the round."""
     gate, data = parse_gate("accuracy better than baseline"), [suite(12, 8, name=name) for name in ("a", "b")]
     for count, alpha in ((1, 0.05), (2, 0.025)):
-        found = judge_all([(gate, one) for one in data[:count]])[0]
+        found = judge_all([(gate, one) for one in data[:count]], all_must_pass=False)[0]
         low, high = tango(12, 8, 120, 1 - alpha)
         z = norm.ppf(1 - alpha / 2)
         se = (high - low) / 2 / z
