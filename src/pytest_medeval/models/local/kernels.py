@@ -31,7 +31,7 @@ _FEW, _MANY = 24, 128
 _NARROW = 64
 """Rows or columns of a weight below which a product costs less than choosing how: the two matrices of a LoRA."""
 
-_CROP, _SHAPES, _ROUNDS = 512, 4, 5
+_CROP, _SHAPES, _ROUNDS = 512, 4, 8
 """Of the weights that are timed: output features, shapes (those with the most weights), times each kernel runs."""
 
 _GAIN = 1.02

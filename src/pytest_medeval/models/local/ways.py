@@ -33,10 +33,11 @@ REPLIES = ("shared", "padded", "equal", "single")
 _TOLD = {"padded": "without shared prefixes", "equal": "in batches of equal length", "single": "one request at a time"}
 
 _EXACT, _ROUGH = 1e-3, 0.1
-"""Agreement of log-likelihoods in float32 and in 16 bits, where the order of sums shows; a wrong mask is worse."""
+"""Agreement of log-likelihoods in float32, and in 16 bits or quantised, where the order of sums shows; a wrong mask is
+worse."""
 
 _SAME, _NEAR = 1e-7, 0.02
-"""Nats by which distributions of next tokens may diverge, in float32 and in 16 bits."""
+"""Nats by which distributions of next tokens may diverge, in float32, and in 16 bits or quantised."""
 
 _SHORT, _LESS, _STEPS = 12, 5, 3
 """Tokens of the short prompt of a probe, by which one is less than the longest and padded beside it, and of replies."""
@@ -103,8 +104,8 @@ def _scores(model: PreTrainedModel, way: str, longest: Prompt, budget: Bounds) -
     """Score a probe in a way and plainly; say how they differ."""
     choices = tuple(dict.fromkeys((longest.choices[0], max(longest.choices, key=len))))
     prompts = [Prompt(ids, choices) for ids in _mixed(longest.ids, way)]
-    slack = _EXACT if model.dtype == torch.float32 else _ROUGH
     right = dict(_plainly(model, prompts, budget, most=1))
+    slack = _EXACT if _exact(model) else _ROUGH
     for cost in (0, 1 << 30) if way == "shared" else (GROUP_COST,):  # what they share apart, and nothing apart
         found = score_choices(model, way, prompts, replace(budget, rows=max(2, budget.rows)), cost=cost)
         for index, values in found:
@@ -116,7 +117,7 @@ def _scores(model: PreTrainedModel, way: str, longest: Prompt, budget: Bounds) -
 
 def _replies(model: PreTrainedModel, way: str, ids: Ids, budget: Bounds) -> str:
     """Reply to a probe in a way and one by one; say how the distributions of next tokens differ."""
-    slack = _SAME if model.dtype == torch.float32 else _NEAR
+    slack = _SAME if _exact(model) else _NEAR
     probes = _mixed(ids, way)
     sides = [
         [
@@ -134,6 +135,11 @@ def _replies(model: PreTrainedModel, way: str, ids: Ids, budget: Bounds) -> str:
             if one.found[step] != two.found[step]:
                 break  # a tie: what follows is another text
     return ""
+
+
+def _exact(model: PreTrainedModel) -> bool:
+    """Say whether sums in another order differ by what float32 rounds: quantised layers round what they are given."""
+    return model.dtype == torch.float32 and not getattr(model, "is_quantized", False)
 
 
 def _asked(probes: Sequence[Ids]) -> list[Generation]:

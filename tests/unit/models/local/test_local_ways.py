@@ -19,7 +19,7 @@ from pytest_medeval.models.identity import identify
 from pytest_medeval.models.local.memory import find_budget
 from pytest_medeval.models.local.model import LocalModel, load_local
 from pytest_medeval.models.local.tree import Ids
-from pytest_medeval.models.local.ways import Ways
+from pytest_medeval.models.local.ways import Ways, score_choices
 from pytest_medeval.models.local.weights import forget_bases
 
 WORDS = ["chest", "pain", "fever", "cough", "rash", "aspirin", "throat", "children", "drug", "first"]
@@ -115,3 +115,23 @@ def test_few_lone_requests_are_computed_alone(make_model):
     with torch.inference_mode():
         found = [ways.score(model._base.model, [prompt], budget) for prompt in (prompts[1],) * 5]
     assert found == ["single"] * 3 + ["shared"] * 2
+
+
+@pytest.mark.parametrize(
+    ("quantised", "off", "way"), [(False, 0.02, "single"), (True, 0.02, "shared"), (True, 0.3, "single")]
+)
+def test_quantised_models_are_held_to_their_own_rounding(make_model, monkeypatch, quantised, off, way):
+    """What 8 bits make of sums in another order is no wrong mask; float32 and larger differences get the plain path."""
+    model = _loaded(make_model("llama"))
+    inner = model._base.model
+    monkeypatch.setattr(inner, "is_quantized", quantised, raising=False)
+
+    def shifted(*given, **more):
+        for index, values in score_choices(*given, **more):
+            yield index, tuple(value * (1 + off) - off for value in values)
+
+    monkeypatch.setattr("pytest_medeval.models.local.ways.score_choices", shifted)
+    (prompt,) = model.encode([Request((Message("user", " ".join(WORDS)),), choices=("a", "b"))])
+    with torch.inference_mode():
+        assert Ways(inner).score(inner, [prompt] * 2, model.limits.budget) == way
+    forget_bases()
