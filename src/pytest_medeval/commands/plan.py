@@ -24,8 +24,7 @@ from pytest_medeval.runs.reference import stored_suite
 from pytest_medeval.runs.store import load
 from pytest_medeval.stats.bootstrap import cluster_codes
 from pytest_medeval.stats.evidence import contributions
-from pytest_medeval.stats.planning import Cases, Needed, Pilot, cases_for, ratings_needed
-from pytest_medeval.stats.power import POWER
+from pytest_medeval.stats.planning import POWER, Cases, Needed, Pilot, cases_for, ratings_needed
 from pytest_medeval.verdicts.corrected import pilots
 from pytest_medeval.verdicts.gates import FEWEST, Gate, left_out, parse_gate
 from pytest_medeval.verdicts.grammar import NotWorse, Threshold

@@ -264,6 +264,15 @@ OPTIONS = (
         "looks at the cases of a suite that were planned: gates share their 5 % among them (O'Brien-Fleming), and "
         "nothing passes at one more (default: attempts are counted, and a pass of a later one is marked)",
     ),
+    Option(
+        "sequential",
+        "sequential",
+        one_of("false", "true"),
+        "",
+        "ask cases in seeded batches and stop as soon as every gate of a suite is decided, by intervals that hold at "
+        "every look",
+        switch=True,
+    ),
     Option("seed", "seed", whole(0, 0), "S", "seed of samples, resampling and decoding (default: 0)"),
     Option("data", "data", folder, "DIR", "folder of published data sets that suites name as data:..."),
     Option("batch-size", "batch_size", whole(1, word="auto"), "N|auto", "requests a batch (default: auto, by memory)"),

@@ -348,6 +348,15 @@ class ChanceRecord(TypedDict):
     """The gain over the baseline, of each role what is beyond its own answers at random."""
 
 
+class BatchesRecord(TypedDict):
+    """How far a suite was asked, where cases were asked in batches until every gate was decided."""
+
+    asked: int
+    not_asked: list[str]
+    batches: int
+    largest: int
+
+
 class SuiteRecord(TypedDict):
     """One suite: what was asked, how replies ended, and what the metrics say."""
 
@@ -383,6 +392,7 @@ class SuiteRecord(TypedDict):
     shots: NotRequired[ShotsRecord]
     reliability: NotRequired[dict[str, list[ReliabilityBin]]]
     cluster: ClusterRecord
+    sequential: NotRequired[BatchesRecord]
 
 
 class Replied(TypedDict):

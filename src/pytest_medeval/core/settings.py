@@ -41,6 +41,7 @@ class RunSettings:
     gates: Sequence[str]
     limit: int | None
     looks: int | None
+    sequential: str
     seed: int
     data: Path | None
     batch_size: int | None
@@ -116,6 +117,11 @@ def read_settings(get: Callable[[Option], object], root: Path, *, workers: bool 
     with mistakes:
         if values.get("replicas") is not None and engine == "local":
             raise MedevalError("--medeval-replicas counts those of Ray; accepted: with --medeval-engine=ray")
+    with mistakes:
+        if values.get("sequential") == "true":
+            other = next((f"--medeval-{one}" for one in ("looks", "noise") if values.get(one) is not None), "")
+            if other:
+                raise MedevalError(f"--medeval-sequential looks after every batch; accepted: without {other}")
     mistakes.tell()
     return RunSettings(root=root, **values)
 

@@ -43,6 +43,8 @@ def evaluation(request: pytest.FixtureRequest) -> Evaluation:
         state.journal.note(message)
     else:
         request.node.stash[MESSAGE] = message
+    if found is None:
+        pytest.skip("not asked: decided early")
     scores = [(_property(name), value) for name, value in sorted(found.scores.items())]
     request.node.user_properties += [(_property("outcome"), found.outcome), *scores]
     return found

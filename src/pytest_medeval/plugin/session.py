@@ -17,7 +17,7 @@ from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.settings import RunSettings
 from pytest_medeval.core.types import Answer, Message, Request
 from pytest_medeval.plugin.collect import Collection
-from pytest_medeval.runs.engine import Engine, Evaluation, entry
+from pytest_medeval.runs.engine import Engine, Evaluation, Sequential, entry
 from pytest_medeval.runs.journal import Carried, Journal, gather, leave, manifest
 
 if TYPE_CHECKING:
@@ -326,8 +326,15 @@ class MedevalSession:
     def engine(self) -> Engine:
         """The engine of this process."""
         if self._engine is None:
-            self._engine = Engine(self.roles.model)
+            self._engine = Engine(self.roles.model, sequential=self._sequential())
         return self._engine
+
+    def _sequential(self) -> Sequential | None:
+        """Say how cases are asked in batches, where they are."""
+        if self.settings.sequential != "true":
+            return None
+        family = sum(len(suite.gates) for suite in self.collection.suites.values())
+        return Sequential(self.settings.seed, family, self.settings.inconclusive == "fail")
 
     def answer_all(self, reporter: pytest.TerminalReporter | None) -> None:
         """Ask every model all selected cases, before the first test runs, and show how far it is."""
@@ -355,16 +362,17 @@ class MedevalSession:
             )
         return {suite: self._noise[suite]} if suite in self._noise else {}
 
-    def pull(self, suite: str, case: str, nodeid: str) -> tuple[Evaluation, Carried]:
-        """Give one evaluation, and the message that tells the controller of it."""
+    def pull(self, suite: str, case: str, nodeid: str) -> tuple[Evaluation | None, Carried]:
+        """Give one evaluation, None where all was decided before it, and the message that tells the controller."""
         resolved = self.collection.suites[suite]
-        found = self.engine.evaluations(resolved, self.selected[suite])[case]
-        message: Carried = {"entry": entry(suite, nodeid, found)}
+        found = self.engine.evaluations(resolved, self.selected[suite]).get(case)
+        message: Carried = {} if found is None else {"entry": entry(suite, nodeid, found)}
         if suite not in self._told:
             self._told.add(suite)
             message["models"] = self.roles.identities(resolved.task.name)
             message["usage"] = self.engine.take_usage()
             message["noise"] = self._measure_noise(suite)
+            message["batches"] = {suite: self.engine.asked[suite]} if suite in self.engine.asked else {}
         return found, message
 
     def asker(self, role: str, task: str | None) -> AskedModel:

@@ -113,6 +113,11 @@ def how_asked(suite: SuiteRecord) -> Iterator[str]:
     if part:
         size = f"dev_count {part['dev_count']}" if part["dev_count"] else f"dev_share {part['dev_share']:g}"
         yield f"part {part['name']} ({size}): {suite['total']} of {part['of']} cases"
+    if batches := suite.get("sequential"):
+        saved = len(batches["not_asked"])
+        share = saved / (saved + batches["asked"])
+        told = f"decided early, {saved} cases not asked ({share:.0%} saved)" if saved else "asked to the end"
+        yield f"sequential: {batches['asked']} cases asked in {batches['batches']} batches, {told}"
     for role, count in suite.get("replaced", {}).items():
         yield f"{count} {role} replies hold U+FFFD where their text was no Unicode"
     if shots:

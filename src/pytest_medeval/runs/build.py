@@ -170,7 +170,7 @@ def _paired(journal: Journal, data: dict[str, SuiteData], reference: Reference) 
             data[name],
             journal.ordered(name),
             reference,
-            sampled=len(facts["cases"]) < facts["total"] or "excluded_trained" in facts,
+            sampled=len(facts["cases"]) < facts["total"] or "excluded_trained" in facts or name in journal.batches,
             complete_only=facts["pairs"] == "complete",
         )
     return pairings

@@ -5,8 +5,10 @@ A plain library: a notebook can use it without pytest.
 
 from __future__ import annotations
 
+import hashlib
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, is_dataclass, replace
 from itertools import islice
 from time import perf_counter
@@ -14,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_medeval.core.encodable import inert
 from pytest_medeval.core.errors import MedevalError, OthersError
-from pytest_medeval.core.record import CaseEntry, Replied, ReplyPart, RoleEntry
+from pytest_medeval.core.record import ROLES, BatchesRecord, CaseEntry, Replied, ReplyPart, RoleEntry
 from pytest_medeval.core.signature import case_signature, joined, request_signature
 from pytest_medeval.core.thoughts import thoughts_joined
 from pytest_medeval.core.types import Answer, Case, Metric, Outcome, Reply, Request
@@ -22,6 +24,8 @@ from pytest_medeval.metrics import METRICS
 from pytest_medeval.metrics.details import DETAILS, details_of
 from pytest_medeval.tasks import TASKS
 from pytest_medeval.tasks.base import Task, correct_of, reply_of
+from pytest_medeval.verdicts.clusters import clustered
+from pytest_medeval.verdicts.gates import decided, in_batches, suite_data
 
 if TYPE_CHECKING:
     from pytest_medeval.models import Model
@@ -151,6 +155,57 @@ def _scores(rows: Sequence[Mapping[str, Sequence[float]]], metrics: Sequence[Met
     return scores
 
 
+# Cases in batches, until every gate is decided.
+
+BATCHES, FEWEST = 20, 25
+"""A suite is asked in about so many batches, each of so many cases at least."""
+
+
+@dataclass(frozen=True)
+class Sequential:
+    """How a run asks in batches: by its seed, for so many comparisons (``family``), all of which must pass or not."""
+
+    seed: int
+    family: int
+    all_must_pass: bool
+
+    def fits(self, suite: Resolved, cases: Sequence[Case]) -> bool:
+        """Whether every gate of a suite can be decided early, and there are any."""
+        empty = suite_data(suite.name, suite.metrics, (), complete_only=False, reason="")
+        return bool(suite.gates) and len(cases) > FEWEST and all(in_batches(gate, empty) for gate in suite.gates)
+
+    def batches(self, suite: Resolved, cases: Sequence[Case]) -> Iterator[list[Case]]:
+        """Give whole clusters in an order drawn by the seed, those with a critical case first."""
+        units, size = _units(suite, cases), max(FEWEST, len(cases) // BATCHES)
+        critical = {units[case.id] for case in cases if case.critical}
+        first = {unit: unit not in critical for unit in units.values()}
+        order = sorted(first, key=lambda unit: (first[unit], hashlib.sha256(f"{self.seed}:{unit}".encode()).digest()))
+        held = {unit: [case for case in cases if units[case.id] == unit] for unit in order}
+        batch: list[Case] = []
+        for at, unit in enumerate(order):
+            batch += held[unit]
+            more = at + 1 < len(order)
+            if not more or (len(batch) >= size and not (first[unit] is False and first[order[at + 1]] is False)):
+                yield batch
+                batch = []
+
+    def decided(self, suite: Resolved, cases: Sequence[Case], done: Mapping[str, Evaluation]) -> bool:
+        """Whether all gates of a suite are decided by what was asked so far."""
+        entries = [entry(suite.name, "", one) for one in done.values()]
+        if any(one[role]["outcome"] == "error" for one in entries for role in ROLES if role in one):
+            return False
+        data = suite_data(suite.name, suite.metrics, entries, complete_only=suite.pairs == "complete", reason="")
+        data = clustered(data, entries, suite.cluster, suite.gates, suite.task.headline).data
+        data = replace(data, largest=max(Counter(_units(suite, cases).values()).values()))
+        return all(decided(gate, data, max(1, self.family), all_must_pass=self.all_must_pass) for gate in suite.gates)
+
+
+def _units(suite: Resolved, cases: Sequence[Case]) -> dict[str, str]:
+    """Give each case's cluster as it is declared, else the case itself."""
+    labels = suite.cluster["labels"] if suite.cluster else {}
+    return {case.id: f"cluster {labels[case.id]}" if case.id in labels else f"case {case.id}" for case in cases}
+
+
 BASELINE = "baseline"
 CANDIDATE = "candidate"
 
@@ -184,6 +239,10 @@ class Engine:
     open_model: Callable[[str, str], Model | None]
     """``open_model(role, task)`` gives the model that answers a task in a role, or None."""
     progress: Progress = silent
+    sequential: Sequential | None = None
+    """How cases are asked in batches; None: all at once."""
+    asked: dict[str, BatchesRecord] = field(default_factory=dict)
+    """Suite -> what was asked of it in batches."""
     _done: dict[str, dict[str, Evaluation]] = field(default_factory=dict)
     _seconds: float = 0.0
     _hits: int = 0
@@ -200,8 +259,23 @@ class Engine:
         if suite.name not in self._done:
             wanted = set(selected)
             cases = [case for case in suite.cases if case.id in wanted]
-            self._done[suite.name] = self._evaluate(suite, cases)
+            self._done[suite.name] = self._in_batches(suite, cases) or self._evaluate(suite, cases)
         return self._done[suite.name]
+
+    def _in_batches(self, suite: Resolved, cases: Sequence[Case]) -> dict[str, Evaluation]:
+        """Ask batch by batch until all gates are decided; nothing where one of them cannot be before the end."""
+        done: dict[str, Evaluation] = {}
+        if self.sequential is None or not self.sequential.fits(suite, cases):
+            return done
+        count = 0
+        for count, batch in enumerate(self.sequential.batches(suite, cases), start=1):  # noqa: B007 - counted behind
+            done |= self._evaluate(suite, batch)
+            if self.sequential.decided(suite, cases, done):
+                break
+        left = [case.id for case in cases if case.id not in done]
+        largest = max(Counter(_units(suite, cases).values()).values())
+        self.asked[suite.name] = {"asked": len(done), "not_asked": left, "batches": count, "largest": largest}
+        return done
 
     def _evaluate(self, suite: Resolved, cases: Sequence[Case]) -> dict[str, Evaluation]:
         task = suite.task

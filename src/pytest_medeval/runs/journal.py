@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 from pytest_medeval.core.record import (
+    BatchesRecord,
     CaseEntry,
     NoiseMeasured,
     PartRecord,
@@ -77,6 +78,7 @@ class Carried(TypedDict):
     models: NotRequired[dict[str, dict[str, TaskModel]]]
     usage: NotRequired[dict[str, float]]
     noise: NotRequired[dict[str, NoiseMeasured]]
+    batches: NotRequired[dict[str, BatchesRecord]]
 
 
 def manifest(suite: Resolved, root: Path) -> SuiteManifest:
@@ -136,6 +138,9 @@ class Journal:
     noise: dict[str, NoiseMeasured] = field(default_factory=dict)
     """suite -> what its sentinel cases gave when they were answered in other ways."""
 
+    batches: dict[str, BatchesRecord] = field(default_factory=dict)
+    """suite -> how far it was asked, where that was in batches."""
+
     def collected(self, manifests: Iterable[SuiteManifest]) -> None:
         """Take in suites as a process collected them."""
         for facts in manifests:
@@ -149,6 +154,7 @@ class Journal:
         for role, tasks in message.get("models", {}).items():
             self.models.setdefault(role, {}).update(tasks)
         self.noise.update(message.get("noise", {}))
+        self.batches.update(message.get("batches", {}))
         for name, amount in message.get("usage", {}).items():
             self.usage[name] = self.usage.get(name, 0) + amount
 
@@ -158,8 +164,9 @@ class Journal:
         return [entries[case] for case in self.suites[suite]["cases"] if case in entries]
 
     def missing(self, suite: str) -> list[str]:
-        """Name the cases of a suite that were collected and not evaluated."""
-        done = self.entries.get(suite, {})
+        """Name the cases of a suite that were collected and not evaluated, though nothing was decided early."""
+        spared = self.batches[suite]["not_asked"] if suite in self.batches else ()
+        done = {*self.entries.get(suite, {}), *spared}
         return [case for case in self.suites[suite]["cases"] if case not in done]
 
 

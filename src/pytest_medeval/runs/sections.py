@@ -44,9 +44,11 @@ def data_of(facts: SuiteManifest, journal: Journal, track_b: TrackB) -> SuiteDat
     task = TASKS.resolve(facts["task"])(**facts["options"])
     metrics = metrics_for(task, facts["metrics"]) + (track_b.metrics() if task.judged and track_b.runs else ())
     entries, complete_only = journal.ordered(facts["name"]), facts["pairs"] == "complete"
-    return suite_data(
+    data = suite_data(
         facts["name"], metrics, entries, complete_only=complete_only, reason=_lacking(facts, journal, entries)
     )
+    found = journal.batches.get(facts["name"])
+    return replace(data, largest=found["largest"]) if found else data
 
 
 def _lacking(facts: SuiteManifest, journal: Journal, entries: Sequence[CaseEntry]) -> str:
@@ -94,6 +96,8 @@ def suite_section(
         made["excluded_trained"] = facts["excluded_trained"]
     if "shots" in facts:
         made["shots"] = facts["shots"]
+    if facts["name"] in journal.batches:
+        made["sequential"] = journal.batches[facts["name"]]
     if "sampling" in facts:
         made["sampling"] = facts["sampling"]
     if replaced := _replaced(cases):

@@ -51,8 +51,9 @@ from pytest_medeval.stats.bootstrap import NORMAL, RESAMPLES, Interval
 from pytest_medeval.stats.correct import holm
 from pytest_medeval.stats.evidence import Evidence, Rows, gather
 from pytest_medeval.stats.intervals import difference_interval, value_interval
-from pytest_medeval.stats.power import MOST_CASES, cases_needed
+from pytest_medeval.stats.planning import MOST_CASES, cases_needed
 from pytest_medeval.stats.ppi import Corrected
+from pytest_medeval.stats.sequential import watched
 from pytest_medeval.stats.spending import Spending
 from pytest_medeval.verdicts.attempts import nth
 from pytest_medeval.verdicts.grammar import Against, Gate, NotWorse, Threshold, check, number_text, parse_gate
@@ -127,7 +128,8 @@ class SuiteData:
     ``awaited``: role -> why there is none yet, where that is expected.
     ``corrected``: metric -> difference from the baseline, a judge's corrected by people's ratings.
     ``judges``: of each judge, dimension -> how far it agrees with people.
-    ``spending``: which look at the suite it is.
+    ``spending``: which look at the suite it is. ``largest``: cases of its largest cluster, where cases were asked in
+    batches until the gates were decided; None where all were asked at once.
     """
 
     name: str
@@ -146,6 +148,7 @@ class SuiteData:
     corrected: Mapping[str, Corrected] = field(default_factory=dict)
     judges: Sequence[Mapping[str, JudgeAgreement]] = ()
     spending: Spending = ALONE
+    largest: int | None = None
 
     def having(self, tag: str, value: str) -> SuiteData:
         """Give the suite of one subgroup's cases."""
@@ -372,7 +375,7 @@ def judge_threshold(gate: Gate, gathered: Sequence[Evidence | None], suite: Suit
     names = [look.value or target.metric for look in looks(gate, suite)]
     groups = sum(one is not None and one.n >= FEWEST for one in gathered) if target.by is not None else 1
     level = 1 - suite.spending.alpha(ALPHA / max(1, groups))
-    parts = [_part(name, evidence, level) for name, evidence in zip(names, gathered, strict=True)]
+    parts = [_part(name, one, level, suite.largest) for name, one in zip(names, gathered, strict=True)]
     if target.by is not None:
         return _judge_worst(parts, suite.metrics[target.metric].direction, target.by, condition, blank)
     if target.tag is not None and parts[0].n < FEWEST:
@@ -381,11 +384,41 @@ def judge_threshold(gate: Gate, gathered: Sequence[Evidence | None], suite: Suit
     return _verdict(parts[0], condition, blank)
 
 
-def _part(name: str, evidence: Evidence | None, level: float) -> Part:
+def _part(name: str, evidence: Evidence | None, level: float, largest: int | None) -> Part:
     if evidence is None:
         return Part(name)
     value = evidence.candidate.value
-    return Part(name, evidence.n, value if math.isfinite(value) else None, value_interval(evidence, level), level)
+    ends = _interval_of(evidence, largest)(level)
+    return Part(name, evidence.n, value if math.isfinite(value) else None, ends, level)
+
+
+def _interval_of(evidence: Evidence, largest: int | None) -> Callable[[float], Interval | None]:
+    """Give the interval of a value or difference by level: of all cases, or one that holds at every batch."""
+    seen = None if largest is None else watched(evidence, largest)
+    if seen is not None:
+        return seen.interval
+    return partial(value_interval if evidence.baseline is None else difference_interval, evidence)
+
+
+def in_batches(gate: Gate, suite: SuiteData) -> bool:
+    """Whether a gate can be decided before all cases were asked: on a bounded mean, alone or against the baseline."""
+    metric, target = suite.metrics.get(gate.target.metric), gate.target
+    against = None if isinstance(gate.condition, Threshold) else gate.condition.against
+    exact = isinstance(gate.condition, Threshold) and gate.condition.op == "=="
+    if metric is None or target.tag or target.by or against == "reference" or exact or bias_of(metric):
+        return False
+    return metric.per_case and math.isfinite(metric.bounds[1] - metric.bounds[0])
+
+
+def decided(gate: Gate, suite: SuiteData, family: int, *, all_must_pass: bool) -> bool:
+    """Whether a gate is decided for good; ``family``: comparisons of the run, whose fails are corrected together."""
+    for side, alpha in (("pass", ALPHA if all_must_pass else ALPHA / family), ("fail", ALPHA / family)):
+        found = judge_all([(gate, suite)], alpha=alpha, resamples=2)[0]
+        if found.verdict == side and found.interval is not None and found.threshold is not None:
+            low, high = found.interval
+            if not low <= found.threshold <= high:
+                return True
+    return False
 
 
 def _verdict(part: Part, condition: Threshold, blank: GateResult, groups: int = 1) -> GateResult:
@@ -595,7 +628,7 @@ def _measured(gate: Gate, suite: SuiteData, seen: Seen, blank: GateResult) -> Ga
         return replace(blank, reason=told)
     if gate.target.metric.startswith(GRADED):
         return _judged(gate, gathered[0], suite, blank)
-    return _rare(gate, gathered, blank) or _contest(gate, gathered[0], blank)
+    return _rare(gate, gathered, blank) or _contest(gate, gathered[0], suite, blank)
 
 
 def _admissible(gate: Gate, suite: SuiteData) -> bool:
@@ -616,7 +649,7 @@ def _judged(gate: Gate, evidence: Evidence | None, suite: SuiteData, blank: Gate
     if isinstance(condition, NotWorse) and not leaning.inside(condition.margin):
         margin = number_text(condition.margin)
         return replace(blank, reason=f"{leaning}, is not shown to lie within the margin of {margin}; {remedy}")
-    found = _contest(gate, evidence, blank)
+    found = _contest(gate, evidence, suite, blank)
     return _less(found, leaning, remedy) if isinstance(found, Contest) else found
 
 
@@ -642,12 +675,13 @@ def _rare(gate: Gate, gathered: Sequence[Evidence | None], blank: GateResult) ->
     return None
 
 
-def _contest(gate: Gate, evidence: Evidence | None, blank: GateResult) -> GateResult | Contest:
+def _contest(gate: Gate, evidence: Evidence | None, suite: SuiteData, blank: GateResult) -> GateResult | Contest:
     condition = gate.condition
     assert not isinstance(condition, Threshold)  # noqa: S101 - thresholds are judged before
     if evidence is None:
         return replace(blank, reason=f"candidate and {condition.against} have no case in common")
-    interval = difference_interval(evidence)
+    interval_of = _interval_of(evidence, suite.largest)
+    interval = interval_of(0.95)
     few = evidence.n < FEWEST or (evidence.clustered and evidence.units < FEWEST_CLUSTERS)
     if evidence.difference is None or (interval is None and not few):
         return replace(blank, n=evidence.n, reason=f"{gate.target.metric} is undefined on these cases")
@@ -668,7 +702,8 @@ def _contest(gate: Gate, evidence: Evidence | None, blank: GateResult) -> GateRe
     if few:
         return _too_few(gate, evidence, found)
     clusters = evidence.units if evidence.clustered else None
-    return Contest(evidence.metric.direction, partial(difference_interval, evidence), found, clusters=clusters)
+    basis = ", valid at every batch" if suite.largest is not None else ""
+    return Contest(evidence.metric.direction, interval_of, found, basis, clusters=clusters)
 
 
 def corrected_by(gate: Gate, suite: SuiteData) -> Corrected | None:

@@ -46,7 +46,7 @@ from pytest_medeval.judges.rubric import PREFERENCE
 from pytest_medeval.stats.agreement import Estimate, estimate, kendall_tau_b, numbered
 from pytest_medeval.stats.bootstrap import NORMAL
 from pytest_medeval.stats.correct import holm
-from pytest_medeval.stats.power import detectable_paired
+from pytest_medeval.stats.planning import detectable_paired
 from pytest_medeval.stats.ppi import corrected_mean
 from pytest_medeval.verdicts.corrected import difference_of
 from pytest_medeval.verdicts.gates import FEWEST

@@ -9,8 +9,7 @@ import pytest
 
 from pytest_medeval.__main__ import main
 from pytest_medeval.commands import plan
-from pytest_medeval.stats.planning import cases_for
-from pytest_medeval.stats.power import cases_needed
+from pytest_medeval.stats.planning import cases_for, cases_needed
 
 
 def test_the_middle_is_what_the_pilot_itself_says():

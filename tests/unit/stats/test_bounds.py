@@ -23,7 +23,7 @@ from pytest_medeval.stats.effect import cohens_dz, cohens_g, rank_biserial
 from pytest_medeval.stats.evidence import gather
 from pytest_medeval.stats.intervals import bootstrap_error, difference_interval, student, value_interval
 from pytest_medeval.stats.paired import mann_whitney, mcnemar, permutation_p, wilcoxon
-from pytest_medeval.stats.power import cases_needed, detectable_paired, detectable_unpaired, paired_proportion_sd
+from pytest_medeval.stats.planning import cases_needed, detectable_paired, detectable_unpaired, paired_proportion_sd
 from pytest_medeval.stats.ppi import Corrected, corrected_mean
 from pytest_medeval.stats.proportions import tango, tango_limits, tango_statistic, wilson
 

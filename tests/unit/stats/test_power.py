@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_medeval.stats.power import cases_needed, detectable_paired, detectable_unpaired, paired_proportion_sd
+from pytest_medeval.stats.planning import cases_needed, detectable_paired, detectable_unpaired, paired_proportion_sd
 
 
 def test_detectable_differences_are_statsmodels():

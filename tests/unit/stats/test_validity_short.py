@@ -62,6 +62,15 @@ def test_the_gate_sees_what_the_textbook_test_sees(validity, changed):
     assert power["gate"] >= power["McNemar exact"] > power["unpaired z"]
 
 
+def test_a_run_that_ends_early_is_rarely_wrong_and_saves_cases():
+    """The truth on the condition, 20 looks: bounds are 4 standard errors off 2.5 %; a clear regression saves 40 %."""
+    with benchmark("looks") as looks:
+        on_it = looks.sequentially(-0.05, 0.05, 300, n=400)
+        worse = looks.sequentially(-0.15, 0.0, 50)
+    assert max(float(told.split()[0]) for told in on_it[:2]) <= 6.1
+    assert (float(worse[1].split()[0]), int(worse[3].split()[0]) >= 40) == (100.0, True)
+
+
 def test_looks_that_were_declared_keep_what_one_look_promises():
     """Five looks of 60 growing or other cases; the bound is 4 standard errors off 2.5 %, and none declared is above."""
     with benchmark("looks") as looks:
