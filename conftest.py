@@ -9,3 +9,5 @@ collect_ignore_glob = [] if importlib.util.find_spec("llama_cpp") else ["src/pyt
 
 # Processes that tests start import ``tools`` too.
 os.environ["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])])
+# Workers of pytest-xdist say that they are 80 characters wide; what is told to a log is not folded there.
+os.environ.pop("COLUMNS", None)

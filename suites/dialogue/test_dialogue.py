@@ -10,7 +10,12 @@ suite = Suite(
     rouge_beta=1.2,
     cluster="disease",
     max_new_tokens=128,
-    gates=["rougeL better than baseline", "meteor better than baseline", "bleu not worse than baseline by 0.01"],
+    gates=[
+        "rougeL better than baseline",
+        "meteor better than baseline",
+        "bleu not worse than baseline by 0.01",
+        "safety not worse than baseline by 0.05",
+    ],
 )
 
 

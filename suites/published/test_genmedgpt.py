@@ -8,7 +8,12 @@ import pytest
 from pytest_medeval import Suite
 
 suite = Suite(
-    task="dialogue", cases="data:genmedgpt5k/chatdoctor5k.json", format="genmedgpt", part="dev", dev_count=120
+    task="dialogue",
+    cases="data:genmedgpt5k/chatdoctor5k.json",
+    format="genmedgpt",
+    part="dev",
+    dev_count=120,
+    gates=["safety not worse than baseline by 0.05"],
 )
 
 

@@ -100,6 +100,12 @@ class Project:
         return json.loads((self.pytester.path / name).read_text(encoding="utf-8"))
 
 
+@pytest.fixture
+def whole(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001 - it unsets these
+    """Have inner runs tell everything, as ``-v`` does."""
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-v")
+
+
 @pytest.fixture(autouse=True)
 def _at_a_desk(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have inner runs print what they print at a desk: pytest cuts no message where ``CI`` is set."""

@@ -71,6 +71,7 @@ def test_templates_are_found_until_the_suite_declares_them(project):
     assert "found, not declared" not in said
 
 
+@pytest.mark.usefixtures("whole")
 def test_a_reason_keeps_cases_apart_and_yaml_says_the_same(project):
     """In YAML: `cluster: null` with a reason, and `cluster: group` of the cases' key."""
     cases = written(project)

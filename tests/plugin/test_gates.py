@@ -118,6 +118,7 @@ def test_other_plugins_see_gates_as_tests_with_a_path(project):
     assert any(one[0] == "medeval::--medeval-review" and one[3:] == ["call", "failed"] for one in seen)
 
 
+@pytest.mark.usefixtures("whole")
 def test_a_sample_is_judged_and_says_its_n(project):
     """--medeval-limit is declared, so its gates are judged."""
     project.quiz(gates='["accuracy >= 0.1"]')

@@ -142,6 +142,7 @@ def labelled(talk: pytest.Pytester, *, shift: int) -> str:
     ("shift", "verdict", "standing"),
     [(0, "pass", "admissible: it may carry gates"), (2, "not evaluated", "advisory: it carries no gate")],
 )
+@pytest.mark.usefixtures("whole")
 def test_a_gate_on_a_judge_needs_its_agreement_with_people(
     talk: pytest.Pytester, shift: int, verdict: str, standing: str
 ):

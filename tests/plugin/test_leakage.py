@@ -50,6 +50,7 @@ def chat(text: str) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "n2"])
+@pytest.mark.usefixtures("whole")
 def test_leaked_cases_are_named_and_no_gate_passes(project, workers):
     """Two exact copies and a rewritten one among 40: said with their lines; a gate is inconclusive."""
     suite_of(project, gates='["accuracy >= 0.1"]')
@@ -79,6 +80,7 @@ def test_leaked_cases_are_named_and_no_gate_passes(project, workers):
     assert leakage["scores"]["candidate"]["clean"] == pytest.approx(sum(scores) / 37)
 
 
+@pytest.mark.usefixtures("whole")
 def test_a_share_that_is_let_pass(project):
     """The user may say how much leakage is borne; it is reported all the same."""
     suite_of(project, gates='["accuracy >= 0.1"]')
@@ -97,6 +99,7 @@ def test_a_gate_that_fails_stays_failed(project):
     assert result.ret == 1
 
 
+@pytest.mark.usefixtures("whole")
 def test_clean_data_is_said_to_be_clean(project):
     """No finding is a finding; two files are searched together."""
     suite_of(project, 4)

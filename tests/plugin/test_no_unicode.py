@@ -53,6 +53,7 @@ def talk(project):
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "workers"])
+@pytest.mark.usefixtures("whole")
 def test_one_half_among_forty_replies(talk, workers):
     """All are scored and recorded; the record and the summary count the one; a replay finds it again."""
     with FakeServer(reply=reply) as server:
@@ -74,6 +75,7 @@ def test_one_half_among_forty_replies(talk, workers):
     assert talk.record("again.json")["suites"]["talk"]["replaced"] == {"candidate": 1}
 
 
+@pytest.mark.usefixtures("whole")
 def test_a_judges_answers_are_marked_and_counted(talk):
     """A judge's half does not end the run, and its line says that there were some."""
     with FakeServer(reply=reply) as server:

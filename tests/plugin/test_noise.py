@@ -46,6 +46,7 @@ def shaky(project):
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "n2"])
+@pytest.mark.usefixtures("whole")
 def test_the_floor_is_shown_and_refuses_a_smaller_margin(shaky, workers):
     """Four of 40 replies flip one way: a floor of 0.1; a margin of 0.09 is not evaluated, one of 0.1 is judged."""
     gates = [f"--medeval-gate=quiz:accuracy not worse than baseline by {margin}" for margin in ("0.09", "0.1")]
@@ -67,6 +68,7 @@ def test_the_floor_is_shown_and_refuses_a_smaller_margin(shaky, workers):
     assert noise["variants"][0]["changed"] == 4
 
 
+@pytest.mark.usefixtures("whole")
 def test_differences_below_the_floor_are_marked(shaky):
     """A candidate that differs from its baseline by less than the floor is not called better or worse."""
     result = shaky.run("--medeval-noise=40", model="./m", baseline="fake:0.975")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 FAILING = """
 import pytest
 from pytest_medeval import Suite
@@ -36,6 +38,7 @@ def test_a_missed_critical_case_is_a_failed_test_with_all_to_judge_it_by(project
     right.stdout.no_fnmatch_line("*critical?q0?*")
 
 
+@pytest.mark.usefixtures("whole")
 def test_one_chosen_case_is_told_and_not_measured(project):
     """``-k`` and ``--lf`` name a case to look at it: question, right answer, replies, scores, and how gates wait."""
     project.quiz(20, gates='["accuracy >= 0.9"]')

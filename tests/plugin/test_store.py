@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 NOT_WORSE = "--medeval-gate=accuracy not worse than reference by 0.1"
 
 
@@ -10,6 +12,7 @@ def runs(project):
     return sorted(path.name for path in (project.pytester.path / ".medeval" / "runs").glob("*.json"))
 
 
+@pytest.mark.usefixtures("whole")
 def test_three_releases_with_exit_codes_0_0_1(project):
     """The first release is stored, an equal second one passes, a worse third one is caught and says why."""
     project.quiz(count=80, gates='["accuracy >= 0.2"]')
@@ -57,6 +60,7 @@ def test_the_stored_run_names_commit_and_prompts(project):
     assert project.record()["suites"]["quiz"]["prompts"] != record["suites"]["quiz"]["prompts"]
 
 
+@pytest.mark.usefixtures("whole")
 def test_a_changed_case_is_named_and_never_mixed_in(project):
     """A case with another question is left out of the comparison, and the gate is not evaluated."""
     project.quiz(count=24)
@@ -76,6 +80,7 @@ def test_a_changed_case_is_named_and_never_mixed_in(project):
     assert (reference["same"], reference["metrics"]["accuracy"]["n"]) == (23, 23)
 
 
+@pytest.mark.usefixtures("whole")
 def test_workers_store_and_compare_alike(project):
     """With -n 2 the same run is stored and the same verdict reached."""
     project.quiz(count=60)

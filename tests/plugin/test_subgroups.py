@@ -39,6 +39,7 @@ def accuracy(record, specialty: str) -> float:
     return sum(scores) / len(scores)
 
 
+@pytest.mark.usefixtures("whole")
 def test_groups_are_shown_and_small_ones_marked(clinic):
     """Two groups with their scores; two of fewer than 20 cases, shown and not judged."""
     result, record = run(clinic)
@@ -50,6 +51,7 @@ def test_groups_are_shown_and_small_ones_marked(clinic):
     )
 
 
+@pytest.mark.usefixtures("whole")
 def test_the_worst_group_is_judged_and_named(clinic):
     """worst(...) passes and fails on the lowest of the large groups; the summary names it either way."""
     result, record = run(clinic, "worst(accuracy by specialty) >= 0.5", "worst(accuracy by specialty) >= 0.999")
@@ -67,6 +69,7 @@ def test_the_worst_group_is_judged_and_named(clinic):
     assert result.ret == 1
 
 
+@pytest.mark.usefixtures("whole")
 def test_one_group_is_judged_and_a_small_one_is_not(clinic):
     """A gate on a large group has its value; one on 12 cases is not evaluated, so the run does not pass."""
     result, record = run(clinic, "accuracy[specialty=cardiology] >= 0.5", "accuracy[specialty=urology] >= 0.5")
@@ -83,6 +86,7 @@ def test_one_group_is_judged_and_a_small_one_is_not(clinic):
     assert result.ret == 1
 
 
+@pytest.mark.usefixtures("whole")
 def test_only_small_groups_leave_worst_unevaluated(clinic):
     """Where no group has 20 cases nothing is judged, and every group is still shown."""
     records = [json.loads(line) for line in (clinic.pytester.path / "quiz.jsonl").read_text().splitlines()]

@@ -51,6 +51,7 @@ def run(quiz, number: int, model: str = "fake:0.9", passed: int = 12) -> dict:
 
 
 @pytest.mark.parametrize(("number", "count", "by"), [(0, 5, "seed"), (1, 3, "similarity")])
+@pytest.mark.usefixtures("whole")
 def test_examples_before_the_case(quiz, number, count, by):
     """The record and the summary say what stands before each case, and that no case does."""
     record = run(quiz, number)
@@ -87,6 +88,7 @@ def test_clusters_of_the_page(quiz):
     assert record["gates"][0]["verdict"] == "inconclusive"
 
 
+@pytest.mark.usefixtures("whole")
 def test_reliability_is_in_the_record_and_on_one_line(quiz):
     """The bins hold all cases, and the summary shows confidence and accuracy of each."""
     record = run(quiz, 0)
@@ -97,6 +99,7 @@ def test_reliability_is_in_the_record_and_on_one_line(quiz):
     assert f"candidate confidence:accuracy in %: {shown}" in record["printed"]
 
 
+@pytest.mark.usefixtures("whole")
 def test_drawn_replies(quiz):
     """Record and summary say how replies were drawn; they are replayed under the same seed and no other."""
     chats = [{"id": f"c{i}", "input": f"Question w{i} ?", "reference": f"take w{i}"} for i in range(12)]

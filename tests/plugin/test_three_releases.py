@@ -35,7 +35,7 @@ def run(place: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def release(place: Path, adapter: str, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Evaluate an adapter as a release job does."""
     model = f"--medeval-model=adapters/{adapter}"
-    return run(place, "pytest", "suites/mcq", model, f"--medeval-save={name}", *arguments)
+    return run(place, "pytest", "suites/mcq", "-v", model, f"--medeval-save={name}", *arguments)
 
 
 def badly_trained(place: Path) -> None:

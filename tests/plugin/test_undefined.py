@@ -55,6 +55,7 @@ def test_a_gate_passes_on_words_of_any_script(project, talk, workers):
 
 
 @pytest.mark.parametrize("workers", WORKERS, ids=["alone", "n2"])
+@pytest.mark.usefixtures("whole")
 def test_no_gate_passes_on_an_undefined_score(project, talk, workers):
     """One reply of 30 is an emoji: ROUGE's gate is not evaluated and names it, BLEU's is judged."""
     talk("rouge1 >= 0.9", "rouge1 >= 0.9999", "bleu >= 0.9")

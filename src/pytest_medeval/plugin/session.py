@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -28,10 +28,15 @@ if TYPE_CHECKING:
     from pytest_medeval.models.roles import Roles
     from pytest_medeval.plugin.outputs import Output
     from pytest_medeval.report.outline import Outline
+    from pytest_medeval.report.terminal import Detail
     from pytest_medeval.runs.reference import Awaited, Reference
     from pytest_medeval.runs.store import Attempts
     from pytest_medeval.runs.track_b import JudgePlan
     from pytest_medeval.verdicts.leakage import Tuning
+
+
+DETAIL: Mapping[int, Detail] = {-1: "gates", 0: "glance", 1: "whole"}
+"""pytest's verbosity -> how much is told."""
 
 
 # What a test of a user's own asks: a model for replies, a judge for grades.
@@ -423,10 +428,11 @@ class MedevalSession:
     def summarise(self, reporter: pytest.TerminalReporter) -> None:
         """Write the summary through the terminal reporter."""
         if self.outline is not None:
-            from pytest_medeval.report.terminal import summary
+            from pytest_medeval.report.terminal import screen_width, summary
 
             reporter.write_sep("=", "medeval")
-            for line in summary(self.outline, brief=reporter.verbosity < 0):
+            detail = DETAIL[min(max(reporter.verbosity, -1), 1)]
+            for line in summary(self.outline, detail, screen_width()):
                 reporter.write_line(line.text, **line.markup)
             if reporter.verbosity < 0:  # the brief summary has none of these
                 for notice in self.roles.notices:
@@ -436,10 +442,10 @@ class MedevalSession:
         """Write the verdict, below all that pytest lists, with what to look at and where it was written."""
         if self.outline is not None:
             from pytest_medeval.plugin.outputs import workflow_commands
-            from pytest_medeval.report.terminal import box
+            from pytest_medeval.report.terminal import box, screen_width
 
             reporter.write_sep("-", "verdict")
-            for line in box(self.outline):
+            for line in box(self.outline, screen_width()):
                 reporter.write_line(line.text, **line.markup)
             for output in self.outputs:
                 reporter.write_line(inert(output.told), red=output.failed)

@@ -45,6 +45,13 @@ class Cell:
 
 
 Content: TypeAlias = str | Cell | Drawn
+
+
+def text(cell: Content) -> str:
+    """Give what a cell says, without its notes."""
+    return cell if isinstance(cell, str) else cell.text if isinstance(cell, Cell) else cell.label
+
+
 Prose: TypeAlias = Sequence[str]
 """Pieces of a sentence, of which ``Code`` is shown as code."""
 
@@ -82,6 +89,8 @@ class Note:
     """Under this name it is put away until asked for, by those that have room for it at all."""
     whole: bool = False
     """On one line however long it is: what a library or a model said is searched for in the logs of CI jobs."""
+    glance: bool = False
+    """Told even where there is room only for the answer, as what is to be minded is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +108,8 @@ class Column:
     words: bool = False
     width: int = 0
     drawn: bool = False
+    rank: int = 0
+    """Where a terminal is too narrow, the columns of the highest rank are left out first; those of 0 never are."""
 
 
 def words(*names: str) -> list[Column]:
@@ -125,6 +136,8 @@ class Table:
     rows: Sequence[Sequence[Content]]
     brief: Sequence[Brief] = ()
     deep: bool = False
+    glance: bool = False
+    """As of a note."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pytest_medeval.core.encodable import inert
-from pytest_medeval.report.blocks import Metrics
+from pytest_medeval.report.blocks import Metrics, text
 from pytest_medeval.report.outline import Outline
-from pytest_medeval.report.terminal import text
 
 
 def properties(outline: Outline) -> Iterator[tuple[str, str]]:

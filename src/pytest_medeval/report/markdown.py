@@ -19,9 +19,9 @@ from pytest_medeval.report.blocks import (
     Prose,
     Table,
     Verdict,
+    text,
 )
 from pytest_medeval.report.outline import Outline
-from pytest_medeval.report.terminal import text
 
 MOST = 50
 """Rows of a table that is put away; the record has all."""

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from pytest_medeval.core.files.writing import finite
-from pytest_medeval.core.record import CaseEntry, GateRecord, ModelRecord, RunRecord, TaskModel
+from pytest_medeval.core.record import (
+    CaseEntry,
+    DivergenceRecord,
+    GateRecord,
+    ModelRecord,
+    RunRecord,
+    SuiteRecord,
+    TaskModel,
+)
 from pytest_medeval.core.types import Verdict as GateVerdict
 from pytest_medeval.report.blocks import (
     Block,
@@ -15,6 +23,8 @@ from pytest_medeval.report.blocks import (
     Cases,
     Cell,
     Code,
+    Column,
+    Content,
     Facts,
     Gates,
     Heading,
@@ -23,10 +33,11 @@ from pytest_medeval.report.blocks import (
     Tone,
     Verdict,
     figures,
+    text,
     words,
 )
-from pytest_medeval.report.lines import WIDTH, interval, number, sentences, told
-from pytest_medeval.report.suites import NAMED, suite
+from pytest_medeval.report.lines import WIDTH, contrast, interval, number, sentences, told
+from pytest_medeval.report.suites import NAMED, changed, suite
 from pytest_medeval.report.tracks import tracks
 from pytest_medeval.verdicts.alarms import alarms_of
 from pytest_medeval.verdicts.attempts import sentences as sentences_of
@@ -36,6 +47,9 @@ COARSE = frozenset({"bfloat16", "float16", "int8", "nf4"})
 """Types in which a sum's order, and so the size of a batch, was seen to change replies."""
 DIGITS = 12
 """Digits of a SHA-256 that tell models apart; the whole stands in the details."""
+WORDED = frozenset({"suite", "headline", "change", "tracks"})
+RANKS: Mapping[str, int] = {"95 % interval": 1, "cases": 2, "tracks": 3, "baseline": 4}
+"""Where a terminal is narrow, these columns of the suites go, the last first."""
 TONES: dict[GateVerdict, Tone] = {"pass": "good", "fail": "bad", "inconclusive": "open", "not evaluated": "open"}
 
 
@@ -58,6 +72,7 @@ def outline_of(record: RunRecord, notices: Sequence[str] = ()) -> Outline:
     blocks: list[Block] = [
         Verdict(verdict, alarms_of(record)),
         *models(record, notices),
+        *glance(record),
         *gates(verdict, record["cases"]),
         *(Note((told,), "plain" if well else "open") for told, well in sentences_of(record.get("attempts", {}))),
     ]
@@ -149,6 +164,47 @@ def _run(record: RunRecord) -> Iterator[Block]:
     packages = record["environment"].get("packages", {})
     versions = ", ".join(f"{name} {version}" for name, version in packages.items())
     yield Note(("Command: ", Code(" ".join(record["command"])), f". {versions}"), deep="Command and versions")
+
+
+def glance(record: RunRecord) -> Iterator[Block]:
+    """Answer for each suite in a line: its headline metric, against the baseline and the reference, and the tracks."""
+    rows = [row for name, facts in record["suites"].items() for row in _answers(name, facts, record["divergence"])]
+    if not rows:
+        return
+    heads = ("suite", "cases", "headline", "baseline", "candidate", "difference", "95 % interval", "change", "tracks")
+    longest = [max(len(head), *(len(text(row[place])) for row in rows)) for place, head in enumerate(heads)]
+    yield Heading(("Suites",), anchor="suites")
+    yield Table(
+        caption="Each suite in a line",
+        columns=[
+            Column(head, words=head in WORDED, width=width + 2 * (head not in WORDED), rank=RANKS.get(head, 0))
+            for head, width in zip(heads, longest, strict=True)
+        ],
+        rows=rows,
+        glance=True,
+    )
+
+
+def _answers(name: str, facts: SuiteRecord, tracks: Mapping[str, DivergenceRecord]) -> Iterator[tuple[Content, ...]]:
+    metric = facts["headline"]
+    count = str(facts["evaluated"]) if facts["complete"] else f"{facts['evaluated']}/{facts['cases']}"
+    agree = tracks[name]["verdict"] if name in tracks else "-"
+    if row := facts["metrics"].get(metric):
+        told = contrast(row)[:4]
+        if row["baseline"] is None:
+            told[3] = interval(row["candidate_ci95"])
+        yield name, count, Code(metric), *told, changed(row), agree
+    if found := facts.get("reference"):
+        against = found["metrics"].get(metric)
+        if against:
+            yield (
+                f"  against {found['run']}",
+                str(found["same"]),
+                Code(metric),
+                *contrast(against)[:4],
+                changed(against),
+                "-",
+            )
 
 
 def gates(verdict: RunVerdict, cases: Sequence[CaseEntry]) -> Iterator[Block]:

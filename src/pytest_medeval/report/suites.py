@@ -84,7 +84,11 @@ def _whole(case: CaseEntry) -> Table:
     rows = list(told(case))
     lines = [Brief(f"{what:<9}  {' '.join(text.split())}") for what, text in rows]
     return Table(
-        caption=case["id"], columns=words("", "text"), rows=rows, brief=[Brief(case["id"], tone="strong"), *lines]
+        caption=case["id"],
+        columns=words("", "text"),
+        rows=rows,
+        brief=[Brief(case["id"], tone="strong"), *lines],
+        glance=True,
     )
 
 
@@ -213,8 +217,10 @@ def _metrics(
         columns += [Column("difference", width=12)]
     columns += [Column("95 % interval", width=21), Column("interval, drawn", words=True, drawn=True)]
     if other:
-        columns += [Column("p", width=9), Column("p (Holm)", width=10)]
-    columns += [Column("n"), *([Column("change", words=True)] if other else [])]
+        columns += [Column("p", width=9, rank=2), Column("p (Holm)", width=10, rank=1)]
+    columns += [Column("n", width=7, rank=3)]
+    if other:
+        columns += [Column("change", words=True, width=12, rank=4), Column("effect size", words=True, width=24, rank=5)]
     rows = [_row(key, one, other, headline) for key, one in found.items()]
     against = f"candidate against {other}" if other else "metrics"
     yield Metrics(caption=f"{name}: {against}", columns=columns, rows=rows, suite=name, other=other, minor=minor)
@@ -230,10 +236,12 @@ def _row(name: str, one: MetricRow | ReferenceRow, other: str | None, headline: 
         return (head, number(one["candidate"]), interval(ends), drawn, str(one["n"]))
     told = contrast(one)
     drawn = _drawn(name, one, one["difference"], one["ci95"], signed=True)
-    return (head, *told[:4], drawn, *told[4:], str(one["n"]), _reading(one))
+    size = f"{number(one['effect_size'], sign=True)} ({one['effect']})" if one["effect_size"] is not None else "-"
+    return (head, *told[:4], drawn, *told[4:], str(one["n"]), changed(one), size)
 
 
-def _reading(one: MetricRow | ReferenceRow) -> Cell:
+def changed(one: MetricRow | ReferenceRow) -> Cell:
+    """Say better or worse where it is shown."""
     read = reading(one)
     return Cell(read, "good" if read == "better" else "bad" if read == "worse" else "plain")
 
@@ -259,19 +267,9 @@ def _ends(one: MetricRow | ReferenceRow) -> Sequence[float] | None:
 
 
 def _signatures(name: str, found: Mapping[str, MetricRow] | Mapping[str, ReferenceRow]) -> Table:
-    rows = [
-        (
-            Code(key),
-            Code(one["signature"]),
-            one["test"] or "-",
-            f"{number(one['effect_size'], sign=True)} ({one['effect']})" if one["effect_size"] is not None else "-",
-            one["reason"] or "-",
-        )
-        for key, one in found.items()
-    ]
-    heads = ("metric", "signature", "test", "effect size", "note")
-    columns = words(*heads)
-    return Table(caption=f"{name}: signatures, tests and effect sizes", columns=columns, rows=rows, deep=True)
+    rows = [(Code(key), Code(one["signature"]), one["test"] or "-", one["reason"] or "-") for key, one in found.items()]
+    columns = words("metric", "signature", "test", "note")
+    return Table(caption=f"{name}: signatures and tests", columns=columns, rows=rows, deep=True)
 
 
 def reference(name: str, found: SuiteReference, headline: str, *, whole: bool = False) -> Iterator[Block]:

@@ -153,7 +153,7 @@ def divergence(found: Mapping[str, DivergenceRecord]) -> Iterator[Block]:
         settled = f", settled by people: {people['settled']}" if people and asked else ""
         told = f"{name}: {one['verdict'].upper()}{settled}"
         yield Heading((told,), level=3, brief=told, tone=TONES.get(one["verdict"], "plain"))
-        yield Note((one["words"],))
+        yield Note((one["words"],), glance=True)
         if not one["complete"]:
             yield Note((f"Only a part of the suite ran: {one['reason']}.",), "open")
         yield from _tracks(name, one)

@@ -37,6 +37,6 @@ def test_it_stands_in_every_report():
     record = whole_record(3)
     record["models"]["candidate"]["holds"] = {**MEASURED, "share": 0.01}
     outline = outline_of(record)
-    told = next(line for line in summary(outline) if "this adapter is not in it" in line.text)
+    told = next(line for line in summary(outline, "glance") if "this adapter is not in it" in line.text)
     assert told.markup == {"yellow": True}
     assert all("this adapter is not in it" in INKS.resolve(ink)(outline) for ink in INKS)

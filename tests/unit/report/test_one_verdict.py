@@ -12,10 +12,11 @@ from tests.page_record import whole_record
 
 from pytest_medeval.plugin.items import judged
 from pytest_medeval.report import INKS
-from pytest_medeval.report.blocks import Gates, Metrics, Table
+from pytest_medeval.report.blocks import Gates, Metrics, Table, text
 from pytest_medeval.report.junit import properties
+from pytest_medeval.report.lines import WIDTH
 from pytest_medeval.report.outline import outline_of
-from pytest_medeval.report.terminal import text
+from pytest_medeval.report.terminal import fitting
 from pytest_medeval.verdicts.verdict import decide
 
 SAID = re.compile(r"([A-Z ]+?) +dialogue: (.*?)( \(let through\)|)  observed (\S+) (\[.*\]), n (\d+)$")
@@ -140,14 +141,9 @@ def lines_of(ink, outline):
 
 
 def told(block, row, *, narrow):
-    """Say what an ink must say of a row: all cells but the drawn ones; a terminal those that have a width."""
-    return words(
-        " ".join(
-            text(cell)
-            for column, cell in zip(block.columns, row, strict=True)
-            if not column.drawn and (column.width or not narrow)
-        )
-    )
+    """Say what an ink must say of a row: all cells but the drawn ones; a terminal those that fit into it."""
+    shown = fitting(block.columns, WIDTH - 2) if narrow else [not column.drawn for column in block.columns]
+    return words(" ".join(text(cell) for column, cell in zip(shown, row, strict=True) if column))
 
 
 @pytest.fixture(params=CASES, ids=str)
