@@ -126,7 +126,7 @@ def _asked(name: str, facts: SuiteRecord, cases: Sequence[CaseEntry]) -> Iterato
             for role, counts in facts["outcomes"].items()
         ],
     )
-    yield from (Note((told,)) for told in how_asked(facts))
+    yield from (Note((told,), glance=True) for told in how_asked(facts))
     skipped, excluded = facts["skipped"], facts.get("excluded")
     if skipped["count"]:
         why = _reasons(skipped["reasons"])
