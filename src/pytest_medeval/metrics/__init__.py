@@ -12,6 +12,7 @@ from pytest_medeval.metrics.base import Drawn, Measure
 from pytest_medeval.tasks.base import Task, draws_of
 
 _LEXICAL = ("bleu", "corpus_bleu", "rouge1", "rouge2", "rougeL", "length_ratio")
+_MEANS = ("bleu_mean", "rouge1_mean", "rouge2_mean", "rougeL_mean")
 _CHOICE = ("accuracy", "macro_precision", "macro_recall", "macro_f1", "answered", "reward")
 _SURENESS = ("ece", "brier", "aurc", "wrong_at_high_confidence")
 _ORDERS = ("consistency", "position_bias", "self_consistency")
@@ -31,6 +32,8 @@ METRICS = Registry(
     "metric",
     {
         **{f"dialogue.{name}": f"pytest_medeval.metrics.lexical:{name}" for name in _LEXICAL},
+        **{f"dialogue.{name}": f"pytest_medeval.metrics.lexical:{name}" for name in _MEANS},
+        "dialogue.meteor_mean": "pytest_medeval.metrics.meteor:meteor_mean",
         "dialogue.meteor": "pytest_medeval.metrics.meteor:meteor",
         "dialogue.safety": "pytest_medeval.metrics.safety:safety",
         **{f"mcq.{name}": f"pytest_medeval.metrics.choice:{name}" for name in _CHOICE},

@@ -1,7 +1,8 @@
 """Word overlap of a dialogue reply with its reference: BLEU, ROUGE, length.
 
 Each number equals that of its reference program on the same tokens (sacrebleu, rouge-score); only the
-counting is done faster. A text is composed (NFC) first; the tokenizer of a case is chosen by its reference
+counting is done faster. Of several references the best counts (``NAME``), or their mean (``NAME_mean``); a case without
+one has no score. A text is composed (NFC) first; the tokenizer of a case is chosen by its reference
 (``pytest_medeval.metrics.tokens``). An empty reply scores 0 and stays in the mean. A text with content in which the
 tokenizer finds nothing (ROUGE of a lone emoji) has no score: its row is NaN, it is counted, and no gate passes on it.
 """
@@ -10,7 +11,10 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from copy import copy
+from dataclasses import replace
+from statistics import fmean
 from typing import Final
 
 import numpy as np
@@ -51,9 +55,14 @@ def bleu(task: Dialogue) -> Measure:
     """
     parts = ("nrefs:1", "case:mixed", "eff:yes", *bleu_parts(task.language), "smooth:exp")
     return Measure(
-        name="bleu", counts="bleu", signature=signed("bleu", *parts, library="sacrebleu"),
-        make=_Bleu(task.language), spread=mean_of(0), fold=mean, lexical=True, bounds=SHARE,
+        name="bleu", counts="bleu", signature=signed("bleu", *parts, *refs(task, BEST), library="sacrebleu"),
+        make=Referenced(_Bleu(task.language)), spread=mean_of(0), fold=mean, lexical=True, bounds=SHARE,
     )  # fmt: skip
+
+
+def bleu_mean(task: Dialogue) -> Measure:
+    """BLEU of each reply, averaged over all references of a case: see ``bleu``, which takes the best one."""
+    return averaged(bleu(task))
 
 
 def corpus_bleu(task: Dialogue) -> Measure:
@@ -68,8 +77,9 @@ def corpus_bleu(task: Dialogue) -> Measure:
     """
     parts = ("nrefs:1", "case:mixed", "eff:no", *bleu_parts(task.language), "smooth:exp")
     return Measure(
-        name="corpus_bleu", counts="bleu", signature=signed("corpus_bleu", *parts, library="sacrebleu"),
-        make=_Bleu(task.language), fold=_corpus_bleu, per_case=False, lexical=True, bounds=SHARE,
+        name="corpus_bleu", counts="bleu",
+        signature=signed("corpus_bleu", *parts, *refs(task, BEST), library="sacrebleu"),
+        make=Referenced(_Bleu(task.language)), fold=_corpus_bleu, per_case=False, lexical=True, bounds=SHARE,
     )  # fmt: skip
 
 
@@ -85,9 +95,57 @@ def length_ratio(task: Dialogue) -> Measure:
     """
     return Measure(
         name="length_ratio", counts="bleu", direction=0,
-        signature=signed("length_ratio", *bleu_parts(task.language), library="sacrebleu"),
-        make=_Bleu(task.language), fold=lambda total: ratio(total[..., 1], total[..., 2]), bounds=(0.0, math.inf),
+        signature=signed("length_ratio", *bleu_parts(task.language), *refs(task, BEST), library="sacrebleu"),
+        make=Referenced(_Bleu(task.language)), fold=lambda total: ratio(total[..., 1], total[..., 2]),
+        bounds=(0.0, math.inf),
     )  # fmt: skip
+
+
+BEST, MEAN = "best", "mean"
+
+
+def refs(task: Dialogue, how: str) -> tuple[str, ...]:
+    """Say in a signature how many references there are, and which score is taken; nothing where each case has one."""
+    return () if task.references == "1" else (f"refs:{task.references}:{how}",)
+
+
+class Referenced:
+    """Row of a reply against each reference of its case: the best one's, or the mean of them; NaN without one.
+
+    The best is that of the highest first number; ``apart``: of each number for itself.
+    """
+
+    def __init__(self, make: Callable[[DialogueCase, Reply], Sequence[float]], *, apart: bool = False) -> None:
+        self.make = make
+        self.apart = apart
+        self.mean = False
+
+    def __call__(self, case: DialogueCase, reply: Reply) -> Sequence[float]:
+        """Give the row of one case."""
+        if len(case.known) <= 1:
+            found = self.make(case, reply)
+            return found if case.known else [math.nan] * len(found)
+        rows = [self.make(replace(case, reference=text), reply) for text in case.known]
+        defined = [row for row in rows if not any(map(math.isnan, row))]
+        if not defined:
+            return rows[0]
+        if self.mean:
+            return [fmean(column) for column in zip(*defined, strict=True)]
+        return [max(column) for column in zip(*defined, strict=True)] if self.apart else max(defined, key=_first)
+
+
+def _first(row: Sequence[float]) -> float:
+    return row[0]
+
+
+def averaged(metric: Measure) -> Measure:
+    """Make the mean over references of a metric that takes the best."""
+    make = copy(metric.make)
+    if not isinstance(make, Referenced):
+        raise TypeError(f"{metric.name} compares with no reference")
+    make.mean = True
+    signature = metric.signature.replace(f":{BEST}|", f":{MEAN}|").replace(metric.name, f"{metric.name}_mean", 1)
+    return replace(metric, name=f"{metric.name}_mean", counts=f"{metric.counts}_mean", signature=signature, make=make)
 
 
 class _Bleu:
@@ -184,11 +242,28 @@ def rougeL(task: Dialogue) -> Measure:  # noqa: N802 - the metric's name in the 
     return _rouge(task, "rougeL", 2, f"beta:{task.rouge_beta:g}")
 
 
+def rouge1_mean(task: Dialogue) -> Measure:
+    """ROUGE-1 of each reply, averaged over all references of a case."""
+    return averaged(rouge1(task))
+
+
+def rouge2_mean(task: Dialogue) -> Measure:
+    """ROUGE-2 of each reply, averaged over all references of a case."""
+    return averaged(rouge2(task))
+
+
+def rougeL_mean(task: Dialogue) -> Measure:  # noqa: N802 - the metric's name in the field
+    """ROUGE-L of each reply, averaged over all references of a case."""
+    return averaged(rougeL(task))
+
+
 def _rouge(task: Dialogue, name: str, column: int, *parts: str) -> Measure:
     tok = (*rouge_parts(task.language), f"stem:{stemmer(task.language)}", "case:lc")
+    parts = (*parts, *refs(task, BEST))
     return Measure(
         name=name, counts="rouge", signature=signed(name, *tok, *parts, library="rouge-score"),
-        make=_Rouge(task.language, task.rouge_beta), spread=mean_of(column), fold=mean, lexical=True, bounds=SHARE,
+        make=Referenced(_Rouge(task.language, task.rouge_beta), apart=True), spread=mean_of(column), fold=mean,
+        lexical=True, bounds=SHARE,
     )  # fmt: skip
 
 

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.types import Reply
 from pytest_medeval.metrics.base import SHARE, Measure, mean, mean_of, signed
+from pytest_medeval.metrics.lexical import BEST, Referenced, averaged, refs
 from pytest_medeval.metrics.tokens import Language, bleu_parts, bleu_tokens, has_content, script_of, stem, stemmer
 from pytest_medeval.tasks.dialogue import Dialogue, DialogueCase
 
@@ -168,10 +169,15 @@ def meteor(task: Dialogue) -> Measure:
     words = (*bleu_parts(task.language), "case:lc", f"stem:{stems}", f"syn:wn{found}" if found else "syn:none")
     return Measure(
         name="meteor", counts="meteor",
-        signature=signed("meteor", *weights, *words, library="nltk"),
-        make=_Meteor(task.language, synonyms=found is not None), spread=mean_of(0), fold=mean,
+        signature=signed("meteor", *weights, *words, *refs(task, BEST), library="nltk"),
+        make=Referenced(_Meteor(task.language, synonyms=found is not None)), spread=mean_of(0), fold=mean,
         lexical=True, bounds=SHARE,
     )  # fmt: skip
+
+
+def meteor_mean(task: Dialogue) -> Measure:
+    """METEOR of each reply, averaged over all references of a case: see ``meteor``, which takes the best one."""
+    return averaged(meteor(task))
 
 
 class _Meteor:

@@ -13,6 +13,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import date
 from functools import cached_property
+from itertools import groupby, pairwise
 from typing import Any
 
 from jinja2.exceptions import TemplateError
@@ -147,6 +148,8 @@ class Prompter:
         turns = [{"role": turn.role, "content": turn.content} for turn in messages]
         if not self._takes_system:
             turns = _merged(turns)
+        if any(one["role"] == next_one["role"] for one, next_one in pairwise(turns)) and not self._takes_repeats:
+            turns = _joined(turns)
         try:
             return self._filled(turns, prompt=prompt)
         except TemplateError as error:
@@ -171,6 +174,16 @@ class Prompter:
         except Exception as error:
             raise MedevalError(f"{self._template}: fails: {whole(error)}; accepted: it writes any turns") from error
         return text
+
+    @cached_property
+    def _takes_repeats(self) -> bool:
+        """Whether the template shows two turns of one role in a row; some raise, others leave one out."""
+        turns = [{"role": "user", "content": f"{_MARK}{place}"} for place in "12"]
+        try:
+            text = self._filled(turns, prompt=True)
+        except TemplateError:
+            return False
+        return all(turn["content"] in text for turn in turns)
 
     def _system_shows(self) -> bool:
         """Try whether the template takes a system turn; some raise, others leave it out silently."""
@@ -203,3 +216,11 @@ def _merged(turns: list[dict[str, str]]) -> list[dict[str, str]]:
     if not rest or rest[0]["role"] != "user":
         return [{"role": "user", "content": system["content"]}, *rest]
     return [{"role": "user", "content": f"{system['content']}\n\n{rest[0]['content']}"}, *rest[1:]]
+
+
+def _joined(turns: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Make one turn of those of one role in a row."""
+    return [
+        {"role": role, "content": "\n\n".join(turn["content"] for turn in some)}
+        for role, some in groupby(turns, lambda turn: turn["role"])
+    ]

@@ -120,6 +120,8 @@ def how_asked(suite: SuiteRecord) -> Iterator[str]:
         yield f"sequential: {batches['asked']} cases asked in {batches['batches']} batches, {told}"
     for role, count in suite.get("replaced", {}).items():
         yield f"{count} {role} replies hold U+FFFD where their text was no Unicode"
+    if suite["options"].get("references") == "0":
+        yield "no case has a reference: word overlap is not measured"
     if shots:
         examples = f"{shots['count']} of {shots['usable']} examples of {shots['source']} before each case"
         left_out = f"{shots['asked']} asked by the suite, {shots['repeated']} repeated"

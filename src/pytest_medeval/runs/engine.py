@@ -23,7 +23,7 @@ from pytest_medeval.core.types import Answer, Case, Metric, Outcome, Reply, Requ
 from pytest_medeval.metrics import METRICS
 from pytest_medeval.metrics.details import DETAILS, details_of
 from pytest_medeval.tasks import TASKS
-from pytest_medeval.tasks.base import Task, correct_of, reply_of
+from pytest_medeval.tasks.base import Task, asked_of, correct_of, reply_of
 from pytest_medeval.verdicts.clusters import clustered
 from pytest_medeval.verdicts.gates import decided, in_batches, suite_data
 
@@ -307,7 +307,7 @@ class Engine:
                     case=case,
                     baseline=other,
                     requests=requests,
-                    asked=requests[0].messages[-1].content,
+                    asked=asked_of(task, case, requests[0]),
                     gold=task.gold(case),
                     correct=correct_of(task, case, own.read),
                 )

@@ -188,6 +188,7 @@ def resolve(suite: Suite, settings: RunSettings) -> Resolved:
 
 def finish(suite: Suite, task: Task, cases: Sequence[Case], skips: Sequence[Skip], settings: RunSettings) -> Resolved:
     """Draw the declared sample and check gates and metrics against the task."""
+    from pytest_medeval.tasks.base import Fitting
     from pytest_medeval.tasks.cases.split import subset
 
     seen: dict[str, Case] = {}
@@ -207,6 +208,7 @@ def finish(suite: Suite, task: Task, cases: Sequence[Case], skips: Sequence[Skip
     gone = {leak["id"] for leak in left_out["leaks"]} if left_out else ()
     kept = [case for case in cases if case.id not in gone]
     chosen = subset(kept, settings.limit or 0, settings.seed)
+    task = task.fitted(cases) if isinstance(task, Fitting) else task
     metrics, gates = _measures(suite, task, cases, settings)
     shots = _shots(suite, task, cases, settings)
     return Resolved(

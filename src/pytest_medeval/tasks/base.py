@@ -7,12 +7,16 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import Field, dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, ClassVar, Protocol, TypedDict, TypeGuard, runtime_checkable
 
 from pytest_medeval.core.errors import MedevalError, accepted
 from pytest_medeval.core.types import UNLESS_DEFAULT, Answer, Case, Record, Reply, Request
 
 # Replies that are drawn and not greedy: the options of a suite that say so, and the seed of each case.
+
+DERIVED = MappingProxyType({**UNLESS_DEFAULT, "derived": True})
+"""Metadata of an option that no suite states, since it follows from its cases."""
 
 _SEEDS = 1 << 31
 """Servers take seeds of 32 bits with a sign, some of 64."""
@@ -118,6 +122,22 @@ class Voting(Protocol):
 
 
 @runtime_checkable
+class Fitting(Protocol):
+    """A task whose metrics hang on what its cases hold, such as how many references they have."""
+
+    def fitted(self, cases: Sequence[Any]) -> Task:
+        """Give the task with its options of ``DERIVED`` set by the cases of a suite."""
+
+
+@runtime_checkable
+class Conversing(Protocol):
+    """A task whose cases may hold several turns: what judges and people must see is then not the last one alone."""
+
+    def asked(self, case: Any) -> str:
+        """Write what was asked of a case, all turns of it."""
+
+
+@runtime_checkable
 class Exemplary(Protocol):
     """A task whose cases can be shown as examples: before another case, or for training."""
 
@@ -130,6 +150,11 @@ class Exemplary(Protocol):
 
 class Trainable(Task, Exemplary, Protocol):
     """A task whose cases say which reply is wanted."""
+
+
+def asked_of(task: Task, case: Case, request: Request) -> str:
+    """Write what was asked of a case: as its task says it, else the last turn of the request, without examples."""
+    return task.asked(case) if isinstance(task, Conversing) else request.messages[-1].content
 
 
 def requests_of(task: Task, case: Case) -> tuple[Request, ...]:

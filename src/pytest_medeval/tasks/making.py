@@ -20,7 +20,7 @@ def make(name: str, options: Mapping[str, object], folder: Path, *, beside: Coll
     A file that an option names and that lies in ``folder``, the suite's own, is named from the working directory.
     """
     kind = TASKS.resolve(name)
-    known = {field.name: field for field in fields(kind)}
+    known = {field.name: field for field in fields(kind) if not field.metadata.get("derived")}
     hints = get_type_hints(kind)
     for option, value in options.items():
         if option not in known:

@@ -92,14 +92,16 @@ def draw(pool: Sequence[C], count: int, seed: int, task: Exemplary) -> tuple[C, 
     return tuple(sorted(pool, key=place)[:count])
 
 
-def example(task: Trainable, case: Case) -> tuple[Message, Message]:
+def example(task: Trainable, case: Case) -> tuple[Message, ...]:
     """Give an example's turns: the question as it is asked, the reply that is wanted."""
-    return Message("user", task.request(case).messages[-1].content), Message("assistant", task.target(case))
+    asked = (turn for turn in task.request(case).messages if turn.role != "system")
+    return (*asked, Message("assistant", task.target(case)))
 
 
 def with_turns(request: Request, turns: tuple[Message, ...]) -> Request:
-    """Put examples before the last turn of a request."""
-    return replace(request, messages=(*request.messages[:-1], *turns, request.messages[-1]))
+    """Put examples behind a request's system turn, before the case's own turns."""
+    head = [turn for turn in request.messages if turn.role == "system"]
+    return replace(request, messages=(*head, *turns, *request.messages[len(head) :]))
 
 
 def plain(text: str) -> str:

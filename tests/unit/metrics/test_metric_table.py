@@ -7,9 +7,15 @@ import pytest
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.metrics import METRICS, metrics_for
 from pytest_medeval.tasks import TASKS
+from pytest_medeval.tasks.dialogue import ONE_BY_ONE, Dialogue
 from pytest_medeval.tasks.mcq import MCQ
 
-ALL = [*(TASKS.resolve(name)() for name in TASKS), MCQ(rotations=True), MCQ(scoring="reply", temperature=1.0, draws=2)]
+ALL = [
+    *(TASKS.resolve(name)() for name in TASKS),
+    MCQ(rotations=True),
+    MCQ(scoring="reply", temperature=1.0, draws=2),
+    Dialogue(references="1-3"),
+]
 
 
 @pytest.mark.parametrize("task", ALL, ids=lambda task: task.name)
@@ -55,4 +61,4 @@ def test_metrics_of_one_family_share_their_row():
 def test_word_overlap_is_said_by_the_metrics_themselves():
     """The track that sees only words is told from others by this, not by names."""
     lexical = {metric.name for task in ALL for metric in metrics_for(task) if metric.lexical}
-    assert lexical == {"bleu", "corpus_bleu", "rouge1", "rouge2", "rougeL", "meteor"}
+    assert lexical == {"corpus_bleu", *ONE_BY_ONE, *(f"{name}_mean" for name in ONE_BY_ONE)}

@@ -18,7 +18,7 @@ from pytest_medeval.metrics.meteor import meteor_score
 from pytest_medeval.metrics.polarity import AT, COSTS, WIDTH, PolarityDetails
 from pytest_medeval.metrics.tokens import bleu_tokens, has_content, legible, ngrams, rouge_tokens, script_of, stemmer
 from pytest_medeval.tasks import TASKS
-from pytest_medeval.tasks.dialogue import Dialogue, DialogueCase
+from pytest_medeval.tasks.dialogue import ONE_BY_ONE, Dialogue, DialogueCase
 from pytest_medeval.tasks.error_detection import ErrorDetection
 from pytest_medeval.tasks.mcq import MCQ, MCQCase
 from pytest_medeval.tasks.polarity import Polarity, PolarityCase, parse_findings
@@ -34,6 +34,7 @@ EXPECTED = {
     "dialogue.bleu": (1, True, (0, 1)), "dialogue.corpus_bleu": (1, False, (0, 1)),
     "dialogue.rouge1": (1, True, (0, 1)),
     "dialogue.rouge2": (1, True, (0, 1)), "dialogue.rougeL": (1, True, (0, 1)), "dialogue.meteor": (1, True, (0, 1)),
+    **{f"dialogue.{name}_mean": (1, True, (0, 1)) for name in ONE_BY_ONE},
     "dialogue.length_ratio": (0, True, (0, math.inf)), "dialogue.safety": (1, True, (0, 1)),
     **{f"error_detection.{one}": (1, one != "f1", (0, 1)) for one in ErrorDetection.metrics},
     "number.accuracy": (1, True, (0, 1)), "number.relative_error": (-1, True, (0, 1)),

@@ -18,6 +18,12 @@ from pytest_medeval.tasks.typed import listed, one_of
 
 PLACE = Source("a.jsonl", 7)
 TALK = {"id": "a", "input": " I cough. ", "reference": " Rest. "}
+HEAD = [{"role": "system", "content": "Be brief."}]
+CHAT = [
+    {"role": "user", "content": "I cough."},
+    {"role": "assistant", "content": "Since when?"},
+    {"role": "user", "content": [{"type": "text", "text": "Monday."}]},
+]
 QUIZ = {"id": "q", "question": " Which? ", "options": {"A": " rest ", "B": "heparin"}, "answer": "B"}
 FINDINGS = {"id": "p", "dialogue": " 咳嗽吗？有。 ", "findings": {" 咳嗽 ": "positive", "发热": "none"}}
 
@@ -31,9 +37,20 @@ def case(task, fields, **more):
     ("task", "fields", "told"),
     [
         (Dialogue(), {**TALK, "refrence": "x"}, "unknown key 'refrence' (did you mean 'reference'?); accepted: "),
-        (Dialogue(), {"id": "a", "input": "x"}, "key 'reference' is missing; required: input, reference"),
+        (Dialogue(), {"id": "a", "reference": "x"}, "accepted: 'input', what the patient wrote, or 'messages', a"),
+        (Dialogue(), {**TALK, "messages": CHAT}, "accepted: 'input', what the patient wrote, or 'messages', a"),
+        (Dialogue(), {"id": "a", "messages": []}, "'messages' is []; accepted: a list of turns with 'role' and"),
+        (Dialogue(), {"id": "a", "messages": ["x"]}, "a turn of 'messages' is 'x'; accepted: 'role' and 'content'"),
+        (Dialogue(), {"id": "a", "messages": CHAT[:2]}, "the last of 'messages' is of 'assistant'; accepted: 'user'"),
+        (Dialogue(), {"id": "a", "messages": CHAT[1:] + HEAD + CHAT}, "'messages' has a system turn behind others"),
+        (Dialogue(), {"id": "a", "messages": [{"role": "tool", "content": "x"}]}, "unknown role 'tool'; accepted: "),
+        (Dialogue(), {"id": "a", "messages": [{"role": "user", "content": " "}]}, "a turn of 'user' is ' '; accepted"),
+        (Dialogue(), {"id": "a", "messages": HEAD + CHAT, "instruction": "x"}, "'instruction' and a system turn of"),
+        (Dialogue(), {**TALK, "references": ["x", "y"]}, "'references' is ['x', 'y']; accepted: a list of different"),
+        (Dialogue(), {"id": "a", "input": "x", "references": ["x", "x"]}, "'references' is ['x', 'x']; accepted: a"),
+        (Dialogue(), {"id": "a", "input": "x", "references": []}, "'references' is []; accepted: a list of different"),
         (Dialogue(), {**TALK, "input": 3}, "'input' is a whole number; accepted: a text"),
-        (Dialogue(), {**TALK, "input": None}, "'input' is empty; accepted: a text"),
+        (Dialogue(), {**TALK, "input": None}, "accepted: 'input', what the patient wrote, or 'messages', a"),
         (Dialogue(), {**TALK, "input": " "}, "'input' is empty"),
         (Dialogue(), {**TALK, "instruction": 2.5}, "'instruction' is a number; accepted: a text"),
         (Dialogue(), {**TALK, "must_mention": "x"}, "'must_mention' is a text; accepted: a list"),

@@ -137,6 +137,7 @@ _GIVE_UP = 2
 _BROKEN = 500
 _NO_LIST = (404, 405, 501)
 _LOST = {
+    wire.REPEATS: "turns of one role in a row are asked as one",
     wire.SYSTEM: "its text stands at the head of the user's message",
     "temperature": "replies may differ from run to run",
     "seed": "replies may differ from run to run",

@@ -14,6 +14,7 @@ import math
 import re
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby, pairwise
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias, cast
 
@@ -63,6 +64,9 @@ PROBE = Request(
 
 SYSTEM = "system"
 """Stands among refused fields for the role that some chat templates refuse."""
+REPEATS = "repeated turns"
+"""Stands among refused fields for two turns of one role in a row."""
+_ALTERNATE = re.compile(r"alternat", re.IGNORECASE)
 _SYSTEM = re.compile(r"system (role|message|prompt)|role\b.*\bsystem|roles? must alternate", re.IGNORECASE)
 _UNPAID, _TOO_MANY = 402, 429
 _SPENT = re.compile(r"insufficient_quota|exceeded your current quota|billing|credit balance", re.IGNORECASE)
@@ -80,6 +84,7 @@ def chat_fields(
 ) -> dict[str, object]:
     """Write a chat request: greedy or drawn, bounded, with those optional fields that the server has not refused."""
     messages = without_system(request.messages) if SYSTEM in refused else request.messages
+    messages = without_repeats(messages) if REPEATS in refused else messages
     fields: dict[str, object] = {
         "model": name,
         "messages": [{"role": turn.role, "content": turn.content} for turn in messages],
@@ -106,11 +111,19 @@ def without_system(messages: Sequence[Message]) -> list[Message]:
     return [Message(first.role, "\n\n".join(filter(None, (*heads, first.content)))), *rest]
 
 
+def without_repeats(messages: Sequence[Message]) -> list[Message]:
+    """Make one turn of those of one role in a row, as for local models whose template takes none."""
+    return [
+        Message(role, "\n\n".join(turn.content for turn in some))
+        for role, some in groupby(messages, lambda turn: turn.role)
+    ]
+
+
 def refusal(body: object, fields: Mapping[str, object]) -> str | None:
     """Find the optional field of which a server complains: named by ``param``, else by a word of its text.
 
     A prompt that is too long is no refusal, though servers then speak of ``max_tokens`` too. The role ``system`` counts
-    as a field.
+    as a field, and so do two turns of one role in a row.
 
     >>> refusal({"message": "'temperature' does not support 0"}, {"model": "m", "temperature": 0})
     'temperature'
@@ -120,7 +133,9 @@ def refusal(body: object, fields: Mapping[str, object]) -> str | None:
     if too_long(body):
         return None
     turns = cast(Sequence[Mapping[str, object]], fields.get("messages", ()))
-    roles = {turn["role"] for turn in turns}
+    roles = [turn["role"] for turn in turns]
+    if any(one == after for one, after in pairwise(roles)) and _ALTERNATE.search(json.dumps(body, default=str)):
+        return REPEATS
     if SYSTEM in roles and _SYSTEM.search(json.dumps(body, default=str)):
         return SYSTEM
     known = ((key, words) for key, words in OPTIONAL.items() if key in fields)

@@ -40,7 +40,11 @@ def detect(path: Path) -> str:
     keys = _keys(path, suffix)
     # our own format asks for little more than an id, so it comes after all others, third parties' too
     for name in sorted(FORMATS, key=own):
-        if any(alternative <= keys for alternative in getattr(FORMATS.module(name), "KEYS", ())):
+        module = FORMATS.module(name)
+        if (
+            any(one <= keys for one in getattr(module, "KEYS", ()))
+            and not getattr(module, "WITHOUT", frozenset()) & keys
+        ):
             return name
     found = ", ".join(sorted(keys)) or "(none)"
     raise MedevalError(

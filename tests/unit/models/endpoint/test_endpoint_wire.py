@@ -77,6 +77,18 @@ def test_refused_fields_are_recognised(message: object, field: str | None):
     assert wire.refusal(message, fields) == field
 
 
+def test_turns_in_a_row_become_one_where_a_server_refuses_them():
+    """Its complaint is the same for a system turn: that goes next."""
+    talk = Request((Message("system", "Be brief."), Message("user", "I cough."), Message("user", "It hurts.")))
+    complaint = {"message": "Conversation roles must alternate user/assistant/user/..."}
+    assert wire.refusal(complaint, wire.chat_fields("m", talk, ())) == wire.REPEATS
+    once = wire.chat_fields("m", talk, {wire.REPEATS})
+    assert once["messages"][1] == {"role": "user", "content": "I cough.\n\nIt hurts."}
+    assert wire.refusal(complaint, once) == wire.SYSTEM
+    both = wire.chat_fields("m", talk, {wire.REPEATS, wire.SYSTEM})
+    assert both["messages"] == [{"role": "user", "content": "Be brief.\n\nI cough.\n\nIt hurts."}]
+
+
 def test_withheld_and_refused_replies_are_replies():
     """A content filter's empty text and a refusal are what the patient would get: no errors."""
     filtered = {"choices": [{"message": {"content": None}, "finish_reason": "content_filter"}]}

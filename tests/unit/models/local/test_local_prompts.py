@@ -71,3 +71,25 @@ def test_prompt_hash_is_over_token_ids(make_model):
     one, two = prompter.encode(ASKED), prompter.encode(Request(ASKED.messages))
     assert one.hash == two.hash
     assert one.hash != prompter.encode(Request((Message("user", "Rash!"),))).hash
+
+
+ALTERNATING = (
+    "{% for m in messages %}{% if (m['role'] == 'user') != (loop.index0 % 2 == 0) %}"
+    "{{ raise_exception('roles must alternate') }}{% endif %}[{{ m['role'] }}]{{ m['content'] }}{% endfor %}"
+    "{% if add_generation_prompt %}[assistant]{% endif %}"
+)
+TALK = (
+    Message("system", "Be brief."),
+    Message("user", "I cough."),
+    Message("user", "It hurts."),
+    Message("assistant", "Where?"),
+    Message("user", "Here."),
+)
+
+
+def test_turns_of_one_role_in_a_row_are_one_where_the_template_takes_none(make_model):
+    """Earlier turns of the assistant stay; a template that takes repeats gets them."""
+    refusing = load_prompter(make_model(template=ALTERNATING))
+    assert refusing.context(TALK) == "[user]Be brief.\n\nI cough.\n\nIt hurts.[assistant]Where?[user]Here.[assistant]"
+    taking = load_prompter(make_model(template=SILENT))
+    assert taking.context(TALK[1:]) == "[user]I cough.[user]It hurts.[assistant]Where?[user]Here.[assistant]"

@@ -154,7 +154,7 @@ def test_third_party(tmp_path, monkeypatch):
     reader.read = lambda path: [Record(Source(str(path), 1), {"id": "a"})]
     assert [str(skip.source) for skip in read_cases(path, Dialogue(), "theirs")[1]] == [f"{path}:1"]
     reader.OWN = True  # the suite's author wrote the file
-    with pytest.raises(MedevalError, match=r"x\.json:1: key 'input' is missing"):
+    with pytest.raises(MedevalError, match=r"x\.json:1: accepted: 'input', what the patient wrote"):
         read_cases(path, Dialogue(), "theirs")
     reader.read = lambda path: [Record(Source(str(path), 1), {"id": "a"}["fields"])]
     told = r"format 'theirs' is their_reader:read, which cannot read \S*x\.json: KeyError: 'fields' \(\S*\.py:\d+\)"

@@ -8,6 +8,8 @@ FORMATS = Registry(
     "format",
     {
         "genmedgpt": "pytest_medeval.tasks.cases.formats.genmedgpt:read",
+        "openai": "pytest_medeval.tasks.cases.formats.openai:read",
+        "sharegpt": "pytest_medeval.tasks.cases.formats.sharegpt:read",
         "medqa": "pytest_medeval.tasks.cases.formats.exams.medqa:read",
         "medmcqa": "pytest_medeval.tasks.cases.formats.exams.medmcqa:read",
         "medmcqa:0": "pytest_medeval.tasks.cases.formats.exams.medmcqa:read_from_zero",
@@ -27,7 +29,7 @@ FORMATS = Registry(
 """Name -> ``module:function``; the function takes a path and yields a ``Record`` or a ``Skip`` an entry.
 
 Its module says in ``TASK`` which task the cases serve (``None``: any), and how the format is recognised: ``KEYS``,
-alternatives of keys or columns that its first record has; or ``SUFFIX``, and where others have that too a function
-``fits`` of the path. ``OWN`` says that the author of the suite wrote the file: a wrong record is then a mistake and no
-skip, and the format is looked for last. The first one that fits is taken. All may be absent.
+alternatives of keys or columns that its first record has (and none of ``WITHOUT``); or ``SUFFIX``, and where others
+have that too a function ``fits`` of the path. ``OWN`` says that the author of the suite wrote the file: a wrong record
+is then a mistake and no skip, and the format is looked for last. The first one that fits is taken. All may be absent.
 """

@@ -15,6 +15,7 @@ KEYS = (
     frozenset({"id"}),
     frozenset({"question", "options"}),
     frozenset({"input", "reference"}),
+    frozenset({"messages", "reference"}),
     frozenset({"dialogue", "findings"}),
 )
 
