@@ -40,7 +40,10 @@ def test_the_first_screen_is_real(tmp_path: Path):
     command, lines = shown()
     clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     run = subprocess.run(
-        [sys.executable, "-m", *shlex.split(command), f"--medeval-cache={tmp_path}", "-p", "no:cacheprovider"],
+        [
+            sys.executable, "-m", *shlex.split(command),
+            f"--medeval-cache={tmp_path / 'cache'}", f"--medeval-storage={tmp_path / 'runs'}", "-p", "no:cacheprovider",
+        ],  # fmt: skip
         cwd=ROOT,
         env=clean,
         capture_output=True,
