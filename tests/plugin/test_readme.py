@@ -41,9 +41,14 @@ def test_the_first_screen_is_real(tmp_path: Path):
     clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     run = subprocess.run(
         [
-            sys.executable, "-m", *shlex.split(command),
-            f"--medeval-cache={tmp_path / 'cache'}", f"--medeval-storage={tmp_path / 'runs'}", "-p", "no:cacheprovider",
-        ],  # fmt: skip
+            sys.executable,
+            "-m",
+            *shlex.split(command),
+            f"--medeval-cache={tmp_path / 'cache'}",
+            f"--medeval-storage={tmp_path / 'runs'}",
+            "-p",
+            "no:cacheprovider",
+        ],
         cwd=ROOT,
         env=clean,
         capture_output=True,
