@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+import time
 from pathlib import Path
 
 import pytest
@@ -304,3 +305,21 @@ def test_values_are_written_as_they_are_read():
     """One form each, also of what is no whole day."""
     for kind, amount in (("number", -0.5), ("number", 12.0), ("age", 200.0), ("age", 0.5), ("date", 735499.0)):
         assert value_of(str(Value(kind, amount))) == Value(kind, amount)
+
+
+@pytest.mark.parametrize("unit", ["1 ", "= 5 = ", "((3) ", "1/2/2014, ", "1 + "])
+def test_time_is_linear_in_the_reply(unit):
+    """Models loop: a reply of twenty times as many values takes no four hundred times as long."""
+    asked = asking("number", BMI)
+    read(unit, asked)
+    began = time.process_time()
+    read(unit * 250, asked)
+    between = time.process_time()
+    read(unit * 5000, asked)
+    assert time.process_time() - between < 80 * max(between - began, 0.02)
+
+
+def test_what_a_value_is_may_stand_some_way_before_it():
+    """Words of denial are seen behind any blanks and long words, far less than what is looked back."""
+    assert said("The BMI is not pharmacologically commonly   22.4.") is None
+    assert said(f"{'It was measured twice by two nurses of the ward, ' * 9}so the BMI is 22.4.") == "22.4"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,7 +31,7 @@ def rows(path: Path, delimiter: str = ",") -> Iterator[tuple[int, dict[str, str]
     """Yield each row below the header by its columns; ``MedevalError`` for a row of another length."""
     table = csv_rows(path, delimiter)
     _, names = next(table, (1, []))
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = sorted(name for name, times in Counter(names).items() if times > 1)
     if twice:
         raise MedevalError(f"{path}:1: column {twice[0]!r} occurs twice; accepted: names that differ")
     for line, row in table:

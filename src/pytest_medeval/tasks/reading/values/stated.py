@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Final, NamedTuple
 
 from pytest_medeval.core.words import folded
@@ -18,7 +19,7 @@ from pytest_medeval.tasks.reading.fields import marked, objects, without_marked
 from pytest_medeval.tasks.reading.normal import tidy
 from pytest_medeval.tasks.reading.values.units import Unit, converted
 from pytest_medeval.tasks.reading.values.units import parse as parse_unit
-from pytest_medeval.tasks.reading.values.written import Found, Kind, Value, values
+from pytest_medeval.tasks.reading.values.written import Found, Kind, Value, before, values
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,7 +287,7 @@ def _statement(clause: str, sentence: str, asked: Asked, at: int) -> _Stated | N
     named = {folded(term).removesuffix("'s") for term in terms}
     words = named | {term for term in terms if term.isupper()}
     rank = (0, len(words & asked.words), int(bool(_SO.search(sentence))))
-    if one is None and not rank[1] and not any(_STATES.search(clause[: other.start]) for other in found):
+    if one is None and not rank[1] and not any(before(_STATES, clause, other.start) for other in found):
         return None
     amount = None if one is None else converted(one.value.amount, one.unit, asked.unit)
     value = None if amount is None else Value(asked.kind, amount)
@@ -295,12 +296,13 @@ def _statement(clause: str, sentence: str, asked: Asked, at: int) -> _Stated | N
 
 def _result(clause: str, found: list[Found]) -> Found | None:
     """Choose the value that a clause states, if there is one: what equals last, what is alone, what "is"."""
-    outside = [one for one in found if clause[: one.start].count("(") <= clause[: one.start].count(")")] or found
+    depth = list(accumulate((mark == "(") - (mark == ")") for mark in clause))
+    outside = [one for one in found if not one.start or depth[one.start - 1] <= 0] or found
     stated = [one for one in outside if one.state == "stated"]
     if "=" in clause or "≈" in clause:
         last = max(clause.rfind("="), clause.rfind("≈"))
-        stated = [one for one in stated if one.start > last and _EQUALS.search(clause[: one.start])]
+        stated = [one for one in stated if one.start > last and before(_EQUALS, clause, one.start)]
     elif len(stated) < len(outside) or len({one.value for one in stated}) > 1:
         first = [one for one in stated if not any(map(str.isalnum, clause[: one.start]))]
-        stated = [one for one in stated if _STATES.search(clause[: one.start])] or first
+        stated = [one for one in stated if before(_STATES, clause, one.start)] or first
     return stated[0] if len({(one.value, one.unit) for one in stated}) == 1 else None

@@ -15,6 +15,8 @@ KINDS: Final = get_args(Kind)
 State: TypeAlias = Literal["stated", "open", "term"]
 """A value that stands for itself; a bound, one end of a range, one of a choice, or a denied one; a part of a formula."""
 DAYS: Final = 7
+REACH: Final = 120
+"""Characters before a value that may say what it is: a reply of thousands of numbers is read in linear time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,11 @@ _AGE = re.compile(
 )
 
 
+def before(pattern: re.Pattern[str], text: str, at: int) -> bool:
+    r"""Whether a pattern that ends in ``\Z`` holds right before a place in a text."""
+    return pattern.search(text, max(0, at - REACH), at) is not None
+
+
 def value_of(text: str) -> Value | None:
     """Read a text that is one value and nothing else.
 
@@ -127,14 +134,13 @@ def values(text: str, kind: Kind, *, scores: bool = False) -> Iterator[Found]:
 
 
 def _numbers(text: str, *, scores: bool) -> Iterator[Found]:
-    others = [(one.start, one.end) for one in _dates(text)]
+    dated = {place for one in _dates(text) for place in range(one.start, one.end)}
     for match in _NUMBER.finditer(text):
         start, end = match.span()
         behind = text[end:]
         attached = UNIT.match(behind)
         strange = behind[:1].isalpha() and not (attached and parse(attached[0]))
-        inside = any(one <= start < other for one, other in others)
-        if inside or strange or _PARTS.match(behind) or _NAMED.search(text[:start]):
+        if start in dated or strange or _PARTS.match(behind) or before(_NAMED, text, start):
             continue
         near = UNIT.match(behind.lstrip(" "))
         unit = parse(near[0]) if near and len(behind) - len(behind.lstrip(" ")) <= 1 else None
@@ -192,8 +198,8 @@ def _age(match: re.Match[str]) -> float:
 
 
 def _state(text: str, start: int, end: int) -> State:
-    before, after = text[:start], text[end:]
-    if _TERM_BEFORE.search(before) or _TERM_AFTER.match(after):
+    after = text[end:]
+    if before(_TERM_BEFORE, text, start) or _TERM_AFTER.match(after):
         return "term"
-    around = (_BOUND.search(before), _DENIED.search(before), _CHOICE.search(before), _OTHER.match(after))
-    return "open" if any(around) else "stated"
+    opened = any(before(pattern, text, start) for pattern in (_BOUND, _DENIED, _CHOICE))
+    return "open" if opened or _OTHER.match(after) else "stated"
