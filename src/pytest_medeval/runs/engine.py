@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, is_dataclass, replace
-from itertools import islice
+from itertools import islice, zip_longest
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -177,15 +177,15 @@ class Sequential:
     def batches(self, suite: Resolved, cases: Sequence[Case]) -> Iterator[list[Case]]:
         """Give whole clusters in an order drawn by the seed, those with a critical case first."""
         units, size = _units(suite, cases), max(FEWEST, len(cases) // BATCHES)
-        critical = {units[case.id] for case in cases if case.critical}
-        first = {unit: unit not in critical for unit in units.values()}
-        order = sorted(first, key=lambda unit: (first[unit], hashlib.sha256(f"{self.seed}:{unit}".encode()).digest()))
-        held = {unit: [case for case in cases if units[case.id] == unit] for unit in order}
+        held: dict[str, list[Case]] = defaultdict(list)
+        for case in cases:
+            held[units[case.id]].append(case)
+        later = {unit: not any(case.critical for case in own) for unit, own in held.items()}
+        order = sorted(held, key=lambda unit: (later[unit], hashlib.sha256(f"{self.seed}:{unit}".encode()).digest()))
         batch: list[Case] = []
-        for at, unit in enumerate(order):
+        for unit, following in zip_longest(order, order[1:]):
             batch += held[unit]
-            more = at + 1 < len(order)
-            if not more or (len(batch) >= size and not (first[unit] is False and first[order[at + 1]] is False)):
+            if following is None or (len(batch) >= size and later[following]):
                 yield batch
                 batch = []
 

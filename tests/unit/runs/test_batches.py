@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from types import SimpleNamespace
 
 from pytest_medeval.core.types import Case, Source
@@ -34,3 +35,15 @@ def test_clusters_are_never_cut():
     assert sum(map(len, where)) == len(set().union(*where)) == 43
     assert LABELS["c077"] in where[0]
     assert all(len(batch) >= FEWEST for batch in found[:-1])
+
+
+def test_time_is_linear_in_the_cases():
+    """Forty times as many cases of their own take no 1,600 times as long."""
+
+    def seconds(count):
+        cases = [Case(id=str(at), source=Source("made")) for at in range(count)]
+        began = time.process_time()
+        assert sum(map(len, Sequential(0, 1, True).batches(SimpleNamespace(cluster=None), cases))) == count
+        return time.process_time() - began
+
+    assert seconds(20000) < 200 * max(seconds(500), 0.01)
