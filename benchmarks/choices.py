@@ -123,12 +123,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, help="a model's folder; a random one where none is named")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        folder = options.model or Path(name)
-        kind = (
-            folder.name
-            if options.model
-            else f"{random_model.make_model(folder, options.data) / 1e6:.1f} M random weights"
-        )
+        folder, kind = random_model.asked(options.model, Path(name), options.data)
         spec = random_model.spec_of(folder)
         settings = Settings(device="cpu", dtype="float32", threads=options.threads)
         ours, theirs = load_local(spec, identify(spec, settings), settings), peer(folder)

@@ -51,6 +51,13 @@ def _as_medqa(row: list[str]) -> dict[str, object]:
     return {"question": question, "options": options, "answer_idx": letter, "answer": options[letter]}
 
 
+def asked(model: Path | None, folder: Path, data: Path = DATA) -> tuple[Path, str]:
+    """Give the folder of the model that is named, else of a random one made in ``folder``; and what to call it."""
+    if model:
+        return model, model.name
+    return folder, f"{make_model(folder, data) / 1e6:.1f} M random weights"
+
+
 def make_model(folder: Path, data: Path = DATA) -> int:
     """Write the model and a byte-level BPE tokenizer, trained on the questions; count the weights."""
     import tokenizers

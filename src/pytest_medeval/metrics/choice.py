@@ -276,7 +276,7 @@ def _spread_votes(rows: FloatArray) -> FloatArray:
     votes = (asked[..., PREDICTED, None] == np.arange(len(LETTERS))).sum(axis=-2)
     gold = asked[..., 0, GOLD].astype(np.intp)
     own = np.take_along_axis(votes, gold[..., None], axis=-1)
-    won = (own[..., 0] > 0) & ((votes >= own).sum(axis=-1) == 1)
+    won = (votes >= own).sum(axis=-1) == 1  # not with no vote at all, which every letter has then
     return np.stack([won, np.ones_like(won)], axis=-1).astype(np.float64)
 
 

@@ -181,7 +181,6 @@ def glance(record: RunRecord) -> Iterator[Block]:
             for head, width in zip(heads, longest, strict=True)
         ],
         rows=rows,
-        glance=True,
     )
 
 

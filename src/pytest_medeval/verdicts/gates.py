@@ -46,7 +46,7 @@ from pytest_medeval.core.record import (
     Role,
     RoleEntry,
 )
-from pytest_medeval.core.types import Direction, FloatArray, Metric, Verdict, bias_of, rare_class
+from pytest_medeval.core.types import ALPHA, Direction, FloatArray, Metric, Verdict, bias_of, rare_class
 from pytest_medeval.stats.bootstrap import NORMAL, RESAMPLES, Interval
 from pytest_medeval.stats.correct import holm
 from pytest_medeval.stats.evidence import Evidence, Rows, gather
@@ -63,7 +63,6 @@ from pytest_medeval.verdicts.leaning import LABELS, RATINGS, UNKNOWN, Leaning, l
 
 FEWEST = 20
 """Fewer cases than this are shown and not judged as a subgroup, and too few for a comparison."""
-ALPHA = 0.05
 """What all intervals of the groups of which one is the worst may miss together."""
 ADVISORY = "the judge is advisory: its agreement with people was not measured, or is below the floor"
 FEWEST_CLUSTERS = 6
