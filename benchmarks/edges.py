@@ -18,7 +18,9 @@ from pytest_medeval.stats.evidence import gather
 from pytest_medeval.stats.intervals import difference_interval
 from pytest_medeval.tasks.mcq import MCQ
 from pytest_medeval.verdicts.chance import chance
-from pytest_medeval.verdicts.gates import SuiteData, judge, judge_all, parse_gate
+from pytest_medeval.verdicts.gates.data import SuiteData
+from pytest_medeval.verdicts.gates.grammar import parse_gate
+from pytest_medeval.verdicts.gates.judge import judge, judge_all
 from pytest_medeval.verdicts.noise import changes, floors
 
 RESAMPLES = 400

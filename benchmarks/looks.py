@@ -22,7 +22,9 @@ from pytest_medeval.stats.proportions import tango, tango_limits
 from pytest_medeval.stats.sequential import Watched
 from pytest_medeval.stats.spending import Spending
 from pytest_medeval.tasks import TASKS
-from pytest_medeval.verdicts.gates import SuiteData, judge_all, parse_gate
+from pytest_medeval.verdicts.gates.data import SuiteData
+from pytest_medeval.verdicts.gates.grammar import parse_gate
+from pytest_medeval.verdicts.gates.judge import judge_all
 
 GAIN = 0.06
 CHANGED = 0.2

@@ -33,7 +33,9 @@ from pytest_medeval.stats.intervals import difference_interval, value_interval
 from pytest_medeval.stats.paired import mcnemar
 from pytest_medeval.stats.proportions import tango_limits
 from pytest_medeval.verdicts.clusters import Declared, clustered
-from pytest_medeval.verdicts.gates import SuiteData, judge_all, parse_gate
+from pytest_medeval.verdicts.gates.data import SuiteData
+from pytest_medeval.verdicts.gates.grammar import parse_gate
+from pytest_medeval.verdicts.gates.judge import judge_all
 
 SIZES = (100, 300, 1000)
 RESAMPLES = 1000

@@ -17,7 +17,7 @@ from pytest_medeval.runs.build import with_divergence
 from pytest_medeval.runs.journal import Carried, Journal, SuiteManifest
 from pytest_medeval.runs.record import read
 from pytest_medeval.runs.reference import Reference
-from pytest_medeval.verdicts.gates import GateResult
+from pytest_medeval.verdicts.gates.data import GateResult
 
 read(Path())["suite"]
 read(Path())["suites"]["s"]["evaluted"]

@@ -26,8 +26,8 @@ from pytest_medeval.stats.bootstrap import cluster_codes
 from pytest_medeval.stats.evidence import contributions
 from pytest_medeval.stats.planning import POWER, Cases, Needed, Pilot, cases_for, ratings_needed
 from pytest_medeval.verdicts.corrected import pilots
-from pytest_medeval.verdicts.gates import FEWEST, Gate, left_out, parse_gate
-from pytest_medeval.verdicts.grammar import NotWorse, Threshold
+from pytest_medeval.verdicts.gates.data import FEWEST, left_out
+from pytest_medeval.verdicts.gates.grammar import Gate, NotWorse, Threshold, parse_gate
 
 _EPILOG = """\
 RUN is a number, a name, latest, or the path of a record; FILE what the review page of a judged run exported.

@@ -59,7 +59,7 @@ class Collection:
 
     def close(self) -> None:
         """Hand out the gates of the command line, now that all suites are known."""
-        from pytest_medeval.verdicts.gates import parse_gate
+        from pytest_medeval.verdicts.gates.grammar import parse_gate
 
         for text in self.settings.gates:
             name, sep, expression = text.partition(":")

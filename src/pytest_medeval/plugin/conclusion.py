@@ -16,8 +16,9 @@ from pytest_medeval.runs.build import build, with_divergence
 from pytest_medeval.runs.engine import Progress
 from pytest_medeval.runs.journal import Journal
 from pytest_medeval.runs.reference import Awaited, Reference
-from pytest_medeval.runs.store import Attempts, write_attempts
+from pytest_medeval.runs.store import write_attempts
 from pytest_medeval.runs.track_b import TrackB, ask_judges, judge_plan
+from pytest_medeval.verdicts.attempts import Attempts
 from pytest_medeval.verdicts.leakage import Leakage, Tuning, find_leaks, with_trained
 
 T = TypeVar("T")

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from pytest_medeval.report.outline import Outline
     from pytest_medeval.report.terminal import Detail
     from pytest_medeval.runs.reference import Awaited, Reference
-    from pytest_medeval.runs.store import Attempts
     from pytest_medeval.runs.track_b import JudgePlan
+    from pytest_medeval.verdicts.attempts import Attempts
     from pytest_medeval.verdicts.leakage import Tuning
 
 

@@ -22,7 +22,7 @@ from pytest_medeval.judges.ratings.review import rubric_data
 from pytest_medeval.judges.rubric import DEFAULT_RUBRIC, Rubric
 from pytest_medeval.report.html.markup import embedded, filled, part, policy
 from pytest_medeval.report.lines import right_answer
-from pytest_medeval.verdicts.grammar import Gate, NotWorse, Threshold, parse_gate
+from pytest_medeval.verdicts.gates.grammar import Gate, NotWorse, Threshold, parse_gate
 from pytest_medeval.verdicts.tracks import change_of, grade_change
 
 # Which cases do people read? Few, drawn so that each tells most, and a part of them by chance alone.

@@ -44,8 +44,8 @@ from pytest_medeval.report.blocks import (
 )
 from pytest_medeval.report.lines import contrast, how_asked, interval, number, told
 from pytest_medeval.verdicts.chance import remarks
-from pytest_medeval.verdicts.gates import undefined_in
-from pytest_medeval.verdicts.grammar import CORRECTED
+from pytest_medeval.verdicts.gates.data import undefined_in
+from pytest_medeval.verdicts.gates.grammar import CORRECTED
 from pytest_medeval.verdicts.verdict import reading
 
 MIN_GROUP = 20

@@ -20,26 +20,17 @@ from pytest_medeval.runs.environment import environment
 from pytest_medeval.runs.journal import Journal
 from pytest_medeval.runs.reference import REFERENCE, Awaited, Pairing, Reference, contrasts, section, with_reference
 from pytest_medeval.runs.sections import add_caveats, add_chance, comparisons, data_of, suite_section
-from pytest_medeval.runs.store import Attempts, record_of
 from pytest_medeval.runs.track_b import JUDGE, JudgePlan, TrackB
 from pytest_medeval.stats.compare import Comparison, compare_all
 from pytest_medeval.tasks import TASKS
+from pytest_medeval.verdicts.attempts import Attempts, record_of
 from pytest_medeval.verdicts.chance import with_chance
 from pytest_medeval.verdicts.clusters import Clustered, clustered
 from pytest_medeval.verdicts.corrected import correct, corrected_row
 from pytest_medeval.verdicts.divergence import HOLDING, divergence, divergence_gate
-from pytest_medeval.verdicts.gates import (
-    Gate,
-    GateResult,
-    SuiteData,
-    correct_together,
-    critical_gate,
-    judge_all,
-    parse_gate,
-    rests_on_ratings,
-    tracks_with_undefined,
-)
-from pytest_medeval.verdicts.grammar import CORRECTED
+from pytest_medeval.verdicts.gates.data import GateResult, SuiteData, correct_together
+from pytest_medeval.verdicts.gates.grammar import CORRECTED, Gate, parse_gate
+from pytest_medeval.verdicts.gates.judge import critical_gate, judge_all, rests_on_ratings, tracks_with_undefined
 from pytest_medeval.verdicts.human import human
 from pytest_medeval.verdicts.leakage import Leakage, with_leakage
 from pytest_medeval.verdicts.noise import margin_below

@@ -25,7 +25,8 @@ from pytest_medeval.metrics.details import DETAILS, details_of
 from pytest_medeval.tasks import TASKS
 from pytest_medeval.tasks.base import Task, asked_of, correct_of, reply_of
 from pytest_medeval.verdicts.clusters import clustered
-from pytest_medeval.verdicts.gates import decided, in_batches, suite_data
+from pytest_medeval.verdicts.gates.data import suite_data
+from pytest_medeval.verdicts.gates.judge import decided, in_batches
 
 if TYPE_CHECKING:
     from pytest_medeval.models import Model

@@ -34,19 +34,17 @@ from pytest_medeval.runs.journal import SuiteManifest
 from pytest_medeval.runs.store import LATEST_OR_NONE, load
 from pytest_medeval.stats.compare import Comparison, compare_all
 from pytest_medeval.tasks import TASKS
-from pytest_medeval.verdicts.gates import (
+from pytest_medeval.verdicts.gates.data import (
     GRADED,
-    Gate,
     GateResult,
     SuiteData,
     correct_together,
-    judge_all,
-    parse_gate,
     rows_of,
     suite_data,
     undefined_in,
 )
-from pytest_medeval.verdicts.grammar import CORRECTED
+from pytest_medeval.verdicts.gates.grammar import CORRECTED, Gate, parse_gate
+from pytest_medeval.verdicts.gates.judge import judge_all
 
 NAMED = 3
 """Cases that a line names; all are counted."""

@@ -34,7 +34,7 @@ from pytest_medeval.stats.compare import Comparison
 from pytest_medeval.tasks import TASKS, Task
 from pytest_medeval.tasks.base import draws_of
 from pytest_medeval.verdicts.chance import chance
-from pytest_medeval.verdicts.gates import SuiteData, left_out, suite_data
+from pytest_medeval.verdicts.gates.data import SuiteData, left_out, suite_data
 from pytest_medeval.verdicts.leakage import Leakage, leakage_section
 from pytest_medeval.verdicts.noise import noise_section
 

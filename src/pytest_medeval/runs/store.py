@@ -4,34 +4,28 @@ A file of the store is a whole run or is not there: it is written aside, forced 
 its name. Its ``sha256`` covers everything else in it, so that a run which was edited later does not pass for
 what was saved.
 
-Trying again is counted: beside the runs stands a file with a line for each attempt of a candidate on a suite. An
-attempt is what was looked at: cases, how they were asked, and where replies are drawn what was replied. A run that
-looks at the same again is the same attempt, and its verdict the same. Runs that are not saved count too: a verdict that
-nobody kept was still seen.
+Beside the runs stands a file with a line for each attempt of a candidate on a suite, also of runs that are not saved: a
+verdict that nobody kept was still seen.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from itertools import pairwise
 from pathlib import Path
-from typing import TypedDict
 
 from pytest_medeval.core.errors import MedevalError, NoneYetError
 from pytest_medeval.core.files.door import place
 from pytest_medeval.core.files.writing import PART, finite, json_bytes, write_new
-from pytest_medeval.core.record import AttemptRecord, CaseEntry, Repository, RunRecord
-from pytest_medeval.core.types import ALPHA
+from pytest_medeval.core.record import Repository, RunRecord
 from pytest_medeval.runs.record import digest, read
-from pytest_medeval.stats.spending import Spending
+from pytest_medeval.verdicts.attempts import Attempt, Attempts
 from pytest_medeval.verdicts.verdict import decide
 
 LATEST = "latest"
@@ -50,9 +44,6 @@ ABANDONED = 3600.0
 """Seconds after which a file that is still being written has lost its writer."""
 
 ATTEMPTS = "attempts.jsonl"
-
-DIGEST = 12
-"""Digits that tell one case that was looked at from another."""
 
 _FILE = re.compile(r"(\d{4,})_(.+)\.json")
 
@@ -203,64 +194,6 @@ def _latest(storage: Path, runs: list[Stored]) -> Stored:
 def _names(runs: list[Stored]) -> str:
     shown = ", ".join(run.run for run in runs[-NAMED:])
     return f"{len(runs) - NAMED} older, {shown}" if len(runs) > NAMED else shown
-
-
-class Attempt(TypedDict):
-    """A line of the file."""
-
-    suite: str
-    candidate: str
-    reference: str | None
-    share: float
-    """Of the looks that were declared, those that were made with this one; 1 where none were."""
-    cases: list[str]
-    """Digests of what was looked at."""
-
-
-@dataclass
-class Attempts:
-    """The attempts that the store knows, and those of this run."""
-
-    known: Sequence[Attempt] = ()
-    looks: int | None = None
-    new: list[Attempt] = field(default_factory=list)
-
-    def look(
-        self, suite: str, candidate: str, reference: str | None, cases: Sequence[CaseEntry], *, drawn: bool
-    ) -> Spending:
-        """Say which look at a suite this is, and note it; ``drawn``: replies are drawn, and so part of the look."""
-        key, seen = (suite, candidate, reference), sorted(_digest(case, drawn=drawn) for case in cases)
-        own = [one for one in self.known if (one["suite"], one["candidate"], one["reference"]) == key]
-        again = next((place for place, one in enumerate(own) if one["cases"] == seen), None)
-        before = own[:again]
-        chain = [set(one["cases"]) for one in before] + [set(seen)]
-        grows = all(first < second for first, second in pairwise(chain))
-        spending = Spending(
-            number=len(before) + 1,
-            declared=self.looks,
-            before=[one["share"] for one in before],
-            sizes=[len(one) for one in chain] if grows else (),
-        )
-        if again is None:
-            share = spending.share
-            self.new.append(Attempt(suite=suite, candidate=candidate, reference=reference, share=share, cases=seen))
-        return spending
-
-
-def _digest(case: CaseEntry, *, drawn: bool) -> str:
-    asked = [case.get("content"), case.get("request"), case["candidate"]["reply"] if drawn else ""]
-    return hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:DIGEST]
-
-
-def record_of(spending: Spending, candidate: str, reference: str | None) -> AttemptRecord:
-    """Say it in the run record."""
-    return {
-        "candidate": candidate,
-        "reference": reference,
-        "count": spending.number,
-        "looks": spending.declared,
-        "alpha": 0.0 if spending.exhausted else spending.alpha(ALPHA),
-    }
 
 
 def read_attempts(storage: Path, looks: int | None) -> Attempts:

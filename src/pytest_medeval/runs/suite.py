@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pytest_medeval.tasks import Task
     from pytest_medeval.tasks.shots import Shots
     from pytest_medeval.verdicts.clusters import Declared
-    from pytest_medeval.verdicts.gates import Gate
+    from pytest_medeval.verdicts.gates.grammar import Gate
     from pytest_medeval.verdicts.leakage import TrainedOn
 
 DATA = "data:"
@@ -376,7 +376,7 @@ def _measures(
     suite: Suite, task: Task, cases: Sequence[Case], settings: RunSettings
 ) -> tuple[tuple[Metric, ...], tuple[Gate, ...]]:
     from pytest_medeval.metrics import metrics_for
-    from pytest_medeval.verdicts.gates import parse_gate
+    from pytest_medeval.verdicts.gates.grammar import parse_gate
 
     try:
         metrics = metrics_for(task, suite.metrics)
@@ -392,7 +392,7 @@ def check_gate(gate: Gate, task: Task, metrics: Sequence[Metric], cases: Sequenc
     """Refuse a gate on a metric or tag that the suite lacks; free-text suites have the judge's metrics."""
     from pytest_medeval.judges.panel import judge_metrics
     from pytest_medeval.judges.rubric import chosen_rubric
-    from pytest_medeval.verdicts.gates import check
+    from pytest_medeval.verdicts.gates.grammar import check
 
     judged = judge_metrics(chosen_rubric(settings.rubric_file)) if task.judged else ()
     check(gate, {metric.name: metric.direction for metric in (*metrics, *judged)}, [case.tags for case in cases])

@@ -1,12 +1,84 @@
-"""What is said of a candidate that was tried before, or may be looked at several times."""
+"""A candidate that was tried before, or may be looked at several times: which attempt this is, and what is said of it.
+
+An attempt is what was looked at: cases, how they were asked, and where replies are drawn what was replied. A run that
+looks at the same again is the same attempt, and its verdict the same.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import TypedDict
 
-from pytest_medeval.core.record import AttemptRecord
+from pytest_medeval.core.record import AttemptRecord, CaseEntry
+from pytest_medeval.core.types import ALPHA
+from pytest_medeval.stats.spending import Spending
+
+DIGEST = 12
+"""Digits that tell one case that was looked at from another."""
 
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
+
+
+class Attempt(TypedDict):
+    """One attempt, as the store keeps it."""
+
+    suite: str
+    candidate: str
+    reference: str | None
+    share: float
+    """Of the looks that were declared, those that were made with this one; 1 where none were."""
+    cases: list[str]
+    """Digests of what was looked at."""
+
+
+@dataclass
+class Attempts:
+    """The attempts that the store knows, and those of this run."""
+
+    known: Sequence[Attempt] = ()
+    looks: int | None = None
+    new: list[Attempt] = field(default_factory=list)
+
+    def look(
+        self, suite: str, candidate: str, reference: str | None, cases: Sequence[CaseEntry], *, drawn: bool
+    ) -> Spending:
+        """Say which look at a suite this is, and note it; ``drawn``: replies are drawn, and so part of the look."""
+        key, seen = (suite, candidate, reference), sorted(_digest(case, drawn=drawn) for case in cases)
+        own = [one for one in self.known if (one["suite"], one["candidate"], one["reference"]) == key]
+        again = next((place for place, one in enumerate(own) if one["cases"] == seen), None)
+        before = own[:again]
+        chain = [set(one["cases"]) for one in before] + [set(seen)]
+        grows = all(first < second for first, second in pairwise(chain))
+        spending = Spending(
+            number=len(before) + 1,
+            declared=self.looks,
+            before=[one["share"] for one in before],
+            sizes=[len(one) for one in chain] if grows else (),
+        )
+        if again is None:
+            share = spending.share
+            self.new.append(Attempt(suite=suite, candidate=candidate, reference=reference, share=share, cases=seen))
+        return spending
+
+
+def _digest(case: CaseEntry, *, drawn: bool) -> str:
+    asked = [case.get("content"), case.get("request"), case["candidate"]["reply"] if drawn else ""]
+    return hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:DIGEST]
+
+
+def record_of(spending: Spending, candidate: str, reference: str | None) -> AttemptRecord:
+    """Say it in the run record."""
+    return {
+        "candidate": candidate,
+        "reference": reference,
+        "count": spending.number,
+        "looks": spending.declared,
+        "alpha": 0.0 if spending.exhausted else spending.alpha(ALPHA),
+    }
 
 
 def nth(count: int) -> str:

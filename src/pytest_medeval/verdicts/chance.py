@@ -20,8 +20,8 @@ from pytest_medeval.metrics.base import Measure, mean, mean_of
 from pytest_medeval.metrics.details import Heedless
 from pytest_medeval.stats.bootstrap import quiet
 from pytest_medeval.stats.compare import compare_all
-from pytest_medeval.verdicts.gates import FEWEST, GateResult, SuiteData
-from pytest_medeval.verdicts.grammar import Better, Gate, Threshold
+from pytest_medeval.verdicts.gates.data import FEWEST, GateResult, SuiteData
+from pytest_medeval.verdicts.gates.grammar import Better, Gate, Threshold
 
 _KNOWN = "known"
 

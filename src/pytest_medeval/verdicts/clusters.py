@@ -20,8 +20,8 @@ from pytest_medeval.core.record import CaseEntry, ClusterRecord, TagDependence
 from pytest_medeval.core.types import FloatArray
 from pytest_medeval.stats.clusters import dependence
 from pytest_medeval.stats.evidence import contributions
-from pytest_medeval.verdicts.gates import FEWEST_CLUSTERS, Gate, SuiteData
-from pytest_medeval.verdicts.grammar import Threshold
+from pytest_medeval.verdicts.gates.data import FEWEST_CLUSTERS, SuiteData
+from pytest_medeval.verdicts.gates.grammar import Gate, Threshold
 
 NOTABLE = 1.2
 """A design effect that is surely above it makes intervals a tenth too narrow and more: it asks for a decision."""

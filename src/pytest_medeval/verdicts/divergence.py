@@ -53,8 +53,8 @@ from pytest_medeval.core.record import (
 from pytest_medeval.core.types import Verdict
 from pytest_medeval.judges.ratings.types import Scale
 from pytest_medeval.judges.rubric import DEFAULT_RUBRIC, PREFERENCE
-from pytest_medeval.verdicts.gates import FEWEST, GateResult
-from pytest_medeval.verdicts.grammar import CORRECTED
+from pytest_medeval.verdicts.gates.data import FEWEST, GateResult
+from pytest_medeval.verdicts.gates.grammar import CORRECTED
 from pytest_medeval.verdicts.human import OVERALL
 from pytest_medeval.verdicts.tracks import (
     ENOUGH_TO_POINT,

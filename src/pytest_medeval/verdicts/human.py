@@ -36,7 +36,7 @@ from pytest_medeval.stats.compare import Comparison, compare_all
 from pytest_medeval.stats.evidence import Evidence, gather
 from pytest_medeval.stats.intervals import difference_interval
 from pytest_medeval.stats.paired import MCNEMAR
-from pytest_medeval.verdicts.gates import correct_together
+from pytest_medeval.verdicts.gates.data import correct_together
 
 OVERALL = "overall"
 """The mean of all dimensions of a reply; a rubric's own dimension of that name goes before it."""

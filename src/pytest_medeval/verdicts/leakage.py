@@ -20,7 +20,7 @@ from pytest_medeval.core.record import ROLES, LeakageRecord, LeakedCase, LeakSco
 from pytest_medeval.core.types import FloatArray, Metric
 from pytest_medeval.tasks.cases.duplicates import Index, Match, joined, plain, plain_lines
 from pytest_medeval.tasks.cases.tuning import Tuned, read_tuning
-from pytest_medeval.verdicts.gates import GateResult, SuiteData
+from pytest_medeval.verdicts.gates.data import GateResult, SuiteData
 
 NEAR = 0.7
 """Least share of a case's n-grams in one record; ``benchmarks/leakage.py`` shows what rewriting it bears."""

@@ -17,7 +17,7 @@ from pytest_medeval.core.record import NoiseChanges, NoiseMeasured, NoiseRecord
 from pytest_medeval.core.types import Metric
 from pytest_medeval.stats.evidence import gather
 from pytest_medeval.stats.intervals import difference_interval
-from pytest_medeval.verdicts.grammar import Gate, NotWorse, number_text
+from pytest_medeval.verdicts.gates.grammar import Gate, NotWorse, number_text
 
 ROUNDING = 1e-9
 """Numbers that differ by less are equal: 1 - 0.95 is no more than 0.05."""

@@ -49,8 +49,8 @@ from pytest_medeval.stats.correct import holm
 from pytest_medeval.stats.planning import detectable_paired
 from pytest_medeval.stats.ppi import corrected_mean
 from pytest_medeval.verdicts.corrected import difference_of
-from pytest_medeval.verdicts.gates import FEWEST
-from pytest_medeval.verdicts.grammar import CORRECTED
+from pytest_medeval.verdicts.gates.data import FEWEST
+from pytest_medeval.verdicts.gates.grammar import CORRECTED
 from pytest_medeval.verdicts.human import OVERALL
 
 Changed: TypeAlias = tuple[CaseEntry, float, float]

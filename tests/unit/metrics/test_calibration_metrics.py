@@ -12,7 +12,9 @@ from pytest_medeval.metrics import calibration, metrics_for
 from pytest_medeval.metrics.details import known
 from pytest_medeval.stats.compare import compare_all
 from pytest_medeval.tasks.mcq import MCQ
-from pytest_medeval.verdicts.gates import SuiteData, judge, parse_gate
+from pytest_medeval.verdicts.gates.data import SuiteData
+from pytest_medeval.verdicts.gates.grammar import parse_gate
+from pytest_medeval.verdicts.gates.judge import judge
 
 METRICS = {metric.name: metric for metric in metrics_for(MCQ())}
 

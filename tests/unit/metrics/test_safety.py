@@ -18,7 +18,7 @@ from pytest_medeval.metrics.details import details_of
 from pytest_medeval.metrics.safety import SHIPPED, kept_rules, load_rules, rule_rates, trace
 from pytest_medeval.runs.suite import Suite, make_task
 from pytest_medeval.tasks.dialogue import Dialogue, DialogueCase
-from pytest_medeval.verdicts.gates import parse_gate
+from pytest_medeval.verdicts.gates.grammar import parse_gate
 
 ROOT = Path(__file__).parents[3]
 

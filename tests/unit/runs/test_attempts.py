@@ -7,8 +7,8 @@ import json
 import pytest
 
 from pytest_medeval.core.errors import MedevalError
-from pytest_medeval.runs.store import ATTEMPTS, Attempts, read_attempts, write_attempts
-from pytest_medeval.verdicts.attempts import sentences
+from pytest_medeval.runs.store import ATTEMPTS, read_attempts, write_attempts
+from pytest_medeval.verdicts.attempts import Attempts, sentences
 
 
 def cases(*numbers, reply=""):

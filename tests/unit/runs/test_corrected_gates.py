@@ -20,7 +20,7 @@ from pytest_medeval.runs.reference import Reference, contest
 from pytest_medeval.runs.suite import Suite, resolve
 from pytest_medeval.runs.track_b import Audited, JudgePlan, ask_judges
 from pytest_medeval.verdicts.corrected import correct
-from pytest_medeval.verdicts.gates import ADVISORY
+from pytest_medeval.verdicts.gates.judge import ADVISORY
 from pytest_medeval.verdicts.leaning import UNKNOWN
 
 GATES = ("judge.accuracy better than baseline", "judge.accuracy.corrected not worse than baseline by 1.5")

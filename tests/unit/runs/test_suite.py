@@ -10,7 +10,7 @@ import pytest
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.settings import read_settings
 from pytest_medeval.runs.suite import Suite, default_name, fingerprint, resolve, with_gates
-from pytest_medeval.verdicts.gates import parse_gate
+from pytest_medeval.verdicts.gates.grammar import parse_gate
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ from pytest_medeval.metrics import metrics_for
 from pytest_medeval.metrics.details import details_of
 from pytest_medeval.tasks.mcq import MCQ
 from pytest_medeval.verdicts.chance import chance, remarks, with_chance
-from pytest_medeval.verdicts.gates import GateResult, SuiteData, parse_gate
+from pytest_medeval.verdicts.gates.data import GateResult, SuiteData
+from pytest_medeval.verdicts.gates.grammar import parse_gate
 
 (ACCURACY,) = metrics_for(MCQ(), ["accuracy"])
 DETAILS = details_of(MCQ())

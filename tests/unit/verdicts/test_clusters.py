@@ -5,7 +5,9 @@ import pytest
 
 from pytest_medeval.metrics.base import SHARE, Measure, mean, mean_of
 from pytest_medeval.verdicts.clusters import Declared, clustered
-from pytest_medeval.verdicts.gates import SuiteData, judge, parse_gate
+from pytest_medeval.verdicts.gates.data import SuiteData
+from pytest_medeval.verdicts.gates.grammar import parse_gate
+from pytest_medeval.verdicts.gates.judge import judge
 
 BETTER = parse_gate("accuracy better than baseline")
 METRIC = Measure(

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_medeval.core.errors import MedevalError
-from pytest_medeval.verdicts.grammar import Better, Gate, NotWorse, Target, Threshold, check, parse_gate
+from pytest_medeval.verdicts.gates.grammar import Better, Gate, NotWorse, Target, Threshold, check, parse_gate
 
 names = st.sampled_from(["accuracy", "rougeL", "judge.accuracy", "macro_f1", "judge.follow-up", "准确率"])
 numbers = st.floats(allow_nan=False, allow_infinity=False).map(lambda number: number + 0.0)

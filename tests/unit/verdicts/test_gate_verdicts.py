@@ -17,16 +17,10 @@ from pytest_medeval.stats.proportions import tango, wilson
 from pytest_medeval.tasks.mcq import MCQ
 from pytest_medeval.tasks.polarity import Polarity
 from pytest_medeval.tasks.reading.labels import LABELS
-from pytest_medeval.verdicts.gates import (
-    SuiteData,
-    critical_gate,
-    holds,
-    judge,
-    judge_all,
-    left_out,
-    parse_gate,
-    suite_data,
-)
+from pytest_medeval.verdicts.gates.data import SuiteData, left_out, suite_data
+from pytest_medeval.verdicts.gates.grammar import parse_gate
+from pytest_medeval.verdicts.gates.judge import critical_gate, judge, judge_all
+from pytest_medeval.verdicts.gates.thresholds import holds
 
 
 class Share:

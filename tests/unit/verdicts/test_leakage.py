@@ -11,7 +11,7 @@ import pytest
 from pytest_medeval.core.types import Source
 from pytest_medeval.metrics.base import Measure, mean, mean_of
 from pytest_medeval.tasks.cases.tuning import Tuned
-from pytest_medeval.verdicts.gates import GateResult, SuiteData
+from pytest_medeval.verdicts.gates.data import GateResult, SuiteData
 from pytest_medeval.verdicts.leakage import (
     Leakage,
     Tuning,

@@ -8,7 +8,9 @@ import pytest
 from pytest_medeval.judges.panel import judge_metrics
 from pytest_medeval.judges.rubric import DEFAULT_RUBRIC
 from pytest_medeval.stats.bootstrap import NORMAL
-from pytest_medeval.verdicts.gates import ADVISORY, SuiteData, judge, parse_gate
+from pytest_medeval.verdicts.gates.data import SuiteData
+from pytest_medeval.verdicts.gates.grammar import parse_gate
+from pytest_medeval.verdicts.gates.judge import ADVISORY, judge
 from pytest_medeval.verdicts.leaning import LABELS, UNKNOWN, Leaning, leaning_of
 
 NAME = "judge.accuracy"

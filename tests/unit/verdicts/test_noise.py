@@ -7,7 +7,7 @@ import pytest
 
 from pytest_medeval.metrics.base import Measure, mean, mean_of
 from pytest_medeval.stats.proportions import tango
-from pytest_medeval.verdicts.gates import parse_gate
+from pytest_medeval.verdicts.gates.grammar import parse_gate
 from pytest_medeval.verdicts.noise import changes, floors, margin_below, noise_section
 
 MEASURED = {

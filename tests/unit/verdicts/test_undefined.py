@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from pytest_medeval.metrics.base import Measure, mean, mean_of
-from pytest_medeval.verdicts.gates import GateResult, SuiteData, judge, parse_gate, tracks_with_undefined, undefined_in
+from pytest_medeval.verdicts.gates.data import GateResult, SuiteData, undefined_in
+from pytest_medeval.verdicts.gates.grammar import parse_gate
+from pytest_medeval.verdicts.gates.judge import judge, tracks_with_undefined
 
 
 @pytest.mark.parametrize("lost", [None, math.nan])

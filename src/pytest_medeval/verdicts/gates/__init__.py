@@ -1,0 +1,1 @@
+"""Gates: how they are written, what they see, and what they say."""
