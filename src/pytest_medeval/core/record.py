@@ -667,6 +667,7 @@ class Composite(TypedDict):
     n: int
     units: int
     of: list[str]
+    corrected: NotRequired[bool]
 
 
 class TrackRecord(TypedDict):

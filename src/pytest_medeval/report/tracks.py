@@ -19,7 +19,7 @@ from pytest_medeval.core.record import (
 )
 from pytest_medeval.report.blocks import Block, Brief, Code, Column, Heading, Note, Table, Tone, figures, listed, words
 from pytest_medeval.report.lines import contrast, interval, number, p_value
-from pytest_medeval.verdicts.divergence import ASKING, could_have_seen, on_average, shown_on
+from pytest_medeval.verdicts.divergence import ASKING, could_have_seen, counted, on_average, shown_on
 
 ABSENT = {"A": "measured scores", "B": "judge", "C": "people"}
 TONES: Mapping[str, Tone] = {"agree": "good", "underpowered": "open", "divergent": "open", "conflict": "open"}
@@ -161,6 +161,16 @@ def divergence(found: Mapping[str, DivergenceRecord]) -> Iterator[Block]:
         yield from _to_read(name, one)
 
 
+def _counted(track: TrackRecord) -> str:
+    """Count the cases of a track, and what it rests on where these are not each a unit of their own."""
+    found = track.get("composite")
+    if found is None or counted(track) == "cases":
+        return str(track["n"])
+    if found.get("corrected"):
+        return f"{found['n']}, {found['units']} rated"
+    return f"{found['n']} in {found['units']} clusters"
+
+
 def _tracks(name: str, one: DivergenceRecord) -> Iterator[Table]:
     """Tabulate the tracks; one track alone stands in the suite's own table."""
     found = {"A": one.get("track_a"), "B": one.get("track_b"), "C": one.get("track_c")}
@@ -171,12 +181,12 @@ def _tracks(name: str, one: DivergenceRecord) -> Iterator[Table]:
         caption=f"{name}: what each track says",
         columns=[
             Column("track", words=True, width=18),
-            Column("cases", width=6),
+            Column("cases", words=True, width=6),
             Column("direction", words=True, width=11),
             Column("significance", words=True, width=1),
         ],
         rows=[
-            (f"{letter} {track['name']}", str(track["n"]), track["direction"], seen(track))
+            (f"{letter} {track['name']}", _counted(track), track["direction"], seen(track))
             if track
             else (f"{letter} {ABSENT[letter]}", "-", "-", "not asked")
             for letter, track in found.items()

@@ -4,8 +4,9 @@ A track is *shown* when the 95 % interval of its composite (``verdicts.tracks``)
 cases or more; it is *mixed* when single metrics are shown to go both ways (Holm within the track). It *could have seen*
 a relevant difference when the smallest composite that its n can detect (alpha 0.05, power 0.8) is no larger: 0.5
 points on a scale of 1 to 5, 0.3 standard deviations of a measured change. It *rules out* what the other track shows
-when its whole interval lies below a relevant difference that way. Where three quarters of its metrics lean is printed,
-and is no verdict.
+when its whole interval lies below a relevant difference that way, and the other is *surely* shown: by its 97.5 %
+interval, for either of the two could be the one that shows by chance what the other rules out. Where three quarters of
+its metrics lean is printed, and is no verdict.
 
 Every cell, whichever of Track A and Track B is which:
 
@@ -14,7 +15,7 @@ the other track                   one track shown    one track not shown
 ================================  =================  ============================================
 shown, same way                   agree              see the other order
 shown, other way; either mixed    conflict           see the other order
-not shown, rules it out           divergent          no difference if both could have seen one,
+not shown, rules it out           divergent if surely  no difference if both could have seen one,
 not shown, could have seen        one track only     else underpowered
 not shown, could not have seen    underpowered
 absent, or of a judge that is     one track only     one track only
@@ -50,9 +51,10 @@ from pytest_medeval.core.record import (
     TrackRecord,
     TwoTracks,
 )
-from pytest_medeval.core.types import Verdict
+from pytest_medeval.core.types import ALPHA, Verdict
 from pytest_medeval.judges.ratings.types import Scale
 from pytest_medeval.judges.rubric import DEFAULT_RUBRIC, PREFERENCE
+from pytest_medeval.stats.intervals import student
 from pytest_medeval.verdicts.gates.data import FEWEST, GateResult
 from pytest_medeval.verdicts.gates.grammar import CORRECTED
 from pytest_medeval.verdicts.human import OVERALL
@@ -81,6 +83,7 @@ ASKING = ("divergent", "conflict")
 """Verdicts that only people can resolve."""
 PLURAL = ("measured scores", "judges", "people")
 LOOK = "People must look: start with the most divergent cases."
+UNSURE = ", and its 97.5 % interval, which it takes to set one against the other, holds 0"
 FINE = 0.1
 """From here on, one digit after the point tells what a detectable difference is; below it two."""
 
@@ -110,6 +113,14 @@ def on_average(track: TrackRecord) -> str:
         track["unit"], " standard deviations"
     )
     return f"{found['value']:+.2f}{unit} on average, 95 % interval {low:+.2f} to {high:+.2f}"
+
+
+def counted(track: TrackRecord) -> str:
+    """Name what a track's n counts."""
+    found = track.get("composite")
+    if found is None or found["n"] == found["units"]:
+        return "cases"
+    return "rated cases" if found.get("corrected") else "clusters"
 
 
 def shown_on(track: TrackRecord) -> str:
@@ -166,16 +177,17 @@ def _leans(track: TrackRecord, *, many: bool) -> str:
 
 
 def _power(track: TrackRecord) -> str:
+    kind = counted(track)
     if track["n"] < ENOUGH_TO_POINT:
-        return f": {track['n']} case{'s' if track['n'] > 1 else ''} can show nothing"
+        return f": {track['n']} {kind if track['n'] > 1 else kind.removesuffix('s')} can show nothing"
     they = "they" if track["name"] in PLURAL else "it"
     smallest = ((name, one["detectable"]) for name, one in track["metrics"].items())
     seen = could_have_seen(track["unit"], track["detectable"], smallest)
     if not seen:
-        return f" in {track['n']} cases"
+        return f" in {track['n']} {kind}"
     if track["underpowered"]:
-        return f": with {track['n']} cases {they} could only have seen a difference of {seen}"
-    return f", though with {track['n']} cases {they} could have seen a difference of {seen}"
+        return f": with {track['n']} {kind} {they} could only have seen a difference of {seen}"
+    return f", though with {track['n']} {kind} {they} could have seen a difference of {seen}"
 
 
 def _follows(verdict: str, a: TrackRecord | None, b: TrackRecord | None, *, alone: bool) -> Iterator[str]:
@@ -193,13 +205,16 @@ def _follows(verdict: str, a: TrackRecord | None, b: TrackRecord | None, *, alon
     elif verdict == "no difference":
         yield "Both had cases enough to see a difference that matters, and saw none."
     elif verdict == "one track only" and "useless" not in b and a["significant"] != b["significant"]:
-        yield "Only one of the two sees a difference."
+        shown, other = (a, b) if a["significant"] else (b, a)
+        unsure = rules_out(other, shown["direction"]) and not surely(shown)
+        yield f"Only one of the two sees a difference{UNSURE if unsure else ''}."
     elif verdict == "underpowered":
         yield from (_more(track) for track in (a, b) if track["underpowered"])
 
 
 def _more(track: TrackRecord) -> str:
-    whom = "judged cases" if track["name"] in ("judge", "judges") else "cases"
+    whom = counted(track)
+    whom = "judged cases" if whom == "cases" and track["name"] in ("judge", "judges") else whom
     if track["cases_needed"] is None:
         return f"More {whom} are needed."
     relevant = f"of {track['relevant']:.2g} points" if track["unit"] == "points" else "that matters"
@@ -277,8 +292,18 @@ def decide(first: TrackRecord | None, second: TrackRecord | None) -> Divergence:
         return "underpowered" if first["underpowered"] or second["underpowered"] else "no difference"
     shown, other = (first, second) if first["significant"] else (second, first)
     if rules_out(other, shown["direction"]):
-        return "divergent"
+        return "divergent" if surely(shown) else "one track only"
     return "underpowered" if other["underpowered"] else "one track only"
+
+
+def surely(track: TrackRecord) -> bool:
+    """Whether a track shows its way by half of alpha: by its 97.5 % interval, Student's as the 95 % one."""
+    found = track.get("composite")
+    if found is None or found["units"] < ENOUGH_TO_POINT:
+        return False
+    wider = student(1, 0, found["units"], 1 - ALPHA / 2)[1] / student(1, 0, found["units"], 1 - ALPHA)[1]
+    low, high = (found["value"] + wider * (end - found["value"]) for end in found["ci95"])
+    return low > 0 or high < 0
 
 
 def rules_out(track: TrackRecord, direction: Tendency) -> bool:

@@ -127,8 +127,7 @@ def track_b(suite: SuiteRecord, cases: Sequence[CaseEntry], judges: int, scale: 
     if not usable:
         return None
     grades = [name for name in usable if name != PREFERENCE] or [PREFERENCE]
-    whole = _of_row(overall or rows.get(grades[0] + CORRECTED), grades) if overall or len(grades) == 1 else None
-    whole = whole or _composite(
+    whole = _by_people(rows, overall, grades) or _composite(
         {name: [_number(difference_of(case, name)) for case in cases] for name in grades}, cases
     )
     return _graded("judges" if judges > 1 else "judge", usable, scale, whole)
@@ -228,6 +227,7 @@ class _Whole:
     n: int
     units: int
     of: Sequence[str]
+    corrected: bool = False
 
     @property
     def shown(self) -> bool:
@@ -241,7 +241,14 @@ class _Whole:
 
     def record(self) -> Composite:
         """Write the composite as the record holds it."""
-        return {"value": self.value, "ci95": list(self.ends), "n": self.n, "units": self.units, "of": list(self.of)}
+        return {
+            "value": self.value,
+            "ci95": list(self.ends),
+            "n": self.n,
+            "units": self.units,
+            "of": list(self.of),
+            "corrected": self.corrected,
+        }
 
 
 def _composite(changed: Mapping[str, Sequence[float] | FloatArray], cases: Sequence[CaseEntry]) -> _Whole | None:
@@ -275,6 +282,28 @@ def _unit(values: FloatArray) -> float:
     return spread or (float(np.abs(values).max()) if len(values) else 0.0) or 1.0
 
 
+def _by_people(rows: Mapping[str, MetricRow], overall: MetricRow | None, grades: Sequence[str]) -> _Whole | None:
+    """Give the composite that people's ratings correct: of all that they rated, else of each dimension that they did.
+
+    None where they rated too few. Means of several dimensions have an interval as wide as their intervals are on
+    average: however they depend on each other, it is no narrower.
+    """
+    rated = {name: row for name in grades if (row := rows.get(name + CORRECTED))}
+    if found := _of_row(overall, list(rated) or grades):
+        return found
+    parts = [found for name, row in rated.items() if (found := _of_row(row, [name]))]
+    if not parts:
+        return None
+    low, high = (_mean([one.ends[side] for one in parts]) for side in (0, 1))
+    return replace(
+        min(parts, key=lambda one: one.units),
+        value=_mean([one.value for one in parts]),
+        ends=(low, high),
+        se=_mean([one.se for one in parts]),
+        of=[name for one in parts for name in one.of],
+    )
+
+
 def _of_row(row: MetricRow | None, of: Sequence[str]) -> _Whole | None:
     """Read a composite that people's ratings corrected; None where they were too few."""
     if row is None or row["difference"] is None or row["ci95"] is None or row.get("rated", 0) < FEWEST:
@@ -282,7 +311,7 @@ def _of_row(row: MetricRow | None, of: Sequence[str]) -> _Whole | None:
     low, high = row["ci95"]
     units = row.get("rated", 0)
     se = (high - low) / (2 * NORMAL.inv_cdf(0.975))
-    return _Whole(value=row["difference"], ends=(low, high), se=se, n=row["n"], units=units, of=of)
+    return _Whole(value=row["difference"], ends=(low, high), se=se, n=row["n"], units=units, of=of, corrected=True)
 
 
 def _graded(name: str, found: Mapping[str, _Measured], scale: Scale, whole: _Whole | None = None) -> TrackRecord:

@@ -79,6 +79,17 @@ def test_the_section_names_verdict_tracks_and_cases():
     assert "--medeval-review" in text
 
 
+@pytest.mark.parametrize(
+    ("n", "units", "corrected", "told"),
+    [(20, 20, False, " 20 "), (84, 20, False, "84 in 20 clusters"), (240, 20, True, "240, 20 rated")],
+)
+def test_cases_are_counted_as_cases_and_what_they_rest_on_is_named(n, units, corrected, told):
+    """Clusters are no cases, and of a corrected track the rated ones carry the interval."""
+    whole = {"value": -0.2, "ci95": [-0.5, 0.1], "n": n, "units": units, "of": ["accuracy"], "corrected": corrected}
+    shown = texts(entry(track_b={**track(), "composite": whole}))
+    assert any(one.startswith("B judge") and told in one for one in map(str.strip, shown)), shown
+
+
 def test_lower_is_better_is_said_at_the_number():
     """A rise that is a loss is marked, since its sign misleads."""
     worse = track("measured scores", significant=True, unit=SPREAD, metric="ece", difference=0.2)

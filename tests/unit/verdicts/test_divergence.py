@@ -23,9 +23,13 @@ SHOWN, NOT_SHOWN, LEVEL = 0.001, 0.6, 0.05
 LEXICAL = ("rougeL", "bleu", "corpus_bleu")
 
 
+WAYS = {"better": (0.5, 1.5), "worse": (-1.5, -0.5)}
+
+
 def track(direction, *, shown=False, underpowered=False, ends=(-1.0, 1.0)):
     """Make a track of which only its state matters, and where it shows nothing the interval of its composite."""
-    composite = {"value": 0.0, "ci95": list(ends), "n": 20, "units": 20, "of": ["accuracy"]}
+    ends = WAYS.get(direction, ends) if shown and ends == (-1.0, 1.0) else ends
+    composite = {"value": sum(ends) / 2, "ci95": list(ends), "n": 20, "units": 20, "of": ["accuracy"]}
     return TrackRecord(
         name="judge", n=20, direction=direction, significant=shown, underpowered=underpowered, detectable=1.0,
         relevant=0.5, unit="points", cases_needed=None, composite=composite, metrics={},
@@ -148,6 +152,14 @@ def test_every_cell_of_the_table(other, shown, mixed, not_shown):
     """Tracks that show better, show a mixture, and only lean to better, against all others; to lean is no verdict."""
     firsts = track("better", shown=True), track("mixed", shown=True), track("better")
     assert [decide(first, other) for first in firsts] == [shown, mixed, not_shown]
+
+
+def test_a_divergence_is_claimed_by_the_97_5_percent_interval():
+    """Either track could be the one that shows by chance what the other rules out; scipy's t of 19: 2.4334 / 2.0930."""
+    for low, verdict in ((0.139, "one track only"), (0.14, "divergent")):
+        for way, ends in (("better", (low, 2 - low)), ("worse", (low - 2, -low))):
+            assert decide(track(way, shown=True, ends=ends), track("none", ends=NARROW)) == verdict
+            assert decide(track(way, shown=True, ends=ends), track(way, shown=True)) == "agree"
 
 
 directions = st.sampled_from(sorted(MIRROR))
@@ -573,6 +585,21 @@ def test_track_b_rests_on_what_people_corrected():
     found = found_in(record)
     assert (found["track_b"]["direction"], found["verdict"]) == ("worse", "conflict")
     assert found["track_b"]["composite"]["ci95"] == pytest.approx([-0.9, -0.5])
+
+
+@pytest.mark.parametrize("rated", [19, 20])
+def test_people_who_rated_a_part_of_the_dimensions_correct_the_track_by_those(rated):
+    """Of two of three dimensions without a row of both: their mean, as wide as their intervals are on average."""
+    record = copy.deepcopy(AGREE)
+    metrics = record["suites"]["dialogue"]["metrics"]
+    metrics["judge.helpfulness"] = facts(0.6, SHOWN)
+    metrics["judge.accuracy.corrected"] = {**facts(-0.7, SHOWN), "rated": rated}
+    metrics["judge.relevance.corrected"] = {**facts(-0.3, SHOWN, half=0.3), "rated": rated + 5}
+    whole = found_in(record)["track_b"]["composite"]
+    assert whole["corrected"] == (rated == 20 or whole["of"] == ["relevance"])
+    if rated == 20:
+        assert (whole["of"], whole["units"], whole["value"]) == (["accuracy", "relevance"], 20, pytest.approx(-0.5))
+        assert whole["ci95"] == pytest.approx([-0.75, -0.25])
 
 
 @pytest.mark.parametrize(
