@@ -255,6 +255,7 @@ def _suite(count: int, *, paired: bool) -> dict[str, Any]:
         "rules": {"candidate": {"referral": {"applied": 43, "kept": 34, "rate": 0.79, "ci95": [0.648, 0.886]}}},
         "leakage": {
             "files": ["t.jsonl"],
+            "asked": True,
             "records": 900,
             "cases": count,
             "exact": 1,

@@ -1,9 +1,7 @@
-"""Tables of names: what other packages add, by which names modules went before, and what is said when one fails."""
+"""Tables of names: what other packages add, and what is said when one fails."""
 
 from __future__ import annotations
 
-import importlib.util
-import subprocess
 import sys
 import textwrap
 from pathlib import Path
@@ -11,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pytest_medeval.core.errors import MedevalError
-from pytest_medeval.core.registry import _MOVED, Registry
+from pytest_medeval.core.registry import Registry
 
 
 @pytest.fixture
@@ -26,7 +24,6 @@ def package(tmp_path, monkeypatch):
         (info / "METADATA").write_text("Metadata-Version: 2.1\nName: theirs\nVersion: 1.0\n")
         (info / "entry_points.txt").write_text(textwrap.dedent(entry_points), encoding="utf-8")
         monkeypatch.syspath_prepend(tmp_path)
-        monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
         return tmp_path
 
     return write
@@ -101,78 +98,6 @@ def test_entry_points_are_entries(package, monkeypatch):
     assert table.added == {"theirs", "sqrt"}
     assert table.resolve("theirs").__name__ == "Thing"
     assert set(Registry("thing", {"pi": "math:pi"})) == {"pi"}
-
-
-def test_every_moved_module_is_where_the_table_says():
-    """A module that moves again takes its old names along."""
-    missing = [new for new in _MOVED.values() if importlib.util.find_spec(f"pytest_medeval.{new}") is None]
-    assert not missing
-
-
-GONE = "pytest_medeval.metrics.orders:nothing"
-OLD = f"""
-import sys, warnings
-from pytest_medeval.core.registry import Registry
-
-table = Registry("thing", {{}})
-table.add({{
-    "choice": "pytest_medeval.metrics.orders:consistency", "labels": "pytest_medeval.ratings.labels:Labels",
-    "theirs": "old_fashioned:Thing", "gone": {GONE!r},
-}})
-for name in ("choice", "labels", "theirs"):
-    with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always")
-        print(name, table.resolve(name).__module__, *sorted(str(one.message) for one in told), sep=" | ")
-try:
-    table.resolve("gone")
-except Exception as error:
-    print(error)
-
-from pytest_medeval.metrics import choice
-from pytest_medeval.tasks import cases
-assert sys.modules["pytest_medeval.metrics.orders"] is choice and choice.__name__ == "pytest_medeval.metrics.choice"
-assert sys.modules["pytest_medeval.cases"] is cases
-assert sys.modules["pytest_medeval.cases.find"] is sys.modules["pytest_medeval.tasks.cases.find"]
-"""
-
-
-def test_old_names_of_modules_work_and_warn(package):
-    """In entries, and in what the modules imported for them import; each module is still there once."""
-    folder = package(
-        old_fashioned="""
-        from pytest_medeval.cases.find import read_cases
-        from pytest_medeval.types import Case
-
-        class Thing(Case):
-            pass
-        """
-    )
-    found = subprocess.run(
-        [sys.executable, "-c", OLD], capture_output=True, text=True, check=False, env={"PYTHONPATH": str(folder)}
-    )
-    assert found.stderr == ""
-    said = "pytest_medeval.{} is pytest_medeval.{} now: the old name goes with the next release"
-    assert found.stdout.splitlines() == [
-        " | ".join(["choice", "pytest_medeval.metrics.choice", said.format("metrics.orders", "metrics.choice")]),
-        " | ".join([
-            "labels", "pytest_medeval.judges.ratings.labels", said.format("ratings", "judges.ratings"),
-            said.format("ratings.labels", "judges.ratings.labels"),
-        ]),
-        " | ".join([
-            "theirs", "old_fashioned", said.format("cases", "tasks.cases"),
-            said.format("cases.find", "tasks.cases.find"), said.format("types", "core.types"),
-        ]),
-        f"thing 'gone' is {GONE}, which cannot be loaded: pytest_medeval.metrics.choice has no 'nothing'",
-    ]  # fmt: skip
-
-
-def test_what_a_folder_has_the_name_of_now_is_found_in_it(monkeypatch):
-    """``models.gguf`` was a module, and is a folder: an entry may still name what the module held."""
-    monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
-    table = Registry("thing", {})
-    table.add({"old": "pytest_medeval.models.endpoint:open_endpoint"})
-    with pytest.warns(DeprecationWarning, match=r"models\.endpoint is pytest_medeval\.models\.endpoint\.server now"):
-        assert table.resolve("old").__module__ == "pytest_medeval.models.endpoint.server"
 
 
 def test_what_a_session_brings_ends_with_it():

@@ -226,6 +226,7 @@ class LeakageRecord(TypedDict):
     """Near-duplicates of the cases in the tuning data."""
 
     files: list[str]
+    asked: NotRequired[bool]
     records: int
     cases: int
     exact: int

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import importlib
-import sys
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache, wraps
-from importlib.abc import Loader, MetaPathFinder
-from importlib.machinery import ModuleSpec
 from importlib.metadata import entry_points
 from types import ModuleType
 from typing import Any, ParamSpec, TypeVar
@@ -18,7 +14,6 @@ from pytest_medeval.core.errors import MedevalError, OthersError, accepted, ente
 
 P = ParamSpec("P")
 T = TypeVar("T")
-_ROOT = "pytest_medeval."
 
 
 class Registry(Mapping[str, str]):
@@ -44,7 +39,7 @@ class Registry(Mapping[str, str]):
     def _entries(self) -> dict[str, str]:
         if self._waiting:
             self._waiting = False
-            for point in _points().select(group=f"{_ROOT}{self.offered}"):
+            for point in _points().select(group=f"pytest_medeval.{self.offered}"):
                 self.add({point.name: point.value})
         return self._given
 
@@ -81,9 +76,6 @@ class Registry(Mapping[str, str]):
         """Import what a name stands for; ``MedevalError`` where there is no such name, or another package's fails."""
         module = self.module(name)
         attribute = self._entries[name].partition(":")[2]
-        if not hasattr(module, attribute) and (new := _MOVED.get(module.__name__.removeprefix(_ROOT))):
-            _warn(module.__name__, _ROOT + new)
-            module = importlib.import_module(_ROOT + new)
         if name in self.own or hasattr(module, attribute):
             return getattr(module, attribute)
         told = f"{self.what} {name!r} is {self._entries[name]}, which cannot be loaded"
@@ -94,10 +86,6 @@ class Registry(Mapping[str, str]):
         if name not in self._entries:
             raise MedevalError(accepted(self.what, name, self._entries))
         module = self._entries[name].partition(":")[0]
-        if name in self.own:
-            return importlib.import_module(module)
-        if _FINDER not in sys.meta_path:
-            sys.meta_path.insert(0, _FINDER)
         with self.blamed(name, "cannot be loaded"):
             return importlib.import_module(module)
 
@@ -125,100 +113,3 @@ class Registry(Mapping[str, str]):
 
 _points = cache(entry_points)
 """``_points()``: what the installed packages offer, read once."""
-
-
-_MOVES: Mapping[str, str] = {
-    "core.encodable": "encodable",
-    "core.errors": "errors",
-    "core.files.jsontext": "cases.text",
-    "core.files.writing": "runs.files",
-    "core.fingerprint": "models.fingerprint",
-    "core.model": "models.base",
-    "core.options": "checks options",
-    "core.registry": "registry",
-    "core.settings": "settings",
-    "core.signature": "runs.signature",
-    "core.thoughts": "tasks.thoughts",
-    "core.types": "plain types",
-    "core.words": "words",
-    "judges.ask": "metrics.judging_ask metrics.judging_types",
-    "judges.judge": "metrics.judge",
-    "judges.panel": "metrics.judging_panel",
-    "judges.ratings": "ratings",
-    "judges.rubric": "metrics.rubric",
-    "metrics.choice": "metrics.orders",
-    "metrics.meteor": "metrics.wordnet",
-    "metrics.polarity": "metrics.polarity_costs metrics.polarity_rows",
-    "metrics.safety": "metrics.safety_rules",
-    "models.endpoint.server": "models.background models.endpoint",
-    "models.endpoint.wire": "models.endpoint_choices models.endpoint_wire",
-    "models.gguf.engine": "models.gguf_engine",
-    "models.gguf.file": "models.gguf_file",
-    "models.gguf.gguf": "models.gguf",
-    "models.local.model": "models.local models.local_probe",
-    "models.local.opening": "models.opening models.quantised",
-    "models.spec": "models.kinds models.spec_kinds models.variables",
-    "runs.engine": "engine scoring",
-    "runs.reference": "runs.compare runs.contest verdicts.regression",
-    "runs.replay": "models.replay",
-    "runs.sections": "runs.data",
-    "runs.suite": "suite",
-    "runs.track_b": "runs.judging",
-    "tasks.base": "tasks.sampling",
-    "tasks.cases": "cases",
-    "tasks.cases.find": "cases.load",
-    "tasks.cases.formats": "cases.formats",
-    "tasks.mcq": "tasks.orders tasks.question",
-    "tasks.polarity": "tasks.aligned tasks.findings",
-    "tasks.reading.labels": "tasks.labels",
-    "tasks.reading.letters": "tasks.letters",
-    "tasks.reading.outcome": "tasks.outcome",
-    "tasks.reading.synonyms": "tasks.synonyms",
-    "verdicts.divergence": "verdicts.divergence_words",
-    "verdicts.gates": "verdicts.looks verdicts.result verdicts.thresholds verdicts.undefined",
-    "verdicts.tracks": "verdicts.divergence_cases verdicts.divergence_tracks",
-}
-"""Module -> what it was called before the rooms; entries of other packages may say so for one release."""
-_READERS = ("dxy", "genmedgpt", "mie", "native", "promptcblue")
-_EXAMS = ("choices", "medmcqa", "medqa", "mmlu", "pubmedqa")
-_PUBLISHED = ("germediq", "judgebench", "medieval", "mentalalign")
-_MOVED = {
-    **{old: new for new, olds in _MOVES.items() for old in olds.split()},
-    **{f"cases.{name}": f"tasks.cases.formats.{name}" for name in _READERS},
-    **{
-        f"{old}.{name}": f"tasks.cases.formats.exams.{name}"
-        for name in _EXAMS
-        for old in ("cases", "tasks.cases.formats")
-    },
-    **{f"ratings.{name}": f"judges.ratings.published.{name}" for name in _PUBLISHED},
-}
-_STILL = frozenset({"models.endpoint", "models.gguf", "models.local"})
-"""Old modules whose name a folder has now: what they held is looked for in the new one."""
-
-
-class _Moved(MetaPathFinder, Loader):
-    """Finds modules by their old names; the module is the same one, so that its tables are there once."""
-
-    def find_spec(
-        self, fullname: str, _path: Sequence[str] | None = None, _target: ModuleType | None = None
-    ) -> ModuleSpec | None:
-        return None if self._new(fullname) is None else ModuleSpec(fullname, self)
-
-    def exec_module(self, module: ModuleType) -> None:
-        old, new = module.__name__, f"{_ROOT}{self._new(module.__name__)}"
-        _warn(old, new)
-        sys.modules[old] = importlib.import_module(new)
-
-    def _new(self, fullname: str) -> str | None:
-        old = fullname.removeprefix(_ROOT)
-        if old == fullname or old in _STILL:
-            return None
-        room, _, stem = old.partition(".")
-        return _MOVED.get(old) or (f"{_MOVED[room]}.{stem}" if stem and room in ("cases", "ratings") else None)
-
-
-_FINDER = _Moved()
-
-
-def _warn(old: str, new: str) -> None:
-    warnings.warn(f"{old} is {new} now: the old name goes with the next release", DeprecationWarning, stacklevel=3)

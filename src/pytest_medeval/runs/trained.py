@@ -39,6 +39,7 @@ def trained_on(name: str, task: Task, cases: Sequence[Case], settings: RunSettin
     named = {folder: _named(folder / FILE, settings.root) for folder in found}
     return {
         "files": list(named.values()),
+        "asked": False,
         "records": sum(len(sketch.digests) for sketch in found.values()),
         "leaks": [
             {"id": case.id, "kind": "exact", "similarity": 1.0, "source": named[holding], "gold": None}
@@ -53,7 +54,7 @@ def to_leave_out(task: Task, cases: Sequence[Case], known: TrainedOn | None, set
     if known is None and not settings.train_data:
         who = ", ".join(settings.models) or "(none is named)"
         raise MedevalError(NOTHING_KNOWN.format(who=who))
-    found: TrainedOn = known or {"files": [], "records": 0, "leaks": []}
+    found: TrainedOn = known or {"files": [], "asked": False, "records": 0, "leaks": []}
     if not settings.train_data:
         return found
     tuning = _tuning(tuple(settings.train_data), settings.root)
@@ -62,7 +63,7 @@ def to_leave_out(task: Task, cases: Sequence[Case], known: TrainedOn | None, set
         for case in cases
     ]
     both = with_trained(find_leaks({"": asked}, tuning)[""], found, [case.id for case in cases])
-    return {"files": list(both.files), "records": both.records, "leaks": list(both.leaks)}
+    return {"files": list(both.files), "asked": True, "records": both.records, "leaks": list(both.leaks)}
 
 
 def _replayed(spec: ReplaySpec, name: str, cases: Sequence[Case], settings: RunSettings) -> TrainedOn | None:
@@ -78,6 +79,7 @@ def _replayed(spec: ReplaySpec, name: str, cases: Sequence[Case], settings: RunS
     ids = {case.id for case in cases}
     return {
         "files": found["files"],
+        "asked": found.get("asked", True),
         "records": found["records"],
         "leaks": [leak for leak in found["leaked"] if leak["id"] in ids],
     }

@@ -45,22 +45,30 @@ class Searched(TypedDict):
 
 
 class TrainedOn(TypedDict):
-    """The cases that the candidate was trained on, each with the place that says so."""
+    """The cases that the candidate was trained on, each with the place that says so.
+
+    ``asked``: a user named files to search; else sketches beside the weights were looked into.
+    """
 
     files: list[str]
+    asked: bool
     records: int
     leaks: list[LeakedCase]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Leakage:
-    """What was found of one suite: ``cases`` were looked for in ``records``; ``limit``: a share to let pass."""
+    """What was found of one suite: ``cases`` were looked for in ``records``; ``limit``: a share to let pass.
+
+    ``asked``: as in ``TrainedOn``.
+    """
 
     files: tuple[str, ...]
     records: int
     cases: int
     limit: float
     leaks: tuple[LeakedCase, ...] = ()
+    asked: bool = True
 
     @property
     def share(self) -> float:
@@ -163,7 +171,7 @@ def _leak(
 
 def with_trained(found: Leakage | None, trained: TrainedOn, cases: Sequence[str], *, limit: float = LIMIT) -> Leakage:
     """Add what the sketches say of evaluated cases to what was found in tuning files, which say where and how much."""
-    own = found or Leakage(files=(), records=0, cases=len(cases), limit=limit)
+    own = found or Leakage(files=(), records=0, cases=len(cases), limit=limit, asked=trained["asked"])
     leaks = {leak["id"]: leak for leak in (*trained["leaks"], *own.leaks)}
     return replace(
         own,
@@ -192,6 +200,7 @@ def leakage_section(leakage: Leakage, data: SuiteData, headline: str) -> Leakage
             scores[role] = {"all": _score(metric, rows, np.ones_like(clean)), "clean": _score(metric, rows, clean)}
     return {
         "files": list(leakage.files),
+        "asked": leakage.asked,
         "records": leakage.records,
         "cases": leakage.cases,
         "exact": sum(leak["kind"] == "exact" for leak in leakage.leaks),

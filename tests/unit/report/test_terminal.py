@@ -50,6 +50,15 @@ def test_a_glance_keeps_what_is_to_be_minded(record):
     assert any(" ".join(words) in line for line in told)
 
 
+@pytest.mark.parametrize("asked", [True, False])
+def test_that_nothing_leaked_is_told_to_who_asked(record, asked):
+    """Whatever the files are called; nobody is told what sketches beside the weights do not hold."""
+    leakage = record["suites"]["dialogue"]["leakage"]
+    leakage |= {"leaked": [], "files": ["data/provenance.json"], "asked": asked}
+    said = f"leakage: none of {leakage['cases']} cases stands in the {leakage['records']} records of the training data"
+    assert any(said in line for line in lines(record, "whole")) == asked
+
+
 def test_a_part_of_a_suite_is_told_case_by_case(record):
     """Whoever runs three cases or fewer reads them at a glance."""
     suite = record["suites"]["dialogue"]

@@ -125,11 +125,11 @@ def test_trained_cases_are_left_out_before_a_model_is_asked(folder, made):
 def test_stored_replies_keep_what_their_run_found(made, monkeypatch):
     """Exact or near, of the suite by its name; not of the baseline's replies, nor where the run had nothing."""
     leak = {"id": "q7", "kind": "near", "similarity": 0.8, "source": "t.jsonl:1", "gold": None}
-    leakage = {"files": ["t.jsonl"], "records": 4, "leaked": [leak, {**leak, "id": "gone"}]}
+    leakage = {"files": ["t.jsonl"], "asked": True, "records": 4, "leaked": [leak, {**leak, "id": "gone"}]}
     record = {"suites": {"quiz": {"leakage": leakage}, "other": {}}}
     monkeypatch.setattr("pytest_medeval.runs.trained.load", lambda _folder, run: (run, record))
     suite, _ = made("replay:old")
-    assert suite.trained == {"files": ["t.jsonl"], "records": 4, "leaks": [leak]}
+    assert suite.trained == {"files": ["t.jsonl"], "asked": True, "records": 4, "leaks": [leak]}
     assert made("replay:old#baseline")[0].trained is None
     assert {case.id for case in made("replay:old", **{"exclude-trained": "true"})[0].cases} == {
         case.id for case in suite.cases

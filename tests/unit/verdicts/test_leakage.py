@@ -112,7 +112,7 @@ def test_a_sketch_adds_to_what_files_say():
     told = [
         {"id": one, "kind": "exact", "similarity": 1.0, "source": "p.json", "gold": None} for one in ("c2", "c0", "z")
     ]
-    trained = {"files": ["p.json"], "records": 9, "leaks": told}
+    trained = {"files": ["p.json"], "asked": False, "records": 9, "leaks": told}
     found = find_leaks(entries(ENGLISH, OTHER, CHINESE), tuning(ENGLISH), limit=0.5)["suite"]
     both = with_trained(found, trained, ["c0", "c1", "c2"], limit=0.5)
     assert (both.files, both.records, both.cases, both.limit) == (("p.json", "t"), 10, 3, 0.5)
@@ -121,8 +121,9 @@ def test_a_sketch_adds_to_what_files_say():
         ("c2", "p.json", None),
     ]
     assert both.too_much
+    assert both.asked
     alone = with_trained(None, {**trained, "leaks": []}, ["c0"])
-    assert (alone.files, alone.leaks, alone.limit, alone.too_much) == (("p.json",), (), 0.01, False)
+    assert (alone.files, alone.leaks, alone.limit, alone.too_much, alone.asked) == (("p.json",), (), 0.01, False, False)
 
 
 def test_a_letter_as_answer_says_nothing():
@@ -215,7 +216,7 @@ def test_the_section_of_a_suite_compares_all_cases_with_clean_ones():
     section = leakage_section(leakage, data, "accuracy")
     assert (section["files"], section["records"], section["cases"], section["metric"]) == (["t"], 9, 4, "accuracy")
     assert (section["exact"], section["near"], section["share"], section["limit"]) == (1, 2, 0.75, 0.01)
-    assert section["clean"] == 2
+    assert (section["clean"], section["asked"]) == (2, True)
     assert section["leaked"] == [
         {"id": "a", "kind": "exact", "similarity": 1.0, "source": "t:1", "gold": None},
         {"id": "d", "kind": "near", "similarity": 0.8, "source": "t:1", "gold": None},
