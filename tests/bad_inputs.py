@@ -51,6 +51,7 @@ from pytest_medeval.runs.replay import open_replay
 from pytest_medeval.runs.store import load
 from pytest_medeval.tasks import TASKS
 from pytest_medeval.tasks.cases import read_cases
+from pytest_medeval.tasks.cases.columns import Columns
 from pytest_medeval.tasks.cases.tuning import read_tuning
 from pytest_medeval.tasks.reading.synonyms import load_synonyms
 from pytest_medeval.training.recipe import load_recipe
@@ -106,6 +107,8 @@ MEDMCQA = "\n".join(
     )
     for n in (1, 4)
 )
+OWN = "stem;a;b;right;more\n" + "".join(f'"Which, {n}?";x;y;{n};"{{""k"": 1}}"\n' for n in (1, 2))
+MAP: Columns = {"question": "stem", "options": ["a", "b"], "answer": "right-1", "tags": {"k": "more.k"}}
 PUBMEDQA = json.dumps(
     {"12": {"QUESTION": "Is it?", "CONTEXTS": ["It was."], "final_decision": "yes", "YEAR": "2012"}}, indent=1
 )
@@ -377,6 +380,7 @@ KINDS = (
     _cases("native", "dialogue", "d.jsonl", DIALOGUES),
     _cases("medqa", "mcq", "medqa.jsonl", MEDQA),
     _cases("medmcqa", "mcq", "dev.json", MEDMCQA),
+    _file("cases of columns", "own.csv", OWN, lambda path: read_cases(path, TASKS.resolve("mcq")(), columns=MAP)),
     _cases("pubmedqa", "mcq", "p.json", PUBMEDQA),
     _cases("mmlu", "mcq", "anatomy_test.csv", MMLU),
     _cases("dxy", "polarity", "dxy.txt", DXY),

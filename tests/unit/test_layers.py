@@ -18,6 +18,7 @@ ONLY_IN = {
     "gguf": ("models/gguf/",),
     "openai": ("models/endpoint/",),
     "ray": ("models/ray/",),
+    "pyarrow": ("core/files/parquet.py",),
     "pytest": ("plugin/",),
     "_pytest": (),
     "xdist": ("plugin/schedule.py", "plugin/hooks.py"),
@@ -34,6 +35,7 @@ SLOW = {
     "openai",
     "sacrebleu",
     "yaml",
+    "pyarrow",
     "jsonschema",
 }
 START = (

@@ -123,17 +123,20 @@ class YamlSuite(Suite):
 
 def read_yaml(suite: Suite, settings: RunSettings) -> Resolved:
     """Read and check a YAML suite: its options, then its cases."""
+    from pytest_medeval.tasks import TASKS
     from pytest_medeval.tasks.cases import check_records, read_yaml_suite
 
     path = Path(suite.source.file)
     file = read_yaml_suite(path)
     given = dict(file.fields)
     if "task" not in given:
-        raise MedevalError(f"{path}:1: key 'task' is missing; accepted: dialogue, mcq, polarity")
+        raise MedevalError(f"{path}:1: key 'task' is missing; accepted: {', '.join(TASKS)}")
     named = Suite(**given)
     named.source, named.lines = Source(str(path), file.lines.get("task")), file.lines
     if named.cases:
         return resolve(named, settings)
+    if named.columns is not None:
+        raise MedevalError(f"{named.at('columns')}: columns without files of cases; accepted: 'cases' that names files")
     task = make_task(named)
     return finish(named, task, check_records(file.records, task), (), settings)
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pytest_medeval.core.settings import RunSettings
     from pytest_medeval.core.types import Request
     from pytest_medeval.tasks import Task
+    from pytest_medeval.tasks.cases.columns import Columns
     from pytest_medeval.tasks.shots import Shots
     from pytest_medeval.verdicts.clusters import Declared
     from pytest_medeval.verdicts.gates.grammar import Gate
@@ -33,6 +34,7 @@ ARGUMENTS = frozenset(
         "gates",
         "name",
         "format",
+        "columns",
         "pairs",
         "metrics",
         "shots",
@@ -52,7 +54,8 @@ class Suite:
     """Cases of one task, with how they are asked, scored and gated.
 
     ``cases`` is a file, a glob or a list of them, relative to the file that defines the suite, or ``data:PATH``
-    below ``--medeval-data``. ``format`` names a published format where the keys do not tell it. ``pairs="complete"``
+    below ``--medeval-data``. ``format`` names a published format where the keys do not tell it; ``columns`` maps the
+    keys of a case to the columns of files of any other layout (``{"question": "stem"}``). ``pairs="complete"``
     scores only cases that candidate and baseline both answered in full (S1's filter). ``metrics`` chooses other
     metrics than the task's own. ``shots`` examples of the file ``shots_from`` (read like ``cases``) stand before each
     case: the same ones, drawn by the run's seed (``shots_by="seed"``), or for each case those with the most similar
@@ -74,6 +77,7 @@ class Suite:
         gates: Sequence[str] = (),
         name: str | None = None,
         format: str | None = None,  # noqa: A002 - the word of the design
+        columns: Columns | None = None,
         pairs: str = "all",
         metrics: Sequence[str] | None = None,
         shots: int = 0,
@@ -93,6 +97,7 @@ class Suite:
         self.gates = gates
         self.name = name
         self.format = format
+        self.columns = columns
         self.pairs = pairs
         self.metrics = metrics
         self.shots = shots
@@ -182,8 +187,22 @@ def resolve(suite: Suite, settings: RunSettings) -> Resolved:
         paths = [path for pattern in suite.cases for path in _expand(pattern, folder, settings)]
     except MedevalError as mistake:
         raise MedevalError(f"{suite.source}: {mistake}") from None
-    cases, skips = read_files(paths, task, suite.format)
+    cases, skips = read_files(paths, task, suite.format, _mapped(suite))
     return finish(suite, task, cases, skips, settings)
+
+
+def _mapped(suite: Suite) -> Columns | None:
+    """Check a suite's map of columns; it stands in for a format."""
+    from pytest_medeval.tasks.cases.columns import check_columns
+
+    if suite.columns is None:
+        return None
+    try:
+        if suite.format is not None:
+            raise MedevalError(f"columns beside format={suite.format!r}; accepted: one of them")
+        return check_columns(suite.columns)
+    except MedevalError as mistake:
+        raise MedevalError(f"{suite.at('columns')}: {mistake}") from None
 
 
 def finish(suite: Suite, task: Task, cases: Sequence[Case], skips: Sequence[Skip], settings: RunSettings) -> Resolved:
@@ -362,7 +381,7 @@ def _shots(suite: Suite, task: Task, cases: Sequence[Case], settings: RunSetting
         paths = _expand(file, Path(suite.source.file).parent, settings)
     except MedevalError as mistake:
         raise MedevalError(f"{suite.source}: {mistake}") from None
-    pool, asked, repeated = usable(read_files(paths, task, suite.format)[0], cases, shown)
+    pool, asked, repeated = usable(read_files(paths, task, suite.format, suite.columns)[0], cases, shown)
     if len(pool) < count:
         raise MedevalError(
             f"{suite.source}: shots is {count}, and {file} has {len(pool)} usable examples "

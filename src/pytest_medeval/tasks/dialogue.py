@@ -69,6 +69,7 @@ class Dialogue(Sampled):
     """
 
     name: ClassVar[str] = "dialogue"
+    needs: ClassVar[tuple[str, ...]] = ("input", "reference")
     hub_type: ClassVar[str] = "text-generation"
     judged: ClassVar[bool] = True
     headline: ClassVar[str] = "rougeL"

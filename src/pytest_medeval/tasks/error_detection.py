@@ -34,6 +34,7 @@ class ErrorDetection(Sampled):
     """Options of a suite of texts with errors: ``language`` as for dialogue, for the words of corrections."""
 
     name: ClassVar[str] = "error_detection"
+    needs: ClassVar[tuple[str, ...]] = ("sentences", "error", "correction")
     hub_type: ClassVar[str] = "text-generation"
     judged: ClassVar[bool] = False
     headline: ClassVar[str] = "sentence_accuracy"

@@ -170,6 +170,7 @@ class MCQ(Sampled):
     """
 
     name: ClassVar[str] = "mcq"
+    needs: ClassVar[tuple[str, ...]] = ("question", "options", "answer")
     hub_type: ClassVar[str] = "multiple-choice"
     judged: ClassVar[bool] = False
     headline: ClassVar[str] = "accuracy"

@@ -46,6 +46,7 @@ class Number(Sampled):
     """Options of a suite of values: ``max_new_tokens`` bounds a reply, with room for the computation."""
 
     name: ClassVar[str] = "number"
+    needs: ClassVar[tuple[str, ...]] = ("question", "answer")
     hub_type: ClassVar[str] = "text-generation"
     judged: ClassVar[bool] = False
     headline: ClassVar[str] = "accuracy"

@@ -165,6 +165,7 @@ class Polarity(Sampled):
     """
 
     name: ClassVar[str] = "polarity"
+    needs: ClassVar[tuple[str, ...]] = ("dialogue", "findings")
     hub_type: ClassVar[str] = "token-classification"
     judged: ClassVar[bool] = False
     headline: ClassVar[str] = "micro_f1"

@@ -11,24 +11,24 @@ from dataclasses import replace
 from pathlib import Path
 
 from pytest_medeval.core.errors import MedevalError, Mistakes
-from pytest_medeval.core.files.jsontext import Document, open_document
+from pytest_medeval.core.files.rows import form, keys
 from pytest_medeval.core.types import Case, Record, Skip
 from pytest_medeval.tasks import TASKS
 from pytest_medeval.tasks.base import Task
+from pytest_medeval.tasks.cases.columns import MAPPED, Columns, read_mapped, stranger, to_paste
+from pytest_medeval.tasks.cases.folders import shards
 from pytest_medeval.tasks.cases.formats import FORMATS
-from pytest_medeval.tasks.cases.formats.tables import header
 
 # Which files are meant, and which format they have.
 
 YAML_SUFFIXES = (".yaml", ".yml")
-TABLES = {".csv": ",", ".tsv": "\t"}
-"""Suffixes of tables with a header, and what divides their columns."""
 
 
-def detect(path: Path) -> str:
+def detect(path: Path, task: Task | None = None) -> str:
     """Find a file's format from its first record, or where it has no keys from its suffix and what it begins with.
 
-    Raises ``MedevalError`` with the keys that were found and the formats that are known.
+    Raises ``MedevalError`` with the keys that were found and the formats that are known; for a ``task`` also with the
+    keys that it needs, and a map of the file's columns to them.
     """
     suffix = path.suffix.lower()
     if suffix in YAML_SUFFIXES:
@@ -37,55 +37,29 @@ def detect(path: Path) -> str:
         module = FORMATS.module(name)
         if getattr(module, "SUFFIX", None) == suffix and getattr(module, "fits", lambda _: True)(path):
             return name
-    keys = _keys(path, suffix)
-    # our own format asks for little more than an id, so it comes after all others, third parties' too
-    for name in sorted(FORMATS, key=own):
-        module = FORMATS.module(name)
-        if (
-            any(one <= keys for one in getattr(module, "KEYS", ()))
-            and not getattr(module, "WITHOUT", frozenset()) & keys
-        ):
-            return name
-    found = ", ".join(sorted(keys)) or "(none)"
+    found = keys(path)
+    found_form = form(path)
+    # our own format asks for little more than an id, so it comes after all others, and third parties'; no table has it
+    names = sorted((name for name in FORMATS if found_form == "json" or not own(name)), key=own)
+    known = next((name for name in names if _fits(name, frozenset(found))), "")
+    if known and not (task and own(known) and stranger(found, task)):
+        return known
+    told = ", ".join(name or "(no name)" for name in found) or "(none)"
+    way = f"; {to_paste(path, task)}" if task and found else ""
     raise MedevalError(
-        f"{path}: unknown format: the first record has the keys {found}; known formats: {', '.join(FORMATS)}"
+        f"{path}: unknown format: the first record has the keys {told}{way}; known formats: {', '.join(FORMATS)}"
     )
 
 
-def _keys(path: Path, suffix: str) -> frozenset[str]:
-    """Give the keys of the first record, or the columns of a table."""
-    if suffix in (".json", ".jsonl"):
-        return _first_keys(open_document(path))
-    if suffix in TABLES:
-        return header(path, TABLES[suffix])
-    raise MedevalError(
-        f"{path}: no format has the suffix {suffix!r};"
-        f" accepted: .json, .jsonl, .yaml, .csv, .tsv, .txt, or format= one of {', '.join(FORMATS)}"
-    )
+def _fits(name: str, found: frozenset[str]) -> bool:
+    module = FORMATS.module(name)
+    alternatives = getattr(module, "KEYS", ())
+    return any(one <= found for one in alternatives) and not getattr(module, "WITHOUT", frozenset()) & found
 
 
 def own(name: str) -> bool:
     """Say whether the author of a suite writes files of a format."""
     return bool(getattr(FORMATS.module(name), "OWN", False))
-
-
-def _first_keys(document: Document) -> frozenset[str]:
-    """Give the keys of the first record: of the first object in an array, on a line, or keyed by an id."""
-    start = document.skip(0)
-    if document.text[start] == "[":
-        value: object = next((element for _, element in document.elements(start)), None)
-        if value is None:
-            raise MedevalError(f"{document.file}: no cases: the array is empty")
-    else:
-        value = document.decode(start)[0]
-    while isinstance(value, list) and value:
-        value = value[0]
-    if not isinstance(value, dict):
-        return frozenset()
-    keyed = next(iter(value.values()), None)
-    if isinstance(keyed, dict) and all(isinstance(member, dict) for member in value.values()):
-        value = keyed
-    return frozenset(value)
 
 
 def expand(patterns: str | Sequence[str], base: Path) -> list[Path]:
@@ -108,10 +82,13 @@ def _matches(pattern: str, base: Path) -> list[Path]:
     full = os.path.join(glob.escape(str(base)), pattern)  # noqa: PTH118 - see above
     found = sorted(glob.glob(full, recursive=True))  # noqa: PTH207 - see above
     files = [Path(path) for path in found if os.path.isfile(path)]  # noqa: PTH113 - see above
+    folder = bool(pattern.strip()) and os.path.isdir(exact)  # noqa: PTH112 - see above
+    files = files or (shards(exact) if folder else [])
     if not files:
-        kind = "it is a folder" if os.path.isdir(exact) else "no such file"  # noqa: PTH112 - see above
+        kind = "a folder without files of cases" if folder else "no such file"
         raise MedevalError(
-            f"cases {pattern!r}: {kind} (looked in {base}); accepted: a file, or a pattern such as cases/*.jsonl"
+            f"cases {pattern!r}: {kind} (looked in {base}); accepted: a file, a folder of a data set, or a pattern such"
+            " as cases/*.jsonl"
         )
     return files
 
@@ -120,49 +97,69 @@ def read_cases(
     path: Path,
     task: Task,
     format: str | None = None,  # noqa: A002 - the word that a Suite uses
+    columns: Columns | None = None,
 ) -> tuple[list[Case], list[Skip]]:
     """Read the cases of one file, in its order, and the records of it that cannot be used.
 
-    ``format`` is a name of ``FORMATS``; without it the format is found from suffix and keys. A wrong
-    record of the native format is its author's mistake and raises ``MedevalError``; one of a published
-    format becomes a ``Skip``. A file without a single record, and an id that occurs twice, raise
-    ``MedevalError``.
+    ``format`` is a name of ``FORMATS``; without it the format is found from suffix and keys. ``columns`` maps keys of a
+    case to columns of a file of any layout. A wrong record of the native format is its author's mistake and raises
+    ``MedevalError``; one of another format becomes a ``Skip``. A file without a single record, one of which a map makes
+    no case, and an id that occurs twice, raise ``MedevalError``.
     """
-    name = detect(path) if format is None else format
-    read = FORMATS.resolve(name)
-    serves = getattr(FORMATS.module(name), "TASK", None)
-    if serves not in (None, task.name):
-        raise MedevalError(f"{path}: format {name!r} holds cases of task {serves!r}; the suite's task is {task.name!r}")
-    usable: list[Case] = []
-    skips: list[Skip] = []
-    mistakes = Mistakes()
-    with FORMATS.blamed(name, f"cannot read {path}"):
-        for entry in read(path):
-            with mistakes:
-                made = _case(entry, task, strict=own(name))
-                if isinstance(made, Skip):
-                    skips.append(made)
-                else:
-                    usable.append(made)
-    mistakes.tell()
+    if columns is not None:
+        usable, skips = _read(read_mapped(path, columns), task, strict=False)
+        wrong = next((skip for skip in skips if not usable or skip.reason.startswith("unknown key")), None)
+        if wrong:
+            raise MedevalError(f"{wrong.source}: columns make no case of this record: {wrong.reason}")
+    else:
+        name = detect(path, task) if format is None else format
+        read = FORMATS.resolve(name)
+        serves = getattr(FORMATS.module(name), "TASK", None)
+        if serves not in (None, task.name):
+            raise MedevalError(
+                f"{path}: format {name!r} holds cases of task {serves!r}; the suite's task is {task.name!r}"
+            )
+        with FORMATS.blamed(name, f"cannot read {path}"):
+            usable, skips = _read(read(path), task, strict=own(name))
     if not usable and not skips:
         raise MedevalError(f"{path}:1: no cases: the file holds no record; accepted: at least one")
     return _distinct(usable), skips
 
 
-def read_files(paths: Sequence[Path], task: Task, format: str | None = None) -> tuple[list[Case], list[Skip]]:  # noqa: A002
+def _read(entries: Iterable[Record | Skip], task: Task, *, strict: bool) -> tuple[list[Case], list[Skip]]:
+    usable: list[Case] = []
+    skips: list[Skip] = []
+    mistakes = Mistakes()
+    for entry in entries:
+        with mistakes:
+            made = _case(entry, task, strict=strict)
+            if isinstance(made, Skip):
+                skips.append(made)
+            else:
+                usable.append(made)
+    mistakes.tell()
+    return usable, skips
+
+
+def read_files(
+    paths: Sequence[Path],
+    task: Task,
+    format: str | None = None,  # noqa: A002 - the word that a Suite uses
+    columns: Columns | None = None,
+) -> tuple[list[Case], list[Skip]]:
     """Read the cases of several files as those of one.
 
-    Some published formats have no ids, and readers count records (``mie-0000``). Where a later file would have those of
-    an earlier one, its ids and groups begin with its stem (``test-mie-0000``). Ids of the records' own stay.
+    Some files have no ids, and their records are counted (``mie-0000``). Where a later file would have those of an
+    earlier one, its ids and groups begin with its stem (``test-mie-0000``). Ids of the records' own stay.
     """
     cases: list[Case] = []
     skips: list[Skip] = []
     for path in paths:
-        found, left = read_cases(path, task, format)
+        found, left = read_cases(path, task, format, columns)
         taken = {case.id for case in cases} & {case.id for case in found}
         if taken:
-            counted = re.compile(rf"{(format or detect(path)).split(':')[0]}-\d{{4,}}(-\d+)?")
+            name = MAPPED if columns is not None else format or detect(path)
+            counted = re.compile(rf"{name.split(':')[0]}-\d{{4,}}(-\d+)?")
             found = [_of_file(case, path.stem) for case in found] if all(map(counted.fullmatch, taken)) else found
         cases += found
         skips += left

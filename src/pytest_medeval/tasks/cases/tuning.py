@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.files import parquet
 from pytest_medeval.core.files.door import read_text
 from pytest_medeval.core.files.jsontext import array, members, objects, open_document
+from pytest_medeval.core.files.tables import csv_rows
 from pytest_medeval.core.types import Record, Source
 from pytest_medeval.tasks.cases.formats import FORMATS
-from pytest_medeval.tasks.cases.formats.tables import csv_rows
 from pytest_medeval.tasks.cases.yamlsuite import read_yaml_cases, read_yaml_suite
 
 _BLANK = re.compile(r"\n[ \t\r]*\n\s*")
@@ -30,7 +31,7 @@ def read_tuning(path: Path) -> list[Tuned]:
     """Read every record of a tuning file.
 
     Accepted: ``.json`` (an array of records, or an object of records or of arrays), ``.jsonl`` (an object a
-    line), ``.csv`` (a row each), ``.yaml`` (cases, or a suite file with them), the other formats of
+    line), ``.csv`` (a row each), Parquet, ``.yaml`` (cases, or a suite file with them), the other formats of
     ``FORMATS`` by their suffix, and any other file as text: blocks between blank lines, or lines where there
     is no blank one.
     ``MedevalError`` with file and line for a file that cannot be read, or that holds no text.
@@ -43,10 +44,12 @@ def read_tuning(path: Path) -> list[Tuned]:
 
 def _values(path: Path) -> Iterator[tuple[Source, object]]:
     suffix = path.suffix.lower()
+    if parquet.form(path):
+        return ((Source(str(path), number), row) for number, row in parquet.rows(path))
     if suffix in (".json", ".jsonl"):
         return _json(path)
     if suffix == ".csv":
-        return ((Source(str(path), line), row) for line, row in csv_rows(path))
+        return ((Source(str(path), line), row) for line, row in csv_rows(path, ","))
     if suffix in (".yaml", ".yml"):
         suite = ".medeval" in path.suffixes
         return ((one.source, one.fields) for one in (read_yaml_suite(path).records if suite else read_yaml_cases(path)))

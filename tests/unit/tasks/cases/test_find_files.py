@@ -19,6 +19,7 @@ def folder(tmp_path):
     """Make a folder whose name is itself a pattern, with case files and a folder in it."""
     base = tmp_path / "a[1]"
     (base / "sub").mkdir(parents=True)
+    (base / "none").mkdir()
     for name in ("b.jsonl", "a.jsonl", "sub/c.jsonl", "[x].jsonl"):
         (base / name).write_text("{}")
     return base
@@ -46,8 +47,8 @@ def test_a_name_is_no_pattern(folder):
     ("pattern", "why"),
     [
         ("d*.jsonl", "no such file"),
-        ("sub", "it is a folder"),
-        ("", "it is a folder"),
+        ("none", "a folder without files of cases"),
+        ("", "no such file"),
         ("x" * 1500, "no such file"),
         ("a\0b", "no such file"),
     ],
@@ -125,7 +126,7 @@ def test_what_a_file_begins_with_tells(tmp_path, name, text, form):
         ("x.json", " \n", "the file is empty"),
         ("x.json", '{"id": ', "not JSON: Expecting value"),
         ("x.json", "id: 3", "not JSON: Expecting value"),
-        ("x.parquet", "PAR1", "no format has the suffix '.parquet'; accepted: .json, .jsonl, "),
+        ("x.dat", "some words", "the first record has the keys (none); known formats: genmedgpt, "),
     ],
 )
 def test_unknown(tmp_path, name, text, message):

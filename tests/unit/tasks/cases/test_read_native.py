@@ -75,7 +75,7 @@ def test_author_mistakes(tmp_path, text, line, message):
 @pytest.mark.parametrize("text", ["", " \r\n\n", b"\xef\xbb\xbf"])
 def test_empty_file(tmp_path, text):
     """A file without a record is no suite."""
-    with pytest.raises(MedevalError, match=r"c.jsonl:1: the file is empty; accepted: a JSON file"):
+    with pytest.raises(MedevalError, match=r"c.jsonl:1: the file is empty; accepted: a file of cases"):
         read(tmp_path, text, form="native")
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from pytest_medeval.core.files.jsontext import objects
+from pytest_medeval.core.files.rows import rows
 from pytest_medeval.core.types import Record, Skip, Source
 
 TASK = "dialogue"
@@ -19,7 +19,7 @@ KEYS = (frozenset({"instruction", "input", "output"}),)
 
 def read(path: Path) -> Iterator[Record | Skip]:
     """Yield one dialogue a record; the published ``output`` is the reference."""
-    for position, (line, found) in enumerate(objects(path)):
+    for position, (line, found) in enumerate(rows(path)):
         source = Source(str(path), line)
         if not str(found.get("output") or "").strip():
             yield Skip(source, "empty reference")

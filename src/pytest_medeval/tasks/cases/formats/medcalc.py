@@ -12,8 +12,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from pytest_medeval.core.files.tables import rows
 from pytest_medeval.core.types import Record, Skip, Source
-from pytest_medeval.tasks.cases.formats.tables import rows
 from pytest_medeval.tasks.reading.values.units import UNIT, parse
 
 TASK = "number"

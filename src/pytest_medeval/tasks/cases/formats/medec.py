@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from pytest_medeval.core.files.tables import rows
 from pytest_medeval.core.types import Record, Skip, Source
-from pytest_medeval.tasks.cases.formats.tables import rows
 
 TASK = "error_detection"
 KEYS = (frozenset({"Text ID", "Sentences", "Error Flag", "Error Sentence ID", "Corrected Sentence"}),)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from pytest_medeval.core.files.jsontext import objects
+from pytest_medeval.core.files.rows import rows
 from pytest_medeval.core.types import Record, Source
 from pytest_medeval.tasks.cases.yamlsuite import read_yaml_cases
 
@@ -25,5 +25,5 @@ def read(path: Path) -> Iterator[Record]:
     if path.suffix.lower() in (".yaml", ".yml"):
         yield from read_yaml_cases(path)
         return
-    for line, fields in objects(path, exact_numbers=True):
+    for line, fields in rows(path, exact_numbers=True):
         yield Record(Source(str(path), line), fields)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from pytest_medeval.core.files.jsontext import objects
+from pytest_medeval.core.files.rows import rows
 from pytest_medeval.core.types import Record, Skip, Source
 
 TASK = "dialogue"
@@ -20,7 +20,7 @@ WITHOUT = frozenset({"id"})
 
 def read(path: Path) -> Iterator[Record | Skip]:
     """Yield one conversation a record."""
-    for position, (line, found) in enumerate(objects(path)):
+    for position, (line, found) in enumerate(rows(path)):
         yield conversation(Source(str(path), line), f"openai-{position:04d}", found.get("messages"))
 
 

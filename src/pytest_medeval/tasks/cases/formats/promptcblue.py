@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from pytest_medeval.core.files.jsontext import objects
+from pytest_medeval.core.files.rows import rows
 from pytest_medeval.core.types import Record, Skip, Source
 
 TASK = "polarity"
@@ -38,7 +38,7 @@ PARTS = ("对话历史：", "当前对话：")
 
 def read(path: Path) -> Iterator[Record | Skip]:
     """Yield one prompt a record; records of PromptCBLUE's other tasks are skipped, each counted."""
-    for position, (line, found) in enumerate(objects(path)):
+    for position, (line, found) in enumerate(rows(path)):
         source = Source(str(path), line)
         name = found.get("task_dataset")
         if not isinstance(name, str) or name not in LABELS:

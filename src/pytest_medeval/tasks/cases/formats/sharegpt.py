@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from pytest_medeval.core.files.jsontext import objects
+from pytest_medeval.core.files.rows import rows
 from pytest_medeval.core.types import Record, Skip, Source
 from pytest_medeval.tasks.cases.formats.openai import conversation
 
@@ -23,7 +23,7 @@ ROLES = {
 
 def read(path: Path) -> Iterator[Record | Skip]:
     """Yield one conversation a record."""
-    for position, (line, found) in enumerate(objects(path)):
+    for position, (line, found) in enumerate(rows(path)):
         turns = found.get("conversations")
         told: object = [*_system(found), *map(_turn, turns)] if isinstance(turns, list) else turns
         name = str(found["id"]) if found.get("id") else f"sharegpt-{position:04d}"

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pytest_medeval.core.errors import MedevalError
-from pytest_medeval.core.files.jsontext import objects
+from pytest_medeval.core.files.rows import rows
 from pytest_medeval.core.types import Record, Skip, Source
 from pytest_medeval.tasks.cases.formats.exams.choices import choice
 
@@ -30,18 +30,18 @@ Entries = Sequence[tuple[int, Mapping[str, object]]]
 
 def read(path: Path) -> Iterator[Record | Skip]:
     """Yield one question a record, ``cop`` counted as the file itself shows."""
-    entries = list(objects(path))
+    entries = list(rows(path))
     return _read(path, entries, _first_option(path, entries))
 
 
 def read_from_zero(path: Path) -> Iterator[Record | Skip]:
     """Read a copy in which ``cop`` 0 is option A."""
-    return _read(path, list(objects(path)), 0)
+    return _read(path, list(rows(path)), 0)
 
 
 def read_from_one(path: Path) -> Iterator[Record | Skip]:
     """Read a copy in which ``cop`` 1 is option A."""
-    return _read(path, list(objects(path)), 1)
+    return _read(path, list(rows(path)), 1)
 
 
 def _first_option(path: Path, entries: Entries) -> int:
@@ -60,6 +60,8 @@ def _first_option(path: Path, entries: Entries) -> int:
 
 def _cop(found: Mapping[str, object]) -> int | None:
     cop = found.get("cop")
+    if isinstance(cop, str) and cop.strip().isdecimal():  # of a table
+        return int(cop) if len(cop.strip()) == 1 else None
     return cop if isinstance(cop, int) and not isinstance(cop, bool) else None
 
 

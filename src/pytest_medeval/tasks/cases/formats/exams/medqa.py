@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from pytest_medeval.core.files.jsontext import objects
+from pytest_medeval.core.files.rows import rows
 from pytest_medeval.core.types import Record, Skip, Source
 from pytest_medeval.tasks.cases.formats.exams.choices import choice
 
@@ -19,7 +19,7 @@ KEYS = (frozenset({"question", "options", "answer_idx"}),)
 
 def read(path: Path) -> Iterator[Record | Skip]:
     """Yield one question a record; tag ``step`` is the USMLE step."""
-    for position, (line, found) in enumerate(objects(path)):
+    for position, (line, found) in enumerate(rows(path)):
         source = Source(str(path), line)
         options, letter = found.get("options"), found.get("answer_idx")
         if not isinstance(options, dict) or not isinstance(letter, str):

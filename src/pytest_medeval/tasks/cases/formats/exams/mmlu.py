@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.files.tables import csv_rows
 from pytest_medeval.core.types import Record, Skip, Source
 from pytest_medeval.tasks.cases.formats.exams.choices import choice
-from pytest_medeval.tasks.cases.formats.tables import csv_rows
 
 TASK = "mcq"
 SUFFIX = ".csv"
