@@ -450,6 +450,16 @@ class CaseEntry(TypedDict):
     request: NotRequired[str]
 
 
+class CriterionRecord(TypedDict):
+    """One criterion of a case, as its gold has it: what it is worth, and of what kind it is."""
+
+    text: str
+    points: float
+    tags: NotRequired[dict[str, str]]
+    critical: NotRequired[Literal[True]]
+    statement: NotRequired[Literal[True]]
+
+
 class NotJudged(TypedDict):
     """Why a grade is missing, and what the judge wrote instead."""
 

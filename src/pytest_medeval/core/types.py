@@ -141,7 +141,8 @@ class Answer:
 
     ``logprobs[i]`` is the natural-log probability of ``choices[i]``, summed over its ``choice_tokens[i]`` tokens.
     ``finish``: ``stop`` (end of turn or stop string), ``length`` (token limit), ``choice`` (scored, not generated),
-    ``error`` (the model could not be reached, or its numbers are none; ``error`` says why). ``cached``: it was stored,
+    ``error`` (the model could not be reached, or its numbers are none; ``error`` says why). ``grades``: what somebody
+    said of a stored reply, criterion by criterion. ``cached``: it was stored,
     and cost nothing now. ``again``: it was asked once more, because who was asked first died over it.
 
     Whoever makes an answer of log-probabilities that are none (NaN, infinite, above 0) has made an ``error``: there is
@@ -166,6 +167,7 @@ class Answer:
     unclosed: bool = field(default=False, metadata=UNLESS_DEFAULT)
     lead: str = field(default="", metadata=UNLESS_DEFAULT)
     special: tuple[str, ...] = field(default=(), metadata=UNLESS_DEFAULT)
+    grades: tuple[tuple[str, float], ...] = field(default=(), metadata=UNLESS_DEFAULT)
     system: str = field(default="", compare=False, metadata=UNLESS_DEFAULT)
     cached: bool = field(default=False, compare=False)
     again: bool = field(default=False, compare=False)

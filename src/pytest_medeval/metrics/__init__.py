@@ -26,6 +26,9 @@ _POLARITY = (
 _ERRORS = (
     "accuracy", "f1", "sensitivity", "specificity", "sentence_accuracy", "bleu", "rouge1", "rouge2", "rougeL", "meteor",
 )  # fmt: skip
+_CRITERIA = (
+    "criteria", "criteria_clipped", "faults", "critical_criteria", "comprehensiveness", "hallucinations",
+)  # fmt: skip
 _NUMBER = ("accuracy", "relative_error", "answered")
 
 METRICS = Registry(
@@ -40,12 +43,16 @@ METRICS = Registry(
         **{f"mcq.{name}": f"pytest_medeval.metrics.calibration:{name}" for name in _SURENESS},
         **{f"mcq.{name}": f"pytest_medeval.metrics.choice:{name}" for name in _ORDERS},
         **{f"error_detection.{name}": f"pytest_medeval.metrics.error_detection:{name}" for name in _ERRORS},
+        **{f"criteria.{name}": f"pytest_medeval.metrics.criteria:{name}" for name in _CRITERIA},
         **{f"number.{name}": f"pytest_medeval.metrics.number:{name}" for name in _NUMBER},
         **{f"polarity.{name}": f"pytest_medeval.metrics.polarity:{name}" for name in _POLARITY},
     },
     offered="metrics",
 )
-"""``TASK.NAME`` -> a factory that is called with the task (its options) and gives a metric."""
+"""``TASK.NAME`` -> a factory that is called with the task (its options) and gives a metric.
+
+Where a task names ``NAME[PART]`` among its metrics, the factory of NAME is called with the task and PART.
+"""
 
 
 def metrics_for(task: Task, names: Sequence[str] | None = None) -> tuple[Metric, ...]:
@@ -55,6 +62,7 @@ def metrics_for(task: Task, names: Sequence[str] | None = None) -> tuple[Metric,
     """
     prefix = f"{task.name}."
     known = [name.removeprefix(prefix) for name in METRICS if name.startswith(prefix)]
+    known += [name for name in task.metrics if name.endswith("]")]
     wanted = task.metrics if names is None else names
     for name in wanted:
         if name not in known:
@@ -65,8 +73,9 @@ def metrics_for(task: Task, names: Sequence[str] | None = None) -> tuple[Metric,
 
 
 def _made(name: str, task: Task) -> Metric:
+    name, _, part = name.removesuffix("]").partition("[")
     with METRICS.blamed(name):
-        metric: Metric = METRICS.resolve(name)(task)
+        metric: Metric = METRICS.resolve(name)(task, part) if part else METRICS.resolve(name)(task)
     if name in METRICS.own or not isinstance(metric, Measure):
         return metric
     make = METRICS.blaming(name, metric.make)

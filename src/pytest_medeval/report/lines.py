@@ -69,6 +69,8 @@ def right_answer(gold: object) -> str | None:
     """Give a case's right answer as text: a reference reply, an option letter, or a line a finding."""
     if gold is None:
         return None
+    if isinstance(gold, list):  # criteria
+        return "\n".join(f"{one['points']:+g}  {one['text']}" for one in gold)
     if isinstance(gold, Mapping):
         return "\n".join(f"{finding}: {label}" for finding, label in gold.items())
     return str(gold)

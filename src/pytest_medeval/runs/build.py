@@ -9,12 +9,15 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
+import numpy as np
+
 import pytest_medeval
 from pytest_medeval.core.encodable import encodable, masked
 from pytest_medeval.core.record import ROLES, AttemptRecord, CaseEntry, RunRecord, SuiteRecord, UsageRecord
 from pytest_medeval.core.settings import RunSettings
 from pytest_medeval.judges.ratings.review import PairRating
 from pytest_medeval.judges.rubric import chosen_rubric
+from pytest_medeval.metrics.criteria import COUNTS as CRITERIA
 from pytest_medeval.models.roles import together
 from pytest_medeval.runs.environment import environment
 from pytest_medeval.runs.journal import Journal
@@ -89,7 +92,7 @@ def build(
         told = replace(data[name], judges=track_b.agreements())
         data[name] = _corrected(told, journal.ordered(name), ratings, suite)
     correct_together(row for suite in suites.values() for _, row in comparisons(suite))
-    gates = [*_judged(journal, data, settings, track_b, suites), *_critical(journal, data)]
+    gates = [*_judged(journal, data, settings, track_b, suites), *_critical(journal, data, track_b)]
     gates = [with_leakage(gate, leaks.get(gate.suite)) for gate in gates]
     record["gates"] = [gate.record(settings.gate_outcome(gate)) for gate in gates]
     if isinstance(reference, Reference):
@@ -171,7 +174,7 @@ def _clustered(journal: Journal, data: Mapping[str, SuiteData]) -> dict[str, Clu
     """Give every suite its clusters, and every evaluation of it its own."""
     found: dict[str, Clustered] = {}
     for name, facts in journal.suites.items():
-        cases, gates = journal.ordered(name), [parse_gate(text) for text in facts["gates"]]
+        cases, gates = journal.ordered(name), [parse_gate(text).of(data[name].metrics) for text in facts["gates"]]
         headline = TASKS.resolve(facts["task"]).headline
         found[name] = clustered(data[name], cases, facts["cluster"], gates, headline)
         for case in cases:
@@ -199,15 +202,16 @@ def _judged(
     track_b: TrackB,
     suites: Mapping[str, SuiteRecord],
 ) -> list[GateResult]:
-    asked = [(parse_gate(text), data[name]) for name, facts in journal.suites.items() for text in facts["gates"]]
+    asked = [
+        (parse_gate(text).of(data[name].metrics), data[name])
+        for name, facts in journal.suites.items()
+        for text in facts["gates"]
+    ]
     barred = {
         index: reason
         for index, (gate, suite) in enumerate(asked)
         if (
-            reason := (
-                gate.target.metric.startswith(JUDGE)
-                and track_b.barred(suite.name, gate.target.measured, corrected=rests_on_ratings(gate, suite))
-            )
+            reason := (_barred(track_b, suite, gate.target.measured, corrected=rests_on_ratings(gate, suite)))
             or margin_below(gate, journal.noise.get(suite.name))
         )
     }
@@ -226,19 +230,40 @@ def _judged(
     ]
 
 
+def _barred(track_b: TrackB, suite: SuiteData, metric: str, *, corrected: bool = False) -> str:
+    """Say why no gate can rest on a metric that judges measure; empty where one can, and of other metrics."""
+    kind = suite.metrics[metric].counts
+    if not kind.startswith(JUDGE):
+        return ""
+    if not track_b.runs and np.isfinite(suite.rows.get("candidate", {}).get(kind, np.nan)).any():
+        return "the grades are stored ones, whose agreement with people nobody measured here"
+    return track_b.barred(suite.name, kind, corrected=corrected)
+
+
 def _with_chance(result: GateResult, gate: Gate, suite: SuiteRecord) -> GateResult:
     headline = suite["headline"]
     return with_chance(result, gate, suite.get("chance"), headline, suite["metrics"].get(headline))
 
 
-def _critical(journal: Journal, data: Mapping[str, SuiteData]) -> Iterator[GateResult]:
+def _critical(journal: Journal, data: Mapping[str, SuiteData], track_b: TrackB) -> Iterator[GateResult]:
     """Give the gate that no suite with critical cases can leave out."""
     for name, facts in journal.suites.items():
         if facts["critical"]:
             entries = journal.entries.get(name, {})
-            missed = [case for case in facts["critical"] if case in entries and not entries[case]["correct"]]
-            own = data[name]
-            yield critical_gate(name, missed, len(facts["critical"]), complete=own.complete, reason=own.reason)
+            asked = [case for case in facts["critical"] if case in entries]
+            missed = [case for case in asked if entries[case]["correct"] is False]
+            own, count = data[name], len(facts["critical"])
+            told = _unjudged(own, track_b, [case for case in asked if entries[case]["correct"] is None])
+            yield critical_gate(name, missed, count, complete=own.complete, reason=own.reason, unjudged=told)
+
+
+def _unjudged(data: SuiteData, track_b: TrackB, left: Sequence[str]) -> str:
+    """Say why nobody knows whether critical cases are right, where judges must say it; ``left``: ids without a word."""
+    judged = [name for name, metric in data.metrics.items() if metric.counts == CRITERIA]
+    told = _barred(track_b, data, judged[0]) if judged else ""
+    if told or not left:
+        return told
+    return f"{len(left)} critical cases are unjudged, the first is {left[0]}"
 
 
 def _usage(journal: Journal, track_b: TrackB) -> UsageRecord:

@@ -499,7 +499,7 @@ def _asked(gates: Sequence[str], sides: Mapping[str, Side]) -> list[tuple[Gate, 
         if colon and name.strip() not in sides:
             raise MedevalError(f"--gate={text}: {accepted('suite', name.strip(), sides)}")
         gate = parse_gate(expression if colon else text)
-        asked += [(gate, one) for one in ([name.strip()] if colon else sides)]
+        asked += [(gate.of(sides[one].data.metrics), one) for one in ([name.strip()] if colon else sides)]
     return asked
 
 

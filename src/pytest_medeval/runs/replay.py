@@ -2,7 +2,8 @@
 
 A reply belongs to a request (messages, choices, limits), not to a case: what was asked otherwise has no reply
 here.
-``RUN`` is a stored run or the path of a record; ``RUN#baseline`` gives the replies of that run's baseline.
+``RUN`` is a stored run or the path of a record; ``RUN#baseline`` gives the replies of that run's baseline. A file of
+graded replies is read by ``models.graded``.
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from pytest_medeval.core.errors import MedevalError, accepted
 from pytest_medeval.core.model import Identity, Settings, Tick, silent
 from pytest_medeval.core.record import ROLES, ReplyPart, Role, RoleEntry, RunRecord
 from pytest_medeval.core.signature import request_signature
 from pytest_medeval.core.types import Answer, Request
+from pytest_medeval.models.graded import Graded, holds_grades, open_graded
 from pytest_medeval.models.spec import ReplaySpec
 
 
@@ -65,11 +68,13 @@ def restore(stored: RoleEntry | ReplyPart) -> Answer:
     )
 
 
-def open_replay(spec: ReplaySpec, settings: Settings) -> Replay:
+def open_replay(spec: ReplaySpec, settings: Settings) -> Replay | Graded:
     """Read the run; ``MedevalError`` when it is missing, broken or has no replies of the role."""
     from pytest_medeval.runs.store import load  # the store is read only where replies come from it
 
     run, _, named = spec.run.partition("#")
+    if holds_grades(Path(run)):
+        return open_graded(Path(run), spec.text)
     role = next((one for one in ROLES if one == (named or ROLES[0])), None)
     if role is None:
         raise MedevalError(f"model {spec.text!r}: {accepted('role', named, ROLES)}")

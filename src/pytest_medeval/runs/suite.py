@@ -399,7 +399,7 @@ def _measures(
 
     try:
         metrics = metrics_for(task, suite.metrics)
-        gates = tuple(parse_gate(text) for text in suite.gates)
+        gates = tuple(parse_gate(text).of([one.name for one in metrics]) for text in suite.gates)
         for gate in gates:
             check_gate(gate, task, metrics, cases, settings)
     except MedevalError as mistake:
@@ -423,6 +423,7 @@ def check_gate(gate: Gate, task: Task, metrics: Sequence[Metric], cases: Sequenc
 
 def with_gates(suite: Resolved, extra: Sequence[Gate], settings: RunSettings) -> Resolved:
     """Add gates of the command line to a suite."""
+    extra = [gate.of([one.name for one in suite.metrics]) for gate in extra]
     for gate in extra:
         check_gate(gate, suite.task, suite.metrics, suite.cases, settings)
     return replace(suite, gates=(*suite.gates, *(gate for gate in extra if gate not in suite.gates)))

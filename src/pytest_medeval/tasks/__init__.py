@@ -8,6 +8,7 @@ from pytest_medeval.tasks.base import Task
 TASKS = Registry(
     "task",
     {
+        "criteria": "pytest_medeval.tasks.criteria:Criteria",
         "dialogue": "pytest_medeval.tasks.dialogue:Dialogue",
         "error_detection": "pytest_medeval.tasks.error_detection:ErrorDetection",
         "mcq": "pytest_medeval.tasks.mcq:MCQ",

@@ -33,7 +33,7 @@ def _critical(record: RunRecord) -> Iterator[str]:
     told = {gate["suite"] for gate in record["gates"] if gate["expression"] == "critical" and gate["verdict"] == "fail"}
     for name in record["suites"]:
         missed = [
-            one["id"] for one in record["cases"] if one["suite"] == name and one["critical"] and not one["correct"]
+            one["id"] for one in record["cases"] if one["suite"] == name and one["critical"] and one["correct"] is False
         ]
         if missed and name not in told:
             yield f"{name}: critical cases missed: {_some(missed)}"

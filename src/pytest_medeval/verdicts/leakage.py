@@ -136,6 +136,8 @@ def find_leaks(suites: Mapping[str, Sequence[Searched]], tuning: Tuning, *, limi
 def _gold(entry: Searched) -> str:
     """Write the right answer as a text."""
     gold = entry["gold"]
+    if isinstance(gold, list):
+        return " ".join(one["text"] for one in gold)
     if isinstance(gold, Mapping):
         return " ".join(f"{key} {value}" for key, value in gold.items())
     return "" if gold is None else str(gold)

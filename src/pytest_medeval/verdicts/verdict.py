@@ -97,7 +97,7 @@ def missed(gate: GateRecord, cases: Sequence[CaseEntry]) -> list[CaseEntry]:
     """List the critical cases for which a gate failed."""
     if gate["expression"] != "critical" or gate["verdict"] != "fail":
         return []
-    return [case for case in cases if case["suite"] == gate["suite"] and case["critical"] and not case["correct"]]
+    return [case for case in cases if case["suite"] == gate["suite"] and case["critical"] and case["correct"] is False]
 
 
 def reading(row: MetricRow | ReferenceRow) -> Reading:

@@ -7,6 +7,7 @@ import pytest
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.metrics import METRICS, metrics_for
 from pytest_medeval.tasks import TASKS
+from pytest_medeval.tasks.criteria import Criteria
 from pytest_medeval.tasks.dialogue import ONE_BY_ONE, Dialogue
 from pytest_medeval.tasks.mcq import MCQ
 
@@ -15,6 +16,7 @@ ALL = [
     MCQ(rotations=True),
     MCQ(scoring="reply", temperature=1.0, draws=2),
     Dialogue(references="1-3"),
+    Criteria(holds=("axis=tone", "critical", "faults", "statements")),
 ]
 
 

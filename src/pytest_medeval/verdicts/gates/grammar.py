@@ -19,8 +19,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias, cast
 
 from pytest_medeval.core.errors import MedevalError, accepted
@@ -114,6 +114,11 @@ class Gate:
     def __str__(self) -> str:
         return f"{self.target}{self.condition}"
 
+    def of(self, metrics: Container[str]) -> Gate:
+        """Take ``METRIC[TAG=VALUE]`` for a metric of its own where there is one, else for a subgroup of cases."""
+        name = str(self.target)
+        return replace(self, target=Target(name)) if self.target.tag and name in metrics else self
+
 
 def number_text(number: float) -> str:
     """Write a number as short as it can be read back: 0.8, 4, 1e-05."""
@@ -193,7 +198,7 @@ def check(gate: Gate, metrics: Mapping[str, Direction], tags: Sequence[Mapping[s
 
     ``metrics``: name -> direction of every metric of the suite; ``tags``: the tags of every case.
     """
-    target = gate.target
+    target = gate.of(metrics).target
     if target.measured not in metrics:
         raise MedevalError(f"gate '{gate}': {accepted('metric', target.measured, metrics)}")
     if target.metric != target.measured:
@@ -201,7 +206,7 @@ def check(gate: Gate, metrics: Mapping[str, Direction], tags: Sequence[Mapping[s
     direction = metrics[target.measured]
     if direction == 0 and (target.by is not None or not isinstance(gate.condition, Threshold)):
         raise _refusal(str(gate), f"neither more nor less {target.metric} is better", f"{target.metric} OP NUMBER")
-    _check_tags(gate, tags)
+    _check_tags(target, gate, tags)
 
 
 def _check_corrected(gate: Gate) -> None:
@@ -213,8 +218,8 @@ def _check_corrected(gate: Gate) -> None:
         raise _refusal(str(gate), "ratings correct a judge's difference from the baseline over a suite", accepts)
 
 
-def _check_tags(gate: Gate, tags: Sequence[Mapping[str, str]]) -> None:
-    tag = gate.target.tag or gate.target.by
+def _check_tags(target: Target, gate: Gate, tags: Sequence[Mapping[str, str]]) -> None:
+    tag = target.tag or target.by
     if tag is None:
         return
     names = {name for case in tags for name in case}

@@ -128,10 +128,13 @@ def _within_looks(result: GateResult, spending: Spending) -> GateResult:
     return replace(result, remark=told, reason=f"{result.reason}; but {told}")
 
 
-def critical_gate(suite: str, missed: Sequence[str], n: int, *, complete: bool = True, reason: str = "") -> GateResult:
+def critical_gate(
+    suite: str, missed: Sequence[str], n: int, *, complete: bool = True, reason: str = "", unjudged: str = ""
+) -> GateResult:
     """Judge the critical cases of a suite: one miss fails, whatever the mean.
 
-    ``missed``: ids; ``n``: critical cases that ran.
+    ``missed``: ids; ``n``: critical cases that ran; ``unjudged``: why nobody knows of some, or of all, whether they are
+    right.
     """
     result = GateResult(
         suite=suite,
@@ -142,6 +145,8 @@ def critical_gate(suite: str, missed: Sequence[str], n: int, *, complete: bool =
         n=n,
         reason=f"all {n} critical cases are right",
     )
+    if unjudged:
+        return replace(result, verdict="not evaluated", observed=None, reason=unjudged)
     if missed:
         return replace(result, verdict="fail", reason=f"{len(missed)} of {n} critical cases missed: {_listed(missed)}")
     if not complete:
@@ -172,7 +177,7 @@ def _measured(gate: Gate, suite: SuiteData, seen: Seen, blank: GateResult) -> Ga
         return replace(blank, reason=bias)
     gathered = [seen.get(look, {}).get(gate.target.metric) for look in looks(gate, suite)]
     if isinstance(gate.condition, Threshold):
-        advisory = gate.target.metric.startswith(GRADED) and not _admissible(gate, suite)
+        advisory = _dimension(gate, suite) and not _admissible(gate, suite)
         unproved = replace(blank, reason=ADVISORY) if advisory else None
         return unproved or _rare(gate, gathered, blank) or judge_threshold(gate, gathered, suite, blank)
     against = gate.condition.against
@@ -182,14 +187,20 @@ def _measured(gate: Gate, suite: SuiteData, seen: Seen, blank: GateResult) -> Ga
     missing = None if there else f"there is no {against} to compare {gate.target.metric} with"
     if told := suite.barred.get(against, {}).get(gate.target.metric, missing):
         return replace(blank, reason=told)
-    if gate.target.metric.startswith(GRADED):
+    if _dimension(gate, suite):
         return _judged(gate, gathered[0], suite, blank)
     return _rare(gate, gathered, blank) or _contest(gate, gathered[0], suite, blank)
 
 
+def _dimension(gate: Gate, suite: SuiteData) -> str:
+    """Name what a judge was asked for a gate's metric, such as ``accuracy``; empty where none was asked."""
+    counts = suite.metrics[gate.target.metric].counts
+    return counts.removeprefix(GRADED) if counts.startswith(GRADED) else ""
+
+
 def _admissible(gate: Gate, suite: SuiteData) -> bool:
     """Say whether all judges of a dimension, and there are some, agree with people on it."""
-    found = [one.get(gate.target.metric.removeprefix(GRADED)) for one in suite.judges]
+    found = [one.get(_dimension(gate, suite)) for one in suite.judges]
     return bool(found) and all(one is not None and one["admissible"] for one in found)
 
 
@@ -197,7 +208,7 @@ def _judged(gate: Gate, evidence: Evidence | None, suite: SuiteData, blank: Gate
     """Judge a judge's own difference, less what it may be the judge's liking; ``leaning`` says why."""
     condition = gate.condition
     assert not isinstance(condition, Threshold)  # noqa: S101 - thresholds are judged before
-    dimension = gate.target.metric.removeprefix(GRADED)
+    dimension = _dimension(gate, suite)
     leaning = leaning_of([one.get(dimension) for one in suite.judges], condition.against)
     remedy = RATINGS if condition.against == "baseline" and gate.target.tag is None else LABELS
     if leaning is None:

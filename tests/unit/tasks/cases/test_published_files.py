@@ -36,6 +36,8 @@ FILES = [
     ("dxy_symptom/dxy_dialog_data_dialog_v2.txt", "dxy", 266, {"no findings": 2}),
     ("medcalc/test_data.csv", "medcalc", 200, {}),
     ("medec/MEDEC-MS-TestSet-with-GroundTruth-and-ErrorType.csv", "medec", 200, {}),
+    ("healthbench/healthbench.jsonl", "healthbench", 122, {}),
+    ("kqa/questions_w_answers.jsonl", "kqa", 101, {}),
 ]
 
 

@@ -27,6 +27,8 @@ SUITES = {
     "dxy": ("polarity", 266, 2),
     "medcalc": ("number", 200, 0),
     "medec": ("error_detection", 200, 0),
+    "healthbench": ("criteria", 122, 0),
+    "kqa": ("criteria", 101, 0),
 }
 
 

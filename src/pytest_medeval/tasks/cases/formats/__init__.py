@@ -22,6 +22,8 @@ FORMATS = Registry(
         "dxy": "pytest_medeval.tasks.cases.formats.dxy:read",
         "medcalc": "pytest_medeval.tasks.cases.formats.medcalc:read",
         "medec": "pytest_medeval.tasks.cases.formats.medec:read",
+        "healthbench": "pytest_medeval.tasks.cases.formats.healthbench:read",
+        "kqa": "pytest_medeval.tasks.cases.formats.kqa:read",
         "native": "pytest_medeval.tasks.cases.formats.native:read",
     },
     offered="formats",

@@ -1,0 +1,89 @@
+"""Suites with criteria as a user runs them: published replies with their grades, critical criteria, unjudged ones."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from statistics import fmean
+
+import pytest
+
+DATA = Path(__file__).parents[3] / "shared" / "data" / "healthbench"
+SUITE = """
+task: criteria
+format: healthbench
+cases: {cases}
+cluster:
+cluster_reason: written one by one
+gates: ["criteria better than baseline", "criteria[theme=hedging] >= 0"]
+"""
+OWN = """
+task: criteria
+gates: ["criteria[axis=tone] >= 0"]
+cases:
+  - id: mi
+    question: My chest hurts.
+    criteria:
+      - {text: Sends him to the emergency room., points: 7, critical: true}
+      - {text: Is kind., points: 2, axis: tone}
+"""
+
+
+def published_scores(file):
+    """Score a published file by itself: points met over positive points, by prompt."""
+    records = json.loads((DATA / file).read_text(encoding="utf-8"))
+    found = {}
+    for one in records:
+        best = sum(item["points"] for item in one["rubrics"] if item["points"] > 0)
+        found[one["prompt_id"]] = sum(item["points"] for item in one["rubrics"] if item["criteria_met"]) / best
+    return found, records
+
+
+def test_published_grades_of_two_systems(project):
+    """Scores and their difference equal an independent computation to 1e-9; no model and no judge is asked."""
+    if not DATA.is_dir():
+        pytest.skip(f"no published data: {DATA} is missing")
+    project.write("hb.medeval.yaml", SUITE.format(cases=DATA / "healthbench.jsonl"))
+    a, b = (f"replay:{DATA / file}" for file in ("graded_a.json", "graded_b.json"))
+    result = project.run("--medeval-json=run.json", model=a, baseline=b)
+    record = project.record()
+    (of_a, raw), (of_b, _) = published_scores("graded_a.json"), published_scores("graded_b.json")
+    row = record["suites"]["hb"]["metrics"]["criteria"]
+    assert row["n"] == 122
+    assert row["candidate"] == pytest.approx(fmean(of_a.values()), abs=1e-9)
+    assert row["baseline"] == pytest.approx(fmean(of_b.values()), abs=1e-9)
+    assert row["difference"] == pytest.approx(fmean(of_a[one] - of_b[one] for one in of_a), abs=1e-9)
+    assert {one["id"]: one["candidate"]["scores"]["criteria"] for one in record["cases"]} == pytest.approx(
+        of_a, abs=1e-9
+    )
+    clipped = record["suites"]["hb"]["metrics"]["criteria_clipped"]
+    assert clipped["candidate"] == pytest.approx(min(1, max(0, fmean(of_a.values()))), abs=1e-9)
+    asked = [item["criteria_met"] for one in raw for item in one["rubrics"] if item["points"] < 0]
+    assert record["suites"]["hb"]["metrics"]["faults"]["candidate"] == pytest.approx(fmean(asked), abs=1e-9)
+    themes = {one["id"]: one["tags"]["theme"] for one in record["cases"]}
+    hedging = fmean(score for one, score in of_a.items() if themes[one] == "hedging")
+    told = record["suites"]["hb"]["subgroups"]["theme"]["values"]["hedging"]
+    assert (told["n"], told["candidate"]) == (27, pytest.approx(hedging, abs=1e-9))
+    assert result.ret == 1
+    assert {gate["verdict"] for gate in record["gates"]} == {"not evaluated"}
+    assert all("stored ones" in gate["reason"] for gate in record["gates"])
+
+
+def test_without_a_judge_nothing_is_met_and_nothing_missed(project):
+    """The critical gate and the gate on an axis wait for a judge, and say so; a made-up axis is a mistake."""
+    project.write("own.medeval.yaml", OWN)
+    project.write(
+        "fakes.py",
+        "from tools.fake_model import FakeModel\nfrom pytest_medeval.core.types import Answer\n"
+        "def open_fake(spec, settings): return FakeModel(lambda request: Answer('Rest.'), name=spec.text)\n",
+    )
+    project.run("--medeval-json=run.json", model="fake:x", baseline=None)
+    record = project.record()
+    assert record["cases"][0]["correct"] is None
+    assert record["suites"]["own"]["metrics"] == {}
+    assert [(gate["expression"], gate["verdict"], gate["reason"]) for gate in record["gates"]] == [
+        ("criteria[axis=tone] >= 0", "not evaluated", "no judge was asked; give --medeval-judge=SPEC"),
+        ("critical", "not evaluated", "no judge was asked; give --medeval-judge=SPEC"),
+    ]
+    project.write("own.medeval.yaml", OWN.replace("[axis=tone]", "[axis=tome]"))
+    assert project.run(model="fake:x", baseline=None).ret == 4
