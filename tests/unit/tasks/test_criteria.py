@@ -128,7 +128,7 @@ def test_kqa_layout(tmp_path):
     record = {
         "Question": "Is it contagious?",
         "Must_have": [" Most are."],
-        "Nice_to_have": ["Masks help.", "Most are."],
+        "Nice_to_have": ["Masks help.", "", "Most are."],
     }
     (tmp_path / "kqa.jsonl").write_text(
         f"{json.dumps(record)}\n{json.dumps({**record, 'Must_have': [], 'Nice_to_have': []})}\n"

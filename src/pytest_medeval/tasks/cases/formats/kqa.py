@@ -26,7 +26,8 @@ def read(path: Path) -> Iterator[Record | Skip]:
         for key, points in PARTS:
             texts = found.get(key)
             for text in texts if isinstance(texts, list) else ():
-                told = " ".join(str(text).split())
+                if not (told := " ".join(str(text).split())):
+                    continue  # some lists hold an empty text beside others
                 made.setdefault(told, {"text": told, "points": points, "statement": True})
         if not made:
             yield Skip(source, "no statement")
