@@ -69,21 +69,59 @@ def test_published_grades_of_two_systems(project):
     assert all("stored ones" in gate["reason"] for gate in record["gates"])
 
 
-def test_without_a_judge_nothing_is_met_and_nothing_missed(project):
-    """The critical gate and the gate on an axis wait for a judge, and say so; a made-up axis is a mistake."""
+FAKES = """
+from tools.fake_model import FakeModel
+from pytest_medeval.core.types import Answer
+
+def open_fake(spec, settings):
+    def script(request):
+        text = request.messages[-1].content
+        if not request.choices:
+            return Answer("Go to the emergency room." if spec.argument == "good" else "Rest.")
+        wanted = "yes" if "Is kind." in text or "Go to the emergency room." in text else "no"
+        return Answer("", "choice", tuple(-0.1 if one == wanted else -3.0 for one in request.choices))
+    return FakeModel(script, name=spec.text)
+"""
+
+
+@pytest.fixture
+def own(project):
+    """Write a suite of one case with a critical criterion, and models that reply and judge."""
     project.write("own.medeval.yaml", OWN)
-    project.write(
-        "fakes.py",
-        "from tools.fake_model import FakeModel\nfrom pytest_medeval.core.types import Answer\n"
-        "def open_fake(spec, settings): return FakeModel(lambda request: Answer('Rest.'), name=spec.text)\n",
-    )
-    project.run("--medeval-json=run.json", model="fake:x", baseline=None)
-    record = project.record()
+    project.write("fakes.py", FAKES)
+    return project
+
+
+def test_without_a_judge_nothing_is_met_and_nothing_missed(own):
+    """The critical gate and the gate on an axis wait for a judge, and say so; a made-up axis is a mistake."""
+    own.run("--medeval-json=run.json", model="fake:good", baseline=None)
+    record = own.record()
     assert record["cases"][0]["correct"] is None
     assert record["suites"]["own"]["metrics"] == {}
     assert [(gate["expression"], gate["verdict"], gate["reason"]) for gate in record["gates"]] == [
         ("criteria[axis=tone] >= 0", "not evaluated", "no judge was asked; give --medeval-judge=SPEC"),
         ("critical", "not evaluated", "no judge was asked; give --medeval-judge=SPEC"),
     ]
-    project.write("own.medeval.yaml", OWN.replace("[axis=tone]", "[axis=tome]"))
-    assert project.run(model="fake:x", baseline=None).ret == 4
+    own.write("own.medeval.yaml", OWN.replace("[axis=tone]", "[axis=tome]"))
+    assert own.run(model="fake:good", baseline=None).ret == 4
+
+
+def test_a_judge_that_nobody_measured_scores_and_decides_nothing(own):
+    """Points of both roles and by axis are in the record, with what the judge said; its gates are not evaluated."""
+    own.run("--medeval-json=run.json", "--medeval-judge=fake:judge", model="fake:bad", baseline="fake:good")
+    record = own.record()
+    (case,), metrics, (judge,) = record["cases"], record["suites"]["own"]["metrics"], record["judges"]
+    assert {name: (one["candidate"], one["baseline"]) for name, one in metrics.items()} == {
+        "criteria": (pytest.approx(2 / 9), 1.0),
+        "criteria_clipped": (pytest.approx(2 / 9), 1.0),
+        "critical_criteria": (0.0, 1.0),
+        "criteria[axis=tone]": (1.0, 1.0),
+    }
+    assert "|judges:" in metrics["criteria"]["signature"]
+    assert case["correct"] is False
+    assert case["candidate"]["prediction"] == [0.0, 1.0]
+    assert case["candidate"]["scores"]["criteria"] == pytest.approx(2 / 9)
+    assert case["criteria"]["judges"]["fake:judge"]["baseline"] == [1.0, 1.0]
+    assert (judge["coverage"], judge["contradictions"], judge["style"]) == ({"criteria": [1, 1]}, [0, 4], "criteria")
+    assert {gate["verdict"] for gate in record["gates"]} == {"not evaluated"}
+    assert all("the judge is advisory" in gate["reason"] for gate in record["gates"])

@@ -446,6 +446,7 @@ class CaseEntry(TypedDict):
     candidate: RoleEntry
     baseline: NotRequired[RoleEntry]
     judge: NotRequired[CaseJudgement]
+    criteria: NotRequired[CaseCriteria]
     content: NotRequired[str]
     request: NotRequired[str]
 
@@ -493,6 +494,22 @@ class CaseJudgement(TypedDict):
     baseline: NotRequired[dict[str, float]]
     preference: NotRequired[float]
     judges: dict[str, JudgeSaid]
+
+
+class CriteriaSaid(TypedDict):
+    """What one judge said of a case's criteria, in their order: 1 met or entailed, 0 neither, -1 contradicted."""
+
+    candidate: NotRequired[list[float | None]]
+    baseline: NotRequired[list[float | None]]
+    unjudged: CaseUnjudged
+    """role -> number of the criterion, from 1 -> why it has no verdict."""
+    tokens: dict[str, int]
+
+
+class CaseCriteria(TypedDict):
+    """What judges said of a case's criteria; the verdicts of the panel are each role's ``prediction``."""
+
+    judges: dict[str, CriteriaSaid]
 
 
 class JudgeCost(TypedDict):
@@ -547,6 +564,8 @@ class JudgeRecord(JudgeCost):
     admissible: bool
     useless: NotRequired[dict[str, str]]
     audit: NotRequired[JudgeCost]
+    contradictions: NotRequired[list[int]]
+    """Criteria of which it said both when it was asked twice, and all of which it said something twice."""
 
 
 class HumanPart(TypedDict):

@@ -13,11 +13,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NotRequired, TypeAlias, TypedDict
 
 from pytest_medeval.core.model import Model, Tick, silent
-from pytest_medeval.core.record import ROLES, CaseEntry
+from pytest_medeval.core.record import ROLES, CaseEntry, CriterionRecord
 from pytest_medeval.judges.ask import Asker, Judged, Judgement, JudgeRun, Judging, Preference, Settled, Unjudged
 from pytest_medeval.judges.rubric import DEFAULT_RUBRIC, Rubric
-from pytest_medeval.judges.styles import AUTO, JUDGE_STYLES
-from pytest_medeval.judges.styles.base import JudgedReply, JudgeStyle
+from pytest_medeval.judges.styles import AUTO, CRITERIA, JUDGE_STYLES
+from pytest_medeval.judges.styles.base import JudgedReply, JudgeStyle, served
 
 LOCAL, SERVED = "grades", "json"
 """The style of a judge whose probabilities can be read, and of one behind a server."""
@@ -70,14 +70,20 @@ def replies_of(entry: Entry, how: Judging) -> Iterator[JudgedReply]:
                 seed=how.seed,
                 answered=told.get("outcome") != "error",
                 order=order,
+                criteria=_criteria(entry) if how.style == CRITERIA else (),
             )
+
+
+def _criteria(entry: Entry) -> tuple[CriterionRecord, ...]:
+    given = entry.get("gold")
+    return tuple(given) if isinstance(given, list) else ()
 
 
 def style_for(asker: Asker, replies: Sequence[JudgedReply], rubric: Rubric, how: Judging) -> str:
     """Name the style; a server's judge that writes no JSON, but does write grades, is asked for those."""
     if how.style != AUTO:
         return how.style
-    if not _served(asker.judge):
+    if not served(asker.judge):
         return LOCAL
     whole, single = style_named(SERVED), style_named(LOCAL)
     for reply in [reply for reply in replies if reply.answered][:_PROBED]:
@@ -94,10 +100,6 @@ def style_named(name: str) -> JudgeStyle:
     """Make a style; ``MedevalError`` for an unknown name."""
     style: JudgeStyle = JUDGE_STYLES.resolve(name)()
     return style
-
-
-def _served(judge: Model) -> bool:
-    return "://" in judge.identity.spec
 
 
 def case_key(entry: Entry) -> tuple[str, str]:
@@ -136,7 +138,10 @@ def judge_cases(
         Judged(
             entry["suite"],
             entry["id"],
-            {reply.role: replies.get(reply.key) or _silent(rubric) for reply in replies_of(entry, how)},
+            {
+                reply.role: replies.get(reply.key) or _silent(style.names(reply, rubric))
+                for reply in replies_of(entry, how)
+            },
             preferences.get(case_key(entry)),
         )
         for entry in chosen
@@ -173,9 +178,9 @@ def prompt_hash(rubric: Rubric, how: Judging, style: str) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-def _silent(rubric: Rubric) -> Judgement:
+def _silent(names: Sequence[str]) -> Judgement:
     """Judge nothing: the model could not be reached, so there is no reply."""
-    return Judgement({}, dict.fromkeys(rubric.names, Unjudged("there is no reply to judge")))
+    return Judgement({}, dict.fromkeys(names, Unjudged("there is no reply to judge")))
 
 
 def _notices(asker: Asker, how: Judging, style: str) -> Iterator[str]:
@@ -185,7 +190,7 @@ def _notices(asker: Asker, how: Judging, style: str) -> Iterator[str]:
         yield f"{asker.replaced} answers hold U+FFFD where their text was no Unicode"
     if asker.estimated and how.budget.tokens is not None:
         yield f"{asker.estimated} answers came without numbers of tokens: they are estimated from the texts"
-    if how.style == AUTO and style != SERVED and _served(judge):
+    if how.style == AUTO and style != SERVED and served(judge):
         yield f"{judge.identity.spec}: this judge writes no JSON; it is asked one dimension at a time"
 
 

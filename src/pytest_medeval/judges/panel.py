@@ -101,12 +101,15 @@ def judge_metrics(rubric: Rubric, runs: Sequence[JudgeRun] = ()) -> tuple[Measur
     >>> [metric.name for metric in judge_metrics(DEFAULT_RUBRIC)][-2:]
     ['judge.relevance', 'judge.preference']
     """
-    told = [f"prompt:{PROMPT_VERSION}", f"rubric:{rubric.digest[:8]}"]
-    if runs:
-        names = (f"{run.fingerprint[:8]}:{run.style}:{run.prompt_hash[:8]}" for run in runs)
-        told.append(f"judges:{'+'.join(names)}")
+    told = [f"prompt:{PROMPT_VERSION}", f"rubric:{rubric.digest[:8]}", *filter(None, [judges_signature(runs)])]
     grades = (float(rubric.scale.low), float(rubric.scale.high))
     return (*(_measure(name, told, grades) for name in rubric.names), _measure(PREFERENCE, told, SHARE))
+
+
+def judges_signature(runs: Sequence[JudgeRun]) -> str:
+    """Name judges by what they are and how they were asked; empty where none was."""
+    names = "+".join(f"{run.fingerprint[:8]}:{run.style}:{run.prompt_hash[:8]}" for run in runs)
+    return f"judges:{names}" if names else ""
 
 
 def stored_metrics(signatures: Mapping[str, str]) -> list[Measure]:

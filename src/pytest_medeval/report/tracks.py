@@ -38,7 +38,8 @@ def tracks(record: RunRecord) -> Iterator[Block]:
 
 def _judges(record: RunRecord) -> Iterator[Block]:
     """Say who judged, how much of it could be read, what it cost, and whether it may carry gates."""
-    if not record["judges"] and any(suite["judged"] for suite in record["suites"].values()):
+    waiting = any(suite["judged"] or suite["headline"] == "criteria" for suite in record["suites"].values())
+    if not record["judges"] and waiting:
         told = "Track B skipped: no judge was asked; "
         yield Note((told, Code("--medeval-judge=SPEC"), " names one"), "open")
     for judge in record["judges"]:

@@ -99,12 +99,12 @@ def score_all(
         reply, row = _read(case, own, task, families, widths)
         replies.append(reply)
         rows.append(row)
-    found = zip(cases, answers, replies, rows, _scores(rows, metrics), strict=True)
+    found = zip(cases, answers, replies, rows, scores(rows, metrics), strict=True)
     with DETAILS.blamed(task.name):
         trace = details_of(task).trace
         return [
-            Scored(read=reply, scores=scores, rows=own, answers=given, trace=trace(task, case, reply))
-            for case, given, reply, own, scores in found
+            Scored(read=reply, scores=scored, rows=own, answers=given, trace=trace(task, case, reply))
+            for case, given, reply, own, scored in found
         ]
 
 
@@ -138,11 +138,11 @@ def _row(
     return row
 
 
-def _scores(rows: Sequence[Mapping[str, Sequence[float]]], metrics: Sequence[Metric]) -> list[dict[str, float]]:
+def scores(rows: Sequence[Mapping[str, Sequence[float]]], metrics: Sequence[Metric]) -> list[dict[str, float]]:
     """Score each case on its own, by every metric for which that means something."""
     import numpy as np
 
-    scores: list[dict[str, float]] = [{} for _ in rows]
+    found: list[dict[str, float]] = [{} for _ in rows]
     present = [place for place, own in enumerate(rows) if own]
     for metric in metrics if present else ():
         if not metric.per_case:
@@ -152,8 +152,8 @@ def _scores(rows: Sequence[Mapping[str, Sequence[float]]], metrics: Sequence[Met
             values = metric.score(metric.expand(stored)).tolist()
         for place, value in zip(present, values, strict=True):
             if not math.isnan(value):
-                scores[place][metric.name] = value
-    return scores
+                found[place][metric.name] = value
+    return found
 
 
 # Cases in batches, until every gate is decided.

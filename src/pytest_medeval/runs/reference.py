@@ -8,6 +8,7 @@ a metric, when its signature is. Rows of counts are taken from the stored run on
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -30,6 +31,7 @@ from pytest_medeval.core.record import (
 from pytest_medeval.core.types import FloatArray, Metric
 from pytest_medeval.judges.panel import stored_metrics
 from pytest_medeval.metrics import metrics_for
+from pytest_medeval.metrics.base import Measure
 from pytest_medeval.runs.journal import SuiteManifest
 from pytest_medeval.runs.store import LATEST_OR_NONE, load
 from pytest_medeval.stats.compare import Comparison, compare_all
@@ -209,6 +211,7 @@ def measures_of(record: RunRecord, suite: str) -> tuple[list[Metric], dict[str, 
         raise MedevalError(
             f"suite {suite}: task {facts['task']!r} of this version has other options: {error}"
         ) from None
+    made = tuple(_as_stored(one, facts["metrics"][one.name]["signature"]) for one in made)
     other = {
         metric.name: "is measured otherwise today: "
         f"{facts['metrics'][metric.name]['signature']} when it was stored, "
@@ -217,6 +220,13 @@ def measures_of(record: RunRecord, suite: str) -> tuple[list[Metric], dict[str, 
         if facts["metrics"][metric.name]["signature"] != metric.signature
     }
     return [*(metric for metric in made if metric.name not in other), *stored_metrics(judged)], other
+
+
+def _as_stored(metric: Metric, signature: str) -> Metric:
+    """Give a metric that rests on judges the stored signature, which names them: they are not asked again."""
+    own = isinstance(metric, Measure) and metric.counts.startswith(GRADED)
+    same = re.sub(r"\|judges:[^|]+", "", signature) == metric.signature
+    return replace(metric, signature=signature) if own and same and isinstance(metric, Measure) else metric
 
 
 def _few(ids: Sequence[str]) -> str:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from pytest_medeval.core.errors import MedevalError, accepted
-from pytest_medeval.core.record import ROLES, CaseEntry, JudgeAgreement, JudgeRecord
+from pytest_medeval.core.record import ROLES, CaseEntry, CriterionRecord, JudgeAgreement, JudgeRecord
 from pytest_medeval.core.settings import RunSettings
 from pytest_medeval.core.types import Metric, Source
 from pytest_medeval.judges.ask import Budget, JudgeRun, Judging, parse_budget
-from pytest_medeval.judges.judge import Judgeable, judge_cases
+from pytest_medeval.judges.criteria import NAME as CRITERIA
+from pytest_medeval.judges.criteria import OWN_CRITERIA, Verdicts, criteria_coverage, criteria_said, with_criteria
+from pytest_medeval.judges.judge import Judgeable, judge_cases, replies_of
 from pytest_medeval.judges.panel import (
     Coverage,
     Panelled,
@@ -22,6 +24,7 @@ from pytest_medeval.judges.panel import (
     judge_data,
     judge_metrics,
     judge_rows,
+    judges_signature,
 )
 from pytest_medeval.judges.ratings import read_ratings
 from pytest_medeval.judges.ratings.audit import Agreement, agreement
@@ -29,8 +32,15 @@ from pytest_medeval.judges.ratings.join import join
 from pytest_medeval.judges.ratings.types import Rating, RatingSet
 from pytest_medeval.judges.rubric import DEFAULT_RUBRIC, PREFERENCE, Rubric, chosen_rubric
 from pytest_medeval.judges.styles import AUTO, JUDGE_STYLES
+from pytest_medeval.judges.styles import CRITERIA as CRITERIA_STYLE
+from pytest_medeval.judges.styles.criteria import ROUNDS
+from pytest_medeval.metrics import metrics_for
+from pytest_medeval.metrics.base import Measure
+from pytest_medeval.metrics.criteria import COUNTS, row_of
+from pytest_medeval.runs.engine import scores
 from pytest_medeval.stats.agreement import Estimate
 from pytest_medeval.tasks import TASKS
+from pytest_medeval.tasks.criteria import kept
 
 if TYPE_CHECKING:
     from pytest_medeval.core.model import Identity
@@ -67,8 +77,9 @@ def judge_plan(settings: RunSettings) -> JudgePlan:
     """Say what judges are asked; ``MedevalError`` for a style, a rubric or a budget that cannot be read."""
     style = settings.judge_style or AUTO
     if style != AUTO:
-        if style not in JUDGE_STYLES:
-            raise MedevalError(f"--medeval-judge-style: {accepted(JUDGE_STYLES.what, style, [AUTO, *JUDGE_STYLES])}")
+        known = [AUTO, *(name for name in JUDGE_STYLES if name != CRITERIA_STYLE)]
+        if style not in known:
+            raise MedevalError(f"--medeval-judge-style: {accepted(JUDGE_STYLES.what, style, known)}")
         JUDGE_STYLES.resolve(style)
     return JudgePlan(
         specs=settings.judges,
@@ -104,25 +115,41 @@ class TrackB:
     cases: Mapping[tuple[str, str], Panelled] = field(default_factory=dict)
     standings: Sequence[Audited] = ()
     """One for each of ``runs``."""
+    criteria: Sequence[JudgeRun] = ()
+    """Of each judge, what it said of suites whose cases bring criteria; empty where there is none."""
+    verdicts: Mapping[tuple[str, str], Verdicts] = field(default_factory=dict)
 
     def metrics(self) -> tuple[Metric, ...]:
         """Give the metrics of Track B."""
         return judge_metrics(self.plan.rubric, self.runs)
 
+    def signed(self, metrics: Sequence[Metric]) -> tuple[Metric, ...]:
+        """Name the judges in the signatures of metrics that rest on criteria."""
+        own = judges_signature(self.criteria)
+        return tuple(
+            replace(one, signature=one.signature.replace("|version:", f"|{own}|version:"))
+            if own and one.counts == COUNTS and isinstance(one, Measure)
+            else one
+            for one in metrics
+        )
+
     def judges(self) -> list[JudgeRecord]:
         """Describe each judge for the record."""
-        return [
+        made = [
             judge_data(run, self.plan.rubric, standing.agreement, standing.run)
             for run, standing in zip(self.runs, self.standings, strict=True)
         ]
+        return list(map(with_criteria, made, self.criteria)) if self.criteria else made
 
     def tokens(self) -> int:
         """Count the tokens that judging took, the audit on the labels included."""
         audits = [standing.run for standing in self.standings if standing.run]
-        return sum(run.tokens for run in (*self.runs, *audits))
+        return sum(run.tokens for run in (*self.runs, *self.criteria, *audits))
 
     def covered(self, suite: str, name: str) -> Coverage:
-        """Count a suite's cases that could be judged on a dimension."""
+        """Count a suite's cases that could be judged on a dimension, or by their criteria."""
+        if name == CRITERIA:
+            return criteria_coverage([one for (own, _), one in self.verdicts.items() if own == suite])
         return coverage([case for (own, _), case in self.cases.items() if own == suite], name)
 
     def barred(self, suite: str, metric: str, *, corrected: bool = False) -> str:
@@ -170,12 +197,18 @@ def judged_entries(journal: Journal) -> list[CaseEntry]:
     return [entry for name in judged for entry in journal.ordered(name)]
 
 
+def criteria_entries(journal: Journal) -> list[CaseEntry]:
+    """Give the evaluations of suites whose cases bring criteria of their own, in file order."""
+    listed = [name for name, facts in journal.suites.items() if TASKS.resolve(facts["task"]).headline == CRITERIA]
+    return [entry for name in listed for entry in journal.ordered(name)]
+
+
 def ask_judges(
     journal: Journal, plan: JudgePlan, seed: int, open_judge: Callable[[str], Model], progress: Progress
 ) -> TrackB:
     """Let every judge grade the run, and note the grades in the journal's entries."""
-    entries = judged_entries(journal)
-    if not plan.specs or not entries:
+    entries, listed = judged_entries(journal), criteria_entries(journal)
+    if not plan.specs or not (entries or listed):
         return TrackB(plan)
     how = replace(plan.judging(seed), sample=plan.sample)
     judges = [open_judge(spec) for spec in plan.specs]
@@ -183,6 +216,7 @@ def ask_judges(
         judge_cases(judge, entries, plan.rubric, how, progress(f"judge {spec}: answers", _questions(entries, plan)))
         for spec, judge in zip(plan.specs, judges, strict=True)
     ]
+    criteria = [_criteria_run(*one, listed, how, progress) for one in zip(judges, runs, strict=True)] if listed else []
     kin = [_kin(judge.identity, journal) for judge in judges]
     runs = [replace(run, notices=(*run.notices, *_told(own))) for run, own in zip(runs, kin, strict=True)]
     shared = _declared(journal)
@@ -196,7 +230,43 @@ def ask_judges(
             for role in ROLES:
                 if role in rows:
                     entry[role]["rows"] = {**entry[role]["rows"], **rows[role]}
-    return TrackB(plan, runs, cases, standings)
+    return TrackB(plan, runs, cases, standings, criteria, _note_criteria(journal, listed, criteria))
+
+
+def _criteria_run(
+    judge: Model, graded: JudgeRun, entries: Sequence[CaseEntry], how: Judging, progress: Progress
+) -> JudgeRun:
+    """Let a judge say which criteria are met, with what its budget has left."""
+    left = Budget(
+        requests=None if how.budget.requests is None else max(0, how.budget.requests - graded.requests),
+        tokens=None if how.budget.tokens is None else max(0, how.budget.tokens - graded.tokens),
+    )
+    asked = replace(how, style=CRITERIA_STYLE, preference=False, budget=left)
+    most = sum(ROUNDS * len(reply.criteria) for one in entries for reply in replies_of(one, asked))
+    tick = progress(f"judge {judge.identity.spec}: criteria", most)
+    return judge_cases(judge, entries, OWN_CRITERIA, asked, tick)
+
+
+def _note_criteria(
+    journal: Journal, entries: Sequence[CaseEntry], runs: Sequence[JudgeRun]
+) -> dict[tuple[str, str], Verdicts]:
+    """Note in the entries what follows from the verdicts: predictions, rows, scores, and what is critical."""
+    found: dict[tuple[str, str], Verdicts] = {}
+    said = criteria_said(runs) if runs else {}
+    for entry in entries:
+        if (case := (entry["suite"], entry["id"])) not in said:
+            continue
+        found[case], entry["criteria"] = said[case]
+        gold, facts = cast("list[CriterionRecord]", entry["gold"]), journal.suites[entry["suite"]]
+        task = TASKS.resolve(facts["task"])(**facts["options"])
+        metrics = [one for one in metrics_for(task, facts["metrics"]) if one.counts == COUNTS]
+        for role, own in found[case].items():
+            rows = {COUNTS: row_of(gold, own, task.parts)}
+            entry[role]["prediction"] = own
+            entry[role]["rows"] = {**entry[role]["rows"], **rows}
+            entry[role]["scores"] = {**entry[role]["scores"], **scores([rows], metrics)[0]}
+        entry["correct"] = kept(gold, found[case]["candidate"])
+    return found
 
 
 def _kin(judge: Identity, journal: Journal) -> list[str]:

@@ -123,4 +123,6 @@ def test_an_unknown_style_names_those_of_plugins():
     """One line, with what may have been meant."""
     with pytest.raises(MedevalError) as caught:
         judge_cases(FakeModel({}), [], how=Judging(style="spokn"))
-    assert str(caught.value) == ("unknown judge style 'spokn' (did you mean 'spoken'?); accepted: grades, json, spoken")
+    assert str(caught.value) == (
+        "unknown judge style 'spokn' (did you mean 'spoken'?); accepted: criteria, grades, json, spoken"
+    )

@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, TypeAlias
 
+from pytest_medeval.core.model import Model
+from pytest_medeval.core.record import CriterionRecord
 from pytest_medeval.core.types import Answer, Request
 from pytest_medeval.judges.ask import Asker, Judgement, Question, Settled, Unjudged, failed, settle
 from pytest_medeval.judges.ratings.grades import Unread
@@ -44,6 +46,8 @@ class JudgedReply:
     seed: int
     answered: bool
     order: str
+    criteria: tuple[CriterionRecord, ...] = ()
+    """The case's own criteria, for a style that asks for those."""
 
     @property
     def role(self) -> str:
@@ -71,6 +75,11 @@ def fence_code(seed: int, case: str, texts: Sequence[str], *, digits: int, attem
         turn += 1
 
 
+def served(judge: Model) -> bool:
+    """Say whether a judge is behind a server, where it writes and its probabilities cannot be relied on."""
+    return "://" in judge.identity.spec
+
+
 class JudgeStyle:
     """A way to ask a judge: for all grades of a reply at once, and which of two replies is better.
 
@@ -83,6 +92,10 @@ class JudgeStyle:
     """Part of the hash of the prompts: raised when a prompt changes."""
     digits: ClassVar[int] = 16
     """Hex digits of the code of the fence."""
+
+    def names(self, reply: JudgedReply, rubric: Rubric) -> Sequence[str]:  # noqa: ARG002 - mostly the rubric's
+        """Name what is asked of a reply."""
+        return rubric.names
 
     def request(self, rubric: Rubric, reply: JudgedReply, code: str, *, again: bool) -> Request:
         """Ask for a grade of each of ``rubric.dimensions``; ``again`` after an answer that could not be read.
