@@ -5,7 +5,8 @@ from importlib.metadata import version
 
 import numpy as np
 
-from pytest_medeval.metrics.base import SHARE, Measure, mean, mean_of, ratio, signed, unchanged
+from pytest_medeval.core.types import Reply
+from pytest_medeval.metrics.base import SHARE, Drawn, Measure, mean, mean_of, ratio, signed, unchanged
 from pytest_medeval.metrics.details import known
 
 
@@ -49,3 +50,28 @@ def test_rows_of_lost_replies_are_left_out():
     """A row with anything undefined is none."""
     rows = known({"a": np.array([[1.0, 2.0], [np.nan, 1.0], [3.0, 4.0]]), "b": np.array([[np.nan]])})
     assert (rows["a"].tolist(), rows["b"].shape) == ([[1.0, 2.0], [3.0, 4.0]], (0, 1))
+
+
+def test_draws_of_a_case_are_averaged_before_anything_is_summed():
+    """A row holds that of each draw; a reply that could not be had is a row of NaN for all; facts are the metric's."""
+    one = Measure(
+        name="m", counts="c", signature="m|a:1|version:x-1", make=lambda case, reply: [float(len(reply.text)), case],
+        direction=-1, per_case=False, lexical=True, bounds=(0.0, 9.0), biased="why", classes=dict,
+    )  # fmt: skip
+    drawn = Drawn(one, 2)
+    reply = Reply("", "answered", draws=(Reply("abc", "answered"), Reply("a", "answered")))
+    assert drawn.row(1.0, reply) == [3.0, 1.0, 1.0, 1.0]
+    assert drawn.expand(np.array([[3.0, 1.0, 1.0, 1.0], [0.0, 1.0, 5.0, 0.0]])).tolist() == [[2.0, 1.0], [2.5, 0.5]]
+    lost = drawn.expand(np.array([[np.nan]]))
+    assert lost.shape == (1, 1)
+    assert np.isnan(lost).all()
+    assert drawn.score(np.array([3.0, 2.0])) == 1.5
+    facts = ("name", "counts", "direction", "per_case", "lexical", "bounds", "biased", "classes")
+    assert [getattr(drawn, fact) for fact in facts] == [getattr(one, fact) for fact in facts]
+    assert drawn.signature == "m|a:1|draws:2|version:x-1"
+
+
+def test_a_vote_reads_all_draws_together():
+    """What is no mean over draws gets the whole row."""
+    one = Measure(name="m", counts="c", signature="m", make=len, spread=lambda rows: rows[:, ::2], over_draws=True)
+    assert Drawn(one, 2).expand(np.array([[1.0, 2.0, 3.0, 4.0]])).tolist() == [[1.0, 3.0]]

@@ -122,7 +122,9 @@ def test_only_scored_replies_have_figures():
     assert details.reliability({"polarity": np.zeros((2, 3))}) == []
     mixed = np.concatenate([rows_of([0.5], [1]), np.full((1, 4), np.nan)])
     assert details.reliability(known({"mcq": mixed})) == [{"n": 1.0, "confidence": 0.5, "accuracy": 1.0}]
-    assert details.confusion(None, known({"mcq": np.full((1, 4), np.nan)})) is None
+    lost = {"mcq": np.full((1, 4), np.nan)}
+    assert details.confusion(None, known(lost)) is None
+    assert details.heedless(lost) == details.heedless({}) == []
 
 
 def test_ece_of_a_calibrated_model_is_shown_without_interval_test_or_gate():

@@ -60,6 +60,39 @@ def test_metrics_of_one_family_share_their_row():
     assert "cost" in families["polarity"]
 
 
+FACTS = {
+    "corpus_bleu": "higher 0..1 whole",
+    "length_ratio": "neither 0..inf",
+    "f1": "higher 0..1 whole",
+    "macro_precision": "higher 0..1 whole classes",
+    "macro_recall": "higher 0..1 whole classes",
+    "macro_f1": "higher 0..1 whole classes",
+    "raw_macro_f1": "higher 0..1 whole classes",
+    "ece": "lower 0..1 whole biased",
+    "brier": "lower 0..2",
+    "aurc": "lower 0..1 whole",
+    "wrong_at_high_confidence": "lower 0..1",
+    "position_bias": "lower 0..1 whole",
+    "relative_error": "lower 0..1",
+    "conflicts": "lower 0..inf",
+    "duplicates": "lower 0..inf",
+    "hallucinations": "lower 0..inf",
+    "missing": "lower 0..inf",
+    "cost": "lower 0..1",
+}
+"""What intervals and gates go by, of the metrics of which it is not ``higher 0..1``, case by case."""
+
+
+@pytest.mark.parametrize("task", ALL, ids=lambda task: task.name)
+def test_what_gates_go_by(task):
+    """Which way is better, the range that bounds the intervals, and whether a case has a score of its own."""
+    for one in metrics_for(task):
+        told = {1: "higher", -1: "lower", 0: "neither"}[one.direction], "{:g}..{:g}".format(*one.bounds)
+        more = [word for word, said in (("classes", one.classes), ("biased", one.biased)) if said]
+        whole = [] if one.per_case else ["whole"]
+        assert " ".join([*told, *whole, *more]) == FACTS.get(one.name, "higher 0..1"), one.name
+
+
 def test_word_overlap_is_said_by_the_metrics_themselves():
     """The track that sees only words is told from others by this, not by names."""
     lexical = {metric.name for task in ALL for metric in metrics_for(task) if metric.lexical}

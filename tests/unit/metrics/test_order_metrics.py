@@ -109,6 +109,24 @@ def test_questions_with_unlike_numbers_of_options():
     assert counts.sum() == 6
 
 
+def test_the_last_of_ten_places_counts_like_the_others():
+    """Who always names the last of ten options has a share of 1 there, and 1/10 were even."""
+    case = case_of("B", choice.LETTERS)
+    reply = TASK.read_all(case, likely([9] * 10, 10))
+    assert score("position_bias", reply, reply, case=case) == pytest.approx(1 - 1 / 10)
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.lists(st.integers(-1, 3), min_size=3, max_size=3)), min_size=1))
+def test_a_vote_is_won_by_the_letter_that_alone_has_most(questions):
+    """Question by question; a tie and silence win nothing."""
+    (metric,) = metrics_for(MCQ(scoring="reply", temperature=0.7, draws=3), ["self_consistency"])
+    rows = np.array([[value for one in said for value in (gold, one, -1, -1)] for gold, said in questions], dtype=float)
+    right = [
+        said.count(gold) > max(said.count(other) for other in range(4) if other != gold) for gold, said in questions
+    ]
+    assert metric.expand(rows).tolist() == [[float(one), 1.0] for one in right]
+
+
 def test_replies_that_are_read():
     """The option named most often; none on a tie; no answer counts as wrong and as inconsistent."""
     case = case_of("B")

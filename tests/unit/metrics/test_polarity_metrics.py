@@ -1,5 +1,6 @@
 """Polarity by hand and against scikit-learn."""
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -143,6 +144,7 @@ def test_own_synonyms_are_used_and_signed(tmp_path: Path):
     assert own.score(np.array(own.row(case, read("体热：阳性", GOLD)))) == 1
     assert METRICS["accuracy"].score(np.array(METRICS["accuracy"].row(case, read("体热：阳性", GOLD)))) == 0
     assert own.signature != METRICS["accuracy"].signature
+    assert f"|synonyms:{hashlib.sha256(file.read_bytes()).hexdigest()[:8]}|" in own.signature
 
 
 FINDINGS = ["发热", "咳嗽", "皮疹", "腹泻", "头痛", "乏力"]

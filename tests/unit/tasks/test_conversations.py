@@ -1,19 +1,15 @@
-"""Conversations, and cases with several references or none: read from files, asked, and scored."""
+"""Conversations, and cases with several references or none: read from files, and asked."""
 
 from __future__ import annotations
 
 import json
-import math
-from statistics import fmean
 
-import numpy as np
 import pytest
 
-from pytest_medeval.core.types import Message, Record, Reply, Source
-from pytest_medeval.metrics import metrics_for
+from pytest_medeval.core.types import Message, Record, Source
 from pytest_medeval.tasks.base import asked_of
 from pytest_medeval.tasks.cases import read_cases
-from pytest_medeval.tasks.dialogue import INSTRUCTION, ONE_BY_ONE, Dialogue
+from pytest_medeval.tasks.dialogue import INSTRUCTION, Dialogue
 from pytest_medeval.tasks.shots import example, with_turns
 
 TURNS = [
@@ -125,42 +121,3 @@ def test_what_is_no_conversation_is_skipped(tmp_path, record, reason):
     found, (skip,) = read_cases(path, Dialogue())
     assert not found
     assert reason in skip.reason
-
-
-def scored(task, one, text, name):
-    """Score one reply."""
-    (metric,) = metrics_for(task, [name])
-    row = metric.row(one, Reply(text, "answered", prediction=text))
-    return float(metric.score(metric.expand(np.array([row])).sum(axis=0)))
-
-
-@pytest.mark.parametrize("name", ONE_BY_ONE)
-def test_the_best_and_the_mean_of_several_references(name):
-    """They are those of the scores against each reference alone."""
-    said = "Rest, and see a doctor."
-    several = case(input="I cough.", references=GOOD)
-    alone = [scored(Dialogue(), case(input="I cough.", reference=text), said, name) for text in GOOD]
-    task = Dialogue().fitted([several])
-    assert len(set(alone)) > 1
-    assert scored(task, several, said, name) == max(alone)
-    assert scored(task, several, said, f"{name}_mean") == pytest.approx(fmean(alone), abs=1e-12)
-    best, mean = (metric.signature for metric in metrics_for(task, [name, f"{name}_mean"]))
-    assert "|refs:3:best|" in best
-    assert "|refs:3:mean|" in mean
-    assert mean.startswith(f"{name}_mean|")
-
-
-def test_without_a_reference_word_overlap_is_undefined():
-    """Where some cases have one, the others have no score; where none has, nothing but the rules is measured."""
-    some, none = case(input="x", reference="Rest."), case(input="y")
-    task = Dialogue().fitted([some, none])
-    assert task.references == "0-1"
-    assert all(math.isnan(scored(task, none, "Rest.", name)) for name in (*ONE_BY_ONE, "corpus_bleu", "length_ratio"))
-    assert scored(task, some, "Rest.", "rougeL") == 1
-    assert Dialogue().fitted([none]).metrics == ("safety",)
-    assert Dialogue().fitted([some]) == Dialogue()
-
-
-def test_the_signature_of_cases_with_one_reference_is_the_old_one():
-    """Stored runs stay comparable: nothing is added for what no case has."""
-    assert all("refs:" not in metric.signature.replace("nrefs:", "") for metric in metrics_for(Dialogue()))
