@@ -61,6 +61,10 @@ def test_metrics_of_one_family_share_their_row():
 
 
 FACTS = {
+    "criteria": "higher -inf..1",
+    "criteria[axis=tone]": "higher -inf..1",
+    "criteria_clipped": "higher 0..1 whole",
+    "faults": "lower 0..1",
     "corpus_bleu": "higher 0..1 whole",
     "length_ratio": "neither 0..inf",
     "f1": "higher 0..1 whole",
