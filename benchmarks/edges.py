@@ -22,6 +22,7 @@ from pytest_medeval.verdicts.gates.data import SuiteData
 from pytest_medeval.verdicts.gates.grammar import parse_gate
 from pytest_medeval.verdicts.gates.judge import judge, judge_all
 from pytest_medeval.verdicts.noise import changes, floors
+from rates import rate
 
 RESAMPLES = 400
 
@@ -83,7 +84,7 @@ def rare_changes(suites: int) -> Iterator[str]:
         for loss in (0.03, 0.05, 0.1):
             for correlation in (0.12, 0.32, 0.7):
                 row = Rare(clusters, size, loss, correlation)
-                told = " | ".join(f"{100 * share:.1f} %" for share in row.wrong(suites))
+                told = " | ".join(rate(one, suites) for one in row.wrong(suites))
                 yield f"| {clusters} of {size:g} | {loss:g} | {correlation:.2f} | {told} |"
 
 
@@ -110,10 +111,10 @@ def mean_or_ranks(suites: int) -> Iterator[str]:
     yield "| n | Wilcoxon | the row's test | the row's interval |"
     yield "|---|---|---|---|"
     for n in (84, 240):
-        yield f"| {n} | {' | '.join(f'{100 * share:.1f} %' for share in collapses(n, suites))} |"
+        yield f"| {n} | {' | '.join(rate(one, suites) for one in collapses(n, suites))} |"
 
 
-MEAN = """5 % of the replies collapse, all others gain a little, and the mean falls by 0.01: share of 500 suites in
+MEAN = """5 % of the replies collapse, all others gain a little, and the mean falls by 0.01: share of the suites in
 which the model is found better (two-sided 5 %). Ranks answer another question than the row's difference; they stand in
 the record and decide nothing.
 """
@@ -145,9 +146,7 @@ def worst_of(suites: int) -> Iterator[str]:
         (10, 30, 0.4, 0.8, 0.7),
         (3, 100, 0.5, 0.8, 0.7),
     ):
-        told = " | ".join(
-            f"{100 * share:.1f} %" for share in worst([least, *[others] * (groups - 1)], size, floor, suites)
-        )
+        told = " | ".join(rate(one, suites) for one in worst([least, *[others] * (groups - 1)], size, floor, suites))
         yield f"| {groups} of {size} | {least:g} | {others:g} | `>= {floor:g}` | {told} |"
 
 
@@ -192,7 +191,7 @@ def rare_classes(suites: int) -> Iterator[str]:
     yield "| n | wrong passes | too few of a class |"
     yield "|---|---|---|"
     for n in (50, 240, 600):
-        yield f"| {n} | {' | '.join(f'{100 * share:.1f} %' for share in classes(n, suites))} |"
+        yield f"| {n} | {' | '.join(rate(one, suites) for one in classes(n, suites))} |"
 
 
 def barred(flips: float, drift: float, suites: int, *, sentinels: int = 32, seed: int = 10) -> tuple[float, float]:
@@ -217,7 +216,7 @@ def noise(suites: int) -> Iterator[str]:
     yield "| replies that flip either way | right ones lost | barred | by the largest change |"
     yield "|---|---|---|---|"
     for flips, drift in ((0.01, 0.0), (0.03, 0.0), (0.0, 0.2)):
-        told = " | ".join(f"{100 * share:.1f} %" for share in barred(flips, drift, suites))
+        told = " | ".join(rate(one, suites) for one in barred(flips, drift, suites))
         yield f"| {100 * flips:g} % | {100 * drift:g} % | {told} |"
 
 
@@ -264,7 +263,7 @@ def habit(suites: int) -> Iterator[str]:
     yield "| questions that it knows | value remarked | `better than baseline` passes | passes without a remark |"
     yield "|---|---|---|---|"
     for knows in (0.0, 0.3):
-        told = " | ".join(f"{100 * share:.1f} %" for share in habits(knows, suites))
+        told = " | ".join(rate(one, suites) for one in habits(knows, suites))
         yield f"| {100 * knows:g} % | {told} |"
 
 
@@ -275,7 +274,7 @@ more than habit's.
 """
 
 RARE = """A release loses a small part of the answers that its reference has right, in clusters; nothing else changes.
-Share of 500 suites in which `accuracy not worse than reference by` the true loss passes (aimed at 2.5 %), and coverage.
+Share of the suites in which `accuracy not worse than reference by` the true loss passes (aimed at 2.5 %), and coverage.
 Where nothing changes in 53 clusters of 240 cases the 95 % interval is about +-0.042: cases are taken for as many
 independent ones as a correlation of the change of 0.5 leaves, or the bound of the answers' own where that is higher.
 """

@@ -25,17 +25,11 @@ from pytest_medeval.tasks import TASKS
 from pytest_medeval.verdicts.gates.data import SuiteData
 from pytest_medeval.verdicts.gates.grammar import parse_gate
 from pytest_medeval.verdicts.gates.judge import judge_all
+from rates import share
 
 GAIN = 0.06
 CHANGED = 0.2
 """Share of the cases that are right in one role only."""
-
-
-def share(count: float, suites: int) -> str:
-    """Give a share of simulated suites in percent, with its Monte Carlo error (one standard error)."""
-    rate = count / suites
-    error = math.sqrt(max(rate, 1 / suites) * (1 - min(rate, 1 - 1 / suites)) / suites)
-    return f"{100 * rate:.1f} ± {100 * error:.1f} %"
 
 
 def looked(looks: int, size: int, margin: float, suites: int, *, seed: int = 11) -> dict[str, str]:

@@ -2,7 +2,8 @@
 
     python benchmarks/validity.py                            # the table, 2,000 suites a row
     python benchmarks/validity.py --write docs/validity.md   # the same, as a page
-    python benchmarks/validity.py --suites 200               # a quick look
+    python benchmarks/validity.py --quick                    # every row of 150 suites or fewer, in three minutes
+    python benchmarks/validity.py --only clusters            # one part of it
 
 A population of cases has rows of three metrics for two models: right/wrong (accuracy), counts of findings
 (micro-F1) and a skewed score with zeros (ROUGE-like). The truth is the score of the whole population, so a
@@ -12,18 +13,21 @@ suite is a random sample of its cases, and what an interval ought to cover is kn
 from __future__ import annotations
 
 import argparse
+import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
-from typing import cast
+from typing import TypeAlias, cast
 
 import numpy as np
 
 import edges
 import judged
 import looks
+import scores
 from pytest_medeval.core.record import CaseEntry
 from pytest_medeval.core.types import FloatArray, Metric
 from pytest_medeval.metrics.base import SHARE, Measure, mean, ratio
@@ -36,8 +40,11 @@ from pytest_medeval.verdicts.clusters import Declared, clustered
 from pytest_medeval.verdicts.gates.data import SuiteData
 from pytest_medeval.verdicts.gates.grammar import parse_gate
 from pytest_medeval.verdicts.gates.judge import judge_all
+from rates import rate
 
 SIZES = (100, 300, 1000)
+SMALL = (5, 10, 20, 50)
+QUICK = 150
 RESAMPLES = 1000
 """Fewer than the 10,000 of a real run: it makes the intervals a little less exact, never more."""
 FEW_RESAMPLES = 400
@@ -76,7 +83,7 @@ class Population:
     def truth(self, metric: Metric) -> tuple[float, float]:
         """Give the candidate's value and the difference in the population."""
         roles = (self.candidate, self.baseline)
-        new, old = (float(metric.score(rows[metric.counts].sum(axis=0))) for rows in roles)
+        new, old = (float(metric.score(metric.expand(rows[metric.counts]).sum(axis=0))) for rows in roles)
         return new, new - old
 
     def sample(self, n: int, rng: np.random.Generator) -> tuple[dict[str, FloatArray], dict[str, FloatArray]]:
@@ -157,10 +164,22 @@ class Row:
     """The lone gate whose condition is missed by nothing at all passes: at most 0.05 may."""
     covers: float
     """The 95 % interval of the difference covers the truth."""
+    value_passes: float
+    """The gate on the unfavourable end of the value, with the truth as its threshold, passes."""
     value_covers: float
 
+    def told(self, suites: int) -> str:
+        """Give the line of the page."""
+        shares = (self.passes, self.covers, self.value_passes, self.value_covers)
+        return (
+            f"| {self.population} | {self.metric} | {self.n} | {round(self.difference, 4) + 0.0:+.4f} | "
+            f"{' | '.join(rate(one, suites) for one in shares)} |"
+        )
 
-def simulate(source: Population, n: int, suites: int, *, seed: int = 1) -> list[Row]:
+
+def simulate(
+    source: Population, n: int, suites: int, *, metrics: Sequence[Metric] = METRICS, seed: int = 1
+) -> list[Row]:
     """Judge simulated suites of n cases: count how often gates pass and intervals cover.
 
     The gate is `better than baseline` where the truth is no difference, else `not worse than baseline by
@@ -168,18 +187,27 @@ def simulate(source: Population, n: int, suites: int, *, seed: int = 1) -> list[
     A lone gate passes when its 95 % interval lies wholly on the right side.
     """
     rng = np.random.default_rng([seed, n])
-    truths = {metric.name: source.truth(metric) for metric in METRICS}
-    counted = {metric.name: np.zeros(3) for metric in METRICS}
+    truths = {metric.name: source.truth(metric) for metric in metrics}
+    counted = {metric.name: np.zeros(4) for metric in metrics}
     for suite in range(suites):
         new, old = source.sample(n, rng)
         clusters = source.clusters(n)
-        seen = gather(METRICS, new, old, clusters=clusters, seed=suite, resamples=RESAMPLES, permute=False)
+        seen = gather(metrics, new, old, clusters=clusters, seed=suite, resamples=RESAMPLES, permute=False)
         for name, evidence in seen.items():
-            value, difference = truths[name]
-            low, high = difference_interval(evidence) or (np.nan, np.nan)
-            value_low, value_high = value_interval(evidence) or (np.nan, np.nan)
-            counted[name] += [low > difference, low <= difference <= high, value_low <= value <= value_high]
+            ends = (difference_interval(evidence), value_interval(evidence))
+            sides = zip(ends, truths[name][::-1], strict=True)
+            counted[name] += [
+                told for found, truth in sides for told in _held(found or NOWHERE, truth, evidence.metric.direction)
+            ]
     return [Row(source.name, name, n, truths[name][1], *(sums / suites)) for name, sums in counted.items()]
+
+
+NOWHERE = (np.nan, np.nan)
+
+
+def _held(ends: tuple[float, float], truth: float, better: int) -> tuple[bool, bool]:
+    """Say whether an interval lies wholly on the better side of the truth, and whether it holds it."""
+    return (ends[0] > truth if better > 0 else ends[1] < truth), ends[0] <= truth <= ends[1]
 
 
 def family(null: Population, worse: Population, n: int, suites: int, *, seed: int = 2) -> float:
@@ -323,21 +351,60 @@ DEPENDENT = (
 )
 
 
-def cluster_lines(suites: int) -> list[str]:
+def cluster_lines(suites: int) -> Iterator[str]:
     """Give the table of clusters: ignored, declared, found."""
-    lines = [
-        "| cases | metric | correlation | aimed at | clusters ignored | declared | found |",
-        "|---|---|---|---|---|---|---|",
-    ]
+    yield from ("", "## Clusters", "", *CLUSTERS.splitlines(), "")
+    yield "| cases | metric | correlation | aimed at | clusters ignored | declared | found |"
+    yield "|---|---|---|---|---|---|---|"
     for source, metric in DEPENDENT:
-        shares = " | ".join(f"{100 * share:.1f} %" for share in dependents(source, metric, suites).values())
-        lines.append(f"| {source} | {metric} | {source.correlation:.2f} | 2.5 % | {shares} |")
-        print(lines[-1], flush=True)
+        told = " | ".join(rate(one, suites) for one in dependents(source, metric, suites).values())
+        yield f"| {source} | {metric} | {source.correlation:.2f} | 2.5 % | {told} |"
     source = Dependent(60, 10, 0.12)
-    shares = " | ".join(f"{100 * share:.1f} %" for share in dependent_family(source, suites).values())
-    lines.append(f"| two suites of {source} | any of four gates (Holm) | {source.correlation:.2f} | 5 % | {shares} |")
-    print(lines[-1], flush=True)
-    return lines
+    told = " | ".join(rate(one, suites) for one in dependent_family(source, suites).values())
+    yield f"| two suites of {source} | any of four gates (Holm) | {source.correlation:.2f} | 5 % | {told} |"
+
+
+HEAD = (
+    "| population | metric | n | true difference | wrong passes | interval covers | value passes | value covered |",
+    "|---|---|---|---|---|---|---|---|",
+)
+
+
+def single_lines(suites: int) -> Iterator[str]:
+    """Give the tables of single gates, of six together, and of power."""
+    sources = populations()
+    yield from HEAD
+    for source in sources:
+        for n in SIZES:
+            yield from (row.told(suites) for row in simulate(source, n, suites))
+    yield from ("", "| six gates with the truth on their condition | any verdict |", "|---|---|")
+    for n in SIZES[:2]:
+        yield f"| n = {n} | {rate(family(sources[0], sources[1], n, suites), suites)} |"
+    yield from ("", "| power at a drop of 0.05, n = 1,000 | gate | McNemar exact | unpaired z |", "|---|---|---|---|")
+    for changed in (0.15, 0.3):
+        told = " | ".join(rate(one, suites) for one in power(changed=changed, suites=suites).values())
+        yield f"| {100 * changed:.0f} % of cases right in one role only | {told} |"
+
+
+def small_lines(suites: int) -> Iterator[str]:
+    """Give the table of few cases."""
+    yield from ("", "## Few cases", "", *FEW.splitlines(), "", *HEAD)
+    for source in populations()[:2]:
+        for n in SMALL:
+            yield from (row.told(suites) for row in simulate(source, n, suites))
+
+
+def score_lines(suites: int) -> Iterator[str]:
+    """Give the table of other metrics."""
+    yield from ("", "## Other metrics", "", *OTHERS.splitlines(), "", *HEAD)
+    for kind, metrics in scores.KINDS:
+        worse = Population("worse by the margin", *scores.rows(kind, CASES, 0.25))
+        for source in (without_difference(worse), worse):
+            for n in (20, 50, 240):
+                yield from (row.told(suites) for row in simulate(source, n, suites, metrics=metrics))
+    yield from ("", *CALIBRATED.splitlines(), "", "| n | mean ece | gate refused |", "|---|---|---|")
+    for n in (50, 240):
+        yield scores.calibration(n, suites)
 
 
 def populations() -> tuple[Population, ...]:
@@ -348,47 +415,39 @@ def populations() -> tuple[Population, ...]:
     return without_difference(worse), worse, without_difference(dialogues), dialogues, rare
 
 
-def report(suites: int) -> list[str]:
-    """Run everything and give the lines of the page."""
+Lines: TypeAlias = Callable[[int], Iterator[str]]
+PARTS: dict[str, tuple[Lines, int]] = {
+    "single": (single_lines, 1), "few": (small_lines, 2), "others": (score_lines, 4), "clusters": (cluster_lines, 4),
+    "judged": (judged.lines, 2), "edges": (edges.lines, 4), "looks": (looks.lines, 2),
+}  # fmt: skip
+"""Parts of the page in order: what gives its lines, and by how much fewer suites a row it has."""
+
+
+def report(suites: int, only: str | None = None) -> list[str]:
+    """Run everything, or one part, print the lines of the page as they come, and give them."""
     started = time.perf_counter()
-    sources = populations()
-    lines = [
-        "| population | metric | n | true difference | wrong passes | interval covers | value covered |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for source in sources:
-        for n in SIZES:
-            for row in simulate(source, n, suites):
-                lines.append(
-                    f"| {row.population} | {row.metric} | {n} | {row.difference:+.4f} | "
-                    f"{100 * row.passes:.1f} % | {100 * row.covers:.1f} % | {100 * row.value_covers:.1f} % |"
-                )
-                print(lines[-1], flush=True)
-    lines += ["", "| six gates with the truth on their condition | any verdict |", "|---|---|"]
-    for n in SIZES[:2]:
-        lines.append(f"| n = {n} | {100 * family(sources[0], sources[1], n, suites):.1f} % |")
-        print(lines[-1], flush=True)
-    lines += ["", "| power at a drop of 0.05, n = 1,000 | gate | McNemar exact | unpaired z |", "|---|---|---|---|"]
-    for changed in (0.15, 0.3):
-        shares = [f"{100 * share:.1f} %" for share in power(changed=changed, suites=suites).values()]
-        lines.append(f"| {100 * changed:.0f} % of cases right in one role only | {' | '.join(shares)} |")
-        print(lines[-1], flush=True)
-    lines += ["", "## Clusters", "", CLUSTERS, *cluster_lines(suites // 4)]
-    for line in judged.lines(suites // 2):
-        lines.append(line)
+    asked = [PARTS[only]] if only else PARTS.values()
+    lines = []
+    for line in chain.from_iterable(part(suites // fewer) for part, fewer in asked):
+        lines.extend(line.splitlines() or [""])
         print(line, flush=True)
-    for line in edges.lines(suites // 4):
-        lines.append(line)
-        print(line, flush=True)
-    for line in looks.lines(suites // 2):
-        lines.append(line)
-        print(line, flush=True)
-    print(f"{time.perf_counter() - started:.0f} s")
+    print(f"{time.perf_counter() - started:.0f} s", file=sys.stderr)
     return lines
 
 
+FEW = """The gates of single suites where n is small. Comparisons of fewer than 20 cases are inconclusive whatever their
+interval says, which stands here; `value passes`: `METRIC.low >=` the truth, which is judged at any n. Half as many
+suites.
+"""
+OTHERS = """Scores that are no share of right answers: the Brier score and the area under the risk-coverage curve of
+choices (lower is better, `value passes` is `METRIC.high <=`), BLEU of all replies together, and a judge's grades from
+1 to 5 where it has no bias between the two models. A quarter as many suites.
+"""
+CALIBRATED = """The expected calibration error of a calibrated model is not 0, and no interval holds what it is in
+truth: it is shown, and a gate on it refused (`brier` is the one to ask for).
+"""
 CLUSTERS = f"""Share of the suites that pass `better than baseline` though nothing is better among all clusters: a
-quarter as many suites a row, {FEW_RESAMPLES} resamples; with 500 suites 2.5 % has a standard error of 0.7 points. An
+quarter as many suites a row, {FEW_RESAMPLES} resamples. An
 interval by clusters speaks for clusters like these. Ignored: what the same rows say if nobody knows of the clusters.
 Declared: `Suite(cluster=...)`. Found: nothing is declared, and a design effect surely above 1.2 widens the interval;
 seeds are found by what they ask, without a tag.
@@ -401,10 +460,10 @@ a row, {resamples} resamples an interval (a real run has 10,000), one core, seed
 
 A suite is a random sample of a population whose true scores are known. Half of the replies are the same in
 both models, the others share the difficulty of their case. In every row the truth lies exactly on the gate's
-condition (`better than` with no difference; `not worse than ... by` the true loss), so every pass is wrong:
-at most 5 % may be, and 2.5 % is what a 95 % interval aims at. Intervals should cover in 93 to 97 %; where 2 %
-of the replies collapse they are wider on purpose, because what a small sample has not seen could be large.
-With 2,000 suites a coverage of 95 % has a standard error of 0.5 points.
+condition (`better than` with no difference; `not worse than ... by` the true loss; `value passes`: `METRIC.low >=` the
+true value), so every pass is wrong: at most 5 % may be, and 2.5 % is what a 95 % interval aims at. Intervals should
+cover in 93 to 97 %; where 2 % of the replies collapse they are wider on purpose, because what a small sample has not
+seen could be large. Behind every share stands its Monte Carlo error (one standard error).
 
 Dialogues: four turns share difficulty and change together, and are resampled together; 100 turns are 25
 dialogues. The six gates are corrected together by Holm's procedure, as where each pass is
@@ -419,9 +478,13 @@ def main() -> None:
     """Print the table, or write it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--suites", type=int, default=2000)
+    parser.add_argument("--quick", action="store_const", dest="suites", const=QUICK, help=f"--suites {QUICK}")
+    parser.add_argument("--only", choices=list(PARTS), help="one part, which no page is written of")
     parser.add_argument("--write", type=Path)
     options = parser.parse_args()
-    table = "\n".join(report(options.suites))
+    if options.only and options.write:
+        parser.error("--write takes the whole page; accepted: without --only")
+    table = "\n".join(report(options.suites, options.only))
     text = PAGE.format(suites=options.suites, resamples=RESAMPLES, table=table)
     if options.write:
         options.write.parent.mkdir(parents=True, exist_ok=True)
