@@ -36,10 +36,15 @@ def test_critical_cases_come_first_and_what_cannot_be_decided_early_is_asked_who
     record = project.record()
     assert 0 < record["suites"]["quiz"]["evaluated"] < 120
     assert {gate["expression"]: gate["verdict"] for gate in record["gates"]}["critical"] == "pass"
-    project.quiz(count=120, gates='["macro_f1.low >= 0.3"]')
-    assert project.run("--medeval-sequential", "--medeval-json=run.json").ret == 0
-    assert project.record()["suites"]["quiz"]["evaluated"] == 120
-    assert "sequential" not in project.record()["suites"]["quiz"]
+    project.quiz(count=120, gates='["macro_f1.low >= 0.3", "accuracy.low >= 0.3"]')
+    whole = project.run("--medeval-sequential", "--medeval-json=run.json")
+    assert whole.ret == 0
+    suite = project.record()["suites"]["quiz"]
+    assert suite["evaluated"] == 120
+    held = {"macro_f1.low >= 0.3": "macro_f1 is no mean over cases"}
+    assert suite["sequential"] == {"asked": 120, "not_asked": [], "batches": 1, "held": held}
+    assert "valid at every batch" not in "".join(gate["reason"] for gate in project.record()["gates"])
+    whole.stdout.fnmatch_lines(["*sequential: 120 cases asked at once, asked to the end (macro_f1.low >= 0.3: *"])
     both = project.run("--medeval-sequential", "--medeval-looks=3")
     assert both.ret == 4
     both.stderr.fnmatch_lines(["*--medeval-sequential looks after every batch; accepted: without --medeval-looks"])

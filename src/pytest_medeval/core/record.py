@@ -350,12 +350,16 @@ class ChanceRecord(TypedDict):
 
 
 class BatchesRecord(TypedDict):
-    """How far a suite was asked, where cases were asked in batches until every gate was decided."""
+    """How far a suite was asked, where cases were to be asked in batches until every gate was decided.
+
+    ``largest`` is there where they were, ``held`` where something kept the suite from ending early.
+    """
 
     asked: int
     not_asked: list[str]
     batches: int
-    largest: int
+    largest: NotRequired[int]
+    held: NotRequired[dict[str, str]]
 
 
 class SuiteRecord(TypedDict):

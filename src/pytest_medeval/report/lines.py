@@ -118,8 +118,10 @@ def how_asked(suite: SuiteRecord) -> Iterator[str]:
     if batches := suite.get("sequential"):
         saved = len(batches["not_asked"])
         share = saved / (saved + batches["asked"])
+        held = "; ".join(f"{gate}: {why}" for gate, why in batches.get("held", {}).items())
         told = f"decided early, {saved} cases not asked ({share:.0%} saved)" if saved else "asked to the end"
-        yield f"sequential: {batches['asked']} cases asked in {batches['batches']} batches, {told}"
+        batched = f" in {batches['batches']} batches" if "largest" in batches else " at once"
+        yield f"sequential: {batches['asked']} cases asked{batched}, {told}{f' ({held})' if held else ''}"
     for role, count in suite.get("replaced", {}).items():
         yield f"{count} {role} replies hold U+FFFD where their text was no Unicode"
     if suite["options"].get("references") == "0":

@@ -164,7 +164,9 @@ def _paired(journal: Journal, data: dict[str, SuiteData], reference: Reference) 
             data[name],
             journal.ordered(name),
             reference,
-            sampled=len(facts["cases"]) < facts["total"] or "excluded_trained" in facts or name in journal.batches,
+            sampled=len(facts["cases"]) < facts["total"]
+            or "excluded_trained" in facts
+            or "largest" in journal.batches.get(name, {}),
             complete_only=facts["pairs"] == "complete",
         )
     return pairings

@@ -26,7 +26,7 @@ from pytest_medeval.tasks import TASKS
 from pytest_medeval.tasks.base import Task, asked_of, correct_of, reply_of
 from pytest_medeval.verdicts.clusters import clustered
 from pytest_medeval.verdicts.gates.data import suite_data
-from pytest_medeval.verdicts.gates.judge import decided, in_batches
+from pytest_medeval.verdicts.gates.judge import decided, held_whole
 
 if TYPE_CHECKING:
     from pytest_medeval.models import Model
@@ -160,6 +160,7 @@ def scores(rows: Sequence[Mapping[str, Sequence[float]]], metrics: Sequence[Metr
 
 BATCHES, FEWEST = 20, 25
 """A suite is asked in about so many batches, each of so many cases at least."""
+UNDECIDED = "not decided by the last batch"
 
 
 @dataclass(frozen=True)
@@ -170,10 +171,14 @@ class Sequential:
     family: int
     all_must_pass: bool
 
-    def fits(self, suite: Resolved, cases: Sequence[Case]) -> bool:
-        """Whether every gate of a suite can be decided early, and there are any."""
+    def held(self, suite: Resolved, cases: Sequence[Case]) -> dict[str, str]:
+        """Say what keeps a suite from being asked in batches: gate -> why; nothing where it can be."""
+        if len(cases) <= FEWEST:
+            return {"all gates": f"{len(cases)} cases are one batch"}
+        if not suite.gates:
+            return {"all gates": "there are none to decide"}
         empty = suite_data(suite.name, suite.metrics, (), complete_only=False, reason="")
-        return bool(suite.gates) and len(cases) > FEWEST and all(in_batches(gate, empty) for gate in suite.gates)
+        return {str(gate): why for gate in suite.gates if (why := held_whole(gate, empty))}
 
     def batches(self, suite: Resolved, cases: Sequence[Case]) -> Iterator[list[Case]]:
         """Give whole clusters in an order drawn by the seed, those with a critical case first."""
@@ -190,15 +195,16 @@ class Sequential:
                 yield batch
                 batch = []
 
-    def decided(self, suite: Resolved, cases: Sequence[Case], done: Mapping[str, Evaluation]) -> bool:
-        """Whether all gates of a suite are decided by what was asked so far."""
+    def open(self, suite: Resolved, cases: Sequence[Case], done: Mapping[str, Evaluation]) -> dict[str, str]:
+        """Say what is not decided by what was asked so far: gate -> why; nothing where all gates are."""
         entries = [entry(suite.name, "", one) for one in done.values()]
         if any(one[role]["outcome"] == "error" for one in entries for role in ROLES if role in one):
-            return False
+            return {"all gates": "a model could not be reached"}
         data = suite_data(suite.name, suite.metrics, entries, complete_only=suite.pairs == "complete", reason="")
         data = clustered(data, entries, suite.cluster, suite.gates, suite.task.headline).data
         data = replace(data, largest=max(Counter(_units(suite, cases).values()).values()))
-        return all(decided(gate, data, max(1, self.family), all_must_pass=self.all_must_pass) for gate in suite.gates)
+        family, whole = max(1, self.family), self.all_must_pass
+        return {str(g): UNDECIDED for g in suite.gates if not decided(g, data, family, all_must_pass=whole)}
 
 
 def _units(suite: Resolved, cases: Sequence[Case]) -> dict[str, str]:
@@ -266,16 +272,22 @@ class Engine:
     def _in_batches(self, suite: Resolved, cases: Sequence[Case]) -> dict[str, Evaluation]:
         """Ask batch by batch until all gates are decided; nothing where one of them cannot be before the end."""
         done: dict[str, Evaluation] = {}
-        if self.sequential is None or not self.sequential.fits(suite, cases):
+        if self.sequential is None or not cases:
+            return done
+        if held := self.sequential.held(suite, cases):
+            self.asked[suite.name] = {"asked": len(cases), "not_asked": [], "batches": 1, "held": held}
             return done
         count = 0
         for count, batch in enumerate(self.sequential.batches(suite, cases), start=1):  # noqa: B007 - counted behind
             done |= self._evaluate(suite, batch)
-            if self.sequential.decided(suite, cases, done):
+            held = self.sequential.open(suite, cases, done)
+            if not held:
                 break
         left = [case.id for case in cases if case.id not in done]
         largest = max(Counter(_units(suite, cases).values()).values())
         self.asked[suite.name] = {"asked": len(done), "not_asked": left, "batches": count, "largest": largest}
+        if held:
+            self.asked[suite.name]["held"] = held
         return done
 
     def _evaluate(self, suite: Resolved, cases: Sequence[Case]) -> dict[str, Evaluation]:

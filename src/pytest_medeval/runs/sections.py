@@ -49,7 +49,7 @@ def data_of(facts: SuiteManifest, journal: Journal, track_b: TrackB) -> SuiteDat
         facts["name"], metrics, entries, complete_only=complete_only, reason=_lacking(facts, journal, entries)
     )
     found = journal.batches.get(facts["name"])
-    return replace(data, largest=found["largest"]) if found else data
+    return replace(data, largest=found.get("largest")) if found else data
 
 
 def _lacking(facts: SuiteManifest, journal: Journal, entries: Sequence[CaseEntry]) -> str:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import time
+from dataclasses import replace
 from types import SimpleNamespace
 
+import pytest
+
 from pytest_medeval.core.types import Case, Source
+from pytest_medeval.metrics import metrics_for
 from pytest_medeval.runs.engine import FEWEST, Sequential
+from pytest_medeval.tasks import TASKS
+from pytest_medeval.verdicts.gates.grammar import parse_gate
 
 CASES = [Case(id=f"c{at:03}", source=Source("made"), critical=at == 77) for at in range(300)]
 LABELS = {case.id: str(at // 7) for at, case in enumerate(CASES)}
@@ -35,6 +42,31 @@ def test_clusters_are_never_cut():
     assert sum(map(len, where)) == len(set().union(*where)) == 43
     assert LABELS["c077"] in where[0]
     assert all(len(batch) >= FEWEST for batch in found[:-1])
+
+
+@pytest.mark.parametrize(
+    ("gate", "why"),
+    [
+        ("accuracy.low >= 0.5", ""),
+        ("accuracy not worse than baseline by 0.05", ""),
+        ("macro_f1 better than baseline", "macro_f1 is no mean over cases"),
+        ("ece better than baseline", "its metric has no interval"),
+        ("accuracy[specialty=ent] >= 0.5", "it judges a subgroup"),
+        ("worst(accuracy by specialty) >= 0.5", "it judges a subgroup"),
+        ("accuracy better than reference", "it rests on a stored run"),
+        ("judge.accuracy better than baseline", "judges grade when all cases were asked"),
+        ("loose better than baseline", "loose has no bounds"),
+    ],
+)
+def test_what_keeps_a_suite_from_ending_early_is_named_gate_by_gate(gate, why):
+    """A bounded mean of the whole suite can be decided early, and nothing else."""
+    task = TASKS.resolve("mcq")()
+    metrics = list(metrics_for(task, ["accuracy", "macro_f1", "ece"]))
+    metrics.append(replace(metrics[0], name="loose", bounds=(-math.inf, math.inf)))
+    suite = SimpleNamespace(name="quiz", metrics=metrics, gates=[parse_gate(gate)])
+    assert Sequential(0, 1, True).held(suite, CASES) == ({gate: why} if why else {})
+    few = Sequential(0, 1, True).held(suite, CASES[:FEWEST])
+    assert few == {"all gates": "25 cases are one batch"}
 
 
 def test_time_is_linear_in_the_cases():

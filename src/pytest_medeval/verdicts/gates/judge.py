@@ -385,14 +385,29 @@ def _said(contest: Contest, result: GateResult, level: float, family: int) -> st
     return told + f"{turn} lies inside; about {result.cases_needed} cases{of} settle it if the difference stays"
 
 
-def in_batches(gate: Gate, suite: SuiteData) -> bool:
-    """Whether a gate can be decided before all cases were asked: on a bounded mean, alone or against the baseline."""
+def held_whole(gate: Gate, suite: SuiteData) -> str:
+    """Say why a gate cannot be decided before all cases were asked; empty where it can.
+
+    A bounded mean of the whole suite, alone or against the baseline, can.
+    """
     metric, target = suite.metrics.get(gate.target.metric), gate.target
     against = None if isinstance(gate.condition, Threshold) else gate.condition.against
     exact = isinstance(gate.condition, Threshold) and gate.condition.op == "=="
-    if metric is None or target.tag or target.by or against == "reference" or exact or bias_of(metric):
-        return False
-    return metric.per_case and math.isfinite(metric.bounds[1] - metric.bounds[0])
+    reasons = {
+        "judges grade when all cases were asked": gate.target.metric.startswith(GRADED),
+        "it rests on a stored run": against == "reference",
+        "it asks for one exact value": exact,
+        "it judges a subgroup": bool(target.tag or target.by),
+        "its metric is not known before": metric is None,
+    }
+    if told := next((why for why, holds_it in reasons.items() if holds_it), ""):
+        return told
+    assert metric is not None  # noqa: S101 - told above
+    if bias_of(metric):
+        return "its metric has no interval"
+    if not metric.per_case:
+        return f"{metric.name} is no mean over cases"
+    return "" if math.isfinite(metric.bounds[1] - metric.bounds[0]) else f"{metric.name} has no bounds"
 
 
 def decided(gate: Gate, suite: SuiteData, family: int, *, all_must_pass: bool) -> bool:
