@@ -17,17 +17,17 @@ from pytest_medeval.commands import tell
 from pytest_medeval.commands.parser import Parser
 from pytest_medeval.core.errors import MedevalError, accepted
 from pytest_medeval.core.record import RunRecord
-from pytest_medeval.core.types import FloatArray
+from pytest_medeval.core.types import FloatArray, bias_of
 from pytest_medeval.judges.ratings.review import PairRating, read_reviews
 from pytest_medeval.report.review import SHARES
-from pytest_medeval.runs.reference import stored_suite
+from pytest_medeval.runs.reference import REFERENCE, Reference, entries, stored_suite, with_reference
 from pytest_medeval.runs.store import load
 from pytest_medeval.stats.bootstrap import cluster_codes
 from pytest_medeval.stats.evidence import contributions
 from pytest_medeval.stats.planning import POWER, Cases, Needed, Pilot, cases_for, ratings_needed
 from pytest_medeval.verdicts.corrected import pilots
-from pytest_medeval.verdicts.gates.data import FEWEST, left_out
-from pytest_medeval.verdicts.gates.grammar import Gate, NotWorse, Threshold, parse_gate
+from pytest_medeval.verdicts.gates.data import FEWEST, GRADED, SuiteData, left_out
+from pytest_medeval.verdicts.gates.grammar import Gate, NotWorse, Threshold, check, parse_gate
 
 _EPILOG = """\
 RUN is a number, a name, latest, or the path of a record; FILE what the review page of a judged run exported.
@@ -42,15 +42,18 @@ def main(arguments: Sequence[str]) -> int:
 
 def _cases(arguments: Sequence[str]) -> int:
     parser = _parser("cases")
-    parser.add_argument("--gate", required=True, metavar="EXPR", help="a comparison with the baseline, or METRIC.low")
+    parser.add_argument("--gate", required=True, metavar="EXPR", help="a comparison, or METRIC.low")
     parser.add_argument("--suite", metavar="NAME", help="of the run; needed where it has several")
+    parser.add_argument("--reference", metavar="RUN", help="stored run that the gate compares with")
     told = "the difference, or value, that is taken for true (default: what the pilot shows)"
     parser.add_argument("--truth", type=_between(-math.inf, math.inf, "a number"), metavar="X", help=told)
     options = parser.parse_args(arguments)
     name, record = load(options.storage, options.pilot)
     suite = _suite(record, options.suite)
-    gate = parse_gate(options.gate)
-    values, units, room, sign = _shares(record, suite, gate)
+    gate = parse_gate(options.gate).of(record["suites"][suite]["metrics"])
+    reference = Reference(*load(options.storage, options.reference)) if options.reference else None
+    data = _looked(record, suite, gate, reference)
+    values, units, room, sign = _shares(data, gate)
     truth = None if options.truth is None else sign * options.truth
     found = cases_for(values, units, room, truth=truth, power=options.power, seed=record["seed"])
     assumed = f"at a true {options.truth:g}" if truth is not None else f"if {sign * values.mean():+.4f} is true"
@@ -62,6 +65,10 @@ def _cases(arguments: Sequence[str]) -> int:
     if units is not None:
         count = int(units.max()) + 1
         lines.append(f"{suite}: {_three(found, len(values) / count)} clusters, of {len(values) / count:.3g} cases each")
+    if gate.target.tag:
+        whole = record["suites"][suite]["evaluated"]
+        own = f"{len(values)} of {whole} are of {gate.target.tag}={gate.target.value}"
+        lines.append(f"{suite}: {_three(found, len(values) / whole)} cases of the suite, where {own}")
     tell(lines)
     return 0
 
@@ -79,23 +86,53 @@ def _suite(record: RunRecord, name: str | None) -> str:
     return str(name)
 
 
-def _shares(record: RunRecord, suite: str, gate: Gate) -> tuple[FloatArray, NDArray[np.intp] | None, float, int]:
-    """Give what each case adds so that more is better, its unit, the room to the condition, and the sign of better."""
+def _looked(record: RunRecord, suite: str, gate: Gate, reference: Reference | None) -> SuiteData:
+    """Give the cases that a gate is about, with the rows of the run that it compares with."""
+    data, target = stored_suite(record, suite), gate.target
+    _refuse(gate, data)
+    against = None if isinstance(gate.condition, Threshold) else gate.condition.against
+    if against == REFERENCE and reference is not None:
+        data, _ = with_reference(data, list(entries(record, suite).values()), reference, sampled=True)
+    if told := data.barred.get(against or "", {}).get(target.metric):
+        raise MedevalError(f"--reference: {told}")
+    if against and data.metrics[target.metric].counts not in data.rows.get(against, {}):
+        wanted = "--reference=RUN" if against == REFERENCE else "a pilot with one"
+        raise MedevalError(f"--gate: the run holds no {against} of suite {suite}; accepted: {wanted}")
+    check(gate, {name: metric.direction for name, metric in data.metrics.items()}, data.tags)
+    return data.having(target.tag, target.value) if target.tag and target.value else data
+
+
+def _refuse(gate: Gate, data: SuiteData) -> None:
+    """Name what cannot be planned from a stored run, and what can."""
     condition, target = gate.condition, gate.target
-    data = stored_suite(record, suite)
-    metric = data.metrics.get(target.metric)
-    bare = isinstance(condition, Threshold) and condition.end is None
-    if metric is None or target.tag or target.by or bare:
-        raise MedevalError(
-            f"--gate: '{gate}' cannot be planned; accepted: a comparison, or METRIC.low|high OP NUMBER, of the whole "
-            f"suite in {', '.join(data.metrics)}"
-        )
+    graded = target.metric.startswith(GRADED) and not isinstance(condition, Threshold)
+    told = ""
+    if graded or target.measured != target.metric:
+        told = "rests on people's ratings of a judge; accepted: plan judge"
+    elif target.metric not in data.metrics:
+        told = f"of a metric that the run does not hold; accepted: {', '.join(data.metrics)}"
+    elif bias := bias_of(data.metrics[target.metric]):
+        told = f"cannot be judged: {bias}; accepted: another metric"
+    elif target.by:
+        told = "judges the worst group's value; accepted: METRIC[TAG=VALUE].low of each group"
+    elif isinstance(condition, Threshold) and condition.end is None:
+        told = "judges the value, which few cases pass as easily as many; accepted: METRIC.low|high OP NUMBER"
+    if told:
+        raise MedevalError(f"--gate: '{gate}' {told}")
+
+
+def _shares(data: SuiteData, gate: Gate) -> tuple[FloatArray, NDArray[np.intp] | None, float, int]:
+    """Give what each case adds so that more is better, its unit, the room to the condition, and the sign of better."""
+    condition, metric = gate.condition, data.metrics[gate.target.metric]
     against = None if isinstance(condition, Threshold) else condition.against
-    if against and against not in data.rows:
-        raise MedevalError(f"--gate: the run holds no {against} of suite {suite}; accepted: a pilot with one")
     present, values = contributions(metric, data.rows["candidate"], data.rows[against] if against else None)
     if len(values) < FEWEST:
         raise MedevalError(f"the pilot has {len(values)} cases that count; accepted: {FEWEST} at least")
+    if np.ptp(values) == 0:
+        raise MedevalError(
+            f"all {len(values)} cases of the pilot say the same, so that it does not know its error; accepted: a pilot "
+            "with some that differ"
+        )
     clusters = [one for one, there in zip(data.clusters, present.tolist(), strict=True) if there]
     units = cluster_codes(clusters, len(values))
     if isinstance(condition, Threshold):

@@ -32,7 +32,7 @@ POWER = 0.8
 MOST_CASES = 1_000_000
 """Numbers beyond this are no advice: the difference lies on the condition."""
 FEWEST = 20
-"""Fewer rated units correct no judge (``verdicts.gates``)."""
+"""Fewer rated units correct no judge, and fewer cases are not compared (``verdicts.gates``)."""
 PILOTS = 400
 """Resampled pilots."""
 
@@ -115,7 +115,8 @@ def cases_for(
     ``values`` (n,): what each case adds to a difference or a value, so that more is better; ``units``: of what each is;
     ``room``: what is added to their mean to reach what the gate asks for (a margin). ``truth``: the mean that is taken
     for true; None: that of the pilot, whose own error then makes the range wide. In resampled pilots whose mean
-    lies on the wrong side no number of cases is enough.
+    lies on the wrong side no number of cases is enough. Fewer than 20 cases are never told: a comparison of fewer is
+    not judged, and a normal approximation says nothing of them.
     """
     units = np.arange(len(values)) if units is None else units
     sums, sizes = np.bincount(units, weights=values), np.bincount(units).astype(np.float64)
@@ -127,7 +128,7 @@ def cases_for(
     ratio = (NORMAL.inv_cdf(0.975) + NORMAL.inv_cdf(power)) / np.maximum(distance, 1e-12)
     needed = np.where(distance > 0, spread / counts * ratio**2, np.inf)
     ends = np.quantile(needed, [0.1, 0.5, 0.9], method="nearest")
-    return Cases(*(None if end > MOST_CASES else max(1, math.ceil(end)) for end in ends.tolist()))
+    return Cases(*(None if end > MOST_CASES else max(FEWEST, math.ceil(end)) for end in ends.tolist()))
 
 
 @dataclass(frozen=True, slots=True)

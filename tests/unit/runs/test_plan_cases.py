@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 
 import numpy as np
@@ -75,11 +76,46 @@ def test_what_the_command_says(pilot, capsys):
     assert run(capsys, "--gate", "accuracy.low >= 0.8")[1][2].endswith("cases each")
 
 
+def test_a_subgroup_and_a_stored_reference_are_planned(pilot, capsys, monkeypatch):
+    """Of a subgroup its own cases, and those of the suite at its share; a reference is another stored run."""
+    old = copy.deepcopy(pilot)
+    monkeypatch.setattr(plan, "load", lambda _, name: (name, old if name == "old" else pilot))
+    code, lines, _ = run(capsys, "--gate", "accuracy[half=1].low >= 0.7")
+    numbers = [[int(one.replace(",", "")) for one in re.findall(r"[\d,]+(?= )", text)[:3]] for text in lines[1:]]
+    assert (code, lines[2].endswith("cases of the suite, where 30 of 60 are of half=1")) == (0, True)
+    assert numbers[1] == [2 * one for one in numbers[0]]
+    gate = ("--gate", "accuracy not worse than reference by 0.1", "--truth", "0", "--reference", "old")
+    assert "all 60 cases of the pilot say the same" in run(capsys, *gate)[2]
+    for case in old["cases"][:6]:
+        case["candidate"]["rows"]["mcq"] = case["baseline"]["rows"]["mcq"] = [0, 1, -1, -1]
+    code, lines, error = run(capsys, *gate)
+    told = re.match(r"quiz: ([\d,]+) / ([\d,]+) / ([\d,]+) cases", lines[1])
+    assert (code, told is not None) == (0, True), error
+    old["suites"]["quiz"]["metrics"]["accuracy"]["signature"] = "another"
+    assert "--reference: " in run(capsys, *gate)[2]
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--gate", "accuracy >= 0.8"), "cannot be planned; accepted: a comparison, or METRIC.low|high OP NUMBER"),
-        (("--gate", "accuracy better than reference"), "the run holds no reference of suite quiz"),
+        (
+            ("--gate", "accuracy >= 0.8"),
+            "judges the value, which few cases pass as easily as many; accepted: METRIC.low",
+        ),
+        (
+            ("--gate", "worst(accuracy by half) >= 0.8"),
+            "judges the worst group's value; accepted: METRIC[TAG=VALUE].low",
+        ),
+        (
+            ("--gate", "judge.accuracy better than baseline"),
+            "rests on people's ratings of a judge; accepted: plan judge",
+        ),
+        (("--gate", "macro_f1.low >= 0.8"), "of a metric that the run does not hold; accepted: accuracy, brier"),
+        (("--gate", "accuracy[half=2].low >= 0.8"), "half"),
+        (
+            ("--gate", "accuracy better than reference"),
+            "the run holds no reference of suite quiz; accepted: --reference",
+        ),
         (("--gate", "accuracy.low >= 0.8", "--suite", "quix"), "did you mean 'quiz'"),
         (("--gate", "accuracy better than baseline", "--truth", "x"), "found 'x'; accepted: a number"),
     ],
