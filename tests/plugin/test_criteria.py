@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import fmean
 
 import pytest
+from sklearn.metrics import f1_score
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "healthbench"
 SUITE = """
@@ -125,3 +126,60 @@ def test_a_judge_that_nobody_measured_scores_and_decides_nothing(own):
     assert (judge["coverage"], judge["contradictions"], judge["style"]) == ({"criteria": [1, 1]}, [0, 4], "criteria")
     assert {gate["verdict"] for gate in record["gates"]} == {"not evaluated"}
     assert all("the judge is advisory" in gate["reason"] for gate in record["gates"])
+
+
+def labels(wrong=0):
+    """Label 40 replies in HealthBench's layout as the judge does, but for the last ``wrong``; two physicians each."""
+    for number in range(40):
+        met = number % 2 == 0
+        yield {
+            "prompt": [{"role": "user", "content": f"Question {number}."}],
+            "completion": "Go to the emergency room." if met else "Rest.",
+            "rubric": "Sends him to the emergency room.",
+            "category": "first" if number < 20 else "second",
+            "binary_labels": [met != (number >= 40 - wrong), met],
+            "anonymized_physician_ids": ["a", "b"],
+        }
+
+
+def test_an_admissible_judge_decides(own):
+    """A missed critical criterion fails the run, and is a failed test of its own; agreement is by category, too."""
+    own.write("labels.jsonl", "".join(json.dumps(one) + "\n" for one in labels()))
+    judged = ("--medeval-judge=fake:judge", "--medeval-judge-labels=labels.jsonl", "--medeval-json=run.json", "-rA")
+    result = own.run(*judged, model="fake:bad", baseline="fake:good")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["PASSED own::gate[[]criteria[[]axis=tone] >= 0]*", "FAILED own::critical[[]mi]*"])
+    record = own.record()
+    agreement = record["judges"][0]["agreement"]
+    assert set(agreement) == {"criteria", "criteria[category=first]", "criteria[category=second]"}
+    assert agreement["criteria"]["admissible"]
+    assert agreement["criteria"]["macro_f1_each"][0] == agreement["criteria"]["people_macro_f1"][0] == 1
+    assert record["judges"][0]["audit"]["requests"] == 80
+    assert [gate["verdict"] for gate in record["gates"]] == ["pass", "fail"]
+    own.write(
+        "labels.jsonl",
+        "".join(json.dumps(one | {"binary_labels": [not one["binary_labels"][1]]}) + "\n" for one in labels()),
+    )
+    own.run(*judged, model="fake:bad", baseline="fake:good")
+    assert [gate["verdict"] for gate in own.record()["gates"]] == ["not evaluated"] * 2
+
+
+def test_f1_against_each_physician_is_that_of_scikit_learn(own):
+    """HealthBench's measure takes every label for a truth, ties too; kappa takes the label of most."""
+    own.write("labels.jsonl", "".join(json.dumps(one) + "\n" for one in labels(wrong=6)))
+    own.run(
+        "--medeval-judge=fake:judge",
+        "--medeval-judge-labels=labels.jsonl",
+        "--medeval-json=run.json",
+        model="fake:bad",
+        baseline=None,
+    )
+    found = own.record()["judges"][0]["agreement"]["criteria"]
+    made = list(labels(wrong=6))
+    people = [label for one in made for label in one["binary_labels"]]
+    said = [one["completion"] != "Rest." for one in made for _ in one["binary_labels"]]
+    assert found["macro_f1_each"][0] == pytest.approx(f1_score(people, said, average="macro"), abs=1e-9)
+    assert found["n"] == 34
+    assert found["kappa"][0] == 1
+    one, other = zip(*(one["binary_labels"] for one in made), strict=True)
+    assert found["people_macro_f1"][0] == pytest.approx(f1_score(one + other, other + one, average="macro"), abs=1e-9)

@@ -549,6 +549,12 @@ class JudgeAgreement(TypedDict):
     tau_b: NotRequired[list[float | None]]
     bias: NotRequired[list[float | None]]
     percent_agreement: NotRequired[list[float | None]]
+    balanced_accuracy: NotRequired[list[float | None]]
+    macro_f1: NotRequired[list[float | None]]
+    macro_f1_each: NotRequired[list[float | None]]
+    """Of labels: against each person's, where ``macro_f1`` is against the label of most."""
+    people_alpha: NotRequired[list[float | None]]
+    people_macro_f1: NotRequired[list[float | None]]
     systems: NotRequired[dict[str, list[float | None]]]
     gaps: NotRequired[list[SystemGap]]
 

@@ -106,6 +106,26 @@ class Message:
     content: str
 
 
+SPOKEN = {"user": "Patient", "assistant": "Reply"}
+"""How the turns of a conversation are headed where it is shown as one text."""
+
+
+def written(turns: Sequence[Message]) -> str:
+    """Write turns as one text for judges, people and the search for leaked cases; a single one is its own text.
+
+    >>> print(written([Message("user", "I cough."), Message("assistant", "Since when?"), Message("user", "Monday.")]))
+    Patient: I cough.
+    <BLANKLINE>
+    Reply: Since when?
+    <BLANKLINE>
+    Patient: Monday.
+    """
+    said = [turn for turn in turns if turn.role != "system"]
+    if len(said) == 1:
+        return said[0].content
+    return "\n\n".join(f"{SPOKEN[turn.role]}: {turn.content}" for turn in said)
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """What is asked of a model: a reply to ``messages``, or the likelihood of each of ``choices`` as that reply.

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final, TypeAlias
 
 from pytest_medeval.core.record import ROLES, CaseCriteria, CriteriaSaid, JudgeRecord, Role
 from pytest_medeval.judges.ask import Judged, Judgement, JudgeRun
 from pytest_medeval.judges.panel import Coverage, judge_names
+from pytest_medeval.judges.ratings.types import CRITERIA
 from pytest_medeval.judges.rubric import Rubric
 from pytest_medeval.judges.styles.criteria import CONTRADICTS
 
-NAME: Final = "criteria"
+NAME: Final = CRITERIA
 """What judges are asked of a suite with criteria; as a dimension of a rubric it has a coverage and an agreement."""
+COSTS: Final = ("requests", "tokens", "cached", "failed", "seconds")
 OWN_CRITERIA: Final = Rubric("criteria", (), low=0, high=1)
 """Stands for a rubric where every case brings its own criteria."""
 Verdicts: TypeAlias = Mapping[Role, list[float | None]]
@@ -69,6 +72,12 @@ def criteria_coverage(cases: Sequence[Verdicts]) -> Coverage:
     return Coverage(sum(all(None not in own for own in one.values()) for one in cases), len(cases))
 
 
+def together(first: JudgeRun, second: JudgeRun) -> JudgeRun:
+    """Add up what two runs of one judge cost; all else is the first's."""
+    costs = {what: getattr(first, what) + getattr(second, what) for what in COSTS}
+    return replace(first, **costs)
+
+
 def with_criteria(judge: JudgeRecord, run: JudgeRun) -> JudgeRecord:
     """Add what a judge said of criteria, and what that took, to what the record holds of it."""
     verdicts = [one for one, _ in criteria_said([run]).values()]
@@ -81,7 +90,9 @@ def with_criteria(judge: JudgeRecord, run: JudgeRun) -> JudgeRecord:
         made["style"], made["prompt_hash"] = run.style, run.prompt_hash
     made["contradictions"] = [both, both + sum(len(one.grades) for one in replies)]
     made["notices"] = list(dict.fromkeys((*judge["notices"], *run.notices)))
-    for what in ("requests", "tokens", "cached", "failed"):
-        made[what] += getattr(run, what)
+    made["requests"] += run.requests
+    made["tokens"] += run.tokens
+    made["cached"] += run.cached
+    made["failed"] += run.failed
     made["seconds"] += run.seconds
     return made

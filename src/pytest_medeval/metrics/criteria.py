@@ -14,10 +14,11 @@ import numpy as np
 from pytest_medeval.core.record import CriterionRecord
 from pytest_medeval.core.types import Direction, FloatArray, Reply
 from pytest_medeval.metrics.base import SHARE, Measure, mean, signed
-from pytest_medeval.tasks.criteria import Criteria, CriteriaCase, Verdicts
+from pytest_medeval.tasks.criteria import MIXED, STATEMENTS, Criteria, CriteriaCase, Verdicts
 
-COUNTS = "judge.criteria"
-"""The family of rows, which like all of ``judge.`` are there only where the reply was judged."""
+COUNTS, OF_STATEMENTS = "judge.criteria", "judge.entailment"
+"""The families of rows, which like all of ``judge.`` are there only where the reply was judged: of criteria, and of
+statements alone. What follows ``judge.`` is the dimension of the labels that show how far people agree with a judge."""
 _OWN = range(9)
 MET, POSITIVE, FAULTS, NEGATIVE, KEPT, CRITICAL, ENTAILED, MUST, CONTRADICTED = _OWN
 """Columns: points met (faults taken off) and points that can be had; faults found of faults asked about; critical
@@ -92,6 +93,11 @@ def hallucinations(task: Criteria) -> Measure:
     return _measure(task, "hallucinations", spread, direction=-1, bounds=(0.0, math.inf))
 
 
+def counts_of(task: Criteria) -> str:
+    """Name the family of rows of a suite."""
+    return OF_STATEMENTS if STATEMENTS in task.holds and MIXED not in task.holds else COUNTS
+
+
 def row_of(given: Sequence[CriterionRecord], verdicts: Verdicts | None, parts: Sequence[str]) -> list[float]:
     """Give the row of a reply; NaN where a criterion is unjudged. ``parts``: tags as ``TAG=VALUE``."""
     said = [one for one in verdicts or () if one is not None]
@@ -149,6 +155,6 @@ def _measure(
         return row_of(task.gold(case), reply.prediction, task.parts)
 
     return Measure(
-        name=name, counts=COUNTS, signature=signed(name, "points:criteria"), make=make, spread=spread, fold=fold,
-        direction=direction, per_case=per_case, bounds=bounds,
+        name=name, counts=counts_of(task), signature=signed(name, "points:criteria"), make=make, spread=spread,
+        fold=fold, direction=direction, per_case=per_case, bounds=bounds,
     )  # fmt: skip

@@ -16,8 +16,8 @@ from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.files.door import read_text
 from pytest_medeval.core.files.jsontext import objects
 from pytest_medeval.core.model import Identity, Tick, silent
-from pytest_medeval.core.types import Answer, Message, Request, Source
-from pytest_medeval.tasks.conversation import turns_of, written
+from pytest_medeval.core.types import Answer, Message, Request, Source, written
+from pytest_medeval.tasks.conversation import turns_of
 from pytest_medeval.tasks.criteria import plain_text
 
 

@@ -9,6 +9,7 @@ from pytest_medeval.core.record import (
     DivergenceRecord,
     HumanRecord,
     HumanSuite,
+    JudgeAgreement,
     JudgeCost,
     JudgeRecord,
     MetricCorrelation,
@@ -105,10 +106,26 @@ def _agreement(judge: JudgeRecord) -> Table:
         ],
         brief=[
             *([listed("  agreement with people (quadratic kappa)", known)] if known else []),
+            *map(_of_labels, (pair for pair in judge["agreement"].items() if "macro_f1" in pair[1])),
             *([listed("  refused with as many labels, a judge of this true agreement", refused)] if refused else []),
             *([Brief(f"  {asked}")] if asked else []),
         ],
     )
+
+
+def _of_labels(pair: tuple[str, JudgeAgreement]) -> Brief:
+    """Say of labels, which have no order, what kappa, accuracy and F1 are, and how far people agree on them."""
+    name, one = pair
+    told = {
+        "kappa": one.get("kappa"),
+        "balanced accuracy": one.get("balanced_accuracy"),
+        "macro F1": one.get("macro_f1"),
+        "macro F1 against each person": one.get("macro_f1_each"),
+        "people among themselves: alpha": one.get("people_alpha"),
+        "people's macro F1": one.get("people_macro_f1"),
+    }
+    known = [f"{what} {number(value[0])}" for what, value in told.items() if value and value[0] is not None]
+    return Brief(f"  {name}, {one['n']} labels: ", known)
 
 
 def _by_system(judge: JudgeRecord) -> Iterator[Table]:

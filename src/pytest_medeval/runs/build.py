@@ -17,7 +17,7 @@ from pytest_medeval.core.record import ROLES, AttemptRecord, CaseEntry, RunRecor
 from pytest_medeval.core.settings import RunSettings
 from pytest_medeval.judges.ratings.review import PairRating
 from pytest_medeval.judges.rubric import chosen_rubric
-from pytest_medeval.metrics.criteria import COUNTS as CRITERIA
+from pytest_medeval.metrics.criteria import COUNTS, OF_STATEMENTS
 from pytest_medeval.models.roles import together
 from pytest_medeval.runs.environment import environment
 from pytest_medeval.runs.journal import Journal
@@ -40,6 +40,8 @@ from pytest_medeval.verdicts.noise import margin_below
 
 # From the journal to the run record: counts, comparisons, gates, in one JSON object.
 
+JUDGED: Final = (COUNTS, OF_STATEMENTS)
+"""Families of rows by which critical cases are judged: a judge says what is right."""
 SCHEMA: Final = "medeval-run/1"
 
 
@@ -261,7 +263,7 @@ def _critical(journal: Journal, data: Mapping[str, SuiteData], track_b: TrackB) 
 
 def _unjudged(data: SuiteData, track_b: TrackB, left: Sequence[str]) -> str:
     """Say why nobody knows whether critical cases are right, where judges must say it; ``left``: ids without a word."""
-    judged = [name for name, metric in data.metrics.items() if metric.counts == CRITERIA]
+    judged = [name for name, metric in data.metrics.items() if metric.counts in JUDGED]
     told = _barred(track_b, data, judged[0]) if judged else ""
     if told or not left:
         return told

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from pytest_medeval.core.errors import MedevalError, accepted
+from pytest_medeval.core.files.door import read_text
 from pytest_medeval.core.record import ROLES, CaseEntry, CriterionRecord, JudgeAgreement, JudgeRecord
 from pytest_medeval.core.settings import RunSettings
 from pytest_medeval.core.types import Metric, Source
 from pytest_medeval.judges.ask import Budget, JudgeRun, Judging, parse_budget
 from pytest_medeval.judges.criteria import NAME as CRITERIA
-from pytest_medeval.judges.criteria import OWN_CRITERIA, Verdicts, criteria_coverage, criteria_said, with_criteria
+from pytest_medeval.judges.criteria import (
+    OWN_CRITERIA,
+    Verdicts,
+    criteria_coverage,
+    criteria_said,
+    together,
+    with_criteria,
+)
 from pytest_medeval.judges.judge import Judgeable, judge_cases, replies_of
 from pytest_medeval.judges.panel import (
     Coverage,
@@ -26,17 +34,17 @@ from pytest_medeval.judges.panel import (
     judge_rows,
     judges_signature,
 )
-from pytest_medeval.judges.ratings import read_ratings
-from pytest_medeval.judges.ratings.audit import Agreement, agreement
+from pytest_medeval.judges.ratings import READERS, read_ratings
+from pytest_medeval.judges.ratings.audit import Agreement, Among, agreement, among
 from pytest_medeval.judges.ratings.join import join
-from pytest_medeval.judges.ratings.types import Rating, RatingSet
+from pytest_medeval.judges.ratings.types import STATEMENTS, Rating, RatingSet
 from pytest_medeval.judges.rubric import DEFAULT_RUBRIC, PREFERENCE, Rubric, chosen_rubric
 from pytest_medeval.judges.styles import AUTO, JUDGE_STYLES
 from pytest_medeval.judges.styles import CRITERIA as CRITERIA_STYLE
 from pytest_medeval.judges.styles.criteria import ROUNDS
 from pytest_medeval.metrics import metrics_for
 from pytest_medeval.metrics.base import Measure
-from pytest_medeval.metrics.criteria import COUNTS, row_of
+from pytest_medeval.metrics.criteria import COUNTS, OF_STATEMENTS, counts_of, row_of
 from pytest_medeval.runs.engine import scores
 from pytest_medeval.stats.agreement import Estimate
 from pytest_medeval.tasks import TASKS
@@ -128,7 +136,7 @@ class TrackB:
         own = judges_signature(self.criteria)
         return tuple(
             replace(one, signature=one.signature.replace("|version:", f"|{own}|version:"))
-            if own and one.counts == COUNTS and isinstance(one, Measure)
+            if own and one.counts in (COUNTS, OF_STATEMENTS) and isinstance(one, Measure)
             else one
             for one in metrics
         )
@@ -148,7 +156,7 @@ class TrackB:
 
     def covered(self, suite: str, name: str) -> Coverage:
         """Count a suite's cases that could be judged on a dimension, or by their criteria."""
-        if name == CRITERIA:
+        if name in (CRITERIA, STATEMENTS):
             return criteria_coverage([one for (own, _), one in self.verdicts.items() if own == suite])
         return coverage([case for (own, _), case in self.cases.items() if own == suite], name)
 
@@ -259,9 +267,10 @@ def _note_criteria(
         found[case], entry["criteria"] = said[case]
         gold, facts = cast("list[CriterionRecord]", entry["gold"]), journal.suites[entry["suite"]]
         task = TASKS.resolve(facts["task"])(**facts["options"])
-        metrics = [one for one in metrics_for(task, facts["metrics"]) if one.counts == COUNTS]
+        kind = counts_of(task)
+        metrics = [one for one in metrics_for(task, facts["metrics"]) if one.counts == kind]
         for role, own in found[case].items():
-            rows = {COUNTS: row_of(gold, own, task.parts)}
+            rows = {kind: row_of(gold, own, task.parts)}
             entry[role]["prediction"] = own
             entry[role]["rows"] = {**entry[role]["rows"], **rows}
             entry[role]["scores"] = {**entry[role]["scores"], **scores([rows], metrics)[0]}
@@ -319,18 +328,27 @@ def standing_of(judge: Model, plan: JudgePlan, seed: int, declared: Mapping[str,
     """
     if plan.labels is None:
         return Audited()
-    people = _clustered(read_ratings(plan.labels, name="labels", scale=plan.rubric.scale), declared or {})
-    run = _labelled(judge, people, plan, seed)
-    joined = join(people.ratings, _as_ratings(run, people, plan.labels), people.scales)
+    people = _clustered(read_ratings(plan.labels, name=_format(plan.labels), scale=plan.rubric.scale), declared or {})
+    runs = [_labelled(judge, people, plan, seed), _checked(judge, people, plan, seed)]
+    said = [*_as_ratings(runs[0], people, plan.labels), *_verdicts(runs[1], people)]
+    joined = join(people.ratings, said, people.scales)
     found = [agreement(pairs, floor=plan.floor, seed=seed) for pairs in joined.pairs]
-    return Audited({one.dimension: _agreement(one) for one in found}, run)
+    among_people = {one.dimension: one for one in among(people.ratings, people.scales, seed=seed)}
+    whole = runs[0] if not runs[1].cases else together(*runs)
+    return Audited({one.dimension: _agreement(one, among_people.get(one.dimension)) for one in found}, whole)
 
 
-def _agreement(found: Agreement) -> JudgeAgreement:
+def _format(labels: Path) -> str:
+    """Name the format of a file of labels: a published one by its opening, else our own."""
+    opening = read_text(labels)[:20_000]
+    return next((name for name in ("kqa", "healthbench") if READERS.resolve(name)().recognises(opening)), "labels")
+
+
+def _agreement(found: Agreement, people: Among | None) -> JudgeAgreement:
     def ends(name: str) -> list[float | None]:
-        return _ends(found.estimates[name])
+        return _ends(found.estimates.get(name, Estimate(None)))
 
-    return {
+    made: JudgeAgreement = {
         "n": found.n,
         "admissible": found.standing.admissible,
         "reason": found.standing.reason,
@@ -346,6 +364,17 @@ def _agreement(found: Agreement) -> JudgeAgreement:
         "systems": {name: _ends(one) for name, one in found.systems.biases.items()},
         "gaps": [{"first": gap.first, "second": gap.second, "gap": _ends(gap.estimate)} for gap in found.systems.gaps],
     }
+    if found.nominal:
+        made |= {
+            "balanced_accuracy": ends("balanced_accuracy"),
+            "macro_f1": ends("macro_f1"),
+            "macro_f1_each": ends("macro_f1_each"),
+        }
+    if people is not None:
+        made["people_alpha"] = _ends(people.repeats.alpha)
+        if people.macro_f1 is not None:
+            made["people_macro_f1"] = _ends(people.macro_f1)
+    return made
 
 
 def _ends(value: Estimate) -> list[float | None]:
@@ -363,7 +392,7 @@ def _labelled(judge: Model, people: RatingSet, plan: JudgePlan, seed: int) -> Ju
             candidate={"reply": texts["reply"], "outcome": "answered"},
         )
         for item, texts in people.texts.items()
-        if "question" in texts and "reply" in texts
+        if "question" in texts and "reply" in texts and "criterion" not in texts
     ]
     how = replace(plan.judging(seed, preference=False), budget=Budget())
     return judge_cases(judge, entries, plan.rubric, how)
@@ -377,3 +406,48 @@ def _as_ratings(run: JudgeRun, people: RatingSet, labels: Path) -> list[Rating]:
         for case in run.cases
         for name, grade in case.replies["candidate"].grades.items()
     ]
+
+
+def _checked(judge: Model, people: RatingSet, plan: JudgePlan, seed: int) -> JudgeRun:
+    """Hold labelled replies against their criteria: all of one reply at once, as in a run."""
+    statement = STATEMENTS in people.scales
+    entries = [
+        Judgeable(
+            suite="labels",
+            id=items[0],
+            asked=question,
+            gold=[_criterion(people.texts[item]["criterion"], statement=statement) for item in items],
+            candidate={"reply": reply, "outcome": "answered"},
+        )
+        for (question, reply), items in _by_reply(people).items()
+    ]
+    how = replace(plan.judging(seed, preference=False), budget=Budget(), style=CRITERIA_STYLE)
+    return judge_cases(judge, entries, OWN_CRITERIA, how)
+
+
+def _criterion(text: str, *, statement: bool) -> CriterionRecord:
+    made: CriterionRecord = {"text": text, "points": 1.0}
+    return {**made, "statement": True} if statement else made
+
+
+def _by_reply(people: RatingSet) -> dict[tuple[str, str], list[str]]:
+    """Group the items that hold one reply against a criterion; a criterion occurs once."""
+    found: dict[tuple[str, str], dict[str, str]] = {}
+    for item, texts in people.texts.items():
+        if {"question", "reply", "criterion"} <= texts.keys():
+            found.setdefault((texts["question"], texts["reply"]), {}).setdefault(texts["criterion"], item)
+    return {reply: list(items.values()) for reply, items in found.items()}
+
+
+def _verdicts(run: JudgeRun, people: RatingSet) -> Iterator[Rating]:
+    """Give a judge's verdicts as people's labels are given, in every dimension in which people gave any."""
+    dimensions: dict[str, dict[str, Rating]] = {}
+    for rating in people.ratings:
+        dimensions.setdefault(rating.item, {}).setdefault(rating.dimension, rating)
+    items = {one[0]: one for one in _by_reply(people).values()}
+    for case in run.cases:
+        for number, verdict in case.replies["candidate"].grades.items():
+            item = items[case.id][int(number) - 1]
+            for name, rating in dimensions.get(item, {}).items():
+                score = 1 - verdict if name == STATEMENTS else verdict  # entailed is the first of the three labels
+                yield replace(rating, rater=run.spec, score=score)

@@ -118,6 +118,62 @@ def cohen_kappa(
     return Statistic(at)
 
 
+def balanced_accuracy(truth: IntArray, said: IntArray, clusters: IntArray, *, levels: int) -> Statistic:
+    """Mean over the labels that ``truth`` holds of their recall, which is scikit-learn's ``balanced_accuracy_score``.
+
+    Range 0 to 1, higher is better; saying one label throughout gives 1 / labels, however rare the others are.
+
+    >>> codes = np.array([0, 0, 0, 1]), np.array([0, 0, 0, 0])
+    >>> estimate(balanced_accuracy(*codes, np.arange(4), levels=2), 4).value
+    0.5
+    """
+
+    def at(weights: FloatArray) -> FloatArray:
+        right, truths, _ = tables(weights)
+        return _ratio(_share(right, truths).sum(axis=1), (truths > 0).sum(axis=1))
+
+    tables = _marginals(truth, said, clusters, levels)
+    return Statistic(at, NOTHING)
+
+
+def macro_f1(truth: IntArray, said: IntArray, clusters: IntArray, *, levels: int) -> Statistic:
+    """Mean over the labels that occur of ``2 right / (in truth + said)``: scikit-learn's ``f1_score(average="macro")``.
+
+    Range 0 to 1, higher is better. Of the two labels met and not met it is the measure by which HealthBench's graders
+    are audited (Arora et al. 2025, section 8).
+
+    >>> codes = np.array([0, 0, 0, 1]), np.array([0, 0, 0, 0])
+    >>> round(estimate(macro_f1(*codes, np.arange(4), levels=2), 4).value, 4)
+    0.4286
+    """
+
+    def at(weights: FloatArray) -> FloatArray:
+        right, truths, given = tables(weights)
+        return _ratio(_share(2 * right, truths + given).sum(axis=1), (truths + given > 0).sum(axis=1))
+
+    tables = _marginals(truth, said, clusters, levels)
+    return Statistic(at, NOTHING)
+
+
+def _marginals(
+    truth: IntArray, said: IntArray, clusters: IntArray, levels: int
+) -> Callable[[FloatArray], tuple[FloatArray, FloatArray, FloatArray]]:
+    """Count by label (b, levels): equal ones, those in truth, those said."""
+    counts = np.zeros((_count(clusters), levels * levels))
+    np.add.at(counts, (clusters, truth * levels + said), 1.0)
+
+    def at(weights: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        observed = (weights @ counts).reshape(-1, levels, levels)
+        return np.einsum("bii->bi", observed), observed.sum(axis=2), observed.sum(axis=1)
+
+    return at
+
+
+def _share(top: FloatArray, bottom: FloatArray) -> FloatArray:
+    """Divide; 0 where the bottom is zero."""
+    return np.asarray(np.divide(top, bottom, out=np.zeros(np.shape(top)), where=bottom > 0))
+
+
 def krippendorff_alpha(
     counts: FloatArray, clusters: IntArray, *, level: Level = "ordinal", values: ArrayLike | None = None
 ) -> Statistic:

@@ -1,15 +1,12 @@
-"""Conversations: the turns of a case, as files of the field have them, checked and written as one text."""
+"""Conversations: the turns of a case, as files of the field have them, checked."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from pytest_medeval.core.errors import MedevalError, accepted
 from pytest_medeval.core.types import Message, Source
 
-SPOKEN = {"user": "Patient", "assistant": "Reply"}
-"""How the turns of a conversation are headed where it is shown as one text."""
 _ROLES = ("system", "user", "assistant")
 
 
@@ -39,19 +36,3 @@ def _turn(source: Source, one: Any) -> Message:
     if not isinstance(content, str) or not content.strip():
         raise MedevalError(f"{source}: a turn of {role!r} is {content!r}; accepted: a text")
     return Message(role, content.strip())
-
-
-def written(turns: Sequence[Message]) -> str:
-    """Write turns as one text for judges, people and the search for leaked cases; a single one is its own text.
-
-    >>> print(written([Message("user", "I cough."), Message("assistant", "Since when?"), Message("user", "Monday.")]))
-    Patient: I cough.
-    <BLANKLINE>
-    Reply: Since when?
-    <BLANKLINE>
-    Patient: Monday.
-    """
-    said = [turn for turn in turns if turn.role != "system"]
-    if len(said) == 1:
-        return said[0].content
-    return "\n\n".join(f"{SPOKEN[turn.role]}: {turn.content}" for turn in said)

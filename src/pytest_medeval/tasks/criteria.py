@@ -9,15 +9,15 @@ from typing import Any, ClassVar, TypeAlias
 
 from pytest_medeval.core.errors import MedevalError, Mistakes, accepted
 from pytest_medeval.core.record import CriterionRecord
-from pytest_medeval.core.types import UNLESS_DEFAULT, Answer, Case, Message, Record, Reply, Request, Source
+from pytest_medeval.core.types import UNLESS_DEFAULT, Answer, Case, Message, Record, Reply, Request, Source, written
 from pytest_medeval.tasks.base import DERIVED, Sampled, take
-from pytest_medeval.tasks.conversation import turns_of, written
+from pytest_medeval.tasks.conversation import turns_of
 from pytest_medeval.tasks.reading.outcome import text_outcome
 
 Verdicts: TypeAlias = Sequence[float | None]
 """One a criterion: 1 met (of a statement: entailed), 0 not met (left open), -1 contradicted; None unjudged."""
-FAULTS, CRITICAL, STATEMENTS = "faults", "critical", "statements"
-"""What criteria of a suite may be, beside ``TAG=VALUE``."""
+FAULTS, CRITICAL, STATEMENTS, MIXED = "faults", "critical", "statements", "mixed"
+"""What criteria of a suite may be, beside ``TAG=VALUE``; ``mixed``: not all are statements where some are."""
 _KEYS = ("text", "points", "axis", "tags", "critical", "statement")
 _SWITCH = {"true": True, "false": False}
 
@@ -66,7 +66,7 @@ class Criteria(Sampled):
     headline: ClassVar[str] = "criteria"
     max_new_tokens: int = 1024
     holds: tuple[str, ...] = field(default=(), metadata=DERIVED | UNLESS_DEFAULT)
-    """Of what kind the criteria are: ``faults``, ``critical``, ``statements``, and ``TAG=VALUE`` of their tags."""
+    """Of what kind they are: ``faults``, ``critical``, ``statements``, ``mixed``, and ``TAG=VALUE`` of their tags."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -95,6 +95,8 @@ class Criteria(Sampled):
             found |= {f"{tag}={value}" for tag, value in one.tags.items()}
             kinds = ((FAULTS, one.points < 0), (CRITICAL, one.critical), (STATEMENTS, one.statement))
             found |= {kind for kind, so in kinds if so}
+        plain = any(not one.statement for case in cases for one in case.criteria)
+        found |= {MIXED} if plain and STATEMENTS in found else set()
         return replace(self, holds=tuple(sorted(found)))
 
     def case(self, record: Record) -> CriteriaCase:

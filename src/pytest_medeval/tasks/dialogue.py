@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal
 
 from pytest_medeval.core.errors import MedevalError
-from pytest_medeval.core.types import UNLESS_DEFAULT, Answer, Case, Message, Record, Reply, Request
+from pytest_medeval.core.types import UNLESS_DEFAULT, Answer, Case, Message, Record, Reply, Request, written
 from pytest_medeval.core.words import folded
 from pytest_medeval.tasks.base import DERIVED, Sampled, take
-from pytest_medeval.tasks.conversation import turns_of, written
+from pytest_medeval.tasks.conversation import turns_of
 from pytest_medeval.tasks.reading.outcome import text_outcome
 from pytest_medeval.tasks.typed import NAME, TYPED, Ask, listed, tags
 

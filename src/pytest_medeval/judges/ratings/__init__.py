@@ -19,6 +19,7 @@ READERS = Registry(
         "mentalalign": "pytest_medeval.judges.ratings.published.mentalalign:MentalAlign",
         "judgebench": "pytest_medeval.judges.ratings.published.judgebench:JudgeBench",
         "germediq": "pytest_medeval.judges.ratings.published.germediq:GerMedIQ",
+        "healthbench": "pytest_medeval.judges.ratings.published.healthbench:HealthBench",
         "kqa": "pytest_medeval.judges.ratings.published.kqa:KQA",
         "labels": "pytest_medeval.judges.ratings.labels:Labels",
     },

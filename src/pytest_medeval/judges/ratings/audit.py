@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import permutations
 
 import numpy as np
 
@@ -17,11 +18,14 @@ from pytest_medeval.stats.agreement import (
     Estimate,
     Level,
     Statistic,
+    balanced_accuracy,
     cohen_kappa,
     estimate,
     kendall_tau_b,
     krippendorff_alpha,
+    macro_f1,
     mean,
+    numbered,
     spearman,
 )
 from pytest_medeval.stats.bootstrap import NORMAL
@@ -76,6 +80,8 @@ class Among:
     raters: tuple[str, ...]
     scores: int
     repeats: Repeats
+    macro_f1: Estimate | None = None
+    """Of labels: each person's against every other's of the same reply; None of grades."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +111,10 @@ def agreement(pairs: Pairs, *, floor: float = FLOOR, seed: int = 0, resamples: i
         name: estimate(statistic, count, seed=seed, resamples=resamples)
         for name, statistic in _statistics(pairs).items()
     }
+    if len(pairs.each):  # over every person's label, as HealthBench has it, and not over the label of most
+        people, said, of = pairs.each.T
+        pooled = macro_f1(people, said, of, levels=pairs.scale.levels)
+        found["macro_f1_each"] = estimate(pooled, len(np.unique(of)), seed=seed, resamples=resamples)
     return Agreement(
         judge=pairs.judge,
         dimension=pairs.dimension,
@@ -133,6 +143,8 @@ def _statistics(pairs: Pairs) -> dict[str, Statistic]:
             "kappa": kappa,
             "alpha": krippendorff_alpha(grades[human] + grades[judge], clusters, level="nominal"),
             "percent_agreement": mean(human == judge, clusters),
+            "balanced_accuracy": balanced_accuracy(human, judge, clusters, levels=levels),
+            "macro_f1": macro_f1(human, judge, clusters, levels=levels),
             **{
                 f"recall of {name}": replace(mean(human == judge, clusters, human == code), undefined=UNGIVEN)
                 for code, name in enumerate(pairs.scale.names)
@@ -193,8 +205,23 @@ def among(
             counts, clusters = value_counts(given, scales[dimension])
             level = _level(scales[dimension])
             repeats = count_agreement(counts, clusters, level=level, seed=seed, resamples=resamples)
-            found.append(Among(dimension=dimension, raters=raters, scores=len(given), repeats=repeats))
+            f1 = _f1_among(given, scales[dimension], seed, resamples) if level == "nominal" else None
+            made = Among(dimension=dimension, raters=raters, scores=len(given), repeats=repeats, macro_f1=f1)
+            found.append(made)
     return tuple(found)
+
+
+def _f1_among(given: Sequence[Rating], scale: Scale, seed: int, resamples: int) -> Estimate:
+    """Hold every person's label against every other's of the same reply, in both directions."""
+    items: dict[str, list[Rating]] = {}
+    for rating in given:
+        items.setdefault(rating.item, []).append(rating)
+    both = [(a.score, b.score, a.cluster) for own in items.values() for a, b in permutations(own, 2)]
+    if not both:
+        return Estimate(None, reason="undefined: no item has two scores")
+    one, other, of = zip(*both, strict=True)
+    statistic = macro_f1(scale.codes(one), scale.codes(other), numbered(of), levels=scale.levels)
+    return estimate(statistic, len(set(of)), seed=seed, resamples=resamples)
 
 
 def audit(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations
 
 import numpy as np
@@ -28,6 +28,8 @@ class Pairs:
     """Number of each reply's cluster, 0 to ``cluster_count - 1``."""
     systems: tuple[str, ...]
     """What wrote each reply; empty where neither file says."""
+    each: IntArray = field(default_factory=lambda: np.zeros((0, 3), dtype=np.int64))
+    """Of labels, every person's beside the judge's (m, 3), tied ones too: label, judge's label, cluster's number."""
 
     @property
     def cluster_count(self) -> int:
@@ -66,12 +68,13 @@ def join(people: Sequence[Rating], judges: Sequence[Rating], scales: Mapping[str
             continue
         known = _by_item(theirs[dimension])
         for judge, scores in _by_rater(given).items():
+            each = [] if not scales[dimension].names else _each(known, scores)
             found = list(_matched(known, scores, scales[dimension]))
             left.extend(entry for entry in found if isinstance(entry, Left))
             left.extend(_unjudged(known, scores, judge))
             both = [entry for entry in found if not isinstance(entry, Left)]
             if both:
-                pairs.append(_pairs(judge, dimension, scales[dimension], both))
+                pairs.append(_pairs(judge, dimension, scales[dimension], both, each))
     return Joined(pairs=tuple(pairs), left=tuple(left))
 
 
@@ -156,7 +159,15 @@ def _together(scores: Sequence[float], scale: Scale) -> float | None:
     return None if others and others[0][1] == most else best
 
 
-def _pairs(judge: str, dimension: str, scale: Scale, both: Sequence[_Match]) -> Pairs:
+def _each(known: Mapping[str, list[Rating]], scores: Iterable[Rating]) -> list[tuple[float, float, str]]:
+    """Put every person's label beside the judge's, whether people agree or not."""
+    return [(one.score, score.score, one.cluster) for score in scores for one in known.get(score.item, ())]
+
+
+def _pairs(
+    judge: str, dimension: str, scale: Scale, both: Sequence[_Match], each: Sequence[tuple[float, float, str]] = ()
+) -> Pairs:
+    people, said, of = zip(*each, strict=True) if each else ((), (), ())
     return Pairs(
         judge=judge,
         dimension=dimension,
@@ -166,4 +177,5 @@ def _pairs(judge: str, dimension: str, scale: Scale, both: Sequence[_Match]) -> 
         score=np.array([match.judge for match in both]),
         clusters=numbered([match.cluster for match in both]),
         systems=tuple(match.system for match in both),
+        each=np.stack([scale.codes(people), scale.codes(said), numbered(of)], axis=1),
     )

@@ -12,6 +12,8 @@ system     no       who wrote the reply (``candidate``, ``baseline``, a model's 
 question   no       the texts behind the item, which a judge that runs needs; where two files have the reply
 reply               and differ in it, they are not about the same reply
 reference
+criterion  no       what the reply was held against; the score is ``met`` or ``not met``, the dimension ``criteria``
+axis       no       of the criterion; such labels are a dimension of their own as well, ``criteria[axis=...]``
 ========== ======== ========================================================================================
 
 A second score of the same rater for the same reply and dimension is left out and said.
@@ -30,10 +32,10 @@ from pytest_medeval.core.files.door import read_text
 from pytest_medeval.core.types import Source
 from pytest_medeval.judges.ratings.files import digest, read_csv, read_json_lines
 from pytest_medeval.judges.ratings.grades import Unread, read_grade
-from pytest_medeval.judges.ratings.types import Left, Rating, RatingSet, Scale, without_repeats
+from pytest_medeval.judges.ratings.types import CRITERIA, MET, Left, Rating, RatingSet, Scale, part_of, without_repeats
 
-TEXTS = ("question", "reply", "reference")
-KEYS = ("item", "case", "score", "dimension", "rater", "cluster", "system", *TEXTS)
+TEXTS = ("question", "reply", "reference", "criterion")
+KEYS = ("item", "case", "score", "dimension", "rater", "cluster", "system", "axis", *TEXTS)
 _NAME = re.compile(r'"(item|case)"\s*:')
 
 
@@ -56,6 +58,8 @@ class Labels:
         for source, fields in _entries(path):
             entry = _entry(fields, source, scale, path.stem)
             found.append(entry)
+            if isinstance(entry, Rating) and entry.dimension == CRITERIA and fields.get("axis"):
+                found.append(replace(entry, dimension=part_of("axis", _text(fields, "axis", source))))
             given = {key: str(fields[key]) for key in TEXTS if fields.get(key)}
             if isinstance(entry, Rating) and given:
                 texts.setdefault(entry.item, {}).update(given)
@@ -72,7 +76,10 @@ class Labels:
             ratings=ratings,
             left=left + repeats,
             texts=texts,
-            scales=dict.fromkeys((rating.dimension for rating in ratings), scale),
+            scales={
+                name: MET if name.startswith(CRITERIA) else scale
+                for name in dict.fromkeys(rating.dimension for rating in ratings)
+            },
         )
 
 
@@ -89,7 +96,9 @@ def _entry(fields: Mapping[str, object], source: Source, scale: Scale, rater: st
         raise MedevalError(f"{source}: 'item' is missing; required: item (or case), score")
     if "score" not in fields:
         raise MedevalError(f"{source}: 'score' is missing; required: item (or case), score")
-    dimension = _text(fields, "dimension", source) or "overall"
+    dimension, criterion = _text(fields, "dimension", source) or "overall", _text(fields, "criterion", source)
+    if criterion:
+        item, dimension, scale = f"{item}: {criterion}", CRITERIA, MET
     value = fields["score"].strip() if isinstance(fields["score"], str) else fields["score"]
     grade = Unread("not rated") if value in ("", None) else read_grade(value, scale)
     if isinstance(grade, Unread):
@@ -100,7 +109,7 @@ def _entry(fields: Mapping[str, object], source: Source, scale: Scale, rater: st
         _text(fields, "rater", source) or rater,
         dimension,
         grade,
-        _text(fields, "cluster", source) or item,
+        _text(fields, "cluster", source) or item.removesuffix(f": {criterion}"),
         source,
         about,
         _text(fields, "system", source),

@@ -24,6 +24,12 @@ _COLUMNS = {
     "tau_b": "tau-b",
     "bias": "bias",
 }
+_WORDS = {
+    "percent_agreement": "same label",
+    "balanced_accuracy": "balanced accuracy",
+    "macro_f1": "macro F1",
+    "macro_f1_each": "macro F1, every person",
+}
 _CELL = 12
 _NAME = WIDTH - _CELL * len(_COLUMNS)
 _FILE_WIDTH = 48
@@ -97,7 +103,7 @@ def _labelled(entry: Agreement) -> Iterator[str]:
     """Give what labels without an order allow to say."""
     yield f"{entry.dimension}, nominal: {entry.n} replies, {entry.clusters} clusters"
     for name, found in entry.estimates.items():
-        yield f"  {name.replace('percent_agreement', 'same label'):<{_NAME + 20}}{_told(found)}"
+        yield f"  {_WORDS.get(name, name):<{_NAME + 20}}{_told(found)}"
 
 
 def _told(found: Estimate) -> str:
@@ -160,6 +166,8 @@ def _among(entries: Sequence[Among], title: str, raters: str) -> Iterator[str]:
             f"  {entry.dimension[:34]:<36}{_value(repeats.alpha):>8}  {_interval(repeats.alpha):<16}"
             f"{_percent(repeats.identical):>10}  {repeats.items:>8}{entry.scores:>8}{len(entry.raters):>8}"
         )
+        if entry.macro_f1 is not None:
+            yield f"    macro F1 of one against another {_told(entry.macro_f1)}"
         if repeats.alpha.reason:
             yield f"    {repeats.alpha.reason}"
 
@@ -304,4 +312,6 @@ def _numbers(entry: Agreement) -> dict[str, object]:
 
 
 def _among_record(entry: Among) -> dict[str, object]:
-    return {"dimension": entry.dimension, "raters": list(entry.raters), "scores": entry.scores, **asdict(entry.repeats)}
+    f1 = {"macro_f1": asdict(entry.macro_f1)} if entry.macro_f1 else {}
+    about = {"dimension": entry.dimension, "raters": list(entry.raters), "scores": entry.scores}
+    return {**about, **asdict(entry.repeats), **f1}

@@ -38,12 +38,14 @@ class Systems:
 
 
 def by_system(pairs: Pairs, *, seed: int, resamples: int) -> Systems:
-    """Measure bias and gaps; replies of which nobody says who wrote them take no part, labels have no bias.
+    """Measure bias and gaps; replies of which nobody says who wrote them take no part.
+
+    Labels have no bias, but of two: there it is the share of the second one, judge less people.
 
     The candidate comes first in its gaps. The intervals of all gaps hold together, so that the largest may be read off.
     """
     count = pairs.cluster_count
-    named = () if pairs.scale.names else pairs.systems
+    named = () if len(pairs.scale.names) > 2 else pairs.systems  # noqa: PLR2004 - of yes and no a share is a number
     own = {name: np.array(pairs.systems) == name for name in named if name}
     bias = {name: mean(pairs.score - pairs.human, pairs.clusters, within) for name, within in sorted(own.items())}
     large = sorted(

@@ -64,6 +64,19 @@ def nominal(*names: str) -> Scale:
     return Scale(0, len(names) - 1, names=names)
 
 
+CRITERIA = "criteria"
+"""The dimension of labels that say whether a reply meets a criterion; ``part_of`` names one of some of these."""
+MET = nominal("not met", "met")
+STATEMENTS = "entailment"
+"""The dimension of labels that say whether a reply entails a statement."""
+ENTAILS = nominal("Entailment", "Neutral", "Contradiction")
+
+
+def part_of(tag: str, value: str) -> str:
+    """Name the dimension of criteria with a tag, as their metric is named."""
+    return f"{CRITERIA}[{tag}={value}]"
+
+
 @dataclass(frozen=True, slots=True)
 class Rating:
     """One score of one reply by one rater.
@@ -121,7 +134,7 @@ class RatingSet:
     left: tuple[Left, ...] = ()
     scales: Mapping[str, Scale] = field(default_factory=dict)
     texts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    """item -> ``question``, ``reply``, ``reference``, as far as the file tells them."""
+    """item -> ``question``, ``reply``, ``reference``, ``criterion``, as far as the file tells them."""
     notes: tuple[str, ...] = ()
 
 

@@ -18,7 +18,7 @@ import krippendorff
 import numpy as np
 import pytest
 import scipy.stats
-from sklearn.metrics import cohen_kappa_score, recall_score
+from sklearn.metrics import balanced_accuracy_score, cohen_kappa_score, f1_score, recall_score
 
 from pytest_medeval.__main__ import main
 from pytest_medeval.judges.ratings import read_ratings
@@ -240,6 +240,9 @@ def test_physicians_labels_are_nominal(capsys, tmp_path):
     (people,) = found["people"]
     alpha = krippendorff.alpha(raters, level_of_measurement="nominal", value_domain=range(3))
     assert people["alpha"]["value"] == pytest.approx(alpha, abs=1e-9) == pytest.approx(0.70, abs=0.005)
+    both = [[one for pair in combinations(raters, 2) for one in pair[turn]] for turn in (0, 1)]
+    swapped = [both[0] + both[1], both[1] + both[0]]
+    assert people["macro_f1"]["value"] == pytest.approx(f1_score(*swapped, average="macro"), abs=1e-9)
     for pair, (first, second) in zip(found["rater_pairs"], combinations(raters, 2), strict=True):
         told = {name: one["value"] for name, one in pair["statistics"].items()}
         assert (pair["n"], pair["clusters"]) == (len(rows), len({row["Question"] for row in rows}))
@@ -248,6 +251,8 @@ def test_physicians_labels_are_nominal(capsys, tmp_path):
                 "kappa": cohen_kappa_score(first, second),
                 "alpha": krippendorff.alpha([first, second], level_of_measurement="nominal", value_domain=range(3)),
                 "percent_agreement": np.mean(np.array(first) == np.array(second)),
+                "balanced_accuracy": balanced_accuracy_score(first, second),
+                "macro_f1": f1_score(first, second, average="macro"),
                 **dict(
                     zip((f"recall of {name}" for name in names), recall_score(first, second, average=None), strict=True)
                 ),

@@ -59,7 +59,8 @@ def test_of_labels_the_most_given_counts():
     found = agreement(pairs, resamples=200)
     assert {name: one.value for name, one in found.estimates.items()} == pytest.approx(
         {"kappa": 0.5, "alpha": 8 / 15, "percent_agreement": 0.75, "recall of yes": 1, "recall of no": 0.5,
-         "recall of open": None}
+         "recall of open": None, "balanced_accuracy": 0.75, "macro_f1": (4 / 5 + 2 / 3) / 2,
+         "macro_f1_each": (2 / 3 + 4 / 7) / 3}
     )  # fmt: skip
     assert found.estimates["recall of open"].reason == "undefined: people gave it to no reply"
     assert (found.nominal, found.systems.biases) == (True, {})

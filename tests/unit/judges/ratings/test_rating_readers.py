@@ -220,7 +220,7 @@ def test_labels_defaults_and_texts(tmp_path):
         ("a.jsonl", '{"item": "a", "score": 3}\n[]', ":2: found an array; accepted: an object a record"),
         ("a.jsonl", '{"item": "a", "score": 9}', ": no score could be read (grade is not on the"),
         ("a.csv", "item,score\na,3,4\n", ":2: found 3 fields; accepted: 2, as many as the header has"),
-        ("a.txt", "hello", ": no known rating format; accepted: germediq, judgebench, kqa, labels"),
+        ("a.txt", "hello", ": no known rating format; accepted: germediq, healthbench, judgebench, kqa, labels"),
         ("a.txt", "", ":1: the file is empty"),
     ],
 )
@@ -284,8 +284,47 @@ def test_kqa_labels_have_no_order(tmp_path):
         ("7", "label_0", 1.0, "What is it?", "gpt35"),
         ("7", "label_2", 1.0, "What is it?", "gpt35"),
     ]
+    assert found.texts == {"7": {"question": "What is it?", "reply": "It is flu.", "criterion": "It is viral"}}
     assert [(one.reason, one.source.line) for one in found.left] == [
         ("label is none of Entailment, Neutral, Contradiction", 2)
     ]
     with pytest.raises(MedevalError, match=r"labels.csv:2: no column 'llm_x'; accepted: a K-QA table of labels"):
         read_ratings(written(tmp_path, "labels.csv", (head + row).replace("llm_x", "by")), name="kqa")
+
+
+def test_healthbench_s_meta_evaluation(tmp_path):
+    """A label a physician; criteria of a prompt are a cluster, and a category is a dimension of its own."""
+    turns = [{"role": "user", "content": "I cough."}, {"role": "assistant", "content": "Since when?"},
+             {"role": "user", "content": "Monday."}]  # fmt: skip
+    one = {"prompt": turns, "completion": "Rest.", "rubric": "Asks.", "category": "cluster:x", "prompt_id": "p",
+           "binary_labels": [True, False], "anonymized_physician_ids": ["a", "b"]}  # fmt: skip
+    other = {**one, "category": None, "binary_labels": [None]}
+    found = read_ratings(written(tmp_path, "meta.jsonl", f"{json.dumps(one)}\n{json.dumps(other)}\n"))
+    assert [
+        (rating.item, rating.rater, rating.dimension, rating.score, rating.cluster) for rating in found.ratings
+    ] == [
+        ("0", "physician a", "criteria", 1.0, "p"),
+        ("0", "physician a", "criteria[category=cluster:x]", 1.0, "p"),
+        ("0", "physician b", "criteria", 0.0, "p"),
+        ("0", "physician b", "criteria[category=cluster:x]", 0.0, "p"),
+    ]
+    asked = "Patient: I cough.\n\nReply: Since when?\n\nPatient: Monday."
+    assert found.texts["0"] == {"question": asked, "reply": "Rest.", "criterion": "Asks."}
+    assert [left.detail for left in found.left] == ["1: None"]
+    with pytest.raises(MedevalError, match=r"meta.jsonl:1: no 'completion'"):
+        read_ratings(written(tmp_path, "meta.jsonl", '{"prompt": [], "binary_labels": []}'), name="healthbench")
+
+
+def test_our_own_labels_of_criteria(tmp_path):
+    """They stand beside grades in one file, on a scale of their own; an axis is a dimension more."""
+    graded = {"item": "c/candidate", "dimension": "accuracy", "score": 4}
+    label = {"item": "c/candidate", "criterion": "Asks.", "axis": "tone", "score": "Met", "question": "?", "reply": "!"}
+    lines = "\n".join(map(json.dumps, (graded, label, {**label, "criterion": "Rests.", "score": "maybe"})))
+    found = read_ratings(written(tmp_path, "own.jsonl", lines))
+    assert [(one.item, one.dimension, one.score, one.cluster) for one in found.ratings] == [
+        ("c/candidate", "accuracy", 4.0, "c/candidate"),
+        ("c/candidate: Asks.", "criteria", 1.0, "c/candidate"),
+        ("c/candidate: Asks.", "criteria[axis=tone]", 1.0, "c/candidate"),
+    ]
+    assert found.texts == {"c/candidate: Asks.": {"question": "?", "reply": "!", "criterion": "Asks."}}
+    assert [left.reason for left in found.left] == ["label is none of not met, met"]
