@@ -447,10 +447,9 @@ CALIBRATED = """The expected calibration error of a calibrated model is not 0, a
 truth: it is shown, and a gate on it refused (`brier` is the one to ask for).
 """
 CLUSTERS = f"""Share of the suites that pass `better than baseline` though nothing is better among all clusters: a
-quarter as many suites a row, {FEW_RESAMPLES} resamples. An
-interval by clusters speaks for clusters like these. Ignored: what the same rows say if nobody knows of the clusters.
-Declared: `Suite(cluster=...)`. Found: nothing is declared, and a design effect surely above 1.2 widens the interval;
-seeds are found by what they ask, without a tag.
+quarter as many suites a row, {FEW_RESAMPLES} resamples. An interval by clusters speaks for clusters like these.
+Ignored: what the same rows say if nobody knows of the clusters. Declared: `Suite(cluster=...)`. Found: nothing is
+declared, and a design effect surely above 1.2 widens the interval; seeds are found by what they ask, without a tag.
 """
 
 PAGE = """# Do the verdicts hold up?

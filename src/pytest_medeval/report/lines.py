@@ -134,6 +134,8 @@ def how_asked(suite: SuiteRecord) -> Iterator[str]:
         cut = f", top_p {drawn['top_p']:g}" if drawn["top_p"] < 1 else ""
         draws = f", {drawn['draws']} a case and averaged" if "draws" in drawn else ""
         yield f"replies drawn at temperature {drawn['temperature']:g}{cut}{draws}; seed {drawn['seed']} and case"
+        if draws and any(name.startswith("judge.") for name in suite["metrics"]):
+            yield "judges, and people, see one draw of a case: what is judged does not narrow with draws"
 
 
 HALF = 0.5

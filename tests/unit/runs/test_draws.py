@@ -9,6 +9,7 @@ from tools.fake_model import FakeModel
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.types import Answer
 from pytest_medeval.metrics import metrics_for
+from pytest_medeval.report.lines import how_asked
 from pytest_medeval.stats.evidence import gather
 from pytest_medeval.tasks.base import seeded
 from pytest_medeval.tasks.dialogue import Dialogue
@@ -47,6 +48,16 @@ def test_each_draw_is_asked_kept_and_averaged(quiz):
         assert case["candidate"]["scores"]["accuracy"] == np.mean(one)
         assert (case["candidate"]["prediction"] == case["gold"]) == (sum(one) > 2)
         assert case["correct"] == all(one)
+
+
+def test_the_summary_says_that_judges_see_one_draw():
+    """Only where there are several, and a judge: its interval does not narrow with them."""
+    drawn = {"temperature": 0.7, "top_p": 1.0, "seed": 0, "draws": 4}
+    for sampling, metrics, told in ((drawn, {"judge.accuracy": {}}, True), (drawn, {"rougeL": {}}, False)):
+        lines = list(how_asked({"options": {}, "sampling": sampling, "metrics": metrics}))
+        assert any("one draw of a case" in line for line in lines) == told
+    alone = {name: value for name, value in drawn.items() if name != "draws"}
+    assert len(list(how_asked({"options": {}, "sampling": alone, "metrics": {"judge.accuracy": {}}}))) == 1
 
 
 def test_a_critical_case_must_be_right_in_every_draw(quiz):
