@@ -108,7 +108,7 @@ def _changed(value: object, printed: object, path: str) -> Iterator[str]:
             yield f"{path}: has {len(value)} entries, had {len(printed)}"
         for index, (one, other) in enumerate(zip(value, printed, strict=False)):
             yield from _changed(one, other, f"{path}[{index}]")
-    elif not isinstance(printed, str) or sha256(canonical(value))[:SHORT] != printed:
+    elif sha256(canonical(value))[:SHORT] != printed:
         yield f"{path}: was changed, is now {_shown(value)}"
 
 

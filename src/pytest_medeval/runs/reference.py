@@ -188,7 +188,7 @@ def _measured(metric: Metric, stored: MetricRow | None, run: str) -> str:
     return ""
 
 
-def stored_rows(pairing: Pairing, ids: Iterable[str], kind: str, *, complete_only: bool = False) -> FloatArray:
+def stored_rows(pairing: Pairing, ids: Iterable[str], kind: str, *, complete_only: bool) -> FloatArray:
     """Arrange the candidate's rows of a stored run by ``ids``, one family of counts; NaN for what differs."""
     same = set(pairing.same)
     scored = [pairing.stored[case].get("candidate") if case in same else None for case in ids]

@@ -170,7 +170,7 @@ def planned_error(pilot: Pilot, counts: FloatArray) -> FloatArray:
     read, rated = pilot.read, pilot.rated
     people, judged = pilot.people[rated], pilot.judged[rated]
     spread, rest = float(np.var(pilot.judged[read], ddof=1)), read.sum() - counts
-    both = float(np.mean((people - people.mean()) * (judged - judged.mean())))
+    both = float(np.mean(people * (judged - judged.mean())))
     left = np.maximum(rest, 1.0)
     weight = np.where(rest > 0, np.clip(both / ((1 + counts / left) * max(spread, 1e-12)), 0, 1), 0.0)
     inside = (np.var(people) - 2 * weight * both + weight**2 * np.var(judged)) / counts

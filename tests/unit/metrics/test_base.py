@@ -2,6 +2,7 @@
 
 import math
 from importlib.metadata import version
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -75,3 +76,11 @@ def test_a_vote_reads_all_draws_together():
     """What is no mean over draws gets the whole row."""
     one = Measure(name="m", counts="c", signature="m", make=len, spread=lambda rows: rows[:, ::2], over_draws=True)
     assert Drawn(one, 2).expand(np.array([[1.0, 2.0, 3.0, 4.0]])).tolist() == [[1.0, 3.0]]
+
+
+def test_a_metric_of_others_need_not_say_all_to_be_drawn():
+    """It is no word overlap, not biased, has no classes, and is a mean over draws."""
+    said = {"name": "m", "counts": "c", "direction": 1, "per_case": True, "bounds": SHARE, "signature": "m"}
+    drawn = Drawn(SimpleNamespace(**said, expand=unchanged), 2)
+    assert (drawn.lexical, drawn.biased, drawn.classes, drawn.signature) == (False, "", None, "m|draws:2")
+    assert drawn.expand(np.array([[1.0, 1.0, 3.0, 1.0]])).tolist() == [[2.0, 1.0]]

@@ -125,6 +125,8 @@ def test_only_scored_replies_have_figures():
     lost = {"mcq": np.full((1, 4), np.nan)}
     assert details.confusion(None, known(lost)) is None
     assert details.heedless(lost) == details.heedless({}) == []
+    only_said = np.array([[1.0, 0.0, -1.0, -1.0], [1.0, -1.0, -1.0, -1.0]])
+    assert [(one.answer, one.share) for one in details.heedless({"mcq": only_said})] == [("A", 0.5), ("B", 0.0)]
 
 
 def test_ece_of_a_calibrated_model_is_shown_without_interval_test_or_gate():

@@ -151,6 +151,13 @@ def test_mixed_scored_and_read_replies():
     assert score("accuracy", rows) == pytest.approx(1 / 3)
 
 
+def test_right_answers_of_each_letter_that_occurs():
+    """What says whether a class is too rare for an interval of a mean over classes."""
+    metric = METRICS["macro_f1"]
+    total = metric.expand(rows_of(["A", "A", "C", "C"], ["A", "C", None, "D"])).sum(axis=0)
+    assert metric.classes(total) == {"A": 2.0, "C": 2.0, "D": 0.0}
+
+
 def test_confusion_over_letters():
     """Gold by prediction, letters that occur only, unanswered in the last column."""
     letters, counts = choice.confusion(rows_of(["A", "A", "C", "C"], ["A", "C", None, "C"]))

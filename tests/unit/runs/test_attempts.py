@@ -8,7 +8,7 @@ import pytest
 
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.runs.store import ATTEMPTS, read_attempts, write_attempts
-from pytest_medeval.verdicts.attempts import Attempts, sentences
+from pytest_medeval.verdicts.attempts import Attempts
 
 
 def cases(*numbers, reply=""):
@@ -60,24 +60,3 @@ def test_the_file_grows_by_lines_and_a_foreign_line_is_named(tmp_path):
     (store / ATTEMPTS).write_text((store / ATTEMPTS).read_text() + "{}\n")
     with pytest.raises(MedevalError, match=r"attempts.jsonl:3: no attempt"):
         read_attempts(store, 2)
-
-
-def test_what_is_said():
-    """A lone attempt says nothing; a later one, declared looks, and what is left of them are told."""
-    one = {"candidate": "m", "reference": None, "count": 1, "looks": None, "alpha": 0.05}
-    told = dict(
-        sentences(
-            {
-                "a": one,
-                "b": one | {"count": 3},
-                "c": one | {"count": 2, "looks": 5, "alpha": 0.0008},
-                "d": one | {"count": 3, "looks": 2, "alpha": 0.0},
-            }
-        )
-    )
-    assert list(told.values()) == [False, True, False]
-    assert [text[:44] for text in told] == [
-        "b: third attempt of this candidate, with oth",
-        "c: second attempt of this candidate, 5 looks",
-        "d: third attempt of this candidate; 2 looks ",
-    ]

@@ -210,6 +210,9 @@ def test_what_is_lost_is_named_from_the_worst(quiz):
     lost = contest(Reference("old", old), new, [])["suites"]["quiz"]["reference"]["lost"]
     assert (lost["metric"], lost["count"]) == ("brier", 14)
     assert lost["cases"][0]["candidate"] > lost["cases"][0]["reference"]
+    del new["cases"][0]["candidate"]["scores"]["brier"]
+    lost = contest(Reference("old", old), new, [])["suites"]["quiz"]["reference"]["lost"]
+    assert (lost["count"], lost["of"]) == (13, 39)
     for case in old["cases"]:
         case["candidate"]["scores"] = {}
     assert "lost" not in contest(Reference("old", old), new, [])["suites"]["quiz"]["reference"]

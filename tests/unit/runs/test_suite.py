@@ -85,6 +85,13 @@ def test_cases_of_several_files_stand_in_order(make):
         ({"shots": 3, "shots_from": "gone.jsonl"}, "gone.jsonl"),
         ({"shots": 7, "shots_from": "more.jsonl"}, "shots is 7, and "),
         ({"scorring": "reply"}, "scorring"),
+        ({"name": " "}, "name is ' '; accepted: a text or nothing"),
+        ({"name": 3}, "name is 3; accepted: a text or nothing"),
+        ({"cluster": "k", "cluster_reason": "x"}, "cluster is 'k' and cluster_reason 'x'; accepted: a name alone"),
+        ({"cluster": None}, "cluster is None and cluster_reason ''; accepted: a name alone"),
+        ({"cluster": None, "cluster_reason": 3}, "cluster is None and cluster_reason 3; accepted: a name alone"),
+        ({"cluster": 3}, "cluster is 3 and cluster_reason ''; accepted: a name alone"),
+        ({"cluster": "j"}, "unknown cluster 'j'"),
     ],
 )
 def test_mistakes_are_one_line_with_a_place(make, tmp_path, options, told):

@@ -88,8 +88,8 @@ def test_what_was_found_bars_a_pass_without_being_asked_for(folder, made):
         journal.note({"entry": {"suite": "quiz", "id": name, "asked": f"Q {name}", "gold": "A"}})
     found = _leaks(journal, settings, None)["quiz"]
     assert (found.files, found.records, found.cases) == (("adapter/provenance.json",), 2, 2)
-    assert [(leak["id"], leak["kind"], leak["source"]) for leak in found.leaks] == [
-        ("q3", "exact", "adapter/provenance.json")
+    assert [(leak["id"], leak["kind"], leak["similarity"], leak["source"]) for leak in found.leaks] == [
+        ("q3", "exact", 1.0, "adapter/provenance.json")
     ]
     assert found.too_much
     assert _leaks(Journal(), settings, None) == {}

@@ -219,3 +219,21 @@ def test_swapping_the_roles_mirrors_the_comparison(mean_of):
     assert one.effect_size == pytest.approx(-other.effect_size)
     assert one.p_value == pytest.approx(other.p_value)
     assert one.ci95 == pytest.approx((-other.ci95[1], -other.ci95[0]), abs=2e-3)
+
+
+def test_a_p_value_below_its_interval_is_raised_to_it(mean_of):
+    """Where the permutation says 5 % and the interval holds 0: p is the level at which the interval reaches 0."""
+    raised = 0
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        old = rng.beta(2, 5, (24, 1))
+        new = np.clip(old + rng.normal(0.06, 0.13, (24, 1)), 0, 1)
+        found = compare(mean_of(), new, old, resamples=400)
+        (one,) = gather([mean_of()], {"mean": new}, {"mean": old}, resamples=400, permute=True).values()
+        plain = permutation_p(one.difference, one.relabelled)
+        if plain < 0.05 and found.p_value != plain:
+            raised += 1
+            inside, outside = (difference_interval(one, 1 - found.p_value * by) for by in (0.9, 1.1))
+            assert inside[0] <= 0 <= inside[1]
+            assert not outside[0] <= 0 <= outside[1]
+    assert raised

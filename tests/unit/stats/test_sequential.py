@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from pytest_medeval.stats import sequential
+from pytest_medeval.stats.evidence import gather
 from pytest_medeval.stats.sequential import FRACTIONS, Watched
 
 SCORES = [
@@ -59,3 +61,22 @@ def test_clusters_are_units_and_their_order_says_nothing():
     assert watched([]).interval() == (0.0, 1.0)
     assert watched([1.0] * 200).interval()[1] == 1.0
     assert watched([0.0] * 200).interval()[0] == 0.0
+
+
+def test_what_is_watched_of_evidence(mean_of, micro_f1):
+    """Scores, or differences on twice the scale; clusters as units, of which one not asked yet may be larger."""
+    new, old = {"mean": np.array([[1.0], [0.0], [1.0], [-1.0]])}, {"mean": np.array([[0.0], [0.0], [1.0], [1.0]])}
+
+    def of(largest, *rows, metric=None, **more):
+        (one,) = gather([metric or mean_of()], *rows, **more).values()
+        return sequential.watched(one, largest)
+
+    alone, paired = of(1, new), of(1, new, old)
+    assert (alone.sums.tolist(), alone.sizes.tolist(), alone.low, alone.high) == ([1, 0, 1], [1, 1, 1], 0, 1)
+    assert alone.largest == 1
+    assert (paired.sums.tolist(), paired.low, paired.high) == ([1, 0, 0], -1, 1)
+    units = of(5, new, clusters=["a", "a", "b", "b"])
+    assert (units.sums.tolist(), units.sizes.tolist(), units.largest) == ([1, 1], [2, 1], 5)
+    assert of(1, new, clusters=["a", "a", "b", "b"]).largest == 2
+    assert of(1, {"findings": np.ones((4, 3))}, metric=micro_f1()) is None
+    assert of(1, new, metric=mean_of(bounds=(0.0, float("inf")))) is None

@@ -54,6 +54,7 @@ def test_what_was_spent_is_gone():
     assert Spending(2, 5, (1.0,)).exhausted
     assert not Spending(2, 2, (0.5,)).exhausted
     assert not Spending(9).exhausted
+    assert not Spending(2, None, (1.0,)).exhausted
     assert Spending(2, 4, (0.25, 0.25)).alpha(0.05) == pytest.approx(spent(0.5) - spent(0.25))
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.types import Answer, Record, Source
 from pytest_medeval.tasks.cases.formats.medec import numbered
+from pytest_medeval.tasks.cases.formats.medec import read as read_medec
 from pytest_medeval.tasks.error_detection import ErrorDetection
 from pytest_medeval.tasks.reading.corrections import Correction, read_correction
 
@@ -64,6 +65,8 @@ def test_what_is_said_is_read(text, found):
         ("Error: yes\nSentence: -1", "contradict each other"),
         ("Error: no\nSentence: 1", "contradict each other"),
         ("Sentence: 7\nCorrection: He has influenza.", "there is no sentence 7"),
+        ("Sentence: 3\nCorrection: He has influenza.", "there is no sentence 3"),
+        ("Error: perhaps\nSentence: 1", "names no single sentence"),
     ],
 )
 def test_what_is_open_is_no_answer(text, why):
@@ -120,3 +123,13 @@ def test_a_mistake_in_a_case_is_one_line(fields, told):
 def test_numbered_lines():
     """A line that does not bring the next number goes on with the sentence before it."""
     assert numbered("0 BP is\n120/70.\n1 Hg.\r\n7 more\n\n2 End.") == ["BP is 120/70.", "Hg. 7 more", "End."]
+
+
+def test_a_published_text_whose_wrong_sentence_is_not_there_is_skipped(tmp_path):
+    """The number of a sentence lies below their count."""
+    path = tmp_path / "medec.csv"
+    head = "Text ID,Sentences,Error Flag,Error Sentence ID,Corrected Sentence\n"
+    path.write_text(head + "".join(f'a,"0 One.\n1 Two.",1,{at},Right.\n' for at in (1, 2, "x")), encoding="utf-8")
+    found = list(read_medec(path))
+    assert [getattr(one, "reason", "") for one in found] == ["", *["the wrong sentence is not among the sentences"] * 2]
+    assert found[0].fields["error"] == 1

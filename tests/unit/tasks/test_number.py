@@ -323,3 +323,9 @@ def test_what_a_value_is_may_stand_some_way_before_it():
     """Words of denial are seen behind any blanks and long words, far less than what is looked back."""
     assert said("The BMI is not pharmacologically commonly   22.4.") is None
     assert said(f"{'It was measured twice by two nurses of the ward, ' * 9}so the BMI is 22.4.") == "22.4"
+
+
+def test_what_stands_in_brackets_is_beside_the_result():
+    """A value outside them is stated, one inside is not; where all are inside they count."""
+    assert said("Total 5 points (out of 23 items).", SCORE) == "5"
+    assert said("(5 points)", SCORE) == "5"

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_medeval.core.types import Answer
-from pytest_medeval.tasks.reading.outcome import LOOP_BYTES, loops, text_outcome
+from pytest_medeval.tasks.reading.outcome import LOOP_BYTES, _borders, loops, text_outcome
 
 DIALOGUES = Path(__file__).parents[3] / "../shared/data/genmedgpt5k/chatdoctor5k.json"
 
@@ -101,3 +101,22 @@ def test_any_repeated_unit_is_a_loop(unit: str, cut: int):
 def test_different_lines_are_no_loop(numbers: list[int]):
     """Lines that all differ are never a loop."""
     assert not loops("\n".join(f"item {number} of the list" for number in numbers))
+
+
+def test_a_loop_has_three_copies_and_100_bytes():
+    """Two copies and a half are none, nor are 99 bytes; Chinese characters count three."""
+    unit = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMN"
+    assert loops(unit * 3)
+    assert not loops(unit + unit + unit[:39])
+    assert loops("abcd" * 25)
+    assert not loops("abc" * 33)
+    assert loops("咳" * 34)
+    assert not loops("咳" * 33)
+
+
+@given(st.text("ab", max_size=24))
+def test_borders_are_the_longest_that_a_text_begins_and_ends_with(text: str):
+    """By their definition, for every beginning of a text."""
+    for length, border in enumerate(_borders(text), start=1):
+        part = text[:length]
+        assert border == max(size for size in range(length) if part.endswith(part[:size]))

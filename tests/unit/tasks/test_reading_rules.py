@@ -64,6 +64,8 @@ def test_long_replies_take_linear_time(unit: str):
         ("~~A~~ B", "B"),
         ("Ответ: В", "Ответ: B"),
         ("B\nQuestion: next?\nA", "B"),
+        ("🅉", "Z"),
+        ("🆊", "🆊"),
     ],
 )
 def test_one_form(raw: str, plain: str):
@@ -96,3 +98,26 @@ def test_one_form(raw: str, plain: str):
 def test_fields_and_kin(reply: str, letter: str | None):
     """Values of fields, names that end in a letter, articles, and what stands beside a claim."""
     assert read(reply, PLAIN).letter == letter
+
+
+@pytest.mark.parametrize(
+    ("reply", "letter", "why"),
+    [
+        ("Heparin. Heparin it is.", "B", "first line: text"),
+        ("Heparin, heparin!", "B", "first line: text"),
+        ("heparin. B. heparin", "B", "first line: text"),
+        ("B\nA drug that thins blood.\nC acts slowly.", "B", "first line: letter"),
+        ("So C.\nA/B", "C", "conclusion"),
+        ("The answer is B unless pregnant", None, "conditional"),
+        ("The answer is B drug", None, "no option"),
+        ("I am not sure. A right answer is hard to give.", None, "named"),
+        ("C is correct\nA/B", "C", "verdict"),
+        ("None of these. The answer is C.", "C", "statement"),
+        ("A or B\nThe answer is C.", "C", "statement"),
+        ("A or B\n(C) is correct.", None, "several"),
+    ],
+)
+def test_which_rule_reads(reply: str, letter: str | None, why: str):
+    """An option named again, a list that is none, a word that is no letter, what takes an opening back."""
+    found = read(reply, PLAIN)
+    assert (found.letter, found.why) == (letter, why)

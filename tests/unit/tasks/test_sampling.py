@@ -11,7 +11,7 @@ from pytest_medeval.core.signature import request_signature
 from pytest_medeval.core.types import Message, Request
 from pytest_medeval.models.cache import CachedModel
 from pytest_medeval.runs.suite import Suite, fingerprint, make_task
-from pytest_medeval.tasks.base import seeded
+from pytest_medeval.tasks.base import draws_of, seeded
 from pytest_medeval.tasks.making import options_of
 
 ASKED = Request((Message("system", "Be kind."), Message("user", "Was hilft bei Fieber?")), stop=("\n",))
@@ -98,3 +98,8 @@ def test_cases_have_seeds_of_their_own():
     assert seeded(drawn, 1, "b").seed == seeds[-1]
     assert all(0 <= seed < 2**31 for seed in seeds)
     assert seeded(ASKED, 1, "b") is ASKED
+
+
+def test_a_task_that_says_nothing_of_draws_has_one():
+    """Tasks of other packages need not know of them."""
+    assert draws_of(object()) == 1

@@ -133,3 +133,9 @@ def test_similarity_is_symmetric_and_bounded(one: str, other: str):
     score = similarity(one, other)
     assert score == similarity(other, one)
     assert score == 0 or 0.8 <= score <= 1
+
+
+@pytest.mark.parametrize("other", ["pain", "痛"])
+def test_one_form_in_an_alphabet_is_enough_to_compare_words(other):
+    """Words of an alphabet are compared by how they begin, whichever side they are on."""
+    assert similarity("腹痛pain", f"腹痛{other}") == similarity(f"腹痛{other}", "腹痛pain")

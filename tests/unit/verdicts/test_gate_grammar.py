@@ -145,3 +145,23 @@ def test_subgroups_need_tags():
         check(parse_gate("accuracy[a=b] >= 1"), METRICS, [{}, {}])
     with pytest.raises(MedevalError, match="no case of the suite has tags"):
         check(parse_gate("worst(accuracy by a) >= 1"), METRICS, [])
+
+
+@pytest.mark.parametrize(
+    ("text", "fits"),
+    [
+        ("judge.accuracy.corrected better than baseline", True),
+        ("judge.accuracy.corrected not worse than baseline by 0.2", True),
+        ("judge.accuracy.corrected better than reference", False),
+        ("judge.accuracy.corrected >= 3", False),
+        ("judge.accuracy[k=v].corrected better than baseline", False),
+    ],
+)
+def test_ratings_correct_a_difference_from_the_baseline(text, fits):
+    """Of the whole suite, and nothing else."""
+    try:
+        check(parse_gate(text), {"judge.accuracy": 1}, [{"k": "v"}])
+    except MedevalError:
+        assert not fits
+    else:
+        assert fits

@@ -89,9 +89,9 @@ def _of_fields(fields: dict[str, str]) -> Correction | str | None:
     if number is None and "error" not in fields:
         return None
     sentence = int(number[1]) if number else None
-    error = flag not in _NO if "error" in fields else sentence != -1
-    if "error" in fields and flag not in _YES | _NO:
+    if flag not in _YES | _NO:
         return None
+    error = flag not in _NO if "error" in fields else sentence != -1
     if (error and sentence == -1) or (not error and sentence not in (None, -1)):
         return "flag and sentence contradict each other"
     return Correction(True, sentence, fields.get("correction", "")) if error else Correction(error=False)

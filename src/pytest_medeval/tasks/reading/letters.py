@@ -105,7 +105,7 @@ def _said(text: str, offered: Offered) -> Reading:
 def _blocked(first: Slot, found: list[Claim], firm: list[Claim]) -> str:
     """Give the reason why a statement or the opening names no single option, or nothing."""
     reasons = [claim.kind for claim in found if claim.kind in _BLOCKS and claim.rule in {"statement", "verdict"}]
-    later = any(claim.rule != "verdict" and claim.start > first.end for claim in firm)
+    later = any(claim.rule != "verdict" for claim in firm)
     if first.reason in _BLOCKS and not (later and first.reason in {"several", "none of them"}):
         reasons.append(first.reason)
     return reasons[0] if reasons else ""

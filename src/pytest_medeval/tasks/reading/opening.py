@@ -47,7 +47,8 @@ def opening(text: str, offered: Offered) -> tuple[Slot, bool]:
 def _another_follows(rest: str, slot: Slot, offered: Offered) -> bool:
     """Say whether another option is next, as in a list of them all: a text behind a text, a letter behind a letter."""
     start = _NEXT.match(rest)
-    if start is None or (slot.by != "text" and not start.group("letter")):
+    assert start is not None  # noqa: S101 - every part of it may be absent
+    if slot.by != "text" and not start.group("letter"):
         return False
     texts, _ = offered.text_at(rest, start.end())
     return bool(texts) and slot.letter not in texts

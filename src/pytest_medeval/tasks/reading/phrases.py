@@ -29,10 +29,9 @@ def phrases(table: str) -> str:
     found.sort(key=len, reverse=True)
     words = [phrase.replace(" ", r"\s{1,3}") for phrase in found if not JOINED.search(phrase)]
     within = [phrase for phrase in words if phrase[0] == "'" or phrase.startswith("n'")]
-    opening = [phrase for phrase in words if phrase[-1] == "'" and phrase not in within]
-    whole = [phrase for phrase in words if phrase not in within and phrase not in opening]
+    opening = [phrase for phrase in words if phrase[-1] == "'"]
     groups = (
-        rf"(?<![{WORD}])(?:{'|'.join(whole)})(?![{WORD}])" if whole else "",
+        rf"(?<![{WORD}])(?:{'|'.join(words)})(?![{WORD}])" if words else "",
         rf"(?<![{WORD}])(?:{'|'.join(opening)})" if opening else "",
         rf"(?:{'|'.join(within)})(?![{WORD}])" if within else "",
         "|".join(phrase.replace(" ", r"\s{0,3}") for phrase in found if JOINED.search(phrase)),

@@ -72,6 +72,8 @@ def test_the_sides_of_a_suite_are_those_of_a_recipe():
         (("dev", "a", 0), "accepted: a share below 1, or a whole number of questions"),
         (("dev", 0, 1.5), "accepted: a share below 1, or a whole number of questions"),
         (("dev", 0, True), "accepted: a share below 1, or a whole number of questions"),
+        (("dev", 0, -1), "accepted: a share below 1, or a whole number of questions"),
+        (("dev", -0.1, 0), "accepted: a share below 1, or a whole number of questions"),
     ],
 )
 def test_a_part_that_is_none_is_refused(given, told):
