@@ -12,7 +12,7 @@ from pytest_medeval.tasks.mcq import MCQ
 from pytest_medeval.verdicts.attempts import Attempts, record_of, sentences
 from pytest_medeval.verdicts.gates.data import SuiteData
 from pytest_medeval.verdicts.gates.grammar import parse_gate
-from pytest_medeval.verdicts.gates.judge import decided, in_batches
+from pytest_medeval.verdicts.gates.judge import decided, held_whole
 
 
 def test_what_is_said():
@@ -94,14 +94,14 @@ def suite(right, count=400, **more):
 )
 def test_which_gates_can_be_decided_early(gate, early):
     """Those on a bounded mean over all cases, alone or against the baseline."""
-    assert in_batches(parse_gate(gate), suite(0.9)) == early
+    assert (not held_whole(parse_gate(gate), suite(0.9))) == early
 
 
 def test_an_unbounded_mean_is_decided_at_the_end():
     """No bet on it is safe."""
     data = suite(0.9)
     open_end = replace(data, metrics={"accuracy": replace(METRICS["accuracy"], bounds=(0.0, float("inf")))})
-    assert not in_batches(parse_gate("accuracy >= 0.7"), open_end)
+    assert held_whole(parse_gate("accuracy >= 0.7"), open_end)
 
 
 @pytest.mark.parametrize(
