@@ -446,6 +446,7 @@ class CaseEntry(TypedDict):
     cluster: str | None
     asked: str
     gold: object
+    rationale: NotRequired[str]
     correct: bool | None
     candidate: RoleEntry
     baseline: NotRequired[RoleEntry]

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from pytest_medeval.core.record import CaseEntry
 from pytest_medeval.core.types import Case, Request, plain
 
-BESIDE = ("source", "id", "tags", "critical", "group")
+BESIDE = ("source", "id", "tags", "critical", "group", "rationale")
 """Facts of a case that change neither what is asked nor what is right."""
 
 _CANONICAL = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False, default=plain)

@@ -96,6 +96,8 @@ class Case:
     critical: bool = False
     group: str | None = None
     """Cases of one group are not independent (turns of one dialogue): resampled together."""
+    rationale: str = field(default="", metadata={"unless_default": True})
+    """Why the right answer is right, for people who read the case; no model and no judge sees it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from pytest_medeval.tasks.base import Task, draws_of
 _LEXICAL = ("bleu", "corpus_bleu", "rouge1", "rouge2", "rougeL", "length_ratio")
 _MEANS = ("bleu_mean", "rouge1_mean", "rouge2_mean", "rougeL_mean")
 _CHOICE = ("accuracy", "macro_precision", "macro_recall", "macro_f1", "answered", "reward")
+_SEVERAL = ("option_precision", "option_recall", "option_f1", "partial_credit")
 _SURENESS = ("ece", "brier", "aurc", "wrong_at_high_confidence")
 _ORDERS = ("consistency", "position_bias", "self_consistency")
 _POLARITY = (
@@ -40,6 +41,7 @@ METRICS = Registry(
         "dialogue.meteor": "pytest_medeval.metrics.meteor:meteor",
         "dialogue.safety": "pytest_medeval.metrics.safety:safety",
         **{f"mcq.{name}": f"pytest_medeval.metrics.choice:{name}" for name in _CHOICE},
+        **{f"mcq.{name}": f"pytest_medeval.metrics.several:{name}" for name in _SEVERAL},
         **{f"mcq.{name}": f"pytest_medeval.metrics.calibration:{name}" for name in _SURENESS},
         **{f"mcq.{name}": f"pytest_medeval.metrics.choice:{name}" for name in _ORDERS},
         **{f"error_detection.{name}": f"pytest_medeval.metrics.error_detection:{name}" for name in _ERRORS},

@@ -20,7 +20,6 @@ from pytest_medeval.metrics.choice import (
     BRIER,
     CONFIDENCE,
     GOLD,
-    LETTERS,
     PREDICTED,
     averaged,
     confusion,
@@ -29,7 +28,7 @@ from pytest_medeval.metrics.choice import (
     right,
 )
 from pytest_medeval.metrics.details import Details, Heedless, known
-from pytest_medeval.tasks.mcq import MCQ, MCQCase
+from pytest_medeval.tasks.mcq import LETTERS, MCQ, MCQCase
 
 BINS: Final = 10
 RISK_BINS: Final = 20

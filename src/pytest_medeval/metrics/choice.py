@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.types import Direction, FloatArray, Reply
+from pytest_medeval.metrics import several
 from pytest_medeval.metrics.base import SHARE, Measure, mean, ratio, signed
-from pytest_medeval.tasks.mcq import MCQ, MCQCase
+from pytest_medeval.tasks.mcq import LETTERS, MCQ, MOST_ROTATED, MCQCase
 
-LETTERS: Final = "ABCDEFGHIJ"
 RIGHT_REWARD: Final = 1.0
 WRONG_REWARD: Final = 0.1
 GOLD, PREDICTED, CONFIDENCE, BRIER = range(4)
@@ -40,7 +40,7 @@ def row(case: MCQCase, reply: Reply) -> Sequence[float]:
         return _columns(gold, reply)
     golds = ((gold - by) % len(case.options) for by in range(len(reply.parts)))
     found = [value for own, part in zip(golds, reply.parts, strict=True) for value in _columns(own, part)]
-    return found + [UNUSED] * (WIDTH * len(LETTERS) - len(found))
+    return found + [UNUSED] * (WIDTH * MOST_ROTATED - len(found))
 
 
 def _columns(gold: int, reply: Reply) -> list[float]:
@@ -63,7 +63,7 @@ def accuracy(task: MCQ) -> Measure:
     >>> float(metric.score(metric.expand(np.array([[0, 0, -1, -1], [1, -1, -1, -1]])).sum(axis=0)))
     0.5
     """
-    return measure(task, "accuracy", averaged(right), mean)
+    return several.accuracy(task) if task.several else measure(task, "accuracy", averaged(right), mean)
 
 
 def answered(task: MCQ) -> Measure:
@@ -75,6 +75,8 @@ def answered(task: MCQ) -> Measure:
     >>> answered(MCQ()).expand(np.array([[0, 2, -1, -1], [1, -1, -1, -1]])).tolist()
     [[1.0, 1.0], [0.0, 1.0]]
     """
+    if task.several:
+        return several.answered(task)
     return measure(task, "answered", averaged(lambda asked: asked[..., PREDICTED] >= 0), mean)
 
 
@@ -152,6 +154,8 @@ def measure(
     over_draws: bool = False,
 ) -> Measure:
     """Make a metric of multiple choice, with how it was asked in its signature."""
+    if task.several:
+        raise MedevalError(f"metric {name!r} is of questions with one right option; accepted: accuracy, option_f1, ...")
     how = f"norm:{task.normalize}" if task.scoring == "texts" else ""
     orders = "orders:cyclic" if task.rotations else ""
     asked = tuple(part for part in (f"scoring:{task.scoring}", how, orders) if part)
@@ -211,7 +215,7 @@ def _golds(total: FloatArray) -> dict[str, float]:
 
 
 def _spread_letters(rows: FloatArray) -> FloatArray:
-    """Give, for each letter: right predictions, predictions, golds (n, 3 * 10), averaged over the orders."""
+    """Give, for each letter: right predictions, predictions, golds (n, 3 * 26), averaged over the orders."""
     asked, there = orders(rows)
     letters = np.arange(len(LETTERS))
     gold = asked[..., GOLD, None] == letters
@@ -298,7 +302,7 @@ def _spread_agreement(rows: FloatArray) -> FloatArray:
 
 
 def _spread_places(rows: FloatArray) -> FloatArray:
-    """Give, for each place: share of predictions less the even share (n, 10); whether there is any (n, 1)."""
+    """Give, for each place: share of predictions less the even share (n, 26); whether there is any (n, 1)."""
     asked, there = orders(rows)
     places = np.arange(len(LETTERS))
     named = there & (asked[..., PREDICTED] >= 0)

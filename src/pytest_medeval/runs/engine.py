@@ -358,6 +358,8 @@ def entry(suite: str, nodeid: str, evaluation: Evaluation) -> CaseEntry:
         "correct": evaluation.correct,
         "candidate": _role_entry(evaluation, signatures),
     }
+    if case.rationale:
+        made["rationale"] = case.rationale
     if evaluation.baseline is not None:
         made["baseline"] = _role_entry(evaluation.baseline, signatures)
     return made

@@ -227,7 +227,10 @@ def finish(suite: Suite, task: Task, cases: Sequence[Case], skips: Sequence[Skip
     gone = {leak["id"] for leak in left_out["leaks"]} if left_out else ()
     kept = [case for case in cases if case.id not in gone]
     chosen = subset(kept, settings.limit or 0, settings.seed)
-    task = task.fitted(cases) if isinstance(task, Fitting) else task
+    try:
+        task = task.fitted(cases) if isinstance(task, Fitting) else task
+    except MedevalError as mistake:
+        raise MedevalError(f"{suite.source}: {mistake}") from None
     metrics, gates = _measures(suite, task, cases, settings)
     shots = _shots(suite, task, cases, settings)
     return Resolved(
@@ -439,6 +442,7 @@ def fingerprint(task: Task, cases: Sequence[Case], shots: Shots | None = None) -
     for case in (*cases, *(shots.pool if shots else ())):
         facts = plain(case)
         del facts["source"]
+        facts.pop("rationale", None)
         content.append(facts)
     encoder = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=plain)
     digest = hashlib.sha256(b"[")

@@ -212,9 +212,10 @@ class Common(TypedDict):
     tags: Mapping[str, str]
     critical: bool
     group: str | None
+    rationale: str
 
 
-COMMON = frozenset({"id", "tags", "critical", "group"})
+COMMON = frozenset({"id", "tags", "critical", "group", "rationale"})
 
 
 def take(record: Record, required: Mapping[str, type], optional: Mapping[str, type]) -> Common:
@@ -265,10 +266,13 @@ def _common(record: Record) -> Common:
     tags = fields.get("tags") or {}
     if not isinstance(tags, dict) or not all(isinstance(value, str | int | float) for value in tags.values()):
         raise MedevalError(f"{record.source}: 'tags' is {tags!r}; accepted: a mapping of names to texts")
-    group = fields.get("group")
+    group, rationale = fields.get("group"), fields.get("rationale")
+    if not isinstance(rationale, str | None):
+        raise MedevalError(f"{record.source}: 'rationale' is {_called(type(rationale))}; accepted: a text")
     return Common(
         id=str(name),
         tags={str(key): str(value) for key, value in tags.items()},
         critical=critical,
         group=None if group is None else str(group),
+        rationale=(rationale or "").strip(),
     )

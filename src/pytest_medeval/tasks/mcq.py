@@ -1,54 +1,67 @@
-"""MCQ: a question, lettered options, one right answer; by likelihood of the options or by reading a reply."""
+"""MCQ: a question, its options, one right answer or several; by likelihood of the options or by reading a reply."""
 
 from __future__ import annotations
 
 import math
+import string
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, Literal
 
 from pytest_medeval.core.errors import MedevalError
-from pytest_medeval.core.types import Answer, Case, Message, Outcome, Record, Reply, Request
-from pytest_medeval.tasks.base import Sampled, take
+from pytest_medeval.core.types import UNLESS_DEFAULT, Answer, Case, Message, Outcome, Record, Reply, Request, Source
+from pytest_medeval.tasks.base import DERIVED, Sampled, take
 from pytest_medeval.tasks.reading.letters import read
 from pytest_medeval.tasks.reading.outcome import text_outcome
+from pytest_medeval.tasks.reading.several import read_several
 from pytest_medeval.tasks.typed import NAME, TYPED, Ask, critical, one_of, tags
 
 # A multiple-choice question: its text, its options by letter, and which of them is right.
 
-LETTERS = "ABCDEFGHIJ"
-FEWEST = 2
+LETTERS = string.ascii_uppercase
+FEWEST, MOST_ROTATED = 2, 10
 
 
 @dataclass(frozen=True, kw_only=True)
 class MCQCase(Case):
-    """A question with its options by letter, in order, and the letter of the right one."""
+    """A question with its options by letter, in order, and the letter of the right one.
+
+    Where ``several`` may be right, ``answer`` holds the letters of all that are, in order (``AC``).
+    """
 
     question: str
     options: Mapping[str, str]
     answer: str
     context: str = ""
+    several: bool = field(default=False, metadata=UNLESS_DEFAULT)
 
 
 def read_question(record: Record) -> MCQCase:
-    """Check a record's ``question``, ``options``, ``answer`` and maybe ``context``; a mistake names file and line."""
-    common = take(record, {"question": str, "options": dict, "answer": str}, {"context": str})
-    fields = record.fields
+    """Check a record's ``question``, ``options``, ``answer`` and maybe ``context``; a mistake names file and line.
+
+    ``options`` is a mapping from letters, or a list that is lettered in its order; ``answer`` is a letter, of a list
+    the text of an option too, or a list of those where several are right.
+    """
+    given = record.fields.get("options")
+    texts = given if isinstance(given, list) else []
+    if len(texts) > len(LETTERS):
+        raise MedevalError(f"{record.source}: {len(texts)} options; accepted: {FEWEST} to {len(LETTERS)}")
+    fields = dict(record.fields) | ({"options": dict(zip(LETTERS, texts, strict=False))} if texts else {})
+    answer, several = fields.get("answer"), isinstance(fields.get("answer"), list)
+    if several or texts:
+        fields["answer"] = _letters(record.source, answer if isinstance(answer, list) else [answer], fields["options"])
+    common = take(Record(record.source, fields), {"question": str, "options": dict, "answer": str}, {"context": str})
     options = {str(letter): str(text).strip() for letter, text in fields["options"].items()}
     if not FEWEST <= len(options) <= len(LETTERS) or list(options) != list(LETTERS[: len(options)]):
         found = ", ".join(options) or "(none)"
-        most = len(LETTERS)
         raise MedevalError(
-            f"{record.source}: options are lettered {found}; accepted: A, B, ... in order, {FEWEST} to {most}"
+            f"{record.source}: options are lettered {found}; accepted: A, B, ... in order, {FEWEST} to {len(LETTERS)}"
         )
     if not all(options.values()) or None in fields["options"].values():
         raise MedevalError(f"{record.source}: an option is empty")
-    if fields["answer"] not in options:
-        offered = ", ".join(options)
-        raise MedevalError(
-            f"{record.source}: answer {fields['answer']!r} is not among the options {offered}; accepted: one of them"
-        )
+    if not several and fields["answer"] not in options:
+        raise _no_option(record.source, fields["answer"], options)
     return MCQCase(
         **common,
         source=record.source,
@@ -56,7 +69,26 @@ def read_question(record: Record) -> MCQCase:
         options=options,
         answer=fields["answer"],
         context=(fields.get("context") or "").strip(),
+        several=several,
     )
+
+
+def _letters(source: Source, answers: Sequence[object], options: Mapping[str, object]) -> str:
+    """Give the letters of what is right, each named by its letter or its own text; they differ."""
+    found: list[str] = []
+    for answer in answers:
+        named = {letter for letter, text in options.items() if answer in (letter, text)}
+        if len(named) != 1:
+            raise _no_option(source, answer, options)
+        found += named
+    if not found or len(set(found)) < len(found):
+        raise MedevalError(f"{source}: answer is {answers!r}; accepted: a list of different options, at least one")
+    return "".join(sorted(found))
+
+
+def _no_option(source: Source, answer: object, options: Mapping[str, object]) -> MedevalError:
+    offered = ", ".join(options)
+    return MedevalError(f"{source}: answer {answer!r} is not among the options {offered}; accepted: one of them")
 
 
 # One question in all cyclic orders of its options: order r shows option p + r at place p.
@@ -146,12 +178,15 @@ def _mean(letters: Sequence[str], parts: Sequence[Reply]) -> Mapping[str, float]
 SYSTEM = "You are a knowledgeable medical AI assistant."
 """The system message of S2."""
 
+ASK = "Answer with the letter of the right option."
+ASK_SEVERAL = "Answer with the letters of all right options; there may be one or several."
 METRICS = (
     "accuracy", "macro_precision", "macro_recall", "macro_f1", "answered", "reward", "ece", "brier", "aurc",
     "wrong_at_high_confidence",
 )  # fmt: skip
 ORDER_METRICS = ("consistency", "position_bias")
 DRAW_METRICS = ("self_consistency",)
+SEVERAL_METRICS = ("accuracy", "option_precision", "option_recall", "option_f1", "partial_credit", "answered")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,6 +202,9 @@ class MCQ(Sampled):
     ``rotations`` asks each question in all cyclic orders of its options (Zheng et al. 2024, ICLR, section 3): metrics
     are then over all orders, each question counting once, ``consistency`` and ``position_bias`` are added, and a
     critical question must be right in every order.
+
+    Questions of which several options may be right (``answer`` a list) are asked for all of them, with
+    ``scoring="reply"`` alone; ``credit`` is the rule of ``partial_credit``.
     """
 
     name: ClassVar[str] = "mcq"
@@ -178,6 +216,9 @@ class MCQ(Sampled):
     normalize: Literal["characters", "tokens", "none"] = "characters"
     max_new_tokens: int = 256
     rotations: bool = False
+    credit: Literal["subset", "options", "ripkey", "jaccard"] = field(default="subset", metadata=UNLESS_DEFAULT)
+    several: bool = field(default=False, metadata=DERIVED)
+    """Whether of a case several options may be right."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -197,10 +238,25 @@ class MCQ(Sampled):
     @property
     def metrics(self) -> tuple[str, ...]:
         """Name the metrics; those of orders and of draws only where there are several."""
+        if self.several:
+            return SEVERAL_METRICS
         return METRICS + (ORDER_METRICS if self.rotations else ()) + (DRAW_METRICS if self.draws > 1 else ())
 
+    def fitted(self, cases: Sequence[MCQCase]) -> MCQ:
+        """Take down whether several options may be right; what cannot be asked or scored then is a mistake."""
+        first = next((case for case in cases if case.several), None)
+        if first and (self.scoring != "reply" or self.rotations):
+            how = "rotations=True" if self.scoring == "reply" else f"scoring={self.scoring!r}"
+            told = f"{first.source}: several options may be right, of which {how} names one alone"
+            raise MedevalError(f"{told}; accepted: scoring='reply', without rotations")
+        most = max((case for case in cases), key=lambda case: len(case.options), default=None)
+        if most and self.rotations and len(most.options) > MOST_ROTATED:
+            told = f"{most.source}: {len(most.options)} options in all orders"
+            raise MedevalError(f"{told}; accepted: rotations of up to {MOST_ROTATED} options")
+        return replace(self, several=first is not None)
+
     def case(self, record: Record) -> MCQCase:
-        """Make a case of ``question``, ``options`` (letter -> text), ``answer`` (letter) and maybe ``context``."""
+        """Make a case of ``question``, ``options``, ``answer`` and maybe ``context``; see ``read_question``."""
         return read_question(record)
 
     def request(self, case: MCQCase) -> Request:
@@ -209,7 +265,7 @@ class MCQ(Sampled):
         if self.scoring != "texts":
             listed = "\n".join(f"({letter}) {text}" for letter, text in case.options.items())
             question = f"{question}\n{listed}"
-            question += "\nAnswer with the letter of the right option."
+            question += f"\n{ASK_SEVERAL if case.several else ASK}"
         messages = (Message("system", SYSTEM), Message("user", question))
         if self.scoring == "reply":
             return self.reply_request(Request(messages, max_new_tokens=self.max_new_tokens))
@@ -240,7 +296,7 @@ class MCQ(Sampled):
 
     def _read(self, case: MCQCase, answer: Answer) -> Reply:
         """Read a generated reply; the detail says which rule read it, or what kept it from being read."""
-        reading = read(answer.text, case.options)
+        reading = (read_several if case.several else read)(answer.text, case.options)
         outcome = text_outcome(answer)
         if reading.letter is None and outcome == "answered":
             outcome = "no_answer"
@@ -259,11 +315,13 @@ class MCQ(Sampled):
 
     def target(self, case: MCQCase) -> str:
         """Write the right option as it is scored: its letter, its text, or both."""
+        if case.several:
+            return ", ".join(case.answer)
         text = case.options[case.answer]
         return {"letters": case.answer, "texts": text, "reply": f"({case.answer}) {text}"}[self.scoring]
 
     def gold(self, case: MCQCase) -> str:
-        """Give the letter of the right option."""
+        """Give the letter of the right option, or the letters of all."""
         return case.answer
 
     def typed(self, text: str, ask: Ask) -> MCQCase:
@@ -278,11 +336,12 @@ class MCQ(Sampled):
     def kept(self, case: MCQCase, ask: Ask, *, known: bool) -> dict[str, object] | None:
         """Ask for the right option."""
         told = f"the right option: {', '.join(case.options)}"
-        answer = one_of(ask, told, case.answer if known else "", lambda text: _offered(text.upper(), case.options))
+        answer = one_of(ask, told, case.answer if known else "", lambda text: _offered(text, case))
         if not answer:
             return None
         context = {"context": case.context} if case.context else {}
-        fields = {"question": case.question, **context, "options": dict(case.options), "answer": answer}
+        right: object = list(answer) if case.several else answer
+        fields = {"question": case.question, **context, "options": dict(case.options), "answer": right}
         return fields | critical(ask) | tags(case)
 
     def correct(self, case: MCQCase, reply: Reply) -> bool:
@@ -317,5 +376,7 @@ def probabilities(scores: Mapping[str, float]) -> dict[str, float]:
     return {letter: weight / sum(weights.values()) for letter, weight in weights.items()}
 
 
-def _offered(letter: str, options: Mapping[str, str]) -> str | None:
-    return letter if letter in options else None
+def _offered(text: str, case: MCQCase) -> str | None:
+    """Read what a person types: a letter that is offered, or several where several may be right."""
+    letters = "".join(sorted({one for one in text.upper() if one.isalpha()}))
+    return letters if letters and set(letters) <= set(case.options) and (case.several or len(letters) == 1) else None

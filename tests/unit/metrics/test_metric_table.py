@@ -14,6 +14,7 @@ from pytest_medeval.tasks.mcq import MCQ
 ALL = [
     *(TASKS.resolve(name)() for name in TASKS),
     MCQ(rotations=True),
+    MCQ(scoring="reply", several=True),
     MCQ(scoring="reply", temperature=1.0, draws=2),
     Dialogue(references="1-3"),
     Criteria(holds=("axis=tone", "critical", "faults", "statements")),

@@ -31,6 +31,7 @@ EXPECTED = {
     "mcq.ece": (-1, False, (0, 1)), "mcq.brier": (-1, True, (0, 2)), "mcq.aurc": (-1, False, (0, 1)),
     "mcq.wrong_at_high_confidence": (-1, True, (0, 1)), "mcq.consistency": (1, True, (0, 1)),
     "mcq.position_bias": (-1, False, (0, 1)), "mcq.self_consistency": (1, True, (0, 1)),
+    **{f"mcq.{one}": (1, True, (0, 1)) for one in ("option_precision", "option_recall", "option_f1", "partial_credit")},
     "dialogue.bleu": (1, True, (0, 1)), "dialogue.corpus_bleu": (1, False, (0, 1)),
     "dialogue.rouge1": (1, True, (0, 1)),
     "dialogue.rouge2": (1, True, (0, 1)), "dialogue.rougeL": (1, True, (0, 1)), "dialogue.meteor": (1, True, (0, 1)),
@@ -58,6 +59,7 @@ def test_which_way_a_metric_counts(name):
     kind, _, short = name.partition(".")
     drawn = MCQ(scoring="reply", temperature=1.0, draws=2)
     mcq = drawn if short == "self_consistency" else MCQ(rotations=True)
+    mcq = MCQ(scoring="reply", several=True) if short.startswith(("option_", "partial")) else mcq
     task = mcq if kind == "mcq" else TASKS.resolve(kind)()
     (metric,) = metrics_for(task, [short])
     assert (metric.direction, metric.per_case, metric.bounds) == EXPECTED[name]

@@ -111,7 +111,7 @@ def test_questions_with_unlike_numbers_of_options():
 
 def test_the_last_of_ten_places_counts_like_the_others():
     """Who always names the last of ten options has a share of 1 there, and 1/10 were even."""
-    case = case_of("B", choice.LETTERS)
+    case = case_of("B", "ABCDEFGHIJ")
     reply = TASK.read_all(case, likely([9] * 10, 10))
     assert score("position_bias", reply, reply, case=case) == pytest.approx(1 - 1 / 10)
 

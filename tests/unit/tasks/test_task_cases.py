@@ -62,12 +62,12 @@ def case(task, fields, **more):
         (Dialogue(), {**TALK, "tags": {"x": ["y"]}}, "'tags' is {'x': ['y']}; accepted"),
         (Dialogue(), {**TALK, "critical": True}, "a critical dialogue case needs 'must_mention'"),
         (Dialogue(), {**TALK, "must_mention": ["fever", " | "]}, "'must_mention' holds ' | '; accepted: words, or"),
-        (MCQ(), {**QUIZ, "options": ["x"]}, "'options' is a list; accepted: a mapping"),
-        (MCQ(), {**QUIZ, "options": {"A": "x"}}, "options are lettered A; accepted: A, B, ... in order, 2 to 10"),
+        (MCQ(), {**QUIZ, "options": "x"}, "'options' is a text; accepted: a mapping"),
+        (MCQ(), {**QUIZ, "options": {"A": "x"}}, "options are lettered A; accepted: A, B, ... in order, 2 to 26"),
         (MCQ(), {**QUIZ, "options": {}}, "options are lettered (none); accepted"),
         (MCQ(), {**QUIZ, "options": {"B": "x", "A": "y"}}, "options are lettered B, A; accepted"),
         (MCQ(), {**QUIZ, "options": {"A": "x", "C": "y"}}, "options are lettered A, C; accepted"),
-        (MCQ(), {**QUIZ, "options": dict.fromkeys("ABCDEFGHIJK", "x")}, "options are lettered A, B, C, D, E, F, G, H"),
+        (MCQ(), {**QUIZ, "options": dict.fromkeys("ABCDEFGHIKJ", "x")}, "options are lettered A, B, C, D, E, F, G, H"),
         (MCQ(), {**QUIZ, "options": {"A": "x", "B": " "}}, "an option is empty"),
         (MCQ(), {**QUIZ, "options": {"A": "x", "B": None}}, "an option is empty"),
         (MCQ(), {**QUIZ, "answer": "C"}, "answer 'C' is not among the options A, B"),
@@ -312,11 +312,11 @@ def asking(*answers):
 
 
 def test_a_typed_question_becomes_a_case():
-    """Options until an empty line, two at the least, ten at the most; kept with the right one."""
+    """Options until an empty line, two at the least, as many as there are letters; kept with the right one."""
     task = MCQ()
     made = task.typed("Which?", asking("rest", "heparin", ""))
     assert (made.question, made.options, made.answer) == ("Which?", {"A": "rest", "B": "heparin"}, "A")
-    assert len(task.typed("Which?", asking(*"abcdefghij")).options) == 10
+    assert len(task.typed("Which?", asking(*"abcdefghijklmnopqrstuvwxyz")).options) == 26
     with pytest.raises(MedevalError, match="a question needs two options or more"):
         task.typed("Which?", asking("rest", ""))
     ask = asking("z", "b", "YES")

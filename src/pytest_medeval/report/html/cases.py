@@ -17,7 +17,7 @@ def cases(block: Cases) -> dict[str, object]:
     ::
 
         suites   {name: {headline, direction, metrics: [name]}}
-        cases    [{suite, id, tags, critical, correct, asked, gold, change, judge,
+        cases    [{suite, id, tags, critical, correct, asked, gold, rationale, change, judge,
                    candidate: {reply, thoughts, outcome, detail, scores, notes}, baseline: the same or null}]
 
     ``scores`` stand in the order of the suite's ``metrics``, as texts, null where there is none; ``change`` is the
@@ -63,6 +63,7 @@ def _case(case: CaseEntry, names: Sequence[str], headline: str, direction: int) 
         "correct": case.get("correct"),
         "asked": case["asked"],
         "gold": right_answer(case["gold"]),
+        "rationale": case.get("rationale"),
         "change": None if new is None or old is None else direction * (new - old),
         "judge": _judge(case.get("judge")),
         **{role: _side(sides[role], names) if role in sides else None for role in ROLES},

@@ -107,6 +107,7 @@
     const roles = ROLES.filter((role) => one[role]);
     const parts = [block("h3", "Asked", one.asked)];
     if (one.gold !== null) parts.push(block("h3", "Reference", one.gold));
+    if (one.rationale) parts.push(block("h3", "Why", one.rationale));
     parts.push(make("div", { class: "replies" }, ...roles.map((role) => reply(role, one[role]))));
     const metrics = data.suites[one.suite].metrics;
     const rows = metrics.map((name) => [name, ...roles.map((role) => score(one, role, name))]);

@@ -64,7 +64,11 @@ def read_mapped(path: Path, columns: Columns) -> Iterator[Record | Skip]:
             fields = {key: value for key, value in fields.items() if value not in (None, "", [], {})}
             fields = {"id": f"{MAPPED}-{position:04d}"} | fields
             made = _chosen(fields, places.get("answer")) if "options" in fields else fields
-            yield choice(source, made) if made.get("answer") in made.get("options", ()) else Record(source, made)
+            yield (
+                choice(source, made)
+                if isinstance(made.get("answer"), str) and "options" in made
+                else Record(source, made)
+            )
         except _UnsaidError as mistake:
             raise MedevalError(f"{source}: columns: {mistake}") from None
         except MedevalError as mistake:
@@ -190,9 +194,18 @@ def _options(value: object) -> tuple[list[str], list[Any]]:
 
 def _answer(value: object, names: Sequence[str], texts: Sequence[str], first: int | None) -> object:
     """Give the letters of what is right: named, counted from ``first``, or by an option's own text."""
-    if isinstance(value, list):
-        return [_letter(str(one), names, texts, first) for one in value]
+    several = value if isinstance(value, list) else _apart(str(value), names) if value not in texts else []
+    if isinstance(value, list) or len(several) > 1:
+        return [_letter(str(one), names, texts, first) for one in several]
     return _letter(str(value), names, texts, first)
+
+
+def _apart(value: str, names: Sequence[str]) -> list[str]:
+    """Take several names apart: ``A,C``, ``A; C``, ``ACD``; empty where it is none of these."""
+    for parts in (re.split(r"[\s,;|、，；]+", value), list(value)):
+        if len(parts) > 1 and set(parts) <= set(names):
+            return parts
+    return []
 
 
 def _letter(value: str, names: Sequence[str], texts: Sequence[str], first: int | None) -> str:

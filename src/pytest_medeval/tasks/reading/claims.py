@@ -32,7 +32,7 @@ _FINDING = re.compile(rf"(?i){say.FINDING}{_MID}{_SURE}\s*(?:{say.MIGHT_BE}|{say
 """``The most likely diagnosis is``: weaker, for it may speak of something else than the question does."""
 _CHOICE = re.compile(rf"(?i){say.CHOOSE}\s*[:：]?")
 _CONCLUSION = re.compile(rf"(?i)(?:{say.SO}|{say.BUT})\s*[,:，]?{_SURE}")
-_BARE = re.compile(rf"(?i){say.ANSWER}\s+[(\[\"']?(?=(?-i:[A-J])(?![{say.WORD}'\-]))")
+_BARE = re.compile(rf"(?i){say.ANSWER}\s+[(\[\"']?(?=(?-i:[A-Z])(?![{say.WORD}'\-]))")
 _VERDICT = re.compile(
     rf"(?i)(?:[ )\]\"',:]{{0,4}}|\.(?=\s(?:{say.RIGHT}|{say.WRONG})[.;]?(?:\n|\Z)))(?:{say.MIGHT_BE}|{say.IS}|[:—–-]|) ?(?:(?:{say.SURELY}|{say.THE}|a|{say.NOT}) ?,? ?){{0,4}}"
     rf"(?:{say.OPTION} ?)?(?P<verdict>{say.RIGHT}|{say.WRONG}|{say.CHOSEN}|{say.NOT})"

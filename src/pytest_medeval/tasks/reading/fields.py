@@ -44,6 +44,18 @@ def objects(text: str) -> list[str] | None:
     return None
 
 
+def lists(text: str) -> list[str]:
+    """Give the answers that a JSON object on lines of its own holds, those of a list as one text."""
+    for candidate in _candidates(text):
+        found = _parsed(candidate) or {}
+        values = [
+            value for key, value in found.items() if _NAME.match(re.sub(r"[\s\-]+|s\Z", "_", key.strip()).strip("_"))
+        ]
+        if values:
+            return [", ".join(map(str, value)) if isinstance(value, list) else str(value) for value in values]
+    return []
+
+
 def quoted(text: str) -> list[str]:
     """Give the answers of an object within a sentence."""
     return _broken(text) if "{" in text else []

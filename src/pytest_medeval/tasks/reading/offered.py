@@ -14,7 +14,7 @@ from pytest_medeval.tasks.reading.normal import tidy
 _EDGE = " \t\n\"'.,;:!?。()[]{}-–—।"
 _OPENING = r"[\s\"'({\[<:=\-–—【「『]{0,8}"
 _CLOSING = re.compile(rf"(?i)[ \"')}}\]>】」』.:,\-–—=|(]{{0,6}}(?:{say.I_E}[ .,:(\"']{{1,4}}(?:{say.THE}\s)?[\"']?)?")
-LETTER: Final = rf"(?<![{say.WORD}\-/])(?<![{say.WORD}]')([A-Ja-j])(?![{say.WORD}\-/])(?!'[{say.WORD}])"
+LETTER: Final = rf"(?<![{say.WORD}\-/])(?<![{say.WORD}]')([A-Za-z])(?![{say.WORD}\-/])(?!'[{say.WORD}])"
 _OPENER = re.compile(rf"(?i){_OPENING}(?:(?:{say.OPTION}|{say.ANSWER}|{say.THE})(?:\s{{0,2}}[:：])?{_OPENING}){{0,4}}")
 _BRACKETS = re.compile(_OPENING)
 _LETTER = re.compile(LETTER)
@@ -31,9 +31,11 @@ _BINOMIAL = re.compile(r"\.\s?[a-z]{4,}")
 _DOT_BECAUSE = re.compile(rf"(?i)\.\s?{say.BECAUSE}")
 _SMALL_ENDS = re.compile(r"[\"']?(?:\s*(?:\Z|[\n.,;:)\]}\"!?。।])|\s+(?:i\.e|is\b|and not\b))")
 """What follows a small letter that is an option's: it ends its clause, or stands in brackets."""
-_BEHIND = re.compile(rf"\s*[(\[]\s*(?:(?i:{say.OPTION})\s*)?([A-Ja-j])\s*[)\]]")
+_BEHIND = re.compile(rf"\s*[(\[]\s*(?:(?i:{say.OPTION})\s*)?([A-Za-z])\s*[)\]]")
 _RANGE = re.compile(r"\s*(?:-|–|~)\s*[A-J](?![\w'])")
 _USUAL = frozenset("ABCDE")
+_TEN = frozenset("ABCDEFGHIJ")
+"""Letters that are read as an option's also where it is not offered; later ones are read where they are."""
 
 
 @dataclass(frozen=True)
@@ -92,9 +94,14 @@ class Offered:
         match = (_OPENER if words else _BRACKETS).match(text, at)
         return match.end() if match else at
 
+    def _letter(self, pattern: re.Pattern[str], text: str, at: int) -> re.Match[str] | None:
+        """Find a letter that may be an option's."""
+        match = pattern.match(text, at)
+        return match if match and match.group(1).upper() in self.letters | _TEN else None
+
     def _at(self, text: str, at: int, *, small: bool) -> Slot:
         texts, end = self.text_at(text, at)
-        letter = _LETTER.match(text, at)
+        letter = self._letter(_LETTER, text, at)
         if texts and not (letter and letter.end() >= end):
             return self._text_slot(text, texts, end)
         if letter is None:
@@ -105,7 +112,7 @@ class Offered:
 
     def _text_slot(self, text: str, texts: set[str], end: int) -> Slot:
         """Read an option's text, with its letter behind it or without."""
-        behind = _BEHIND.match(text, end)
+        behind = self._letter(_BEHIND, text, end)
         named = texts & {behind.group(1).upper()} if behind else texts
         end = behind.end() if behind else end
         if self._another(text, end, texts):
@@ -165,7 +172,7 @@ class Offered:
             return False
         if texts and (worded or re.search(r"[/+&]", joint.group())) and not joint.group().strip().startswith("("):
             return True
-        letter = _LETTER.match(text, joint.end())
+        letter = self._letter(_LETTER, text, joint.end())
         if letter is None or letter.group(1).upper() not in (self.letters | _USUAL) - own:
             return False
         after = text[letter.end() : letter.end() + 2]

@@ -97,7 +97,11 @@ def plain_lines(text: str, offered: Offered) -> set[str]:
     if len(named) > 1 and alone[-1] and alone[-1] in alone[:-1] and listed(lines[:-1], offered):
         return {alone[-1]}
     marked = {
-        found.group(1).upper() for line in lines if (found := _LED.match(line)) and _LINE_MARK.match(line, found.end())
+        letter
+        for line in lines
+        if (found := _LED.match(line))
+        and _LINE_MARK.match(line, found.end())
+        and (letter := found.group(1).upper()) in offered.letters | set("ABCDEFGHIJ")
     }
     return named if len(named) != 1 or marked <= named or not listed(lines, offered) else set()
 

@@ -83,6 +83,7 @@ def _read(path: Path, entries: Entries, first: int) -> Iterator[Record | Skip]:
             "question": found.get("question"),
             "options": {name: "" if found.get(key) is None else found[key] for name, key in OPTIONS.items()},
             "answer": letter,
+            "rationale": found.get("exp") or None,
             "tags": {
                 tag: found[key] for tag, key in (("subject", "subject_name"), ("topic", "topic_name")) if found.get(key)
             },
