@@ -195,11 +195,12 @@ def _tracks(name: str, one: DivergenceRecord) -> Iterator[Table]:
     asked = {letter: track for letter, track in found.items() if track}
     if len(asked) < 2:  # noqa: PLR2004 - what can be compared
         return
+    wide = max(len(_counted(track)) for track in asked.values())
     yield Table(
         caption=f"{name}: what each track says",
         columns=[
             Column("track", words=True, width=18),
-            Column("cases", words=True, width=6),
+            Column("cases", words=True, width=max(6, wide)),
             Column("direction", words=True, width=11),
             Column("significance", words=True, width=1),
         ],

@@ -58,6 +58,7 @@ from pytest_medeval.stats.intervals import student
 from pytest_medeval.verdicts.gates.data import FEWEST, GateResult
 from pytest_medeval.verdicts.gates.grammar import CORRECTED
 from pytest_medeval.verdicts.human import OVERALL
+from pytest_medeval.verdicts.leaning import Leaning, leaning_of
 from pytest_medeval.verdicts.tracks import (
     ENOUGH_TO_POINT,
     OVERLAP,
@@ -83,6 +84,7 @@ ASKING = ("divergent", "conflict")
 """Verdicts that only people can resolve."""
 PLURAL = ("measured scores", "judges", "people")
 LOOK = "People must look: start with the most divergent cases."
+MAY_LEAN = "Whether the judge favours one of the two models is not known."
 UNSURE = ", and its 97.5 % interval, which it takes to set one against the other, holds 0"
 FINE = 0.1
 """From here on, one digit after the point tells what a detectable difference is; below it two."""
@@ -257,13 +259,32 @@ def divergence(
     for name, suite in record["suites"].items():
         cases = _compared(suite, [case for case in record["cases"] if case["suite"] == name])
         people = human.get("suites", {}).get(name)
-        a, b = track_a(suite, cases), track_b(suite, cases, len(judges), scale)
+        leanings = _leanings(judges)
+        a, b = track_a(suite, cases), track_b(suite, cases, len(judges), scale, leanings)
         if a or b:
             advisory = b is not None and _advisory(suite, judges)
             b = _told_useless(b, judges) if b and advisory else b
             tracks = (a, b, track_c(people, scale))
             found[name] = _verdict(suite, cases, tracks, people, advisory=advisory, seed=seed)
+            if b and not advisory and _may_lean(b, judges, leanings):
+                found[name]["words"] += f" {MAY_LEAN}"
     return found
+
+
+def _leanings(judges: Sequence[JudgeRecord]) -> dict[str, Leaning]:
+    """Give the judges' bias between the two models by dimension, where labels tell it."""
+    agreements = [judge.get("agreement", {}) for judge in judges]
+    names = dict.fromkeys(name for one in agreements for name in one)
+    known = {name: leaning_of([one.get(name) for one in agreements], "baseline") for name in names}
+    return {name: one for name, one in known.items() if one is not None}
+
+
+def _may_lean(track: TrackRecord, judges: Sequence[JudgeRecord], leanings: Mapping[str, Leaning]) -> bool:
+    """Whether a judge that was held against labels decides, of which its bias between the two is not known."""
+    whole = track.get("composite")
+    if whole is None or whole.get("corrected") or not any(judge.get("agreement") for judge in judges):
+        return False
+    return not all(name in leanings for name in whole["of"])
 
 
 def _advisory(suite: SuiteRecord, judges: Sequence[JudgeRecord]) -> bool:
@@ -435,5 +456,6 @@ def _tendency(track: TrackRecord) -> str:
 
 def _gate(suite: str, result: DivergenceRecord, verdict: Verdict, reason: str) -> GateResult:
     track = result["track_c"] or result["track_b"] or result["track_a"]
-    n = track["n"] if track else 0
+    whole = track.get("composite") if track else None
+    n = whole["n"] if whole else track["n"] if track else 0
     return GateResult(suite=suite, expression=EXPRESSION, verdict=verdict, reason=reason, n=n)

@@ -52,6 +52,7 @@ from pytest_medeval.verdicts.corrected import difference_of
 from pytest_medeval.verdicts.gates.data import FEWEST
 from pytest_medeval.verdicts.gates.grammar import CORRECTED
 from pytest_medeval.verdicts.human import OVERALL
+from pytest_medeval.verdicts.leaning import Leaning
 
 Changed: TypeAlias = tuple[CaseEntry, float, float]
 """A case with its improvement on Track A (signed rank) and on Track B (grade points)."""
@@ -112,8 +113,18 @@ def track_a(suite: SuiteRecord, cases: Sequence[CaseEntry]) -> TrackRecord | Non
     return _track(name, usable, whole, powered=lexical or list(usable), relevant=RELEVANT_EFFECT, unit=unit)
 
 
-def track_b(suite: SuiteRecord, cases: Sequence[CaseEntry], judges: int, scale: Scale) -> TrackRecord | None:
-    """Read Track B, on its dimensions without ``judge.``; None where nothing was judged for both models."""
+def track_b(
+    suite: SuiteRecord,
+    cases: Sequence[CaseEntry],
+    judges: int,
+    scale: Scale,
+    leanings: Mapping[str, Leaning] | None = None,
+) -> TrackRecord | None:
+    """Read Track B, on its dimensions without ``judge.``; None where nothing was judged for both models.
+
+    ``leanings``: dimension -> the judges' bias between the two models, where labels tell it; known of all dimensions
+    it goes off a composite that no ratings correct.
+    """
     rows = {key.removeprefix(JUDGE): facts for key, facts in suite["metrics"].items() if key.startswith(JUDGE)}
     overall = rows.pop(OVERALL + CORRECTED, None)
     found = {}
@@ -127,9 +138,10 @@ def track_b(suite: SuiteRecord, cases: Sequence[CaseEntry], judges: int, scale: 
     if not usable:
         return None
     grades = [name for name in usable if name != PREFERENCE] or [PREFERENCE]
-    whole = _by_people(rows, overall, grades) or _composite(
-        {name: [_number(difference_of(case, name)) for case in cases] for name in grades}, cases
-    )
+    whole = _by_people(rows, overall, grades)
+    if whole is None:
+        changed = {name: [_number(difference_of(case, name)) for case in cases] for name in grades}
+        whole = _without(_composite(changed, cases), leanings or {})
     return _graded("judges" if judges > 1 else "judge", usable, scale, whole)
 
 
@@ -280,6 +292,16 @@ def _in_deviations(changed: Mapping[str, Sequence[float]]) -> dict[str, FloatArr
 def _unit(values: FloatArray) -> float:
     spread = float(np.std(values, ddof=1).round(DIGITS)) if len(values) > 1 else 0.0
     return spread or (float(np.abs(values).max()) if len(values) else 0.0) or 1.0
+
+
+def _without(whole: _Whole | None, leanings: Mapping[str, Leaning]) -> _Whole | None:
+    """Take the mean of the judges' biases off a composite, where they are known of all it is made of."""
+    if whole is None or not all(name in leanings for name in whole.of):
+        return whole
+    value, low, high = (_mean([getattr(leanings[name], end) for name in whole.of]) for end in ("value", "low", "high"))
+    ends = (whole.ends[0] - high, whole.ends[1] - low)
+    spread = (high - low) / (2 * NORMAL.inv_cdf(0.975))
+    return replace(whole, value=whole.value - value, ends=ends, se=whole.se + spread)
 
 
 def _by_people(rows: Mapping[str, MetricRow], overall: MetricRow | None, grades: Sequence[str]) -> _Whole | None:

@@ -587,6 +587,22 @@ def test_track_b_rests_on_what_people_corrected():
     assert found["track_b"]["composite"]["ci95"] == pytest.approx([-0.9, -0.5])
 
 
+def test_a_bias_that_labels_tell_goes_off_the_track_and_one_that_is_unknown_is_said():
+    """0.6 points less a bias of 0.3 to 0.5 shows nothing; a judge that no labels of two systems tell may lean."""
+    record = copy.deepcopy(AGREE)
+    fit = {"admissible": True, "gaps": [{"first": "candidate", "second": "baseline", "gap": [0.4, 0.3, 0.5]}]}
+    bare = found_in(record)["track_b"]["composite"]
+    for agreement, less in ((fit, True), ({"admissible": True}, False)):
+        record["judges"] = [{"admissible": True, "agreement": dict.fromkeys(("accuracy", "relevance"), agreement)}]
+        found = found_in(record)
+        whole = found["track_b"]["composite"]
+        low, high = bare["ci95"]
+        assert whole["ci95"] == pytest.approx([low - 0.5, high - 0.3] if less else [low, high])
+        assert whole["value"] == pytest.approx(bare["value"] - (0.4 if less else 0))
+        assert ("favours one of the two models is not known" in found["words"]) is not less
+        assert found["track_b"]["significant"] is not less
+
+
 @pytest.mark.parametrize("rated", [19, 20])
 def test_people_who_rated_a_part_of_the_dimensions_correct_the_track_by_those(rated):
     """Of two of three dimensions without a row of both: their mean, as wide as their intervals are on average."""
