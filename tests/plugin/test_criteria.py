@@ -146,8 +146,11 @@ def test_an_admissible_judge_decides(own):
     """A missed critical criterion fails the run, and is a failed test of its own; agreement is by category, too."""
     own.write("labels.jsonl", "".join(json.dumps(one) + "\n" for one in labels()))
     judged = ("--medeval-judge=fake:judge", "--medeval-judge-labels=labels.jsonl", "--medeval-json=run.json", "-rA")
-    result = own.run(*judged, model="fake:bad", baseline="fake:good")
+    result = own.run(*judged, "--medeval-html=page.html", model="fake:bad", baseline="fake:good")
     assert result.ret == 1
+    result.stdout.fnmatch_lines(["*not met: +7  Sends him to the emergency room."])
+    page = (own.pytester.path / "page.html").read_text(encoding="utf-8")
+    assert '["+7  Sends him to the emergency room.","not met","met"]' in page.replace('", "', '","')
     result.stdout.fnmatch_lines(["PASSED own::gate[[]criteria[[]axis=tone] >= 0]*", "FAILED own::critical[[]mi]*"])
     record = own.record()
     agreement = record["judges"][0]["agreement"]

@@ -17,6 +17,8 @@ from pytest_medeval.judges.styles.criteria import CONTRADICTS
 NAME: Final = CRITERIA
 """What judges are asked of a suite with criteria; as a dimension of a rubric it has a coverage and an agreement."""
 COSTS: Final = ("requests", "tokens", "cached", "failed", "seconds")
+FEWEST: Final = 20
+"""Criteria of which a judge may say the same without being useless for it."""
 OWN_CRITERIA: Final = Rubric("criteria", (), low=0, high=1)
 """Stands for a rubric where every case brings its own criteria."""
 Verdicts: TypeAlias = Mapping[Role, list[float | None]]
@@ -89,6 +91,10 @@ def with_criteria(judge: JudgeRecord, run: JudgeRun) -> JudgeRecord:
     if not graded:
         made["style"], made["prompt_hash"] = run.style, run.prompt_hash
     made["contradictions"] = [both, both + sum(len(one.grades) for one in replies)]
+    verdicts_given = [verdict for one in replies for verdict in one.grades.values()]
+    if not judge["admissible"] and len(verdicts_given) >= FEWEST and len(set(verdicts_given)) == 1:
+        alike = f"it says the same of all {len(verdicts_given)} criteria"
+        made["useless"] = {**judge.get("useless", {}), NAME: alike}
     made["notices"] = list(dict.fromkeys((*judge["notices"], *run.notices)))
     made["requests"] += run.requests
     made["tokens"] += run.tokens

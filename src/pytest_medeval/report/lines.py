@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 
 from pytest_medeval.core.encodable import inert
 from pytest_medeval.core.record import (
+    ROLES,
     CaseEntry,
     HoldsProof,
     HumanGrade,
     MetricRow,
     ModelRecord,
     ReferenceRow,
+    Role,
     SuiteRecord,
     TaskModel,
 )
@@ -76,6 +78,22 @@ def right_answer(gold: object) -> str | None:
     return str(gold)
 
 
+SAID = {1: "met", 0: "not met", None: "unjudged"}
+OF_STATEMENT = {1: "entailed", 0: "left open", -1: "contradicted", None: "unjudged"}
+
+
+def verdicts(case: CaseEntry, role: Role) -> list[tuple[str, str]]:
+    """Give of each criterion of a case what was found in a role's reply; nothing where the case has no criteria."""
+    gold, said = case["gold"], case[role]["prediction"] if role in case else None
+    if not isinstance(gold, list) or not isinstance(said, list):
+        return []
+    words = (OF_STATEMENT if one.get("statement") else SAID for one in gold)
+    return [
+        (f"{one['points']:+g}  {one['text']}", told.get(found, "unjudged"))
+        for one, found, told in zip(gold, said, words, strict=True)
+    ]
+
+
 READ = 600
 """Characters of a question or a reply that are read where a case is told in a few lines; the page has it whole."""
 
@@ -84,13 +102,15 @@ def told(case: CaseEntry) -> Iterator[tuple[str, str]]:
     """Tell a case: what was asked, what is right, what each model replied, and how that scored."""
     yield "asked", _short(case["asked"])
     yield "right", _short(right_answer(case["gold"]) or "not stated")
-    for role, found in (("candidate", case["candidate"]), ("baseline", case.get("baseline"))):
-        if found:
+    for role in ROLES:
+        if found := case.get(role):
             detail = found.get("detail")
             ended = "" if found["outcome"] == "answered" else f" ({found['outcome']}{f': {detail}' if detail else ''})"
             yield role, f"{_short(found['reply'])}{ended}"
             scores = ", ".join(f"{name} {number(value)}" for name, value in found["scores"].items())
             yield "", scores or "no score"
+            for criterion, found_of_it in verdicts(case, role):
+                yield "", f"{found_of_it}: {criterion}"
 
 
 def _short(text: str) -> str:

@@ -211,7 +211,8 @@ def _metrics(
 ) -> Iterator[Block]:
     if not found:
         return
-    columns = [Column("metric", words=True, width=NAME), Column("candidate", width=11)]
+    wide = max(NAME, *(len(key) + 1 for key in found))  # such as criteria[axis=context_awareness]
+    columns = [Column("metric", words=True, width=wide), Column("candidate", width=11)]
     if other:
         columns[1:1] = [Column(other, width=9)]
         columns += [Column("difference", width=12)]

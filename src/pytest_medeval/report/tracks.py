@@ -39,7 +39,10 @@ def tracks(record: RunRecord) -> Iterator[Block]:
 
 def _judges(record: RunRecord) -> Iterator[Block]:
     """Say who judged, how much of it could be read, what it cost, and whether it may carry gates."""
-    waiting = any(suite["judged"] or suite["headline"] == "criteria" for suite in record["suites"].values())
+    waiting = any(
+        suite["judged"] or (suite["headline"] == "criteria" and "criteria" not in suite["metrics"])
+        for suite in record["suites"].values()
+    )
     if not record["judges"] and waiting:
         told = "Track B skipped: no judge was asked; "
         yield Note((told, Code("--medeval-judge=SPEC"), " names one"), "open")
@@ -59,6 +62,8 @@ def _judge(judge: JudgeRecord) -> Table:
     consistent = "-" if same is None else f"{100 * same:.0f} %"
     heads = ("same preference in both orders", "requests", "from the cache", "failed", "tokens", "seconds")
     cost = _cost(judge) + (f"; same preference in both orders {consistent}" if same is not None else "")
+    both, twice = judge.get("contradictions", [0, 0])
+    cost += f"; contradicts itself on {both} of {twice} criteria" if twice else ""
     counts = (str(judge["requests"]), str(judge["cached"]), str(judge["failed"]), str(judge["tokens"]))
     seconds = f"{judge['seconds']:.1f}"
     sha = judge["fingerprint"][:12]

@@ -168,3 +168,14 @@ def test_a_panel_takes_the_verdict_of_most():
     nothing = said(lambda _: Answer("?"), entry(GOLD[:1]))[0]
     found = [criteria_said(runs)["s", "c"][0]["candidate"] for runs in ([yes, no], [yes, yes, no], [no, nothing])]
     assert found == [[None], [1.0], [0.0]]
+
+
+def test_a_judge_that_says_yes_to_all_is_useless():
+    """So is one that says no; one that differs once is not."""
+    gold = [{"text": f"Says {number}.", "points": 1.0} for number in range(20)]
+    for told in (True, False):
+        run, _ = said(lambda request, told=told: Answer(json.dumps(dict.fromkeys(listed(request), told))), entry(gold))
+        made = with_criteria(judge_data(run, OWN_CRITERIA, {}, None), run)
+        assert made["useless"] == {"criteria": "it says the same of all 20 criteria"}
+    run, _ = said(lambda request: Answer(json.dumps(dict.fromkeys(listed(request), True) | {"1": False})), entry(gold))
+    assert "useless" not in with_criteria(judge_data(run, OWN_CRITERIA, {}, None), run)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from pytest_medeval.core.record import ROLES, CaseEntry, CaseJudgement, JudgeSaid, Role, RoleEntry
+from pytest_medeval.core.record import ROLES, CaseEntry, CaseJudgement, CriteriaSaid, JudgeSaid, Role, RoleEntry
 from pytest_medeval.report.blocks import Cases
-from pytest_medeval.report.lines import number, right_answer
+from pytest_medeval.report.lines import number, right_answer, verdicts
 
 PREFERENCES: Mapping[float, str] = {1.0: "the candidate", 0.0: "the baseline", 0.5: "neither"}
 
@@ -65,7 +65,7 @@ def _case(case: CaseEntry, names: Sequence[str], headline: str, direction: int) 
         "gold": right_answer(case["gold"]),
         "rationale": case.get("rationale"),
         "change": None if new is None or old is None else direction * (new - old),
-        "judge": _judge(case.get("judge")),
+        "judge": _judge(case.get("judge")) or _criteria(case),
         **{role: _side(sides[role], names) if role in sides else None for role in ROLES},
     }
 
@@ -101,7 +101,17 @@ def _judge(found: CaseJudgement | None) -> dict[str, object] | None:
     return {"rows": rows, "preferred": _preferred(found.get("preference")), "unjudged": unjudged}
 
 
-def _unjudged(said: JudgeSaid) -> Iterator[str]:
+def _criteria(case: CaseEntry) -> dict[str, object] | None:
+    """Give what was found of each criterion as rows, and why something is unjudged."""
+    own = {role: dict(verdicts(case, role)) for role in ROLES}
+    names = dict.fromkeys(name for found in own.values() for name in found)
+    said = case.get("criteria", {}).get("judges", {})
+    unjudged = [f"{judge}, {line}" for judge, one in said.items() for line in _unjudged(one)]
+    rows = [[name, *(own[role].get(name, "-") for role in ROLES)] for name in names]
+    return {"rows": rows, "preferred": None, "unjudged": unjudged} if rows else None
+
+
+def _unjudged(said: JudgeSaid | CriteriaSaid) -> Iterator[str]:
     missing = said.get("unjudged", {})
     for role in ROLES:
         if role in missing:
