@@ -65,9 +65,9 @@ def answer(share, request):
     question = request.messages[-1].content
     draw = random.Random(f"{share} {question}")
     right = int(question.split()[0]) % 4
-    logprobs = [-3.0 * draw.random() for _ in range(4)]
+    logprobs = [-0.5 - 3.0 * draw.random() for _ in range(4)]
     if draw.random() < float(share):
-        logprobs[right] = 0.5
+        logprobs[right] = -0.25
     return Answer("", "choice", tuple(logprobs), (1,) * 4, prompt_hash="0" * 64, prompt_tokens=60)
 
 
@@ -110,8 +110,9 @@ def pytest_runtest_logstart():
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_runtest_teardown():
-    note("tests")
+def pytest_runtest_teardown(item):
+    if "::gate[" not in item.nodeid:  # gates are tests behind the tests
+        note("tests")
 
 
 @pytest.hookimpl(trylast=True)
@@ -144,7 +145,11 @@ def write_suite(folder: Path, cases: int) -> None:
     with (folder / "quiz.jsonl").open("w", encoding="utf-8") as file:
         for number in range(cases):
             question = f"{number} years of " + " ".join(chooser.choices(WORDS, k=60))
-            options = {letter: " ".join(chooser.choices(WORDS, k=4)) for letter in "ABCD"}
+            firsts = chooser.sample(WORDS, 4)  # no two options have one text
+            options = {
+                letter: " ".join((first, *chooser.choices(WORDS, k=3)))
+                for letter, first in zip("ABCD", firsts, strict=True)
+            }
             case = {"id": f"case-{number}", "question": question, "options": options}
             case |= {"answer": "ABCD"[number % 4], "tags": {"specialty": WORDS[number % len(WORDS)]}}
             file.write(json.dumps(case) + "\n")

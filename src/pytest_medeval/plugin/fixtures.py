@@ -12,6 +12,7 @@ from pytest_medeval.core.errors import MedevalError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pytest_medeval.plugin.collect import Ask
     from pytest_medeval.plugin.session import AskedModel, Grader, MedevalSession
     from pytest_medeval.runs.engine import Evaluation
     from pytest_medeval.runs.journal import Carried
@@ -34,19 +35,24 @@ def evaluation(request: pytest.FixtureRequest) -> Evaluation:
     ask = getattr(request, "param", None)
     if not isinstance(ask, Ask):
         pytest.fail("fixture 'evaluation' needs @pytest.mark.medeval(Suite(...)) on the test", pytrace=False)
-    state = request.config.stash[STATE]()
+    return evaluate(request.node, ask)
+
+
+def evaluate(item: pytest.Item, ask: Ask) -> Evaluation:
+    """Evaluate the case of a test, and note what came of it."""
+    state = item.config.stash[STATE]()
     try:
-        found, message = state.pull(ask.suite, ask.case, request.node.nodeid)
+        found, message = state.pull(ask.suite, ask.case, item.nodeid)
     except MedevalError as mistake:
         pytest.fail(str(mistake), pytrace=False)
     if state.worker is None:
         state.journal.note(message)
     else:
-        request.node.stash[MESSAGE] = message
+        item.stash[MESSAGE] = message
     if found is None:
         pytest.skip("not asked: decided early")
     scores = [(_property(name), value) for name, value in sorted(found.scores.items())]
-    request.node.user_properties += [(_property("outcome"), found.outcome), *scores]
+    item.user_properties += [(_property("outcome"), found.outcome), *scores]
     return found
 
 

@@ -266,6 +266,15 @@ class Running:
         """Tell Ctrl-C and SIGTERM from what pytest itself stops for."""
         self.interrupted = excinfo.type is KeyboardInterrupt
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Hand a test that asks for nothing but its evaluation just that: pytest's way of fixtures costs more."""
+        from pytest_medeval.plugin.collect import asked
+
+        ask = asked(item)
+        if ask is not None and isinstance(item, pytest.Function) and item.fixturenames == ["evaluation"]:
+            item.funcargs["evaluation"] = fixtures.evaluate(item, ask)
+
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Let a test that asked a model show what it said as text that steers nobody's terminal or CI."""

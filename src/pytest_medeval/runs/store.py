@@ -119,8 +119,8 @@ def passed(record: RunRecord) -> bool:
 
 def save(record: RunRecord, storage: Path, name: str) -> Path:
     """Store a run under the next number; ``MedevalError`` when the disk refuses, with nothing left behind."""
-    content = finite(record)
-    content["sha256"] = digest(content)
+    known = finite(record)
+    content: RunRecord = {**known, "sha256": digest(known)}
     data = json_bytes(content, indent=None)  # an indent of any kind makes Python's writer slower many times
     try:
         storage.mkdir(parents=True, exist_ok=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any, TypeAlias
 
@@ -25,6 +26,10 @@ CACHE_BYTES = 4 * 2**20
 """A chunk of this size stays in a processor's cache from the drawing to the product ..."""
 PRODUCT_ROWS = 64
 """... and one of fewer rows than this would read all counts too often in the product."""
+MANY_UNITS = 1_000
+"""From so many units on those of equal counts are drawn together; fewer are drawn one by one, as scipy draws them."""
+UNITS_A_TYPE = 16
+"""Where there are fewer units of equal counts than this on average, drawing them together gains nothing."""
 
 Score: TypeAlias = Callable[[FloatArray], FloatArray]
 Interval: TypeAlias = tuple[float, float]
@@ -73,8 +78,57 @@ def resampling_weights(units: int, resamples: int, seed: int) -> Iterator[FloatA
 def label_swaps(units: int, resamples: int, seed: int) -> Iterator[FloatArray]:
     """Give chunks (b, units) of 0 or 1: whether the roles of a unit are swapped in each relabelling."""
     generator = np.random.default_rng(seed)
+    octets = 8 * -(-units // 64)  # whole words of the generator, so that the size of a chunk changes nothing
     for size in _chunks(units, resamples):
-        yield generator.integers(0, 2, (size, units)).astype(np.float64)
+        drawn = np.frombuffer(generator.bytes(size * octets), dtype=np.uint8).reshape(size, octets)
+        yield np.unpackbits(drawn, axis=1, count=units).astype(np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class Types:
+    """Units of equal counts, taken together: rows (t, k), and how many units have each (t,).
+
+    A metric of right and wrong answers has four of two roles, whatever the number of cases. How many units of each type
+    a resample holds is multinomial, and how many are swapped binomial: in distribution the same as unit by unit.
+    """
+
+    rows: FloatArray
+    sizes: NDArray[np.intp]
+
+    def drawn(self, resamples: int, seed: int) -> FloatArray:
+        """Give the totals (resamples, k) of resamples with replacement."""
+        units, generator = int(self.sizes.sum()), np.random.default_rng(seed)
+        return self._totals(resamples, lambda size: generator.multinomial(units, self.sizes / units, size))
+
+    def swapped(self, resamples: int, seed: int) -> FloatArray:
+        """Give the totals (resamples, k) of what random swaps of the roles take."""
+        types, generator = len(self.sizes), np.random.default_rng(seed)
+        return self._totals(resamples, lambda size: generator.binomial(self.sizes, 0.5, (size, types)))
+
+    def _totals(self, resamples: int, draw: Callable[[int], NDArray[np.int64]]) -> FloatArray:
+        return np.concatenate([draw(size) @ self.rows for size in _chunks(len(self.sizes), resamples)])
+
+
+def types_of(counts: FloatArray) -> Types | None:
+    """Take units (units, k) of equal counts together; None where there are few units, or many kinds of them."""
+    if len(counts) < MANY_UNITS or _kinds(counts[:MANY_UNITS]) is None:
+        return None
+    found = _kinds(counts)
+    if found is None:
+        return None
+    first, inverse, sizes = found
+    rows = counts[first]
+    return Types(rows, sizes) if np.array_equal(rows[inverse], counts) else None
+
+
+def _kinds(counts: FloatArray) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]] | None:
+    """Give of each kind of row where one stands, of each row its kind, and their numbers; None where kinds are many.
+
+    Rows are told apart by their product with random whole numbers, which is a sort of numbers and not of rows.
+    """
+    keys = counts @ np.random.default_rng(0).integers(1, 2**40, counts.shape[1]).astype(np.float64)
+    _, first, inverse, sizes = np.unique(keys, return_index=True, return_inverse=True, return_counts=True)
+    return (first, inverse, sizes) if len(sizes) * UNITS_A_TYPE <= len(counts) else None
 
 
 def weighted_scores(weights: Iterator[FloatArray], samples: Sequence[tuple[Score, FloatArray]]) -> list[FloatArray]:

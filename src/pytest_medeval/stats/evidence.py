@@ -24,6 +24,7 @@ from pytest_medeval.stats.bootstrap import (
     leave_one_out,
     quiet,
     resample,
+    types_of,
     weighted_scores,
 )
 from pytest_medeval.stats.clusters import cautious_size
@@ -254,10 +255,28 @@ def _kind(samples: Sequence[Sample]) -> Kind:
 def _resampled(read: Sequence[Evidence], seed: int, resamples: int, *, permute: bool) -> list[Evidence]:
     # intervals and tests of right/wrong need no resamples; the standard error that goes with a test does
     asked = [e for e in read if permute or e.clustered or e.kind != "right/wrong"]
-    flat = [(e.metric.score, s.by_unit) for e in asked for s in (e.candidate, e.baseline) if s is not None]
+    found = {e.metric.name: _by_types(e, seed, resamples) for e in asked}
+    rest = [e for e in asked if found[e.metric.name] is None]
+    flat = [sample for e in rest for sample in _sides(e)]
     draws = iter(resample(flat, resamples=resamples, seed=seed) if flat else ())
-    drawn = [_with_draws(e, draws) if e in asked else e for e in read]
-    return _relabelled(drawn, seed, resamples) if permute else drawn
+    drawn = {e.metric.name: found[e.metric.name] or _with_draws(e, draws) for e in asked}
+    all_drawn = [drawn.get(e.metric.name, e) for e in read]
+    return _relabelled(all_drawn, seed, resamples) if permute else all_drawn
+
+
+def _sides(evidence: Evidence) -> list[tuple[Score, FloatArray]]:
+    sides = (evidence.candidate, evidence.baseline)
+    return [(evidence.metric.score, side.by_unit) for side in sides if side is not None]
+
+
+def _by_types(evidence: Evidence, seed: int, resamples: int) -> Evidence | None:
+    """Resample where many units have the counts of others in each role; None where they have not."""
+    sides = _sides(evidence)
+    types = types_of(np.hstack([counts for _, counts in sides]))
+    if types is None:
+        return None
+    totals = np.hsplit(types.drawn(resamples, seed), len(sides))
+    return _with_draws(evidence, iter([quiet(evidence.metric.score, total) for total in totals]))
 
 
 def _with_draws(evidence: Evidence, draws: Iterator[FloatArray]) -> Evidence:
@@ -268,12 +287,22 @@ def _with_draws(evidence: Evidence, draws: Iterator[FloatArray]) -> Evidence:
 
 def _relabelled(read: Sequence[Evidence], seed: int, resamples: int) -> list[Evidence]:
     """Swap the roles of random units, for the metrics whose test is a permutation test."""
-    wanted = [e for e in read if e.baseline is not None and (e.clustered or e.kind != "right/wrong")]
-    if not wanted:
-        return list(read)
-    swaps = label_swaps(wanted[0].units, resamples, seed)
-    swapped = weighted_scores(swaps, [_swap_scores(e) for e in wanted])
-    gaps = {e.metric.name: gap for e, gap in zip(wanted, swapped, strict=True)}
+    moving = {
+        e.metric.name: _swap_scores(e)
+        for e in read
+        if e.baseline is not None and (e.clustered or e.kind != "right/wrong")
+    }
+    types = {name: types_of(moved) for name, (_, moved) in moving.items()}
+    gaps = {
+        name: quiet(moving[name][0], found.swapped(resamples, seed))
+        for name, found in types.items()
+        if found is not None
+    }
+    rest = {name: moved for name, moved in moving.items() if name not in gaps}
+    if rest:
+        units = len(next(iter(rest.values()))[1])
+        swapped = weighted_scores(label_swaps(units, resamples, seed), list(rest.values()))
+        gaps |= dict(zip(rest, swapped, strict=True))
     return [replace(e, relabelled=gaps.get(e.metric.name, e.relabelled)) for e in read]
 
 

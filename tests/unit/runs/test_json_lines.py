@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,6 +22,17 @@ VALUES = st.recursive(
 def test_what_is_written_is_read_again(record):
     """Any JSON object comes back; NaN and infinities as null."""
     assert json.loads(b"".join(json_lines(record))) == finite(record)
+
+
+def test_what_is_fit_for_json_is_not_copied():
+    """A record of many cases is as large as they are; what holds a NaN or a tuple is made anew."""
+    fit, unfit = {"rows": [1.0, [2]]}, {"rows": [1.0, math.nan], "text": "nan"}
+    record = {"fit": fit, "unfit": unfit, "pair": (1, math.inf)}
+    found = finite(record)
+    assert found == {"fit": fit, "unfit": {"rows": [1.0, None], "text": "nan"}, "pair": [1, None]}
+    assert found["fit"] is fit
+    assert math.isnan(unfit["rows"][1])
+    assert finite(found) is found
 
 
 def test_each_case_has_a_line_and_half_characters_are_escaped():

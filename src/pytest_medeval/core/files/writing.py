@@ -9,6 +9,7 @@ import contextlib
 import errno
 import json
 import math
+import operator
 import os
 import re
 import tempfile
@@ -28,14 +29,19 @@ Data = TypeVar("Data")
 
 
 def finite(value: Data) -> Data:
-    """Make a value fit for JSON: NaN and infinities become null, tuples lists."""
+    """Make a value fit for JSON: NaN and infinities become null, tuples lists; what is fit already is not copied."""
     found: object = value
-    if isinstance(value, float) and not math.isfinite(value):
-        found = None
-    elif isinstance(value, Mapping):
-        found = {key: finite(inner) for key, inner in value.items()}
+    if isinstance(value, float):
+        found = value if math.isfinite(value) else None
+    elif isinstance(value, dict):
+        changed = {key: new for key, inner in value.items() if (new := finite(inner)) is not inner}
+        found = {**value, **changed} if changed else value
     elif isinstance(value, list | tuple):
-        found = [finite(inner) for inner in value]
+        inside = [finite(inner) for inner in value]
+        kept = isinstance(value, list) and all(map(operator.is_, inside, value))
+        found = value if kept else inside
+    elif not isinstance(value, str) and isinstance(value, Mapping):
+        found = finite(dict(value))
     return cast(Data, found)
 
 
