@@ -109,7 +109,10 @@ def test_without_a_judge_nothing_is_met_and_nothing_missed(own):
 
 def test_a_judge_that_nobody_measured_scores_and_decides_nothing(own):
     """Points of both roles and by axis are in the record, with what the judge said; its gates are not evaluated."""
-    own.run("--medeval-json=run.json", "--medeval-judge=fake:judge", model="fake:bad", baseline="fake:good")
+    own.run(
+        "--medeval-json=run.json", "--medeval-judge=fake:judge", "--medeval-judge-sample=5",
+        model="fake:bad", baseline="fake:good",
+    )  # fmt: skip
     record = own.record()
     (case,), metrics, (judge,) = record["cases"], record["suites"]["own"]["metrics"], record["judges"]
     assert {name: (one["candidate"], one["baseline"]) for name, one in metrics.items()} == {

@@ -8,17 +8,21 @@ whatever its limits were; blanks are alike.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pytest_medeval.core.errors import MedevalError
-from pytest_medeval.core.files.door import read_text
 from pytest_medeval.core.files.jsontext import objects
 from pytest_medeval.core.model import Identity, Tick, silent
 from pytest_medeval.core.types import Answer, Message, Request, Source, written
 from pytest_medeval.tasks.conversation import turns_of
 from pytest_medeval.tasks.criteria import plain_text
+
+_OPENING = 500_000
+"""Bytes in which the first grade of a file stands."""
+_RECORD = re.compile(rb'\s*\{\s*"schema"')
 
 
 @dataclass
@@ -40,8 +44,11 @@ class Graded:
 
 def holds_grades(path: Path) -> bool:
     """Tell a file of graded replies from a run record, which is one object with a schema."""
-    opening = read_text(path)[:500_000] if path.is_file() else ""
-    return '"criteria_met"' in opening and not opening.lstrip().startswith('{"schema"')
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        opening = file.read(_OPENING)
+    return b'"criteria_met"' in opening and not _RECORD.match(opening)
 
 
 def open_graded(path: Path, spec: str) -> Graded:

@@ -22,7 +22,7 @@ from pytest_medeval.judges.criteria import (
     together,
     with_criteria,
 )
-from pytest_medeval.judges.judge import Judgeable, judge_cases, replies_of
+from pytest_medeval.judges.judge import Judgeable, judge_cases, replies_of, sampled
 from pytest_medeval.judges.panel import (
     Coverage,
     Panelled,
@@ -41,6 +41,7 @@ from pytest_medeval.judges.ratings.types import STATEMENTS, Rating, RatingSet
 from pytest_medeval.judges.rubric import DEFAULT_RUBRIC, PREFERENCE, Rubric, chosen_rubric
 from pytest_medeval.judges.styles import AUTO, JUDGE_STYLES
 from pytest_medeval.judges.styles import CRITERIA as CRITERIA_STYLE
+from pytest_medeval.judges.styles.base import served
 from pytest_medeval.judges.styles.criteria import ROUNDS
 from pytest_medeval.metrics import metrics_for
 from pytest_medeval.metrics.base import Measure
@@ -250,7 +251,8 @@ def _criteria_run(
         tokens=None if how.budget.tokens is None else max(0, how.budget.tokens - graded.tokens),
     )
     asked = replace(how, style=CRITERIA_STYLE, preference=False, budget=left)
-    most = sum(ROUNDS * len(reply.criteria) for one in entries for reply in replies_of(one, asked))
+    replies = [reply for one in sampled(entries, asked) for reply in replies_of(one, asked)]
+    most = sum(ROUNDS * (1 if served(judge) else len(reply.criteria)) for reply in replies)
     tick = progress(f"judge {judge.identity.spec}: criteria", most)
     return judge_cases(judge, entries, OWN_CRITERIA, asked, tick)
 
@@ -301,7 +303,7 @@ def _questions(entries: Sequence[CaseEntry], plan: JudgePlan) -> int:
 
     Of each reply a check, a grade a dimension, and its share of the two comparisons.
     """
-    share = min(1.0, plan.sample / len(entries)) if plan.sample else 1.0
+    share = min(1.0, plan.sample / len(entries)) if plan.sample and entries else 1.0
     return round(share * sum((len(plan.rubric.names) + 2) * sum(role in entry for role in ROLES) for entry in entries))
 
 

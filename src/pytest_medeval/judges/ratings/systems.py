@@ -40,14 +40,19 @@ class Systems:
 def by_system(pairs: Pairs, *, seed: int, resamples: int) -> Systems:
     """Measure bias and gaps; replies of which nobody says who wrote them take no part.
 
-    Labels have no bias, but of two: there it is the share of the second one, judge less people.
+    Labels have a bias where one of them is what replies are compared by: its share, judge less people.
 
     The candidate comes first in its gaps. The intervals of all gaps hold together, so that the largest may be read off.
     """
     count = pairs.cluster_count
-    named = () if len(pairs.scale.names) > 2 else pairs.systems  # noqa: PLR2004 - of yes and no a share is a number
+    scale, judge, human = pairs.scale, pairs.score, pairs.human
+    named = () if scale.names and not scale.counted else pairs.systems
+    if scale.counted:
+        label = scale.names.index(scale.counted)
+        judge, human = judge == label, human == label
+    bias_of = judge.astype(np.float64) - human.astype(np.float64)
     own = {name: np.array(pairs.systems) == name for name in named if name}
-    bias = {name: mean(pairs.score - pairs.human, pairs.clusters, within) for name, within in sorted(own.items())}
+    bias = {name: mean(bias_of, pairs.clusters, within) for name, within in sorted(own.items())}
     large = sorted(
         (name for name, within in own.items() if len(np.unique(pairs.clusters[within])) >= FEWEST),
         key=lambda name: (name != "candidate", name),

@@ -28,6 +28,8 @@ class Scale:
     step: float = 1.0
     names: tuple[str, ...] = field(default=(), kw_only=True)
     """Labels of a nominal scale; a score is the position of one."""
+    counted: str = field(default="", kw_only=True, compare=False)
+    """The label whose share is what replies are compared by, if one is."""
 
     def __str__(self) -> str:
         if self.names:
@@ -59,17 +61,17 @@ class Scale:
         return np.floor(steps + 0.5).astype(np.int64)
 
 
-def nominal(*names: str) -> Scale:
+def nominal(*names: str, counted: str = "") -> Scale:
     """Make a scale of labels that have no order."""
-    return Scale(0, len(names) - 1, names=names)
+    return Scale(0, len(names) - 1, names=names, counted=counted)
 
 
 CRITERIA = "criteria"
 """The dimension of labels that say whether a reply meets a criterion; ``part_of`` names one of some of these."""
-MET = nominal("not met", "met")
+MET = nominal("not met", "met", counted="met")
 STATEMENTS = "entailment"
 """The dimension of labels that say whether a reply entails a statement."""
-ENTAILS = nominal("Entailment", "Neutral", "Contradiction")
+ENTAILS = nominal("Entailment", "Neutral", "Contradiction", counted="Entailment")
 
 
 def part_of(tag: str, value: str) -> str:
