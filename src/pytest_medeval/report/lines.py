@@ -18,6 +18,7 @@ from pytest_medeval.core.record import (
     SuiteRecord,
     TaskModel,
 )
+from pytest_medeval.verdicts.gates.grammar import CORRECTED
 
 WIDTH = 100
 
@@ -156,6 +157,19 @@ def how_asked(suite: SuiteRecord) -> Iterator[str]:
         yield f"replies drawn at temperature {drawn['temperature']:g}{cut}{draws}; seed {drawn['seed']} and case"
         if draws and any(name.startswith("judge.") for name in suite["metrics"]):
             yield "judges, and people, see one draw of a case: what is judged does not narrow with draws"
+
+
+def whose_word(suite: SuiteRecord) -> Iterator[str]:
+    """Say of a suite's judged rows whose word they are, where they compare two models."""
+    rows = suite["metrics"].items()
+    judged = [name for name, row in rows if name.startswith("judge.") and row["difference"] is not None]
+    if any(name.endswith(CORRECTED) for name in judged):
+        yield f"judge rows are the judge's own word; of those with {CORRECTED} people's ratings take its bias out"
+    elif judged:
+        yield (
+            "judge rows are the judge's own word, its bias with it: no people's ratings correct them "
+            "(--medeval-review=FILE, --medeval-human=FILE)"
+        )
 
 
 HALF = 0.5

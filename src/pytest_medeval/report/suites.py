@@ -42,7 +42,7 @@ from pytest_medeval.report.blocks import (
     listed,
     words,
 )
-from pytest_medeval.report.lines import contrast, how_asked, interval, number, told
+from pytest_medeval.report.lines import contrast, how_asked, interval, number, told, whose_word
 from pytest_medeval.verdicts.chance import remarks
 from pytest_medeval.verdicts.gates.data import undefined_in
 from pytest_medeval.verdicts.gates.grammar import CORRECTED
@@ -127,6 +127,7 @@ def _asked(name: str, facts: SuiteRecord, cases: Sequence[CaseEntry]) -> Iterato
         ],
     )
     yield from (Note((told,), glance=True) for told in how_asked(facts))
+    yield from (Note((told,), glance=True) for told in whose_word(facts))
     skipped, excluded = facts["skipped"], facts.get("excluded")
     if skipped["count"]:
         why = _reasons(skipped["reasons"])
@@ -148,7 +149,7 @@ def _clusters(found: ClusterRecord, cases: int) -> Iterator[Note]:
     if found["name"]:
         told = f"clusters: {found['count']} by {found['name']} of {cases} cases{_dependence(found)}"
         if found["origin"] == "declared":
-            yield Note((told,))
+            yield Note((told,), glance=True)
         else:
             ask = f'cluster="{found["name"]}", or cluster=None and its cluster_reason'
             yield Note((f"{told}: found, not declared; the wider interval counts until the suite says {ask}",), "open")

@@ -12,6 +12,7 @@ from pytest_medeval.core.settings import read_settings
 from pytest_medeval.core.types import Answer, Source
 from pytest_medeval.judges.ratings.review import PairRating
 from pytest_medeval.judges.rubric import DEFAULT_RUBRIC
+from pytest_medeval.report.lines import whose_word
 from pytest_medeval.runs.build import build, with_divergence
 from pytest_medeval.runs.engine import Engine, entry
 from pytest_medeval.runs.journal import Journal, manifest
@@ -110,6 +111,16 @@ def test_a_judge_that_likes_the_candidate_carries_no_gate_past_people_who_do_not
     assert told(record, GATES[1])[0] == "pass"
     assert record["divergence"]["talk"]["track_b"]["metrics"]["accuracy"]["difference"] == pytest.approx(0.0)
     assert problems(json.loads(json.dumps(record))) == []
+
+
+@pytest.mark.parametrize(("count", "said"), [(0, "its bias with it: no people's ratings"), (30, "take its bias out")])
+def test_the_summary_marks_whose_word_a_judged_row_is(judged, count, said):
+    """The judge's own, or corrected beside it; a suite without a judge says nothing of it."""
+    suite = judged(even(count))["suites"]["talk"]
+    (told,) = whose_word(suite)
+    assert told.startswith("judge rows are the judge's own word") and said in told  # noqa: PT018
+    plain = {name: row for name, row in suite["metrics"].items() if not name.startswith("judge.")}
+    assert list(whose_word({**suite, "metrics": plain})) == []
 
 
 def test_without_ratings_a_difference_rests_on_what_the_labels_say_of_the_judge(judged):
