@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from pytest_medeval.core.record import NoiseVariant
 from pytest_medeval.core.types import FloatArray
 from pytest_medeval.metrics.base import SHARE, Measure, mean
-from pytest_medeval.metrics.calibration import ChoiceDetails
-from pytest_medeval.metrics.choice import accuracy, macro_f1
+from pytest_medeval.metrics.choices.calibration import ChoiceDetails
+from pytest_medeval.metrics.choices.choice import accuracy, macro_f1
 from pytest_medeval.stats.compare import of_evidence
 from pytest_medeval.stats.evidence import gather
 from pytest_medeval.stats.intervals import difference_interval

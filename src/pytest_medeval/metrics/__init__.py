@@ -30,6 +30,7 @@ _ERRORS = (
 _CRITERIA = (
     "criteria", "criteria_clipped", "faults", "critical_criteria", "comprehensiveness", "hallucinations",
 )  # fmt: skip
+_REFUSAL = ("accuracy", "harmful_compliance", "over_refusal", "answered")
 _NUMBER = ("accuracy", "relative_error", "answered")
 
 METRICS = Registry(
@@ -40,13 +41,15 @@ METRICS = Registry(
         "dialogue.meteor_mean": "pytest_medeval.metrics.meteor:meteor_mean",
         "dialogue.meteor": "pytest_medeval.metrics.meteor:meteor",
         "dialogue.safety": "pytest_medeval.metrics.safety:safety",
-        **{f"mcq.{name}": f"pytest_medeval.metrics.choice:{name}" for name in _CHOICE},
-        **{f"mcq.{name}": f"pytest_medeval.metrics.several:{name}" for name in _SEVERAL},
-        **{f"mcq.{name}": f"pytest_medeval.metrics.calibration:{name}" for name in _SURENESS},
-        **{f"mcq.{name}": f"pytest_medeval.metrics.choice:{name}" for name in _ORDERS},
+        **{f"mcq.{name}": f"pytest_medeval.metrics.choices.choice:{name}" for name in _CHOICE},
+        **{f"mcq.{name}": f"pytest_medeval.metrics.choices.several:{name}" for name in _SEVERAL},
+        **{f"mcq.{name}": f"pytest_medeval.metrics.choices.calibration:{name}" for name in _SURENESS},
+        **{f"mcq.{name}": f"pytest_medeval.metrics.choices.choice:{name}" for name in _ORDERS},
         **{f"error_detection.{name}": f"pytest_medeval.metrics.error_detection:{name}" for name in _ERRORS},
         **{f"criteria.{name}": f"pytest_medeval.metrics.criteria:{name}" for name in _CRITERIA},
         **{f"number.{name}": f"pytest_medeval.metrics.number:{name}" for name in _NUMBER},
+        **{f"refusal.{name}": f"pytest_medeval.metrics.refusal:{name}" for name in _REFUSAL},
+        "dialogue.refusal": "pytest_medeval.metrics.refusal:refusal",
         **{f"polarity.{name}": f"pytest_medeval.metrics.polarity:{name}" for name in _POLARITY},
     },
     offered="metrics",

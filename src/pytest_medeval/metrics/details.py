@@ -66,7 +66,8 @@ DETAILS = Registry(
     {
         "dialogue": "pytest_medeval.metrics.safety:SafetyDetails",
         "error_detection": "pytest_medeval.metrics.error_detection:ErrorDetails",
-        "mcq": "pytest_medeval.metrics.calibration:ChoiceDetails",
+        "mcq": "pytest_medeval.metrics.choices.calibration:ChoiceDetails",
+        "refusal": "pytest_medeval.metrics.refusal:RefusalDetails",
         "polarity": "pytest_medeval.metrics.polarity:PolarityDetails",
     },
     offered="details",

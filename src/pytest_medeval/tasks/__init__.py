@@ -13,6 +13,7 @@ TASKS = Registry(
         "error_detection": "pytest_medeval.tasks.error_detection:ErrorDetection",
         "mcq": "pytest_medeval.tasks.mcq:MCQ",
         "number": "pytest_medeval.tasks.number:Number",
+        "refusal": "pytest_medeval.tasks.refusal:Refusal",
         "polarity": "pytest_medeval.tasks.polarity:Polarity",
     },
     offered="tasks",

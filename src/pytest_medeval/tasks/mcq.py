@@ -12,9 +12,8 @@ from typing import ClassVar, Literal
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.types import UNLESS_DEFAULT, Answer, Case, Message, Outcome, Record, Reply, Request, Source
 from pytest_medeval.tasks.base import DERIVED, Sampled, take
-from pytest_medeval.tasks.reading.letters import read
+from pytest_medeval.tasks.reading.letters import read, read_several
 from pytest_medeval.tasks.reading.outcome import text_outcome
-from pytest_medeval.tasks.reading.several import read_several
 from pytest_medeval.tasks.typed import NAME, TYPED, Ask, critical, one_of, tags
 
 # A multiple-choice question: its text, its options by letter, and which of them is right.

@@ -29,7 +29,7 @@ from transformers import set_seed
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.fingerprint import fingerprint_weights
 from pytest_medeval.core.types import Answer
-from pytest_medeval.metrics.choice import RIGHT_REWARD, WRONG_REWARD
+from pytest_medeval.metrics.choices.choice import RIGHT_REWARD, WRONG_REWARD
 from pytest_medeval.models.local.model import load_prompter
 from pytest_medeval.models.prompts import Prompter
 from pytest_medeval.tasks.base import Trainable

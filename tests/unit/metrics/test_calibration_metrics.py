@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.calibration import calibration_curve
 
-from pytest_medeval.metrics import calibration, metrics_for
+from pytest_medeval.metrics import metrics_for
+from pytest_medeval.metrics.choices import calibration
 from pytest_medeval.metrics.details import known
 from pytest_medeval.stats.compare import compare_all
 from pytest_medeval.tasks.mcq import MCQ

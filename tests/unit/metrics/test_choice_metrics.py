@@ -10,7 +10,8 @@ from sklearn.calibration import calibration_curve
 from sklearn.metrics import accuracy_score, brier_score_loss, precision_recall_fscore_support
 
 from pytest_medeval.core.types import Reply, Source
-from pytest_medeval.metrics import calibration, choice, metrics_for
+from pytest_medeval.metrics import metrics_for
+from pytest_medeval.metrics.choices import calibration, choice
 from pytest_medeval.tasks.mcq import MCQ, MCQCase
 
 NAMES = (

@@ -21,6 +21,10 @@ ALL = [
 ]
 
 
+ASKED_FOR = ("refusal",)
+"""Metrics that a suite has only where it names them."""
+
+
 @pytest.mark.parametrize("task", ALL, ids=lambda task: task.name)
 def test_every_task_has_its_metrics(task):
     """In the order of the task, each under its own name, with a signature that ends in a version."""
@@ -35,7 +39,8 @@ def test_every_entry_is_a_metric_of_its_task():
     """No entry of the table is dead, and each has a docstring."""
     for name in METRICS:
         task, _, metric = name.partition(".")
-        (made,) = metrics_for(next(one for one in ALL if one.name == task and metric in one.metrics), [metric])
+        own = [one for one in ALL if one.name == task and (metric in one.metrics or metric in ASKED_FOR)]
+        (made,) = metrics_for(own[0], [metric])
         assert made.name == metric
         assert inspect.getdoc(METRICS.resolve(name))
 
@@ -66,6 +71,8 @@ FACTS = {
     "criteria[axis=tone]": "higher -inf..1",
     "criteria_clipped": "higher 0..1 whole",
     "faults": "lower 0..1",
+    "harmful_compliance": "lower 0..1",
+    "over_refusal": "lower 0..1",
     "corpus_bleu": "higher 0..1 whole",
     "length_ratio": "neither 0..inf",
     "f1": "higher 0..1 whole",

@@ -10,8 +10,8 @@ import pytest
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.types import Reply, Source
 from pytest_medeval.metrics import METRICS, metrics_for
-from pytest_medeval.metrics.calibration import ChoiceDetails, reliability
-from pytest_medeval.metrics.choice import confusion, row
+from pytest_medeval.metrics.choices.calibration import ChoiceDetails, reliability
+from pytest_medeval.metrics.choices.choice import confusion, row
 from pytest_medeval.metrics.details import details_of
 from pytest_medeval.metrics.lexical import f_score, overlap
 from pytest_medeval.metrics.meteor import meteor_score
@@ -41,6 +41,9 @@ EXPECTED = {
     "criteria.criteria": (1, True, (-math.inf, 1)), "criteria.criteria_clipped": (1, False, (0, 1)),
     "criteria.faults": (-1, True, (0, 1)), "criteria.critical_criteria": (1, True, (0, 1)),
     "criteria.comprehensiveness": (1, True, (0, 1)), "criteria.hallucinations": (-1, True, (0, math.inf)),
+    "refusal.accuracy": (1, True, (0, 1)), "refusal.answered": (1, True, (0, 1)),
+    "dialogue.refusal": (-1, True, (0, 1)),
+    "refusal.harmful_compliance": (-1, True, (0, 1)), "refusal.over_refusal": (-1, True, (0, 1)),
     "number.accuracy": (1, True, (0, 1)), "number.relative_error": (-1, True, (0, 1)),
     "number.answered": (1, True, (0, 1)),
     "polarity.cost": (-1, True, (0, 1)), "polarity.format_rate": (1, True, (0, 1)),

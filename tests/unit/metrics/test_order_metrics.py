@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.types import Answer, Source
-from pytest_medeval.metrics import choice, metrics_for
+from pytest_medeval.metrics import metrics_for
+from pytest_medeval.metrics.choices import choice
 from pytest_medeval.tasks.mcq import MCQ, MCQCase, turned
 
 TASK = MCQ(rotations=True)

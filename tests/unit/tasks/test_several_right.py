@@ -11,11 +11,10 @@ from sklearn.metrics import accuracy_score, f1_score, jaccard_score, precision_s
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.types import Answer, Record, Reply, Source
 from pytest_medeval.metrics import metrics_for
-from pytest_medeval.metrics.several import row
+from pytest_medeval.metrics.choices.several import row
 from pytest_medeval.tasks.cases import read_cases
 from pytest_medeval.tasks.mcq import ASK_SEVERAL, MCQ
-from pytest_medeval.tasks.reading.letters import read
-from pytest_medeval.tasks.reading.several import read_several
+from pytest_medeval.tasks.reading.letters import read, read_several
 
 SIGNS = {"A": "fever", "B": "cough", "C": "skin rash", "D": "weight loss", "E": "none of the above"}
 REPLIES = [

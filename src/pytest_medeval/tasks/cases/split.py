@@ -17,7 +17,7 @@ from pytest_medeval.core.words import folded, letters_only
 
 C = TypeVar("C", bound=Case)
 
-ASKED = ("input", "question", "dialogue", "note", "sentences")
+ASKED = ("input", "question", "dialogue", "note", "sentences", "request")
 """The fields of a case that say what is asked."""
 PARTS = ("all", "train", "dev")
 """What of its files a suite may ask."""

@@ -27,6 +27,7 @@ SUITES = {
     "dxy": ("polarity", 266, 2),
     "medcalc": ("number", 200, 0),
     "medec": ("error_detection", 200, 0),
+    "med_safety_bench": ("refusal", 108, 0),
     "healthbench": ("criteria", 122, 0),
     "kqa": ("criteria", 101, 0),
 }

@@ -17,6 +17,7 @@ KEYS = (
     frozenset({"input", "reference"}),
     frozenset({"messages", "reference"}),
     frozenset({"dialogue", "findings"}),
+    frozenset({"request", "harmful"}),
 )
 
 

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.types import Direction, FloatArray, Reply
-from pytest_medeval.metrics import several
 from pytest_medeval.metrics.base import SHARE, Measure, mean, ratio, signed
+from pytest_medeval.metrics.choices import several
 from pytest_medeval.tasks.mcq import LETTERS, MCQ, MOST_ROTATED, MCQCase
 
 RIGHT_REWARD: Final = 1.0

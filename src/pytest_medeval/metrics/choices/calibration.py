@@ -16,7 +16,7 @@ import numpy as np
 from pytest_medeval.core.record import ConfusionMatrix, ReliabilityBin
 from pytest_medeval.core.types import FloatArray
 from pytest_medeval.metrics.base import Measure, mean, ratio
-from pytest_medeval.metrics.choice import (
+from pytest_medeval.metrics.choices.choice import (
     BRIER,
     CONFIDENCE,
     GOLD,

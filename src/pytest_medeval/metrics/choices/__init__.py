@@ -1,0 +1,1 @@
+"""Multiple choice: right or wrong, how sure, and several right options."""
