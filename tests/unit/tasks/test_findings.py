@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_medeval.tasks.polarity import Parsed, parse_findings
+from pytest_medeval.tasks.polarity import Parsed, align_raw, parse_findings
 from pytest_medeval.tasks.reading.labels import canonical_label
 
 DATA = Path(__file__).parents[3] / "../shared/data"
@@ -122,3 +122,12 @@ def _tuples(value: object) -> object:
 def test_never_crashes(text: str):
     """Any text can be read."""
     assert parse_findings(text).lines >= 0
+
+
+def test_a_reply_is_laid_on_the_gold_findings_as_written():
+    """Findings verbatim and labels as offered: another wording is missing and invented, two labels are a conflict."""
+    parsed = parse_findings("发热：阳性\n发烧：阳性\n咳嗽：有\n皮疹：阴性\n皮疹：阳性")
+    found = align_raw(["发热", "咳嗽", "皮疹", "腹泻"], parsed)
+    assert found.labels == {"发热": "positive", "咳嗽": "none", "皮疹": "none", "腹泻": "none"}
+    assert (found.conflicts, list(found.invented)) == (("皮疹",), ["发烧"])
+    assert "腹泻" in found.missing

@@ -112,6 +112,8 @@ def test_fields_and_kin(reply: str, letter: str | None):
         ("The answer is B drug", None, "no option"),
         ("I am not sure. A right answer is hard to give.", None, "named"),
         ("C is correct\nA/B", "C", "verdict"),
+        ("Or B is correct.", "B", "verdict"),
+        ("A or B is correct.", None, "several"),
         ("None of these. The answer is C.", "C", "statement"),
         ("A or B\nThe answer is C.", "C", "statement"),
         ("A or B\n(C) is correct.", None, "several"),

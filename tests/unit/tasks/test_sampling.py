@@ -8,11 +8,12 @@ from tools.fake_model import FakeModel
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.model import Identity
 from pytest_medeval.core.signature import request_signature
-from pytest_medeval.core.types import Message, Request
+from pytest_medeval.core.types import Answer, Message, Request, Source
 from pytest_medeval.models.cache import CachedModel
 from pytest_medeval.runs.suite import Suite, fingerprint, make_task
-from pytest_medeval.tasks.base import draws_of, seeded
+from pytest_medeval.tasks.base import draws_of, reply_of, seeded
 from pytest_medeval.tasks.making import options_of
+from pytest_medeval.tasks.mcq import MCQ, MCQCase
 
 ASKED = Request((Message("system", "Be kind."), Message("user", "Was hilft bei Fieber?")), stop=("\n",))
 
@@ -103,3 +104,12 @@ def test_cases_have_seeds_of_their_own():
 def test_a_task_that_says_nothing_of_draws_has_one():
     """Tasks of other packages need not know of them."""
     assert draws_of(object()) == 1
+
+
+def test_two_draws_are_two_replies():
+    """As many as were asked for, each read by itself; one that was not drawn is the reply."""
+    case = MCQCase(id="1", source=Source("made"), question="?", options={"A": "x", "B": "y"}, answer="A")
+    both = reply_of(MCQ(scoring="reply", temperature=1.0, draws=2), case, [Answer("A"), Answer("B")])
+    assert [one.prediction for one in both.draws] == ["A", "B"]
+    one = reply_of(MCQ(scoring="reply"), case, [Answer("A")])
+    assert (one.prediction, one.draws) == ("A", ())

@@ -48,6 +48,8 @@ def case(task, fields, **more):
         (Dialogue(), {"id": "a", "messages": HEAD + CHAT, "instruction": "x"}, "'instruction' and a system turn of"),
         (Dialogue(), {**TALK, "references": ["x", "y"]}, "'references' is ['x', 'y']; accepted: a list of different"),
         (Dialogue(), {"id": "a", "input": "x", "references": ["x", "x"]}, "'references' is ['x', 'x']; accepted: a"),
+        (Dialogue(), {"id": "a", "input": "x", "references": ["x", 3]}, "'references' is ['x', 3]; accepted: a list"),
+        (Dialogue(), {"id": "a", "input": "x", "references": ["x", " "]}, "'references' is ['x', ' ']; accepted: a"),
         (Dialogue(), {"id": "a", "input": "x", "references": []}, "'references' is []; accepted: a list of different"),
         (Dialogue(), {**TALK, "input": 3}, "'input' is a whole number; accepted: a text"),
         (Dialogue(), {**TALK, "input": None}, "accepted: 'input', what the patient wrote, or 'messages', a"),

@@ -88,7 +88,7 @@ def canonical_label(raw: str) -> Label | None:
         if text in _EXACT:
             return _EXACT[text]
     head = re.split(r"[,;。(]|\. ", folded, maxsplit=1)[0].strip(_EDGE)
-    if head in _EXACT and len(head) < len(folded):
+    if head in _EXACT:
         rest = {_EXACT[match.group()] for match in _WORD.finditer(folded[len(head) :])}
         return _EXACT[head] if rest <= {_EXACT[head]} else None
     if len(folded) > LONGEST:

@@ -123,6 +123,18 @@ def test_a_number_is_never_guessed(tmp_path):
     assert ([case.answer for case in cases], [skip.source.line for skip in skips]) == (["B"], [2])
 
 
+@pytest.mark.parametrize("answer", ["A", "B"])
+def test_an_answer_that_is_a_name_and_another_options_text_is_none(tmp_path, answer):
+    """Whichever of them stands first; where name and text are of one option it is that one."""
+    path = tmp_path / "x.jsonl"
+    columns = {"question": "q", "options": "c", "answer": "k"}
+    path.write_text(json.dumps({"q": "n", "c": {"A": "B", "B": "A"}, "k": answer}))
+    with pytest.raises(MedevalError, match="is the name of one option and the text of another"):
+        read_cases(path, MCQ(), columns=columns)
+    path.write_text(json.dumps({"q": "n", "c": {"A": "A", "B": "B"}, "k": answer}))
+    assert read_cases(path, MCQ(), columns=columns)[0][0].answer == answer
+
+
 @pytest.mark.skipif(not DATA.is_dir(), reason=f"no published data: {DATA} is missing")
 def test_a_map_reads_medmcqa_as_its_own_reader_does():
     """Two readers, one set of cases: options, golds and what is left out."""
@@ -188,7 +200,8 @@ def test_a_map_that_was_pasted_is_read(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "columns", [{}, [], "stem", {"question": 3}, {"question": []}, {"question": {"a": "b"}}, {1: "a"}]
+    "columns",
+    [{}, [], "stem", {"question": 3}, {"question": []}, {"question": {"a": "b"}}, {1: "a"}, {"options": ["a", 3]}],
 )
 def test_a_map_of_another_form_is_refused(columns):
     """A mapping from keys to columns, and nothing else."""

@@ -105,6 +105,8 @@ def test_mie_dialogue(tmp_path):
     assert case.dialogue == "患者:甲\n医生:乙\n患者:甲"
     assert case.findings == {"a": "positive", "b": "positive", "c": "negative", "e-f": "uncertain"}
     assert (case.id, case.group, skips) == ("mie-0000", None, [])
+    with pytest.raises(MedevalError, match="not a dialogue; accepted: windows"):
+        read(tmp_path, json.dumps([[windows[0], {"utterances": "x"}]]), "mie")
 
 
 @pytest.mark.parametrize(
