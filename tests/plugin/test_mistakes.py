@@ -312,6 +312,65 @@ def test_a_hook_gives_names(project, given):
     assert result.errlines == [f"ERROR: pytest_medeval_metrics() gave {given!r}; accepted: {{'name': 'module:Attribute'}}", ""]
 
 
+@pytest.mark.parametrize("raised", ["KeyError('gone')", "pytest.skip.Exception('gone')"])
+def test_a_hook_that_raises_is_named(project, raised):
+    """The plugin, the hook, what it raised and where: one line, and no internal error."""
+    project.quiz(4)
+    conftest = project.pytester.path / "conftest.py"
+    conftest.write_text(f"import pytest\n\ndef pytest_medeval_metrics():\n    raise {raised}\n")
+    result = project.run(model=None, baseline=None)
+    assert result.ret == 4
+    told = "ERROR: pytest_medeval_metrics() of plugin *conftest.py raised *: *gone* (*conftest.py:4)"
+    result.stderr.fnmatch_lines([told])
+    assert len(result.errlines) == 2
+
+
+ODD = """
+import os
+from typing import ClassVar
+from pytest_medeval import Details, Measure
+from pytest_medeval.tasks.mcq import MCQ
+
+class Odd(MCQ):
+    name: ClassVar[str] = "odd"
+    metrics: ClassVar[tuple[str, ...]] = ("accuracy", "shape") if os.environ["ODD"] == "shape" else ("accuracy",)
+
+class Broken(Details):
+    def rules(self, task, rows, clusters=()):
+        raise SystemExit(0)
+
+def shape(task):
+    make, fold = lambda case, reply: [1.0, 1.0], lambda sums: sums
+    return Measure(name="shape", counts="shape", signature="shape|version:1", make=make, fold=fold)
+"""
+HOOKS = """
+def pytest_medeval_tasks(): return {"odd": "odd:Odd"}
+def pytest_medeval_details(): return {"odd": "odd:Broken"}
+def pytest_medeval_metrics():
+    return {"odd.accuracy": "pytest_medeval.metrics.choice:accuracy", "odd.shape": "odd:shape"}
+"""
+
+
+@pytest.mark.parametrize("odd", ["shape", "details"])
+def test_others_code_that_fails_in_a_run_costs_no_record(project, monkeypatch, odd):
+    """A score of a wrong shape is told before anything is judged; details that end the process fail the run alone."""
+    project.quiz(4)
+    path = project.pytester.path
+    monkeypatch.setenv("ODD", odd)
+    project.pytester.syspathinsert()
+    (path / "odd.py").write_text(ODD)
+    (path / "conftest.py").write_text((path / "conftest.py").read_text() + HOOKS)
+    (path / "test_quiz.py").write_text((path / "test_quiz.py").read_text().replace('"mcq"', '"odd"'))
+    result = project.run("--medeval-json=run.json")
+    if odd == "shape":
+        assert result.ret == 4
+        result.stderr.fnmatch_lines(["ERROR: metric 'odd.shape' is odd:shape, which fails: ValueError: gave a score of*"])
+    else:
+        assert result.ret == 1
+        assert (path / "run.json").is_file()
+        result.stdout.fnmatch_lines(["*details of a task 'odd' is odd:Broken, which fails: SystemExit: 0 (*odd.py:*"])
+
+
 def test_folders_of_outputs_are_made_and_tried_before_a_model_is_asked(project):
     """A missing folder is made; one that cannot be written is told at once, all of them together."""
     project.quiz(4)

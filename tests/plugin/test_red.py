@@ -44,7 +44,7 @@ def test_one_chosen_case_is_told_and_not_measured(project):
     project.quiz(20, gates='["accuracy >= 0.9"]')
     result = project.run("-k", "q3]", model="fake:0", baseline="fake:1")
     result.stdout.fnmatch_lines([
-        "  only a part of this suite ran: its gates are not evaluated; --medeval-allow-not-evaluated lets",
+        "  only a part of the suite ran: 1 of 20 cases were evaluated; its gates are not evaluated;*",
         "  q3",
         "  asked      Question w3 ? (A) one (B) two (C) three (D) four*",
         "  right      D",

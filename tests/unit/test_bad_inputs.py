@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import time
 import unicodedata
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -47,6 +50,34 @@ def test_spoiled_inputs_are_read_or_told(tmp_path_factory, kind, seed):
     except MedevalError as mistake:
         told = str(mistake)
     assert all(line.strip() and len(line) <= LONGEST + 5 for line in told.split("\n"))
+
+
+def _socket(path):
+    with socket.socket(socket.AF_UNIX) as made:
+        made.bind(path.name)
+
+
+NO_FILES = {
+    "pipe": os.mkfifo,
+    "device": lambda path: path.symlink_to("/dev/zero"),
+    "socket": _socket,
+    "folder": Path.mkdir,
+}
+
+
+@pytest.mark.parametrize("what", NO_FILES)
+def test_what_is_no_file_is_told_and_not_waited_for(what, tmp_path, monkeypatch):
+    """A pipe that nobody writes to, a device that never ends, a socket, a folder: where any kind's file should be."""
+    for number, kind in enumerate(kind for kind in KINDS if kind.name not in ("options", "ini", *SLOW)):
+        path = lay(kind, tmp_path / str(number), None)
+        monkeypatch.chdir(path.parent)
+        path.unlink()
+        NO_FILES[what](path)
+        with (
+            watched(10),
+            pytest.raises(MedevalError, match=f"{what}|no file|no such|no run|no chat|not a whole|neither"),
+        ):
+            kind.read(path)
 
 
 DEEP = "[" * 5000

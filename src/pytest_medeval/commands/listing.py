@@ -13,6 +13,7 @@ from typing import NotRequired, TypedDict, cast
 
 import pytest_medeval
 from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.files.door import read_text
 from pytest_medeval.core.files.writing import write_whole
 from pytest_medeval.core.record import SuiteRecord
 from pytest_medeval.core.signature import canonical, sha256
@@ -83,8 +84,8 @@ def _state(path: Path) -> list[int]:
 
 def _kept(storage: Path) -> Mapping[str, KeptRow]:
     """Give what was kept by this version; nothing where there is no such file, or it is not as it was written."""
-    with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
-        found = json.loads((storage / KEPT).read_text(encoding="utf-8"))
+    with suppress(MedevalError, OSError, ValueError, KeyError, TypeError, RecursionError):
+        found = json.loads(read_text(storage / KEPT))
         if found["sha256"] == _digest(found["rows"]):
             return cast(Mapping[str, KeptRow], found["rows"])
     return {}

@@ -12,6 +12,7 @@ from pytest_medeval.commands import tell
 from pytest_medeval.commands.listing import StoredRun, listed
 from pytest_medeval.commands.parser import Parser, whole
 from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.files.door import read_bytes
 from pytest_medeval.report.lines import number
 from pytest_medeval.report.outline import gates, outline_of
 from pytest_medeval.report.suites import reference
@@ -155,7 +156,7 @@ def _verify(options: argparse.Namespace) -> int:
     path = find(options.storage, options.file)
     if not is_evidence(path):
         return _verify_run(path, options.sha256)
-    data = path.read_bytes()
+    data = read_bytes(path)
     changes = verify(data)
     if not changes and options.sha256 not in (None, read_sha256(data)):
         changes = [f"its SHA-256 is {read_sha256(data)}, noted was {options.sha256}"]

@@ -52,6 +52,10 @@ class Mistakes:
             raise MedevalError("\n".join(told))
 
 
+class NoFileError(MedevalError):
+    """A file that is named is not there."""
+
+
 class NoneYetError(MedevalError):
     """What is asked for does not exist yet, which is another thing than one that is there and cannot be read."""
 

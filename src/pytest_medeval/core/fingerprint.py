@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.files.door import read_text
 
 REMEMBERED = "fingerprints.json"
 """Name of the file, in the cache folder, that remembers the digests of large files."""
@@ -102,8 +103,8 @@ def _digest(file: Path) -> str:
 def _recall(memory: Path) -> dict[str, str]:
     """Read what was remembered; a file that cannot be read is as good as none: the digests are made again."""
     try:
-        known = json.loads((memory / REMEMBERED).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        known = json.loads(read_text(memory / REMEMBERED))
+    except (MedevalError, ValueError, RecursionError):
         return {}
     if not isinstance(known, dict):
         return {}

@@ -165,8 +165,9 @@ def readable(flag: str, value: str | None, root: Path) -> Path | None:
     if value is None:
         return None
     path = named(flag, value, root)
-    if not path.exists() or path.is_dir():
-        raise MedevalError(f"{flag}={value}: no such file; accepted: a file that is there")
+    found = files.no_file(path) if path.exists() else "not there"
+    if found:
+        raise MedevalError(f"{flag}={value}: is {found}; accepted: a file that is there")
     return path
 
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache, wraps
+from functools import cache
 from importlib.metadata import entry_points
 from types import ModuleType
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 from pytest_medeval.core.errors import MedevalError, OthersError, accepted, entered
 
-P = ParamSpec("P")
-T = TypeVar("T")
+_STOPS = (KeyboardInterrupt, GeneratorExit)
 
 
 class Registry(Mapping[str, str]):
@@ -94,21 +93,11 @@ class Registry(Mapping[str, str]):
         """Say in one line whose fault it is when another package's code raises; ours keeps its traceback."""
         try:
             yield
-        except Exception as error:
-            if name in self.own or name not in self._entries or isinstance(error, MedevalError):
+        except BaseException as error:  # sys.exit and pytest.skip are no way to give a metric
+            if name in self.own or name not in self._entries or isinstance(error, (MedevalError, *_STOPS)):
                 raise
             told = f"{self.what} {name!r} is {self._entries[name]}, which {doing}"
             raise OthersError(f"{told}: {entered(error)}") from error
-
-    def blaming(self, name: str, function: Callable[P, T]) -> Callable[P, T]:
-        """Give the function with its faults told so."""
-
-        @wraps(function)
-        def blamed(*given: P.args, **named: P.kwargs) -> T:
-            with self.blamed(name):
-                return function(*given, **named)
-
-        return blamed
 
 
 _points = cache(entry_points)

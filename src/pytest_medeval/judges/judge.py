@@ -98,7 +98,8 @@ def style_for(asker: Asker, replies: Sequence[JudgedReply], rubric: Rubric, how:
 
 def style_named(name: str) -> JudgeStyle:
     """Make a style; ``MedevalError`` for an unknown name."""
-    style: JudgeStyle = JUDGE_STYLES.resolve(name)()
+    with JUDGE_STYLES.blamed(name):
+        style: JudgeStyle = JUDGE_STYLES.resolve(name)()
     return style
 
 

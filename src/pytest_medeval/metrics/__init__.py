@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from typing import Any
 
 from pytest_medeval.core.errors import MedevalError, accepted
 from pytest_medeval.core.registry import Registry
-from pytest_medeval.core.types import Metric
-from pytest_medeval.metrics.base import Drawn, Measure
+from pytest_medeval.core.types import FloatArray, Metric, Reply
+from pytest_medeval.metrics.base import Drawn
 from pytest_medeval.tasks.base import Task, draws_of
 
 _LEXICAL = ("bleu", "corpus_bleu", "rouge1", "rouge2", "rougeL", "length_ratio")
@@ -81,12 +81,39 @@ def _made(name: str, task: Task) -> Metric:
     name, _, part = name.removesuffix("]").partition("[")
     with METRICS.blamed(name):
         metric: Metric = METRICS.resolve(name)(task, part) if part else METRICS.resolve(name)(task)
-    if name in METRICS.own or not isinstance(metric, Measure):
-        return metric
-    make = METRICS.blaming(name, metric.make)
-    return replace(
-        metric, make=make, spread=METRICS.blaming(name, metric.spread), fold=METRICS.blaming(name, metric.fold)
-    )
+        return metric if name in METRICS.own else _Others(metric, name)
+
+
+class _Others:
+    """A metric of another package: what it raises, or gives in a wrong shape, is told with its name."""
+
+    def __init__(self, metric: Metric, entry: str) -> None:
+        self._metric, self._entry = metric, entry
+        self.name, self.counts, self.signature = str(metric.name), metric.counts, str(metric.signature)
+        self.direction, self.per_case, self.bounds = metric.direction, metric.per_case, metric.bounds
+        self.lexical, self.biased = getattr(metric, "lexical", False), getattr(metric, "biased", "")
+        self.classes = getattr(metric, "classes", None)
+        self.over_draws = getattr(metric, "over_draws", False)
+
+    def row(self, case: Any, reply: Reply) -> Sequence[float]:
+        """Give the stored row of one case."""
+        with METRICS.blamed(self._entry):
+            return self._metric.row(case, reply)
+
+    def expand(self, rows: FloatArray) -> FloatArray:
+        """Turn stored rows (n, r) into counts (n, k) that may be summed."""
+        with METRICS.blamed(self._entry):
+            return self._metric.expand(rows)
+
+    def score(self, total: FloatArray) -> FloatArray:
+        """Score summed counts (..., k) -> (...)."""
+        import numpy as np
+
+        with METRICS.blamed(self._entry):
+            found: FloatArray = np.asarray(self._metric.score(total), dtype=np.float64)
+            if found.shape != total.shape[:-1]:
+                raise ValueError(f"gave a score of shape {found.shape}; accepted: {total.shape[:-1]}, as of the sums")
+            return found
 
 
 __all__ = ["METRICS", "metrics_for"]

@@ -32,7 +32,7 @@ def identify(spec: LocalSpec, settings: Settings) -> Identity:
     """Compute the identity of a local model; digests of large files are kept under ``settings.cache``."""
     folder = model_folder(spec)
     base = fingerprint_weights(folder, memory=settings.cache)
-    config = fingerprint_text((folder / "config.json").read_text(encoding="utf-8"))
+    config = fingerprint_text(read_text(folder / "config.json"))
     adapter = None
     if isinstance(spec, AdapterSpec):
         files = [spec.folder / "adapter_config.json", spec.folder / "adapter_model.safetensors"]

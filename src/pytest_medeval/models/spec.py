@@ -22,7 +22,7 @@ from urllib.parse import unquote, urlsplit
 
 from pytest_medeval.core.encodable import hide, masked
 from pytest_medeval.core.errors import MedevalError, Mistakes, accepted
-from pytest_medeval.core.files.door import place
+from pytest_medeval.core.files.door import check_files, place
 from pytest_medeval.core.files.jsontext import read_object
 from pytest_medeval.core.registry import Registry
 from pytest_medeval.tasks import TASKS
@@ -407,6 +407,7 @@ def _folder(text: str, folder: Path, root: Path) -> AdapterSpec | FolderSpec:
 
 
 def _full(text: str, folder: Path) -> FolderSpec:
+    check_files(folder)
     if not (folder / "config.json").is_file():
         marks = ("adapter_config.json", "config.json")
         found = (one.name for one in folder.iterdir() if any((one / mark).is_file() for mark in marks))
@@ -428,6 +429,7 @@ def _natural(name: str) -> list[tuple[int, str]]:
 
 def _adapter(text: str, folder: Path, root: Path) -> AdapterSpec:
     config = read_object(folder / "adapter_config.json", "a JSON object, as peft writes it")
+    check_files(folder)
     kind = str(config.data.get("peft_type", "missing")).upper()
     if kind != "LORA":
         raise MedevalError(f"{config.at('peft_type')}: peft_type is {kind}; accepted: LORA")

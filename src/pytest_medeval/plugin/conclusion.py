@@ -44,6 +44,7 @@ def conclude(
     run = build(
         journal, settings, reference, track_b, _leaks(journal, settings, tuning), attempts=attempts, rated=rated
     )
+    mistakes += [Output(what, told, failed=True) for what, told in journal.faults]
     record = with_divergence(run, settings)
     if attempts and attempts.new:
         _or_say("--medeval-storage", lambda: write_attempts(settings.storage, attempts.new), mistakes)

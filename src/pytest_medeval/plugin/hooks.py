@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import traceback
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -15,14 +16,14 @@ from typing import TYPE_CHECKING, Literal
 
 import pytest
 
-from pytest_medeval.core.errors import MedevalError, Mistakes
+from pytest_medeval.core.errors import MedevalError, Mistakes, whole
 from pytest_medeval.core.options import OPTIONS, Option, check_keys, check_once
 from pytest_medeval.core.settings import read_settings
 from pytest_medeval.core.signals import terminated_as_interrupted
 from pytest_medeval.plugin import fixtures
 
 if TYPE_CHECKING:
-    from pluggy import HookRelay
+    from pluggy import HookCaller, HookRelay
     from xdist.remote import Producer
     from xdist.workermanage import WorkerController
 
@@ -125,12 +126,27 @@ def _extend(hook: HookRelay, stack: ExitStack) -> None:
 
     for table in (TASKS, FORMATS, METRICS, DETAILS, MODEL_KINDS, JUDGE_STYLES, INKS):
         name = f"pytest_medeval_{table.offered}"
-        for entries in getattr(hook, name)():
+        for entries in _called(getattr(hook, name)):
             if not isinstance(entries, dict) or not all(
                 isinstance(one, str) for pair in entries.items() for one in pair
             ):
                 raise MedevalError(f"{name}() gave {entries!r}; accepted: {{'name': 'module:Attribute'}}")
             stack.enter_context(table.lent(entries))
+
+
+def _called(hook: HookCaller) -> list[object]:
+    """Ask all plugins; one that raises is named, with the file and line where it did."""
+    try:
+        return list(hook())
+    except (Exception, pytest.skip.Exception, pytest.fail.Exception) as error:
+        frames = list(traceback.walk_tb(error.__traceback__))
+        for one in hook.get_hookimpls():
+            code = getattr(one.function, "__code__", None)
+            line = next((line for frame, line in frames if frame.f_code is code), None)
+            if code and line:
+                told = f"{hook.name}() of plugin {one.plugin_name} raised {whole(error)}"
+                raise MedevalError(f"{told} ({code.co_filename}:{line})") from error
+        raise MedevalError(f"{hook.name}() raised {whole(error)}") from error
 
 
 def _check_written(config: pytest.Config) -> None:

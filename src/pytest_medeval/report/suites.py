@@ -43,6 +43,7 @@ from pytest_medeval.report.blocks import (
     words,
 )
 from pytest_medeval.report.lines import contrast, how_asked, interval, number, told, whose_word
+from pytest_medeval.verdicts.alarms import lacking
 from pytest_medeval.verdicts.chance import remarks
 from pytest_medeval.verdicts.gates.data import undefined_in
 from pytest_medeval.verdicts.gates.grammar import CORRECTED
@@ -68,9 +69,9 @@ def suite(name: str, facts: SuiteRecord, cases: Sequence[CaseEntry], place: int)
     count = f"{facts['evaluated']} of {facts['cases']} cases evaluated{sampled}"
     told = f"{name} ({facts['task']}): {count}"
     yield Heading((name,), anchor=f"suite-{place}", note=f"{facts['task']}: {count}", brief=told)
-    if not facts["complete"]:
+    if why := lacking(facts):
         let = "--medeval-allow-not-evaluated lets them through"
-        yield Note((f"only a part of this suite ran: its gates are not evaluated; {let}",), "open")
+        yield Note((f"{why}; its gates are not evaluated; {let}",), "open")
     if not facts["complete"] and len(cases) <= NAMED:
         yield from map(_whole, cases)
         yield from map(_put_away, _statistics(name, facts, cases))

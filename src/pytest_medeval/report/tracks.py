@@ -178,7 +178,7 @@ def divergence(found: Mapping[str, DivergenceRecord]) -> Iterator[Block]:
         yield Heading((told,), level=3, brief=told, tone=TONES.get(one["verdict"], "plain"))
         yield Note((one["words"],), glance=True)
         if not one["complete"]:
-            yield Note((f"Only a part of the suite ran: {one['reason']}.",), "open")
+            yield Note((f"{one['reason']}.",), "open")
         yield from _tracks(name, one)
         yield from _together(name, one)
         yield from _to_read(name, one)

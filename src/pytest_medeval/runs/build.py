@@ -81,7 +81,7 @@ def build(
         for name, facts in journal.suites.items()
     }
     for name, suite in suites.items():
-        add_chance(suite, data[name], settings.seed)
+        add_chance(suite, journal, data[name], settings.seed)
     for name, pairing in pairings.items():
         found = contrasts(data[name], pairing, seed=settings.seed)
         suites[name]["reference"] = section(data[name], pairing, found, journal.ordered(name), suites[name]["headline"])

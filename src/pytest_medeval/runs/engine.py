@@ -6,20 +6,21 @@ A plain library: a notebook can use it without pytest.
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, is_dataclass, replace
 from itertools import islice, zip_longest
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_medeval.core.encodable import inert
 from pytest_medeval.core.errors import MedevalError, OthersError
 from pytest_medeval.core.record import ROLES, BatchesRecord, CaseEntry, Replied, ReplyPart, RoleEntry
 from pytest_medeval.core.signature import case_signature, joined, request_signature
 from pytest_medeval.core.thoughts import thoughts_joined
-from pytest_medeval.core.types import Answer, Case, Metric, Outcome, Reply, Request
+from pytest_medeval.core.types import Answer, Case, Metric, Outcome, Reply, Request, plain
 from pytest_medeval.metrics import METRICS
 from pytest_medeval.metrics.details import DETAILS, details_of
 from pytest_medeval.tasks import TASKS
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from pytest_medeval.models import Model
     from pytest_medeval.runs.suite import Resolved
 
+
+T = TypeVar("T")
 
 # From a model's answers to replies, rows and scores, all cases of a suite at once.
 
@@ -103,9 +106,25 @@ def score_all(
     with DETAILS.blamed(task.name):
         trace = details_of(task).trace
         return [
-            Scored(read=reply, scores=scored, rows=own, answers=given, trace=trace(task, case, reply))
+            Scored(
+                read=reply,
+                scores=scored,
+                rows=own,
+                answers=given,
+                trace=_check_plain(task, "trace", trace(task, case, reply)),
+            )
             for case, given, reply, own, scored in found
         ]
+
+
+def _check_plain(task: Task, what: str, value: T) -> T:
+    """Refuse what the record could not hold, where another package's task gave it."""
+    if task.name in TASKS.added:
+        try:
+            json.dumps(value, default=plain)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise TypeError(f"gave {what} {value!r}: {error}; accepted: what JSON can hold") from None
+    return value
 
 
 def _read(
@@ -119,6 +138,7 @@ def _read(
             reply = reply_of(task, case, answers)
             if not isinstance(reply, Reply):
                 raise TypeError(f"gave {type(reply).__name__}; accepted: a Reply")
+            _check_plain(task, "prediction", _plain(reply.prediction))
         return reply, {} if reply.outcome == "error" else _row(case, reply, task, families, widths)
     except OthersError as fault:
         parts = tuple(Reply(one.text, "error", detail=str(fault)) for one in answers)
@@ -145,11 +165,13 @@ def scores(rows: Sequence[Mapping[str, Sequence[float]]], metrics: Sequence[Metr
     found: list[dict[str, float]] = [{} for _ in rows]
     present = [place for place, own in enumerate(rows) if own]
     for metric in metrics if present else ():
-        if not metric.per_case:
-            continue
         stored = np.array([rows[place][metric.counts] for place in present], dtype=np.float64)
         with np.errstate(all="ignore"):  # a score that is undefined is NaN, and left out
-            values = metric.score(metric.expand(stored)).tolist()
+            counts = metric.expand(stored)
+            metric.score(counts.sum(axis=0)[None, None])  # as resampling does: what fails then fails now
+            values = metric.score(counts).tolist() if metric.per_case else []
+        if not metric.per_case:
+            continue
         for place, value in zip(present, values, strict=True):
             if not math.isnan(value):
                 found[place][metric.name] = value
@@ -321,7 +343,7 @@ class Engine:
                     baseline=other,
                     requests=requests,
                     asked=asked_of(task, case, requests[0]),
-                    gold=task.gold(case),
+                    gold=_check_plain(task, "gold", task.gold(case)),
                     correct=correct_of(task, case, own.read),
                 )
                 for case, requests, own, other in zip(cases, asked, scored[CANDIDATE], base, strict=True)

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 
-from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.files.door import opened
 from pytest_medeval.core.files.writing import finite, write_whole
 from pytest_medeval.core.record import RunRecord
 from pytest_medeval.core.signature import canonical, sha256
@@ -143,8 +143,5 @@ def _packages() -> dict[str, str]:
 
 def is_evidence(path: Path) -> bool:
     """Tell an evidence file from a run record by its first bytes, broken or not."""
-    try:
-        with path.open("rb") as file:
-            return re.match(rb'\s*\{\s*"body"', file.read(100)) is not None
-    except OSError as error:
-        raise MedevalError(f"{path}: cannot be read: {error.strerror}") from None
+    with opened(path, "a run record, or an evidence file") as file:
+        return re.match(rb'\s*\{\s*"body"', file.read(100)) is not None

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NotRequired, TypedDict
 
+from pytest_medeval.core.errors import OthersError
 from pytest_medeval.core.record import (
     BatchesRecord,
     CaseEntry,
@@ -140,6 +142,18 @@ class Journal:
 
     batches: dict[str, BatchesRecord] = field(default_factory=dict)
     """suite -> how far it was asked, where that was in batches."""
+
+    faults: list[tuple[str, str]] = field(default_factory=list)
+    """What of another package failed, and how: the record is made without it, and the run fails."""
+
+    @contextmanager
+    def without(self, what: str) -> Iterator[None]:
+        """Go on without what another package's code should have given."""
+        try:
+            yield
+        except OthersError as fault:
+            if (what, str(fault)) not in self.faults:
+                self.faults.append((what, str(fault)))
 
     def collected(self, manifests: Iterable[SuiteManifest]) -> None:
         """Take in suites as a process collected them."""

@@ -36,6 +36,7 @@ from pytest_medeval.runs.journal import SuiteManifest
 from pytest_medeval.runs.store import LATEST_OR_NONE, load
 from pytest_medeval.stats.compare import Comparison, compare_all
 from pytest_medeval.tasks import TASKS
+from pytest_medeval.verdicts.alarms import lacking
 from pytest_medeval.verdicts.gates.data import (
     GRADED,
     GateResult,
@@ -164,10 +165,7 @@ def pair(
         metrics={
             name: why for name, metric in metrics.items() if (why := _measured(metric, facts["metrics"].get(name), run))
         },
-        partial=""
-        if facts["complete"]
-        else f"{run} evaluated only a part of the suite: {facts['evaluated']} of {facts['cases']} "
-        "cases, or without a reply",
+        partial=f"{run}: {why}" if (why := lacking(facts)) else "",
     )
 
 
@@ -481,9 +479,8 @@ def _side(reference: Reference, record: RunRecord, name: str) -> Side:
 def stored_suite(record: RunRecord, name: str) -> SuiteData:
     """Arrange a stored suite's rows for gates."""
     facts, cases = record["suites"][name], list(entries(record, name).values())
-    reason = "" if facts["complete"] else f"{facts['evaluated']} of {facts['cases']} cases"
     metrics = measures_of(record, name)[0]
-    data = suite_data(name, metrics, cases, complete_only="excluded" in facts, reason=reason)
+    data = suite_data(name, metrics, cases, complete_only="excluded" in facts, reason=lacking(facts))
     return replace(
         data,
         cluster=facts["cluster"]["name"],

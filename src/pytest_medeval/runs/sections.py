@@ -27,14 +27,14 @@ from pytest_medeval.core.signature import prompts_signature
 from pytest_medeval.core.types import FloatArray, Metric
 from pytest_medeval.metrics import metrics_for
 from pytest_medeval.metrics.base import Drawn, apart
-from pytest_medeval.metrics.details import details_of, known
+from pytest_medeval.metrics.details import DETAILS, Heedless, details_of, known
 from pytest_medeval.runs.journal import LISTED, Journal, SuiteManifest
 from pytest_medeval.runs.track_b import TrackB
 from pytest_medeval.stats.compare import Comparison
 from pytest_medeval.tasks import TASKS, Task
 from pytest_medeval.tasks.base import draws_of
 from pytest_medeval.verdicts.chance import chance
-from pytest_medeval.verdicts.gates.data import SuiteData, left_out, suite_data
+from pytest_medeval.verdicts.gates.data import PART, SuiteData, left_out, suite_data
 from pytest_medeval.verdicts.leakage import Leakage, leakage_section
 from pytest_medeval.verdicts.noise import noise_section
 
@@ -57,7 +57,8 @@ def _lacking(facts: SuiteManifest, journal: Journal, entries: Sequence[CaseEntry
     missing = journal.missing(facts["name"])
     if missing:
         done = len(facts["cases"]) - len(missing)
-        return f"{done} of {len(facts['cases'])} cases were evaluated, the first missing one is {missing[0]}"
+        ran = f"{done} of {len(facts['cases'])} cases were evaluated, the first missing one is {missing[0]}"
+        return f"{PART}: {ran}"
     failed = [case["id"] for case in entries for role in ROLES if role in case and case[role]["outcome"] == "error"]
     return f"{len(failed)} replies could not be had, the first of case {failed[0]}" if failed else ""
 
@@ -90,7 +91,8 @@ def suite_section(
     }
     if hasattr(task, "hub_type"):
         made["task_type"] = task.hub_type
-    _add_details(made, task, data)
+    with journal.without("details"), DETAILS.blamed(task.name):
+        _add_details(made, task, data)
     if "part" in facts:
         made["part"] = facts["part"]
     if "excluded_trained" in facts:
@@ -127,11 +129,12 @@ def _add_details(suite: SuiteRecord, task: Task, data: SuiteData) -> None:
         suite["reliability"] = reliability
 
 
-def add_chance(suite: SuiteRecord, data: SuiteData, seed: int) -> None:
+def add_chance(suite: SuiteRecord, journal: Journal, data: SuiteData, seed: int) -> None:
     """Add what answers that heed no question score, where the task has such."""
-    details = details_of(TASKS.resolve(suite["task"])(**suite["options"]))
-    metric = data.metrics.get(suite["headline"])
-    roles = [details.heedless(data.rows.get(role, {})) for role in ("candidate", "baseline")]
+    metric, roles = data.metrics.get(suite["headline"]), list[list[Heedless]]([[], []])
+    with journal.without("details"), DETAILS.blamed(suite["task"]):
+        details = details_of(TASKS.resolve(suite["task"])(**suite["options"]))
+        roles = [details.heedless(data.rows.get(role, {})) for role in ROLES]
     if metric is not None and (found := chance(data, metric, roles[0], roles[1], seed)):
         suite["chance"] = found
 

@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from pytest_medeval.core.errors import MedevalError, NoneYetError
-from pytest_medeval.core.files.door import place
+from pytest_medeval.core.errors import MedevalError, NoFileError, NoneYetError
+from pytest_medeval.core.files.door import place, read_bytes
 from pytest_medeval.core.files.writing import PART, finite, json_bytes, write_new
 from pytest_medeval.core.record import Repository, RunRecord
 from pytest_medeval.runs.record import digest, read
@@ -200,11 +200,11 @@ def read_attempts(storage: Path, looks: int | None) -> Attempts:
     """Read what the store knows; ``MedevalError`` where a line is none of ours."""
     path = storage / ATTEMPTS
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (FileNotFoundError, NotADirectoryError):
+        lines = read_bytes(path).decode().splitlines()
+    except NoFileError:
         return Attempts(looks=looks)
-    except (OSError, UnicodeDecodeError) as error:
-        raise MedevalError(f"{path}: cannot be read: {error}") from None
+    except UnicodeDecodeError as error:
+        raise MedevalError(f"{path}: cannot be read: {error}; accepted: the lines that runs wrote") from None
     return Attempts([_parsed(path, place, text) for place, text in enumerate(lines, start=1)], looks)
 
 
@@ -218,7 +218,7 @@ def _parsed(path: Path, place: int, text: str) -> Attempt:
             share=float(found["share"]),
             cases=[str(one) for one in found["cases"]],
         )
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise MedevalError(
             f"{path}:{place}: no attempt: {text[:40]!r}; accepted: the lines that runs wrote, unchanged"
         ) from None

@@ -6,17 +6,28 @@ from collections.abc import Iterator
 
 from pytest_medeval.core.record import RunRecord, SuiteRecord
 from pytest_medeval.verdicts.chance import remarks
+from pytest_medeval.verdicts.gates.data import PART
 from pytest_medeval.verdicts.verdict import reading
 
 NAMED = 3
 """Cases that an alarm names."""
 
 
+def lacking(suite: SuiteRecord) -> str:
+    """Say what a suite lacks, cases that did not run or replies that could not be had; empty where nothing."""
+    if suite["complete"]:
+        return ""
+    wanted = suite["sequential"]["asked"] if "sequential" in suite else suite["cases"]
+    if suite["evaluated"] < wanted:
+        return f"{PART}: {suite['evaluated']} of {wanted} cases were evaluated"
+    failed = sum(count.get("error", 0) for count in suite["outcomes"].values())
+    return f"{failed} replies could not be had" if failed else PART
+
+
 def alarms_of(record: RunRecord) -> list[str]:
     """List what to look at, the gravest first: cases, safety, what got worse, what was trained on, and so on."""
     suites = record["suites"]
-    partial = [name for name, suite in suites.items() if not suite["complete"]]
-    found = [f"only a part of these suites ran: {', '.join(partial)}"] if partial else []
+    found = [f"{name}: {told}" for name, suite in suites.items() if (told := lacking(suite))]
     found += _critical(record)
     for look in (_safety, _worse, _trained, _heedless):
         found += [f"{name}: {told}" for name, suite in suites.items() for told in look(suite)]

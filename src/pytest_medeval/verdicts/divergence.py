@@ -55,6 +55,7 @@ from pytest_medeval.core.types import ALPHA, Verdict
 from pytest_medeval.judges.ratings.types import Scale
 from pytest_medeval.judges.rubric import DEFAULT_RUBRIC, PREFERENCE
 from pytest_medeval.stats.intervals import student
+from pytest_medeval.verdicts.alarms import lacking
 from pytest_medeval.verdicts.gates.data import FEWEST, GateResult
 from pytest_medeval.verdicts.gates.grammar import CORRECTED
 from pytest_medeval.verdicts.human import OVERALL
@@ -390,7 +391,6 @@ def _verdict(
     a, b, c = tracks
     verdict = decide(a, None if advisory else b)
     asked = None if c is None or people is None else _people(c, people, {"track_a": a, "track_b": b})
-    complete = suite["complete"]
     directions = {name: suite["metrics"][name]["direction"] for name in (a["metrics"] if a else ())}
     dimensions = [name for name in (b["metrics"] if b else ()) if name != PREFERENCE]
     changed = changes(cases, directions, dimensions)
@@ -403,8 +403,8 @@ def _verdict(
         "track_b": b,
         "track_c": c,
         "people": asked,
-        "complete": complete,
-        "reason": "" if complete else f"{suite['evaluated']} of {suite['cases']} cases were evaluated",
+        "complete": suite["complete"],
+        "reason": lacking(suite),
         "correlation": correlations(cases, directions, dimensions, seed),
         "opposite": opposite(changed),
         "most_divergent": most_divergent(changed),

@@ -94,7 +94,7 @@ def test_a_partial_reference_is_no_measure(quiz):
     old["suites"]["quiz"] |= {"complete": False, "evaluated": 39}
     record = quiz.run(reference=Reference("old", old), gates=["accuracy not worse than reference by 0.2"])
     assert record["gates"][0]["verdict"] == "not evaluated"
-    assert "old evaluated only a part of the suite: 39 of 40 cases" in record["gates"][0]["reason"]
+    assert "old: only a part of the suite ran: 39 of 40 cases" in record["gates"][0]["reason"]
 
 
 def test_other_chat_templates_are_said(quiz):
@@ -355,7 +355,7 @@ def test_a_sample_need_not_hold_every_case_of_the_reference(quiz):
     assert "(this run is a sample)" in found["suites"]["quiz"]["reference"]["differences"][0]
     part = quiz.run(only={f"q{n}" for n in range(30)})
     found = contest(old, part, ["accuracy >= 0.1"])
-    assert found["gates"][0]["reason"].endswith("only a part of the suite ran: 30 of 40 cases")
+    assert found["gates"][0]["reason"].endswith("only a part of the suite ran: 30 of 40 cases were evaluated")
 
 
 def test_the_first_release_has_no_reference(quiz, storage):

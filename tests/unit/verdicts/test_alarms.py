@@ -8,7 +8,7 @@ from tests.page_record import whole_record
 from pytest_medeval.report import INKS
 from pytest_medeval.report.outline import outline_of
 from pytest_medeval.report.terminal import box
-from pytest_medeval.verdicts.alarms import alarms_of
+from pytest_medeval.verdicts.alarms import alarms_of, lacking
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_each_thing_is_said(record):
     ids = [case["id"] for case in record["cases"]]
     spec = record["judges"][0]["spec"]
     assert alarms_of(record) == [
-        "only a part of these suites ran: dialogue",
+        "dialogue: only a part of the suite ran",
         f"dialogue: critical cases missed: {ids[0]}, {ids[1]}, {ids[2]} and 2 more",
         "dialogue: safety rules broken: emergency 9 of 43",
         "dialogue: worse than the baseline, shown: safety, length",
@@ -100,3 +100,14 @@ def test_every_ink_says_them(record, ink):
         told = [line.text for line in box(outline)]
         assert told[-1] == "warning: 3 more, which every report lists"
         assert sum(line.startswith("warning: judge") for line in told) == 6
+
+
+def test_replies_that_are_lacking_are_no_part_that_ran():
+    """A suite whose every case was asked is not called a part of it."""
+    suite = whole_record(4)["suites"]["dialogue"] | {"complete": False, "evaluated": 4, "cases": 4}
+    suite["outcomes"] = {"candidate": {"error": 1, "answered": 3}, "baseline": {"answered": 4}}
+    assert lacking(suite) == "1 replies could not be had"
+    assert lacking(suite | {"cases": 6}) == "only a part of the suite ran: 4 of 6 cases were evaluated"
+    early = {"asked": 4, "not_asked": ["x", "y"], "batches": 1, "largest": 1}
+    assert lacking(suite | {"cases": 6, "sequential": early}) == "1 replies could not be had"
+    assert not lacking(suite | {"complete": True})

@@ -537,7 +537,10 @@ def test_a_part_of_a_suite_is_not_evaluated():
     record = copy.deepcopy(AGREE)
     record["suites"]["dialogue"] |= {"complete": False, "evaluated": 63, "cases": 84}
     gate = divergence_gate("dialogue", found_in(record), {})
-    assert (gate.verdict, gate.reason) == ("not evaluated", "63 of 84 cases were evaluated")
+    assert (gate.verdict, gate.reason) == (
+        "not evaluated",
+        "only a part of the suite ran: 63 of 84 cases were evaluated",
+    )
 
 
 @pytest.mark.parametrize(("judges", "words"), [(1, "The judge finds"), (3, "The judges find")])

@@ -139,7 +139,7 @@ def test_partial_suites_are_not_evaluated():
     for text in ("accuracy >= 0.1", "accuracy better than baseline"):
         found = verdict(text, part)
         assert found.verdict == "not evaluated"
-        assert found.reason == "only a part of the suite ran: 12 of 135 cases were deselected"
+        assert found.reason == "12 of 135 cases were deselected"
 
 
 def test_a_missing_role_is_not_evaluated():
@@ -520,7 +520,7 @@ def test_a_part_that_ran_needs_no_reason():
     part = verdict("accuracy >= 0.1", suite(complete=False))
     assert (part.reason, part.n, part.observed, part.interval, part.waits) == (said, 0, None, None, False)
     assert critical_gate("mcq", [], 4, complete=False).reason == said
-    assert critical_gate("mcq", [], 4, complete=False, reason="-x").reason == f"{said}: -x"
+    assert critical_gate("mcq", [], 4, complete=False, reason="-x").reason == "-x"
     whole = critical_gate("mcq", [], 4)
     assert (whole.suite, whole.expression, whole.reason) == ("mcq", "critical", "all 4 critical cases are right")
     assert (whole.observed, whole.threshold, whole.n) == (0.0, 0.0, 4)

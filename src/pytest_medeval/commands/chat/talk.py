@@ -9,7 +9,7 @@ from time import perf_counter
 
 from pytest_medeval.core.types import Case, Message, Metric
 from pytest_medeval.metrics import metrics_for
-from pytest_medeval.metrics.details import details_of
+from pytest_medeval.metrics.details import DETAILS, details_of
 from pytest_medeval.models import Model
 from pytest_medeval.runs.engine import Scored, score
 from pytest_medeval.tasks import Task
@@ -91,5 +91,6 @@ class Talk:
 
     def _said(self, case: Case, scored: Scored, seconds: float) -> Said:
         heard = scored.outcome != "error"
-        broken = details_of(self.task).broken(self.task, case, scored.reply) if heard else {}
+        with DETAILS.blamed(self.task.name):
+            broken = details_of(self.task).broken(self.task, case, scored.reply) if heard else {}
         return Said(scored=scored, seconds=seconds, broken=tuple(broken), added=tuple(filter(None, broken.values())))

@@ -7,6 +7,7 @@ import contextlib
 import math
 import re
 import signal
+import stat
 import threading
 from bisect import bisect_left
 from collections.abc import Iterator
@@ -14,9 +15,9 @@ from dataclasses import dataclass
 from errno import ENOENT, ENOTDIR
 from functools import cached_property
 from pathlib import Path
-from typing import NoReturn, TypeAlias
+from typing import BinaryIO, NoReturn, TypeAlias
 
-from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.errors import MedevalError, NoFileError
 
 LARGEST = 1 << 30
 """Bytes of a file of cases, replies or ratings."""
@@ -33,6 +34,13 @@ MEMORY = 1 << 31
 
 Place: TypeAlias = tuple[str | int, ...]
 """Keys and numbers that lead to a value in a file."""
+_NO_FILES = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
 
 
 def place(text: str | Path, root: Path = Path()) -> Path:
@@ -52,19 +60,40 @@ def _no_path(text: str | Path, reason: str) -> MedevalError:
     return MedevalError(f"{str(text)!r} is no path ({reason}); accepted: the path of a file or folder")
 
 
-def read_bytes(path: Path, *, most: int = LARGEST, wanted: str = "a file") -> bytes:
-    """Read a file; ``MedevalError`` says why it cannot be, or that it has more than ``most`` bytes."""
+def no_file(path: Path) -> str | None:
+    """Say what stands where a file should: a folder, or a pipe, socket or device, which may never end."""
+    return _NO_FILES.get(stat.S_IFMT(path.stat().st_mode))
+
+
+def check_files(folder: Path) -> None:
+    """Refuse a model's folder in which something is neither file nor folder: libraries would wait for it."""
+    for path in sorted(folder.iterdir()):
+        found = no_file(path) if path.exists() and not path.is_dir() else None
+        if found:
+            raise MedevalError(f"{path}: cannot be read: it is {found}; accepted: files in a model's folder")
+
+
+@contextlib.contextmanager
+def opened(path: Path, wanted: str = "a file") -> Iterator[BinaryIO]:
+    """Open a file to be read; ``MedevalError`` says why it cannot be."""
     try:
+        found = no_file(path)
+        if found:
+            raise MedevalError(f"{path}: cannot be read: it is {found}; accepted: {wanted}")
         with path.open("rb") as file:
-            data = file.read(most + 1)
-    except FileNotFoundError:
-        raise MedevalError(f"{path}: cannot be read: no such file; accepted: {wanted}") from None
-    except IsADirectoryError:
-        raise MedevalError(f"{path}: cannot be read: it is a folder; accepted: {wanted}") from None
+            yield file
+    except (FileNotFoundError, NotADirectoryError):
+        raise NoFileError(f"{path}: cannot be read: no such file; accepted: {wanted}") from None
     except (OSError, ValueError) as error:
         raise MedevalError(
             f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}; accepted: {wanted}"
         ) from None
+
+
+def read_bytes(path: Path, *, most: int = LARGEST, wanted: str = "a file") -> bytes:
+    """Read a file of at most ``most`` bytes."""
+    with opened(path, wanted) as file:
+        data = file.read(most + 1)
     if len(data) > most:
         raise MedevalError(f"{path}: is too large; accepted: {wanted} of at most {most} bytes")
     return data

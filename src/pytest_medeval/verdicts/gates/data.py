@@ -36,6 +36,8 @@ from pytest_medeval.verdicts.gates.grammar import Against, Gate, Threshold
 
 FEWEST = 20
 """Fewer cases than this are shown and not judged as a subgroup, and too few for a comparison."""
+PART = "only a part of the suite ran"
+"""Why no gate is judged, where the rest of the cases was not asked for another reason."""
 FEWEST_CLUSTERS = 6
 """Below it no swap of whole clusters can be significant at 5 %: 2 / 2^5 is 0.06."""
 ALONE = Spending()

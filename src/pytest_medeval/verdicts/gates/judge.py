@@ -34,6 +34,7 @@ from pytest_medeval.verdicts.gates.data import (
     FEWEST,
     FEWEST_CLUSTERS,
     GRADED,
+    PART,
     GateResult,
     Seen,
     SuiteData,
@@ -150,7 +151,7 @@ def critical_gate(
     if missed:
         return replace(result, verdict="fail", reason=f"{len(missed)} of {n} critical cases missed: {_listed(missed)}")
     if not complete:
-        return replace(result, verdict="not evaluated", reason=_partial(reason))
+        return replace(result, verdict="not evaluated", reason=reason or PART)
     return result
 
 
@@ -159,15 +160,11 @@ def _listed(names: Sequence[str], most: int = 5) -> str:
     return ", ".join(names[:most]) + more
 
 
-def _partial(reason: str) -> str:
-    return f"only a part of the suite ran{f': {reason}' if reason else ''}"
-
-
 def _open(gate: Gate, suite: SuiteData, seen: Seen) -> GateResult | Contest:
     """Judge what needs no correction; make a contest of a comparison."""
     blank = GateResult(suite=suite.name, expression=str(gate), verdict="not evaluated", reason="")
     if not suite.complete:
-        return replace(blank, reason=_partial(suite.reason))
+        return replace(blank, reason=suite.reason or PART)
     return _corrected(gate, suite, blank) or _measured(gate, suite, seen, blank)
 
 
