@@ -165,9 +165,9 @@ def readable(flag: str, value: str | None, root: Path) -> Path | None:
     if value is None:
         return None
     path = named(flag, value, root)
-    found = files.no_file(path) if path.exists() else "not there"
+    found = (wrong := files.no_file(path)) and f"is {wrong}" if path.exists() else "no such file"
     if found:
-        raise MedevalError(f"{flag}={value}: is {found}; accepted: a file that is there")
+        raise MedevalError(f"{flag}={value}: {found}; accepted: a file that is there")
     return path
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from pytest_medeval.core.errors import MedevalError, whole
-from pytest_medeval.core.files.door import LARGEST, beyond, bounded, read_bytes
+from pytest_medeval.core.files.door import LARGEST, beyond, bounded, opened, read_bytes
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -28,9 +28,9 @@ _WRITTEN = (date, datetime, time, timedelta, Decimal, UUID)
 def form(path: Path) -> str:
     """Say which such file it is by its first bytes; empty for none."""
     try:
-        with path.open("rb") as file:
+        with opened(path) as file:
             start = file.read(max(map(len, MAGIC)))
-    except (OSError, ValueError):
+    except MedevalError:
         return ""  # whoever reads it says why it cannot be
     return next((kind for magic, kind in MAGIC.items() if start.startswith(magic)), "")
 
