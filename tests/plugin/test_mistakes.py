@@ -347,7 +347,8 @@ HOOKS = """
 def pytest_medeval_tasks(): return {"odd": "odd:Odd"}
 def pytest_medeval_details(): return {"odd": "odd:Broken"}
 def pytest_medeval_metrics():
-    return {"odd.accuracy": "pytest_medeval.metrics.choice:accuracy", "odd.shape": "odd:shape"}
+    from pytest_medeval.metrics import METRICS
+    return {"odd.accuracy": METRICS["mcq.accuracy"], "odd.shape": "odd:shape"}
 """
 
 
