@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, cast
+
+import numpy as np
 
 from pytest_medeval.core.errors import MedevalError, accepted
 from pytest_medeval.core.files.door import read_text
@@ -48,6 +51,8 @@ from pytest_medeval.metrics.base import Measure
 from pytest_medeval.metrics.criteria import COUNTS, OF_STATEMENTS, counts_of, row_of
 from pytest_medeval.runs.engine import scores
 from pytest_medeval.stats.agreement import Estimate
+from pytest_medeval.stats.bootstrap import cluster_codes
+from pytest_medeval.stats.ppi import corrected_mean
 from pytest_medeval.tasks import TASKS
 from pytest_medeval.tasks.criteria import kept
 
@@ -227,8 +232,11 @@ def ask_judges(
     ]
     criteria = [_criteria_run(*one, listed, how, progress) for one in zip(judges, runs, strict=True)] if listed else []
     kin = [_kin(judge.identity, journal) for judge in judges]
-    runs = [replace(run, notices=(*run.notices, *_told(own))) for run, own in zip(runs, kin, strict=True)]
     shared = _declared(journal)
+    runs = [
+        replace(run, notices=(*run.notices, *_told(own), *_favours(run, own, zip(runs, kin, strict=True), shared)))
+        for run, own in zip(runs, kin, strict=True)
+    ]
     standings = [replace(standing_of(one, plan, seed, shared), kin=own) for one, own in zip(judges, kin, strict=True)]
     cases = {(case.suite, case.id): case for case in combine(runs)}
     for entry in entries:
@@ -296,6 +304,39 @@ def _told(kin: Sequence[str]) -> list[str]:
         if kin
         else []
     )
+
+
+def _favours(
+    run: JudgeRun, kin: Sequence[str], all_runs: Iterable[tuple[JudgeRun, Sequence[str]]], declared: Mapping[str, str]
+) -> list[str]:
+    """Say how much more than judges of other weights a related judge favours the candidate, on the same replies."""
+    others = [other for other, own in all_runs if not own]
+    if not kin or not others:
+        return []
+    theirs = [_gains(other) for other in others]
+    own = _gains(run)
+    gaps = {
+        case: fmean(own[case].values()) - fmean(fmean(one[case].values()) for one in theirs)
+        for case in own
+        if all(case in one and one[case].keys() == own[case].keys() for one in theirs)
+    }
+    units = cluster_codes([declared.get(name) for _, name in gaps], len(gaps))
+    found = corrected_mean(np.zeros(len(gaps)), np.array([*gaps.values()], dtype=np.float64), units)
+    if found is None:
+        return []
+    low, high = found.interval()
+    told = f"{found.value:+.2f} points, 95 % interval {low:+.2f} to {high:+.2f}, {len(gaps)} cases"
+    return [f"it favours the candidate over the baseline by {told} more than judges of other weights do"]
+
+
+def _gains(run: JudgeRun) -> dict[tuple[str, str], dict[str, float]]:
+    """Give by case what a judge grades the candidate higher than the baseline, by dimension."""
+    found = {}
+    for case in run.cases:
+        new, old = (case.replies[role].grades if role in case.replies else {} for role in ROLES)
+        if gains := {name: new[name] - old[name] for name in new if name in old}:
+            found[case.suite, case.id] = gains
+    return found
 
 
 def _questions(entries: Sequence[CaseEntry], plan: JudgePlan) -> int:

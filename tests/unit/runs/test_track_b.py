@@ -181,6 +181,26 @@ def test_a_judge_of_the_same_weights_is_named_and_carries_no_gate_on_preference(
     assert "may prefer its own" not in track_b.barred("chat", f"judge.{FIRST}")
 
 
+def vain(request):
+    """Grade the candidate 5 or 4, and all else 3, by likelihood."""
+    text = request.messages[-1].content
+    grade = 3 if "candidate says" not in text else 5 if "c0" in text or "c2" in text else 4
+    logprobs = tuple(-0.001 if choice == str(grade) else -50.0 for choice in request.choices)
+    return Answer("", "choice", logprobs, (1,) * len(logprobs), prompt_tokens=2)
+
+
+@pytest.mark.parametrize("other", [True, False])
+def test_what_a_related_judge_favours_is_measured_against_judges_of_other_weights(other):
+    """Gains of 2, 1, 2, 1 points against none: 1.5, and Student's interval over four cases; alone nothing is said."""
+    run = journal()
+    of = {"candidate": {"fingerprint": "c", "base": "w"}, "baseline": {"fingerprint": "b", "base": None}}
+    run.note({"models": {role: {"dialogue": one} for role, one in of.items()}})
+    own = _Known(FakeModel(vain, name="own"), Identity(spec="own", fingerprint="j", base="w"))
+    track_b, _ = asked(run, [own, *([grading(4, "other")] if other else [])], labels=None)
+    told = "it favours the candidate over the baseline by +1.50 points, 95 % interval +0.58 to +2.42, 4 cases more than"
+    assert [any(told in notice for notice in one["notices"]) for one in track_b.judges()] == [other, False][: 1 + other]
+
+
 @pytest.mark.parametrize(
     ("agreement", "admissible"), [({}, False), ({FIRST: FIT}, True), ({FIRST: FIT, "x": POOR}, False)]
 )
