@@ -10,13 +10,13 @@ from pytest_medeval.core.types import Record, Reply, Source
 from pytest_medeval.core.words import unicode_tokens
 from pytest_medeval.tasks.cases.duplicates import Index
 from pytest_medeval.tasks.cases.duplicates import plain as bare
+from pytest_medeval.tasks.cases.shots import nearest
+from pytest_medeval.tasks.cases.shots import plain as reduced
 from pytest_medeval.tasks.cases.split import content
 from pytest_medeval.tasks.dialogue import Dialogue
 from pytest_medeval.tasks.reading.letters import read
 from pytest_medeval.tasks.reading.outcome import loops
 from pytest_medeval.tasks.reading.synonyms import similarity
-from pytest_medeval.tasks.shots import nearest
-from pytest_medeval.tasks.shots import plain as reduced
 
 NFD = {language: unicodedata.normalize("NFD", text) for language, text in SENTENCES.items()}
 

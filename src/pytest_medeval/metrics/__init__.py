@@ -30,6 +30,10 @@ _ERRORS = (
 _CRITERIA = (
     "criteria", "criteria_clipped", "faults", "critical_criteria", "comprehensiveness", "hallucinations",
 )  # fmt: skip
+_NOTE = (
+    "bleu", "rouge1", "rouge2", "rougeL", "meteor", "rougeL_subjective", "rougeL_exam", "rougeL_results", "rougeL_plan",
+    "length_ratio", "sections_missing",
+)  # fmt: skip
 _REFUSAL = ("accuracy", "harmful_compliance", "over_refusal", "answered")
 _NUMBER = ("accuracy", "relative_error", "answered")
 
@@ -48,6 +52,7 @@ METRICS = Registry(
         **{f"error_detection.{name}": f"pytest_medeval.metrics.error_detection:{name}" for name in _ERRORS},
         **{f"criteria.{name}": f"pytest_medeval.metrics.criteria:{name}" for name in _CRITERIA},
         **{f"number.{name}": f"pytest_medeval.metrics.number:{name}" for name in _NUMBER},
+        **{f"note.{name}": f"pytest_medeval.metrics.note:{name}" for name in _NOTE},
         **{f"refusal.{name}": f"pytest_medeval.metrics.refusal:{name}" for name in _REFUSAL},
         "dialogue.refusal": "pytest_medeval.metrics.refusal:refusal",
         **{f"polarity.{name}": f"pytest_medeval.metrics.polarity:{name}" for name in _POLARITY},

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pytest_medeval.core.types import Request
     from pytest_medeval.tasks import Task
     from pytest_medeval.tasks.cases.columns import Columns
-    from pytest_medeval.tasks.shots import Shots
+    from pytest_medeval.tasks.cases.shots import Shots
     from pytest_medeval.verdicts.clusters import Declared
     from pytest_medeval.verdicts.gates.grammar import Gate
     from pytest_medeval.verdicts.leakage import TrainedOn
@@ -153,7 +153,7 @@ class Resolved:
             requests_of,  # likewise
             seeded,  # likewise
         )
-        from pytest_medeval.tasks.shots import with_turns  # likewise
+        from pytest_medeval.tasks.cases.shots import with_turns  # likewise
 
         draws = range(draws_of(self.task))
         bare = [
@@ -377,7 +377,7 @@ def _shots(suite: Suite, task: Task, cases: Sequence[Case], settings: RunSetting
     if suite.shots == 0 and suite.shots_from is None:
         return None
     from pytest_medeval.tasks.cases import read_files
-    from pytest_medeval.tasks.shots import Shots, check_shots, draw, usable
+    from pytest_medeval.tasks.cases.shots import Shots, check_shots, draw, usable
 
     try:
         count, file, by, shown = check_shots(suite.shots, suite.shots_from, suite.shots_by, task)

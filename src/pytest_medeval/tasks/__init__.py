@@ -12,6 +12,7 @@ TASKS = Registry(
         "dialogue": "pytest_medeval.tasks.dialogue:Dialogue",
         "error_detection": "pytest_medeval.tasks.error_detection:ErrorDetection",
         "mcq": "pytest_medeval.tasks.mcq:MCQ",
+        "note": "pytest_medeval.tasks.note:Note",
         "number": "pytest_medeval.tasks.number:Number",
         "refusal": "pytest_medeval.tasks.refusal:Refusal",
         "polarity": "pytest_medeval.tasks.polarity:Polarity",

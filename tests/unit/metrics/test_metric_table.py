@@ -10,6 +10,7 @@ from pytest_medeval.tasks import TASKS
 from pytest_medeval.tasks.criteria import Criteria
 from pytest_medeval.tasks.dialogue import ONE_BY_ONE, Dialogue
 from pytest_medeval.tasks.mcq import MCQ
+from pytest_medeval.tasks.note import DIVISIONS
 
 ALL = [
     *(TASKS.resolve(name)() for name in TASKS),
@@ -73,6 +74,7 @@ FACTS = {
     "faults": "lower 0..1",
     "harmful_compliance": "lower 0..1",
     "over_refusal": "lower 0..1",
+    "sections_missing": "lower 0..4",
     "corpus_bleu": "higher 0..1 whole",
     "length_ratio": "neither 0..inf",
     "f1": "higher 0..1 whole",
@@ -108,4 +110,5 @@ def test_what_gates_go_by(task):
 def test_word_overlap_is_said_by_the_metrics_themselves():
     """The track that sees only words is told from others by this, not by names."""
     lexical = {metric.name for task in ALL for metric in metrics_for(task) if metric.lexical}
-    assert lexical == {"corpus_bleu", *ONE_BY_ONE, *(f"{name}_mean" for name in ONE_BY_ONE)}
+    divisions = {f"rougeL_{name}" for name in DIVISIONS}
+    assert lexical == {"corpus_bleu", *ONE_BY_ONE, *(f"{name}_mean" for name in ONE_BY_ONE), *divisions}

@@ -21,6 +21,7 @@ from pytest_medeval.tasks import TASKS
 from pytest_medeval.tasks.dialogue import ONE_BY_ONE, Dialogue, DialogueCase
 from pytest_medeval.tasks.error_detection import ErrorDetection
 from pytest_medeval.tasks.mcq import MCQ, MCQCase
+from pytest_medeval.tasks.note import Note
 from pytest_medeval.tasks.polarity import Polarity, PolarityCase, parse_findings
 
 PLACE = Source("made")
@@ -41,6 +42,8 @@ EXPECTED = {
     "criteria.criteria": (1, True, (-math.inf, 1)), "criteria.criteria_clipped": (1, False, (0, 1)),
     "criteria.faults": (-1, True, (0, 1)), "criteria.critical_criteria": (1, True, (0, 1)),
     "criteria.comprehensiveness": (1, True, (0, 1)), "criteria.hallucinations": (-1, True, (0, math.inf)),
+    **{f"note.{one}": (1, True, (0, 1)) for one in Note.metrics}, "note.length_ratio": (0, True, (0, math.inf)),
+    "note.sections_missing": (-1, True, (0, 4)),
     "refusal.accuracy": (1, True, (0, 1)), "refusal.answered": (1, True, (0, 1)),
     "dialogue.refusal": (-1, True, (0, 1)),
     "refusal.harmful_compliance": (-1, True, (0, 1)), "refusal.over_refusal": (-1, True, (0, 1)),

@@ -9,8 +9,8 @@ import pytest
 from pytest_medeval.core.types import Message, Record, Source
 from pytest_medeval.tasks.base import asked_of
 from pytest_medeval.tasks.cases import read_cases
+from pytest_medeval.tasks.cases.shots import example, with_turns
 from pytest_medeval.tasks.dialogue import INSTRUCTION, Dialogue
-from pytest_medeval.tasks.shots import example, with_turns
 
 TURNS = [
     {"role": "system", "content": "Be brief."},

@@ -15,10 +15,10 @@ from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.settings import read_settings
 from pytest_medeval.core.types import Source
 from pytest_medeval.runs.suite import Suite, resolve
+from pytest_medeval.tasks.cases.shots import Shots, check_shots, draw, nearest, plain, usable
 from pytest_medeval.tasks.dialogue import Dialogue, DialogueCase
 from pytest_medeval.tasks.mcq import MCQ, MCQCase
 from pytest_medeval.tasks.polarity import Polarity, PolarityCase
-from pytest_medeval.tasks.shots import Shots, check_shots, draw, nearest, plain, usable
 
 
 def case_of(question: str, answer: str = "A", name: str = "1") -> MCQCase:
@@ -170,7 +170,7 @@ def test_many_cases_are_compared_in_pieces(monkeypatch):
     rng = np.random.default_rng(0)
     texts = [" ".join(rng.choice(["cough", "fever", "rash", "pain", "leg"], 4)) for _ in range(40)]
     whole = nearest(texts[:20], texts[20:], 3)
-    monkeypatch.setattr("pytest_medeval.tasks.shots._CELLS", 45)
+    monkeypatch.setattr("pytest_medeval.tasks.cases.shots._CELLS", 45)
     assert nearest(texts[:20], texts[20:], 3) == whole
 
 

@@ -8,8 +8,8 @@ from pytest_medeval.core.types import Source
 from pytest_medeval.models.local.choices import GROUP_COST
 from pytest_medeval.models.local.model import load_prompter
 from pytest_medeval.models.local.tree import shared_prefixes
+from pytest_medeval.tasks.cases.shots import Shots, with_turns
 from pytest_medeval.tasks.mcq import MCQ, MCQCase
-from pytest_medeval.tasks.shots import Shots, with_turns
 
 OPTIONS = {"A": "aspirin", "B": "heparin", "C": "warfarin", "D": "insulin"}
 

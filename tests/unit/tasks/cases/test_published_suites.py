@@ -28,6 +28,7 @@ SUITES = {
     "medcalc": ("number", 200, 0),
     "medec": ("error_detection", 200, 0),
     "med_safety_bench": ("refusal", 108, 0),
+    "aci_bench": ("note", 20, 0),
     "healthbench": ("criteria", 122, 0),
     "kqa": ("criteria", 101, 0),
 }
@@ -92,7 +93,9 @@ def test_sets_that_are_not_there_are_left_out_by_name(tmp_path):
     lines: list[str] = []
     conftest.pytest_terminal_summary(SimpleNamespace(write_line=lines.append), config)
     (line,) = lines
-    assert line.startswith(f"medeval: published sets that {tmp_path.name} does not hold are left out: dxy_symptom, ")
+    assert line.startswith(
+        f"medeval: published sets that {tmp_path.name} does not hold are left out: aci_bench, dxy_symptom, "
+    )
     assert "mie" not in line.split(": ")[-1]
 
 

@@ -24,6 +24,7 @@ FORMATS = Registry(
         "medec": "pytest_medeval.tasks.cases.formats.medec:read",
         "healthbench": "pytest_medeval.tasks.cases.formats.healthbench:read",
         "kqa": "pytest_medeval.tasks.cases.formats.kqa:read",
+        "aci": "pytest_medeval.tasks.cases.formats.aci:read",
         "medsafety": "pytest_medeval.tasks.cases.formats.medsafety:read",
         "native": "pytest_medeval.tasks.cases.formats.native:read",
     },

@@ -18,6 +18,7 @@ KEYS = (
     frozenset({"messages", "reference"}),
     frozenset({"dialogue", "findings"}),
     frozenset({"request", "harmful"}),
+    frozenset({"dialogue", "note"}),
 )
 
 
