@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from pytest_medeval.core.errors import MedevalError
-from pytest_medeval.core.types import Answer
+from pytest_medeval.core.types import Answer, Message, Request
 from pytest_medeval.models import Settings, open_model
 from pytest_medeval.models.spec import parse_model
 from pytest_medeval.runs.record import problems
@@ -168,3 +170,14 @@ def test_what_is_missing_is_counted_over_all_requests(quiz, storage):
     assert model.notices == []
     assert model.answer([], done.append) == []
     assert done == [0]
+
+
+def test_a_file_of_graded_replies_answers_like_a_run(tmp_path):
+    """Told from a record by what it holds; its path is its name."""
+    turns = [{"role": "user", "content": "I cough."}, {"role": "assistant", "content": "Poor you."}]
+    path = tmp_path / "graded.json"
+    path.write_text(json.dumps([{"messages": turns, "rubrics": [{"criterion": "Is kind.", "criteria_met": True}]}]))
+    model = opened(tmp_path / "no-store", str(path))
+    (answer,) = model.answer([Request((Message("user", "I cough."),))])
+    assert (answer.text, answer.grades) == ("Poor you.", (("Is kind.", 1.0),))
+    assert model.identity.spec == f"replay:{path}"
