@@ -217,6 +217,8 @@ def leakage_section(leakage: Leakage, data: SuiteData, headline: str) -> Leakage
 
 
 def _score(metric: Metric, rows: FloatArray, mask: NDArray[np.bool_]) -> float | None:
-    counts = metric.expand(rows[mask])
-    value = float(metric.score(np.nansum(counts, axis=0))) if len(counts) else float("nan")
+    known = rows[mask & np.isfinite(rows).any(axis=1)]
+    if not len(known):  # rows of replies that could not be had are NaN, and where all are they have no width
+        return None
+    value = float(metric.score(np.nansum(metric.expand(known), axis=0)))
     return value if np.isfinite(value) else None

@@ -230,6 +230,11 @@ def test_the_section_of_a_suite_compares_all_cases_with_clean_ones():
     assert leakage_section(leakage, data, "f1")["scores"] == {}
     alone = replace(data, rows={"candidate": rows["candidate"], "baseline": {}})
     assert list(leakage_section(leakage, alone, "accuracy")["scores"]) == ["candidate"]
+    unreached = replace(data, rows={"candidate": {"accuracy": np.full((4, 1), np.nan)}})
+    second = replace(data.metrics["accuracy"], spread=mean_of(2))  # of rows that are three wide where there is a reply
+    unreached = replace(unreached, metrics={"accuracy": second})
+    scores = leakage_section(leakage, unreached, "accuracy")["scores"]
+    assert scores == {"candidate": {"all": None, "clean": None}}
 
 
 def test_tuning_files_are_named_as_the_user_named_them(tmp_path: Path):
