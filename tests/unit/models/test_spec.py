@@ -115,7 +115,7 @@ MISTAKES = {
     "a/b/c": "no such folder",
     "adapters/release.txt": "is a file; accepted",
     "empty": r"holds neither adapter_config.json \(a LoRA adapter\) nor config.json",
-    "mqc=base": r"unknown task 'mqc' \(did you mean 'mcq'\?\); accepted: dialogue, .*mcq, .*polarity",
+    "mqc=base": r"unknown task 'mqc' \(did you mean 'mcq'\?\); accepted: .*dialogue, .*mcq, .*polarity",
     "repaly:nightly": r"unknown model kind 'repaly' \(did you mean 'replay'\?\); accepted: gguf, http, https, int8, ",
     "local:base": r"unknown model kind 'local'; accepted: ",
     "https://host/v1": "accepted for a server: https://host/v1#name",
