@@ -229,3 +229,23 @@ def test_shipped_models_pass_these_proofs():
     """The bounds refuse nothing that ships."""
     prove_sizes(BASE)
     prove_adapter(ADAPTER, BASE)
+
+
+def test_records_that_the_fuzz_found(tmp_path):
+    """A matrix without a row for each label is told with its line; cases that stand apart may be left out."""
+    import json
+
+    from pytest_medeval.runs.record import digest
+
+    kind = next(kind for kind in KINDS if kind.name == "record shown")
+    path = lay(kind, tmp_path / "in", None)
+    record = json.loads(path.read_text())
+    for told in record["divergence"].values():
+        told.pop("most_divergent", None)
+    path.write_text(json.dumps(record | {"sha256": digest(record)}))
+    assert kind.read(path) is not MedevalError
+    suite = next(one for one in record["suites"].values() if one.get("confusion"))
+    suite["confusion"]["labels"] = suite["confusion"]["labels"][:-1]
+    path.write_text(json.dumps(record | {"sha256": digest(record)}))
+    with pytest.raises(MedevalError, match=r"r\.json:1: matrix has \d+ rows; accepted: \d+, one a label"):
+        kind.read(path)

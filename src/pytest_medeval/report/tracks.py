@@ -280,9 +280,9 @@ def _tau(row: MetricCorrelation) -> str:
 def _to_read(name: str, one: DivergenceRecord) -> Iterator[Table]:
     """Name the cases that the tracks see most differently."""
     measured, judged = one["track_a"], one["track_b"]
-    if not one["most_divergent"] or measured is None or judged is None:
+    found = one.get("most_divergent", ())
+    if not found or measured is None or judged is None:
         return
-    found = one["most_divergent"]
     rows = [(case["nodeid"], size(case["a"] or 0.0), f"{case['b'] or 0.0:+.2f}") for case in found]
     told = "most divergent cases"
     yield Table(

@@ -90,6 +90,11 @@ def _check_references(document: Document, record: RunRecord) -> None:
     for key, number, suite in named:
         if suite not in record["suites"]:
             raise MedevalError(f"{document.at(key, number, 'suite')}: {accepted('suite', suite, record['suites'])}")
+    for name, facts in record["suites"].items():
+        found = facts.get("confusion")
+        if found and len(found["matrix"]) != len(found["labels"]):
+            told = f"matrix has {len(found['matrix'])} rows; accepted: {len(found['labels'])}, one a label"
+            raise MedevalError(f"{document.at('suites', name, 'confusion', 'matrix')}: {told}")
 
 
 def digest(record: Mapping[str, object]) -> str:
