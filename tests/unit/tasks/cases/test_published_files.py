@@ -38,6 +38,8 @@ FILES = [
     ("medec/MEDEC-MS-TestSet-with-GroundTruth-and-ErrorType.csv", "medec", 200, {}),
     ("healthbench/healthbench.jsonl", "healthbench", 122, {}),
     ("kqa/questions_w_answers.jsonl", "kqa", 101, {}),
+    ("med_safety_bench/med_safety_demonstrations_category_1.csv", "medsafety", 12, {}),
+    ("aci_bench/clinicalnlp_taskB_test1.csv", "aci", 20, {}),
 ]
 
 
