@@ -48,7 +48,7 @@ def conclude(
     record = with_divergence(run, settings)
     if attempts and attempts.new:
         _or_say("--medeval-storage", lambda: write_attempts(settings.storage, attempts.new), mistakes)
-    outline = outline_of(record, roles.notices)
+    outline = outline_of(record, [*roles.notices, *(attempts.notices if attempts else ())])
     return outline, [*mistakes, *leave(record, journal.suites, settings, outline)]
 
 

@@ -435,7 +435,7 @@ class MedevalSession:
             for line in summary(self.outline, detail, screen_width()):
                 reporter.write_line(line.text, **line.markup)
             if reporter.verbosity < 0:  # the brief summary has none of these
-                for notice in self.roles.notices:
+                for notice in (*self.roles.notices, *(self.attempts.notices if self.attempts else ())):
                     reporter.write_line(f"note: {notice}")
 
     def end(self, reporter: pytest.TerminalReporter) -> None:

@@ -10,6 +10,7 @@ verdict that nobody kept was still seen.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -25,7 +26,7 @@ from pytest_medeval.core.files.door import place, read_bytes
 from pytest_medeval.core.files.writing import PART, finite, json_bytes, write_new
 from pytest_medeval.core.record import Repository, RunRecord
 from pytest_medeval.runs.record import digest, read
-from pytest_medeval.verdicts.attempts import Attempt, Attempts
+from pytest_medeval.verdicts.attempts import ANY, Attempt, Attempts
 from pytest_medeval.verdicts.verdict import decide
 
 LATEST = "latest"
@@ -44,6 +45,10 @@ ABANDONED = 3600.0
 """Seconds after which a file that is still being written has lost its writer."""
 
 ATTEMPTS = "attempts.jsonl"
+TORN = " (torn)"
+"""Ends a line whose writer was killed in the middle of it."""
+CASES = ', "cases": ['
+"""What stands before the longest part of a line, in which it is torn most likely."""
 
 _FILE = re.compile(r"(\d{4,})_(.+)\.json")
 
@@ -197,40 +202,67 @@ def _names(runs: list[Stored]) -> str:
 
 
 def read_attempts(storage: Path, looks: int | None) -> Attempts:
-    """Read what the store knows; ``MedevalError`` where a line is none of ours."""
+    """Read what the store knows; ``MedevalError`` where a line is none of ours.
+
+    A last line without its end is what a kill leaves: it is ended as torn, and counts as an attempt from then on.
+    """
     path = storage / ATTEMPTS
     try:
-        lines = read_bytes(path).decode().splitlines()
+        *lines, last = read_bytes(path).decode("utf-8", "backslashreplace").split("\n")
     except NoFileError:
         return Attempts(looks=looks)
-    except UnicodeDecodeError as error:
-        raise MedevalError(f"{path}: cannot be read: {error}; accepted: the lines that runs wrote") from None
-    return Attempts([_parsed(path, place, text) for place, text in enumerate(lines, start=1)], looks)
+    if last:
+        _append(path, [f"{TORN}\n"])
+        lines.append(last + TORN)
+    known = [_parsed(path, at, text) for at, text in enumerate(lines, start=1)]
+    notices = [f"{path}:{len(lines)}: torn when its run was killed; it counts as an attempt"] if last else []
+    return Attempts(known, looks, notices=notices)
 
 
 def _parsed(path: Path, place: int, text: str) -> Attempt:
+    torn = text.endswith(TORN)
+    text = text.removesuffix(TORN)
     try:
-        found = json.loads(text)
-        return Attempt(
-            suite=str(found["suite"]),
-            candidate=str(found["candidate"]),
-            reference=found["reference"],
-            share=float(found["share"]),
-            cases=[str(one) for one in found["cases"]],
-        )
+        return _attempt(text)
     except (ValueError, KeyError, TypeError, RecursionError):
+        if torn:
+            return _torn(text)
         raise MedevalError(
             f"{path}:{place}: no attempt: {text[:40]!r}; accepted: the lines that runs wrote, unchanged"
         ) from None
 
 
-def write_attempts(storage: Path, new: Sequence[Mapping[str, object]]) -> None:
-    """Add this run's attempts, each in one write; ``MedevalError`` when the disk refuses."""
-    path = storage / ATTEMPTS
+def _torn(text: str) -> Attempt:
+    """Give an attempt whose cases are unknown; one of any suite and candidate where these are lost too."""
     try:
-        storage.mkdir(parents=True, exist_ok=True)
+        return _attempt(f"{text.partition(CASES)[0]}{CASES}]}}")
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return Attempt(suite=ANY, candidate="", reference=None, share=0.0, cases=[])
+
+
+def _attempt(text: str) -> Attempt:
+    found = json.loads(text)
+    return Attempt(
+        suite=str(found["suite"]),
+        candidate=str(found["candidate"]),
+        reference=found["reference"],
+        share=float(found["share"]),
+        cases=[str(one) for one in found["cases"]],
+    )
+
+
+def write_attempts(storage: Path, new: Sequence[Mapping[str, object]]) -> None:
+    """Add this run's attempts, each in one write and on the disk; ``MedevalError`` when that refuses."""
+    _append(storage / ATTEMPTS, [f"{json.dumps(attempt)}\n" for attempt in new])
+
+
+def _append(path: Path, lines: Sequence[str]) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("ab", buffering=0) as file:
-            for attempt in new:
-                file.write(f"{json.dumps(attempt)}\n".encode())
+            for line in lines:
+                if file.write(line.encode()) < len(line):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                os.fsync(file.fileno())
     except OSError as error:
         raise MedevalError(f"{path}: attempts are not counted, it cannot be written: {error.strerror}") from None

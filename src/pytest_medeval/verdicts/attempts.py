@@ -20,6 +20,9 @@ from pytest_medeval.stats.spending import Spending
 DIGEST = 12
 """Digits that tell one case that was looked at from another."""
 
+ANY = ""
+"""The suite of an attempt of which nobody knows what it was of: it counts as one of each."""
+
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 
 
@@ -42,27 +45,37 @@ class Attempts:
     known: Sequence[Attempt] = ()
     looks: int | None = None
     new: list[Attempt] = field(default_factory=list)
+    notices: Sequence[str] = ()
+    """What is to be told of the store."""
 
     def look(
         self, suite: str, candidate: str, reference: str | None, cases: Sequence[CaseEntry], *, drawn: bool
     ) -> Spending:
         """Say which look at a suite this is, and note it; ``drawn``: replies are drawn, and so part of the look."""
         key, seen = (suite, candidate, reference), sorted(_digest(case, drawn=drawn) for case in cases)
-        own = [one for one in self.known if (one["suite"], one["candidate"], one["reference"]) == key]
+        own = [one for one in self.known if (one["suite"], one["candidate"], one["reference"]) == key or _lost(one)]
         again = next((place for place, one in enumerate(own) if one["cases"] == seen), None)
         before = own[:again]
         chain = [set(one["cases"]) for one in before] + [set(seen)]
-        grows = all(first < second for first, second in pairwise(chain))
+        grows = all(chain[:-1]) and all(first < second for first, second in pairwise(chain))
         spending = Spending(
             number=len(before) + 1,
             declared=self.looks,
-            before=[one["share"] for one in before],
+            before=[self._share(number) if _lost(one) else one["share"] for number, one in enumerate(before, start=1)],
             sizes=[len(one) for one in chain] if grows else (),
         )
         if again is None:
             share = spending.share
             self.new.append(Attempt(suite=suite, candidate=candidate, reference=reference, share=share, cases=seen))
         return spending
+
+    def _share(self, number: int) -> float:
+        """Take a lost attempt for one that declared as many looks as this one."""
+        return Spending(number=number, declared=self.looks).share
+
+
+def _lost(one: Attempt) -> bool:
+    return one["suite"] == ANY
 
 
 def _digest(case: CaseEntry, *, drawn: bool) -> str:

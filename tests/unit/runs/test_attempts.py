@@ -60,3 +60,39 @@ def test_the_file_grows_by_lines_and_a_foreign_line_is_named(tmp_path):
     (store / ATTEMPTS).write_text((store / ATTEMPTS).read_text() + "{}\n")
     with pytest.raises(MedevalError, match=r"attempts.jsonl:3: no attempt"):
         read_attempts(store, 2)
+
+
+@pytest.mark.parametrize(("left", "others"), [(0.9, 1), (0.2, 2)])
+def test_a_torn_last_line_is_told_once_and_counts(tmp_path, left, others):
+    """Of its suite and candidate where it names them, else of any; cases that nobody knows grow into nothing."""
+    first = Attempts(looks=3)
+    first.look("quiz", "m", None, cases(*range(9)), drawn=False)
+    first.known = list(first.new)
+    first.look("quiz", "m", None, cases(*range(30)), drawn=False)
+    write_attempts(tmp_path, first.new[:1])
+    line = json.dumps(first.new[1])
+    with (tmp_path / ATTEMPTS).open("a") as file:
+        file.write(line[: int(left * len(line))] if left > 0.5 else line[:20])
+    torn = read_attempts(tmp_path, 3)
+    assert "attempts.jsonl:2: torn" in torn.notices[0]
+    for found in (torn, read_attempts(tmp_path, 3)):
+        third = found.look("quiz", "m", None, cases(*range(40)), drawn=False)
+        assert (third.number, third.sizes, third.before) == (3, (), pytest.approx([1 / 3, 2 / 3]))
+        assert found.look("quiz", "new", None, cases(1), drawn=False).number == others
+    assert not found.notices
+    write_attempts(tmp_path, found.new)
+    assert len(read_attempts(tmp_path, 3).known) == 4
+    assert read_attempts(tmp_path, None).look("quiz", "m", None, cases(7), drawn=False).share == 1.0
+
+
+def test_a_whole_line_that_lacks_its_end_is_whole(tmp_path):
+    """Nothing of it is lost; a broken line with its end is still refused."""
+    first = Attempts()
+    first.look("quiz", "m", None, cases(1), drawn=False)
+    (tmp_path / ATTEMPTS).write_text(json.dumps(first.new[0]))
+    again = read_attempts(tmp_path, None)
+    assert list(again.known) == first.new
+    assert again.look("quiz", "m", None, cases(1), drawn=False).number == 1
+    (tmp_path / ATTEMPTS).write_text(json.dumps(first.new[0])[:50] + "\n")
+    with pytest.raises(MedevalError, match=r"attempts.jsonl:1: no attempt"):
+        read_attempts(tmp_path, None)
