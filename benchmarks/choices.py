@@ -2,14 +2,16 @@
 
 Needs ``pip install 'pytest-medeval[local]' lm-eval``. The model is random (no download), or a folder that ``--model``
 names, asked through its chat template on both sides; both score the same text in float32. The harness asks in the batch
-that was fastest on the first questions. ``--data`` names MedQA's test file or a table of MMLU's. Usage:
-``python benchmarks/choices.py [--questions 200] [--runs 5] [--only texts-5] [--model build/smollm2]``.
+that was fastest on the first questions. ``--data`` names MedQA's test file or a table of MMLU's. ``--float64 N`` says
+how far either side is from plain forward passes in float64, on the first N questions of each way. Usage:
+``python benchmarks/choices.py [--questions 200] [--runs 5] [--only texts-5] [--model build/smollm2] [--float64 40]``.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib
 import io
 import tempfile
 import time
@@ -69,16 +71,16 @@ def in_best_batch(model: Any, requests: list[Request]) -> int:
     return best
 
 
+def _as_asked(model: Any, request: Request) -> str:
+    message = {"role": "user", "content": request.messages[0].content}
+    return str(model.tokenizer.apply_chat_template([message], tokenize=False, add_generation_prompt=True))
+
+
 def ask_peer(model: Any, requests: list[Request]) -> list[tuple[float, ...]]:
     """Score the same requests with lm-evaluation-harness, all in one call."""
     from lm_eval.api.instance import Instance
 
-    asked_as = [
-        model.tokenizer.apply_chat_template(
-            [{"role": "user", "content": request.messages[0].content}], tokenize=False, add_generation_prompt=True
-        )
-        for request in requests
-    ]
+    asked_as = [_as_asked(model, request) for request in requests]
     pairs = [(text, choice) for text, request in zip(asked_as, requests, strict=True) for choice in request.choices]
     asked = [Instance("loglikelihood", {}, pair, number) for number, pair in enumerate(pairs)]
     with contextlib.redirect_stderr(io.StringIO()):
@@ -107,6 +109,27 @@ def compare(ours: LocalModel, theirs: Any, requests: list[Request], runs: int, c
     )
 
 
+def judge(ours: LocalModel, theirs: Any, requests: list[Request], folder: Path) -> str:
+    """Say how far both sides are from the same sums of log-probabilities in float64, one sequence at a time."""
+    import torch
+
+    library: Any = importlib.import_module("transformers")  # its types say less than it takes
+    model = library.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float64)
+
+    def exact(prompt: str, choice: str) -> float:
+        prompted, whole = (theirs.tok_encode(text, add_special_tokens=False) for text in (prompt, prompt + choice))
+        with torch.no_grad():
+            found = torch.log_softmax(model(torch.tensor([whole])).logits[0, :-1], dim=-1)
+        return float(found[range(len(prompted) - 1, len(whole) - 1), whole[len(prompted) :]].sum())
+
+    truth = [[exact(_as_asked(theirs, one), choice) for choice in one.choices] for one in requests]
+    off = [
+        max(abs(a - b) for one, two in zip(side, truth, strict=True) for a, b in zip(one, two, strict=True))
+        for side in ([answer.logprobs for answer in ours.answer(requests)], ask_peer(theirs, requests))
+    ]
+    return f"against float64, {len(requests)} questions: lm-eval {off[1]:.1e}, ours {off[0]:.1e}"
+
+
 def _best(values: tuple[float, ...]) -> int:
     return max(range(len(values)), key=values.__getitem__)
 
@@ -120,6 +143,7 @@ def main() -> None:
     parser.add_argument("--clock", choices=("wall", "cpu"), default="wall")
     parser.add_argument("--only", choices=WAYS, action="append")
     parser.add_argument("--data", type=Path, default=random_model.DATA)
+    parser.add_argument("--float64", type=int, default=0, metavar="N")
     parser.add_argument("--model", type=Path, help="a model's folder; a random one where none is named")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
@@ -135,6 +159,8 @@ def main() -> None:
             batch = in_best_batch(theirs, requests[: 2 if shots else 16])  # behind examples these take minutes
             runs = max(1, options.runs // 3) if shots else options.runs
             print(f"{way:10} {compare(ours, theirs, requests, runs, options.clock)} {batch:6}", flush=True)
+            if options.float64:
+                print(judge(ours, theirs, requests[: options.float64], folder), flush=True)
 
 
 if __name__ == "__main__":

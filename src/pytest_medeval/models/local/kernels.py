@@ -1,7 +1,7 @@
 """Which kernel multiplies the matrices of linear layers on a CPU: the one that torch takes, or oneDNN.
 
 torch gives products in float32 to MKL, which does not use what processors of other makers than Intel can do. Both are
-timed once a process on the shapes of the model that is loaded, and oneDNN is taken where it agrees and saves time. Its
+timed once a process on the shapes of the model that is loaded, and oneDNN is taken where it agrees and saves much. Its
 operator is one of torch's own for compiled models: the public ways to the same kernel copy rows in and out
 (``Tensor.to_mkldnn``), choose MKL again (1x1 convolutions), or compile for half a minute (``torch.compile``).
 
@@ -34,8 +34,8 @@ _NARROW = 64
 _CROP, _SHAPES, _ROUNDS = 512, 4, 8
 """Of the weights that are timed: output features, shapes (those with the most weights), times each kernel runs."""
 
-_GAIN = 1.02
-"""How much faster oneDNN must be: less may be chance, and the next run is to choose the same."""
+_GAIN = 1.4
+"""How much faster oneDNN must be: near 1, chance would choose, and each run or worker sum in another order."""
 
 _CLOSE = {torch.float32: 2e-5, torch.bfloat16: 2e-2}
 """Agreement of products, as a share of the largest: ten times what rounding makes, less than a coarser type would."""

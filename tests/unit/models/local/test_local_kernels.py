@@ -144,7 +144,7 @@ def _timed_as(monkeypatch, *seconds):
         ((2, 1, 0.5), Kernels(onednn=True, packed=True)),
         ((2, 1, 1), Kernels(onednn=True)),
         ((1, 1, 0.5), Kernels(packed=True)),
-        ((1, 0.99, 0.98), Kernels()),
+        ((1.3, 1, 0.8), Kernels()),
         ((1, 2, 3), Kernels()),
     ],
 )
