@@ -1,4 +1,4 @@
-"""``python -m pytest_medeval COMMAND``: what can be done without a test run."""
+"""``medeval COMMAND``, or ``python -m pytest_medeval COMMAND``: what can be done without a test run."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ COMMANDS = Registry(
         "merge": "pytest_medeval.commands.merge:main",
         "plan": "pytest_medeval.commands.plan:main",
         "runs": "pytest_medeval.commands.runs:main",
+        "show": "pytest_medeval.commands.show:main",
     },
 )
 """Name -> ``main(arguments) -> exit code``."""
@@ -33,7 +34,7 @@ NONE_YET = 3
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; a user's mistake is one line on stderr and exit code 2 (3: none yet)."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    usage = f"python -m pytest_medeval COMMAND [options]; commands: {', '.join(sorted(COMMANDS))}"
+    usage = f"medeval (python -m pytest_medeval) COMMAND [options]; commands: {', '.join(sorted(COMMANDS))}"
     if given and given[0] in ("-h", "--help"):
         sys.stdout.write(f"{usage}\n")
         return 0

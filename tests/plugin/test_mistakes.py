@@ -83,7 +83,7 @@ def folder(name: str, files: dict[str, str], *words: str) -> Mistake:
 LORA = json.dumps({"peft_type": "LORA", "base_model_name_or_path": "../base"})
 
 MISTAKES = [
-    option("no model", "no model is named", "--medeval-model=SPEC", model=None),
+    option("no model", "no model is named", "--medeval-model=SPEC", "the folder of an adapter", model=None),
     option("model folder missing", "./nowhere", "no such folder", model="./nowhere"),
     option("model is a file", "is a file", "adapter_config.json", model="quiz.jsonl"),
     option("model empty", "empty", model=" "),

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
+
+from pytest_medeval.__main__ import main
 
 FAILING = """
 import pytest
@@ -72,3 +76,64 @@ def test_of_many_failures_the_worst_are_shown_in_a_few_lines(project):
     assert shown.parseoutcomes() == {"failed": 41}
     assert text.count("FAILED test_quiz.py::test_quiz[") == 40
     assert project.run("-v", model="fake:0").stdout.str().count("____ test_quiz[") == 40
+
+
+def test_a_case_of_a_stored_run_is_shown_whole(project, capsys):
+    """Number, name and path name a run; ids that two suites share need the suite; texts are whole, masked and inert."""
+    long = "w0 " * 400
+    project.quiz(20, question=f"Question {long}?", critical=True, tags={"half": "first"})
+    one = {"question": "Again w5 ?", "options": {"A": "one", "B": "two", "C": "three", "D": "four"}, "answer": "B"}
+    project.write("again.jsonl", "".join(json.dumps({"id": name, **one}) + "\n" for name in ("q0", "only")))
+    project.pytester.makepyfile(test_again=SECOND)
+    project.run("--medeval-save=one", "--medeval-json=run.json", model="fake:0", baseline="fake:1")
+    capsys.readouterr()
+    path = project.pytester.path / "run.json"
+    record = json.loads(path.read_text())
+    case = next(case for case in record["cases"] if (case["suite"], case["id"]) == ("quiz", "q1"))
+    case["candidate"] |= {
+        "reply": "Rest\x1b[2J\nhttp://me:secret@host/",
+        "detail": "read by: statement",
+        "thoughts": "Hm.",
+    }
+    said = {"judges": {"j": {"candidate": {"helpfulness": 2.0}}}, "candidate": {"helpfulness": 2.0}, "preference": 1.0}
+    case |= {"judge": said, "rationale": "It is so."}
+    path.write_text(json.dumps(record))
+    shown = {run: _shown(capsys, run, "quiz:q0") for run in ("1", "one", "0001_one", str(path))}
+    assert len(set(shown.values())) == 1
+    assert shown["1"].startswith("quiz:q0, critical, wrong, half first\nasked      Question w0 w0")
+    assert long.strip() in shown["1"]
+    assert "\nright      A\ncandidate  (B) two\n           accuracy 0.0000" in shown["1"]
+    assert "\nbaseline   (A) one\n           accuracy 1.0000" in shown["1"]
+    assert _shown(capsys, "1", "only").startswith("again:only, wrong\n")
+    spoilt = _shown(capsys, str(path), "quiz:q1")
+    for line in (
+        "candidate  Rest\\x1b[2J\n           http://***@host/ (read by: statement)\n",
+        "\n           judges: helpfulness 2.0000\n",
+        "\nbecause    It is so.\nthoughts   of the candidate: Hm.\n",
+        "\njudges     preference 1.0000 (1: the candidate, 0: the baseline)\n",
+        "\nj          candidate: helpfulness 2.0000\n",
+    ):
+        assert line in spoilt
+    for asked, why in (
+        ("q0", "case 'q0' of run 0001_one may be again:q0, quiz:q0; accepted: one of them"),
+        ("q99", "run 0001_one has no case 'q99'; accepted: an id of its 22 cases, such as q9, "),
+    ):
+        assert main(["show", "1", asked]) == 2
+        assert capsys.readouterr().err.startswith(f"medeval: {why}")
+
+
+SECOND = """
+import pytest
+from pytest_medeval import Suite
+
+suite = Suite(task="mcq", cases="again.jsonl")
+
+@pytest.mark.medeval(suite)
+def test_again(evaluation):
+    pass
+"""
+
+
+def _shown(capsys, run, case):
+    assert main(["show", run, case]) == 0
+    return capsys.readouterr().out

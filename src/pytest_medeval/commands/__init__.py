@@ -1,4 +1,4 @@
-"""What ``python -m pytest_medeval`` offers: a module a command, with ``main(arguments) -> exit code``."""
+"""What ``medeval`` offers: a module a command, with ``main(arguments) -> exit code``."""
 
 import sys
 from collections.abc import Iterable

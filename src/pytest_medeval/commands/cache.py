@@ -36,7 +36,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = Parser(prog="python -m pytest_medeval cache", description=__doc__, allow_abbrev=False)
+    parser = Parser(prog="medeval cache", description=__doc__, allow_abbrev=False)
     common = Parser(add_help=False)
     common.add_argument("--cache", type=Path, default=DEFAULT, metavar="DIR", help=f"default: {DEFAULT}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")

@@ -60,7 +60,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = Parser(prog="python -m pytest_medeval fetch", description=__doc__, allow_abbrev=False)
+    parser = Parser(prog="medeval fetch", description=__doc__, allow_abbrev=False)
     parser.add_argument("name", metavar="NAME", help=f"one of {', '.join(PACKAGES)}")
     parser.add_argument("out", metavar="OUT", nargs="?", help="the folder to write (default: build/NAME)")
     return parser

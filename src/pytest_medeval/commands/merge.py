@@ -36,7 +36,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = Parser(prog="python -m pytest_medeval merge", description=__doc__, allow_abbrev=False)
+    parser = Parser(prog="medeval merge", description=__doc__, allow_abbrev=False)
     parser.add_argument("adapter", metavar="ADAPTER", help="a LoRA folder")
     told = "the folder to write; with --check a model folder, int8: or nf4: before one, or gguf:FILE"
     parser.add_argument("out", metavar="OUT", help=told)

@@ -170,7 +170,7 @@ def _judge(arguments: Sequence[str]) -> int:
 
 def _parser(what: str) -> argparse.ArgumentParser:
     parser = Parser(
-        prog=f"python -m pytest_medeval plan {what}",
+        prog=f"medeval plan {what}",
         description=__doc__,
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -151,8 +151,8 @@ class _Stretch:
 
 
 NO_MODEL = (
-    "medeval suites were collected and no model is named; give --medeval-model=SPEC, such as "
-    "--medeval-model=adapters/release.toml"
+    "medeval suites were collected and no model is named; give --medeval-model=SPEC (ini medeval_model), such as the "
+    "folder of an adapter or model, a name on the hub, or https://host/v1#name for a server"
 )
 
 FROM_FILES = ("local", "quantised", "gguf", "replay")

@@ -99,23 +99,30 @@ READ = 600
 """Characters of a question or a reply that are read where a case is told in a few lines; the page has it whole."""
 
 
-def told(case: CaseEntry) -> Iterator[tuple[str, str]]:
-    """Tell a case: what was asked, what is right, what each model replied, and how that scored."""
-    yield "asked", _short(case["asked"])
-    yield "right", _short(right_answer(case["gold"]) or "not stated")
+def told(case: CaseEntry, most: int | None = READ) -> Iterator[tuple[str, str]]:
+    """Tell a case: what was asked, what is right, what each model replied, why it was read so, how it scored.
+
+    A text of more than ``most`` characters is cut; None leaves all whole.
+    """
+    yield "asked", _short(case["asked"], most)
+    yield "right", _short(right_answer(case["gold"]) or "not stated", most)
     for role in ROLES:
         if found := case.get(role):
-            detail = found.get("detail")
-            ended = "" if found["outcome"] == "answered" else f" ({found['outcome']}{f': {detail}' if detail else ''})"
-            yield role, f"{_short(found['reply'])}{ended}"
+            fault = found["outcome"] if found["outcome"] != "answered" else ""
+            ended = ": ".join(filter(None, (fault, found.get("detail"))))
+            yield role, f"{_short(found['reply'], most)}{f' ({ended})' if ended else ''}"
             scores = ", ".join(f"{name} {number(value)}" for name, value in found["scores"].items())
             yield "", scores or "no score"
+            if sure := found.get("confidence"):
+                yield "", f"confidence {', '.join(f'{key} {number(value)}' for key, value in sure.items())}"
             for criterion, found_of_it in verdicts(case, role):
                 yield "", f"{found_of_it}: {criterion}"
+            if grades := case.get("judge", {}).get(role):
+                yield "", f"judges: {', '.join(f'{name} {number(value)}' for name, value in grades.items())}"
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= READ else f"{text[:READ]}... ({len(text) - READ} characters more)"
+def _short(text: str, most: int | None) -> str:
+    return text if most is None or len(text) <= most else f"{text[:most]}... ({len(text) - most} characters more)"
 
 
 def size(count: int) -> str:

@@ -246,7 +246,7 @@ def _models(options: argparse.Namespace, task: str) -> dict[str, Model]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(
-        prog="python -m pytest_medeval chat",
+        prog="medeval chat",
         description=__doc__,
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,

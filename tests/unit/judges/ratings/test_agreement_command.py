@@ -162,7 +162,7 @@ def test_a_mistake_is_one_line_and_exit_code_2(files, monkeypatch, capsys, argum
     [
         ([], 2, "medeval: no command; "),
         (["agrement"], 2, "medeval: unknown command 'agrement' (did you mean 'agreement'?); accepted: "),
-        (["--help"], 0, "python -m pytest_medeval COMMAND"),
+        (["--help"], 0, "medeval (python -m pytest_medeval) COMMAND"),
     ],
 )
 def test_dispatcher(capsys, arguments, code, line):
