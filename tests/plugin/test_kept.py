@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -127,6 +128,24 @@ def test_paid_replies_of_a_killed_run_are_there(talk: Path, victim: str, number:
     if number is signal.SIGTERM:
         assert "the same command goes on with the replies stored in " in output
         assert "INTERNALERROR" not in output
+
+
+def test_a_worker_stops_asking_when_the_run_is_terminated(talk: Path):
+    """The signal reaches the controller alone; a worker that is busy asks for nothing more than what is under way."""
+    reply = Killing("tuned", signal.SIGTERM)
+
+    def slowly(body: dict) -> str:
+        time.sleep(0.1)
+        return reply(body)
+
+    with FakeServer(reply=slowly, models=MODELS) as server:
+        args = [f"--medeval-model={server.url}#tuned", f"--medeval-concurrency={CONCURRENCY}", "-n", "2"]
+        reply.run = begin(talk, *args)
+        output, _ = reply.run.communicate(timeout=120)
+    assert reply.run.returncode == ENDS[signal.SIGTERM], output
+    assert "the same command goes on with the replies stored in " in output
+    assert reply.asked - stored(talk) <= CONCURRENCY
+    assert AFTER <= reply.asked <= AFTER + 4 * CONCURRENCY, output
 
 
 def test_computed_replies_of_a_killed_run_are_there(talk: Path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -331,16 +332,31 @@ from typing import ClassVar
 from pytest_medeval import Details, Measure
 from pytest_medeval.tasks.mcq import MCQ
 
+def raising(what):
+    def method(self, case, *given):
+        return {}[what] if os.environ["ODD"] == what and case.id == "q2" else getattr(MCQ, what)(self, case, *given)
+
+    return method
+
 class Odd(MCQ):
+    gold, correct, requests = map(raising, ("gold", "correct", "requests"))
     name: ClassVar[str] = "odd"
-    metrics: ClassVar[tuple[str, ...]] = ("accuracy", "shape") if os.environ["ODD"] == "shape" else ("accuracy",)
+    metrics: ClassVar[tuple[str, ...]] = ("accuracy", "shape")
 
 class Broken(Details):
     def rules(self, task, rows, clusters=()):
-        raise SystemExit(0)
+        return {} if os.environ["ODD"] != "details" else exit(0)
+
+    def trace(self, task, case, reply):
+        return {}["trace"] if os.environ["ODD"] == "trace" and case.id == "q2" else None
 
 def shape(task):
-    make, fold = lambda case, reply: [1.0, 1.0], lambda sums: sums
+    def fold(sums):
+        if os.environ["ODD"] == "last" and sums.ndim == 1:
+            raise KeyError("last")
+        return sums if os.environ["ODD"] == "shape" else sums[..., 0] / sums[..., 1]
+
+    make = lambda case, reply: [1.0, 1.0]
     return Measure(name="shape", counts="shape", signature="shape|version:1", make=make, fold=fold)
 """
 HOOKS = """
@@ -352,10 +368,20 @@ def pytest_medeval_metrics():
 """
 
 
-@pytest.mark.parametrize("odd", ["shape", "details"])
+FAILS = {
+    "details": "details of a task 'odd' is odd:Broken, which fails: SystemExit: 0 (*odd.py:*",
+    "last": "metric 'odd.shape' is odd:shape, which fails: KeyError: 'last' (*odd.py:*",
+    "requests": "task 'odd' is odd:Odd, which cannot ask 'q2': KeyError: 'requests' (*odd.py:*",
+    "trace": "details of a task 'odd' is odd:Broken, which cannot trace the reply to 'q2': KeyError: 'trace' (*",
+    "gold": "task 'odd' is odd:Odd, which cannot tell what is right of 'q2': KeyError: 'gold' (*odd.py:*",
+    "correct": "task 'odd' is odd:Odd, which cannot tell what is right of 'q2': KeyError: 'correct' (*odd.py:*",
+}
+
+
+@pytest.mark.parametrize("odd", ["shape", *FAILS])
 def test_others_code_that_fails_in_a_run_costs_no_record(project, monkeypatch, odd):
-    """A score of a wrong shape is told before anything is judged; details that end the process fail the run alone."""
-    project.quiz(4)
+    """A score of a wrong shape is told before anything is judged; all else fails the run with its record written."""
+    project.quiz(4, gates='["accuracy >= 0", "shape >= 0.5"]')
     path = project.pytester.path
     monkeypatch.setenv("ODD", odd)
     project.pytester.syspathinsert()
@@ -366,10 +392,18 @@ def test_others_code_that_fails_in_a_run_costs_no_record(project, monkeypatch, o
     if odd == "shape":
         assert result.ret == 4
         result.stderr.fnmatch_lines(["ERROR: metric 'odd.shape' is odd:shape, which fails: ValueError: gave a score of*"])
+        return
+    assert result.ret == 1
+    record = project.record()
+    told = [case["candidate"].get("detail", "") for case in record["cases"]]
+    if odd in ("details", "last"):
+        result.stdout.fnmatch_lines([f"*{FAILS[odd]}"])
+        assert ("shape" in record["suites"]["quiz"]["metrics"]) == (odd == "details")
+        assert [gate["verdict"] for gate in record["gates"]] == ["pass", "pass" if odd == "details" else "not evaluated"]
     else:
-        assert result.ret == 1
-        assert (path / "run.json").is_file()
-        result.stdout.fnmatch_lines(["*details of a task 'odd' is odd:Broken, which fails: SystemExit: 0 (*odd.py:*"])
+        assert fnmatch.fnmatch(told.pop(2), FAILS[odd])
+        assert [gate["verdict"] for gate in record["gates"]] == ["not evaluated"] * 2
+    assert not any(told)
 
 
 def test_folders_of_outputs_are_made_and_tried_before_a_model_is_asked(project):

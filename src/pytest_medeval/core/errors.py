@@ -61,7 +61,11 @@ class NoneYetError(MedevalError):
 
 
 class OthersError(MedevalError):
-    """Code of another package raised: the line names it, and where ours called it."""
+    """Code of another package raised: the line names it, and where ours called it; ``entry``: its name in our table."""
+
+    def __init__(self, told: str, entry: str = "") -> None:
+        super().__init__(told)
+        self.entry = entry
 
 
 def whole(error: BaseException) -> str:

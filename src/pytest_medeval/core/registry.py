@@ -97,7 +97,7 @@ class Registry(Mapping[str, str]):
             if name in self.own or name not in self._entries or isinstance(error, (MedevalError, *_STOPS)):
                 raise
             told = f"{self.what} {name!r} is {self._entries[name]}, which {doing}"
-            raise OthersError(f"{told}: {entered(error)}") from error
+            raise OthersError(f"{told}: {entered(error)}", name) from error
 
 
 _points = cache(entry_points)

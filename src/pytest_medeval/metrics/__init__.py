@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from pytest_medeval.core.errors import MedevalError, accepted
@@ -65,9 +65,10 @@ Where a task names ``NAME[PART]`` among its metrics, the factory of NAME is call
 """
 
 
-def metrics_for(task: Task, names: Sequence[str] | None = None) -> tuple[Metric, ...]:
+def metrics_for(task: Task, names: Sequence[str] | None = None, undefined: Collection[str] = ()) -> tuple[Metric, ...]:
     """Make the metrics of a task by their names within it; all that the task reports when none are named.
 
+    ``undefined``: entries of another package that raised; their metrics score nothing.
     Raises ``MedevalError`` for an unknown name, with the names that this task has.
     """
     prefix = f"{task.name}."
@@ -77,16 +78,18 @@ def metrics_for(task: Task, names: Sequence[str] | None = None) -> tuple[Metric,
     for name in wanted:
         if name not in known:
             raise MedevalError(accepted(f"metric of task {task.name}", name, known))
-    made = (_made(prefix + name, task) for name in wanted)
+    made = (_made(prefix + name, task, undefined) for name in wanted)
     draws = draws_of(task)
     return tuple(Drawn(metric, draws) for metric in made) if draws > 1 else tuple(made)
 
 
-def _made(name: str, task: Task) -> Metric:
+def _made(name: str, task: Task, undefined: Collection[str]) -> Metric:
     name, _, part = name.removesuffix("]").partition("[")
     with METRICS.blamed(name):
         metric: Metric = METRICS.resolve(name)(task, part) if part else METRICS.resolve(name)(task)
-        return metric if name in METRICS.own else _Others(metric, name)
+        if name in METRICS.own:
+            return metric
+        return (_Undefined if name in undefined else _Others)(metric, name)
 
 
 class _Others:
@@ -119,6 +122,22 @@ class _Others:
             if found.shape != total.shape[:-1]:
                 raise ValueError(f"gave a score of shape {found.shape}; accepted: {total.shape[:-1]}, as of the sums")
             return found
+
+
+class _Undefined(_Others):
+    """A metric of another package that raised: it has rows, and no score."""
+
+    def expand(self, rows: FloatArray) -> FloatArray:
+        """Give counts that say nothing."""
+        import numpy as np
+
+        return np.zeros((*np.shape(rows)[:-1], 1))
+
+    def score(self, total: FloatArray) -> FloatArray:
+        """Score nothing."""
+        import numpy as np
+
+        return np.full(total.shape[:-1], np.nan)
 
 
 __all__ = ["METRICS", "metrics_for"]

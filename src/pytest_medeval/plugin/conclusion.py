@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.errors import MedevalError, OthersError
 from pytest_medeval.core.record import RunRecord
 from pytest_medeval.core.settings import RunSettings
 from pytest_medeval.judges.ratings.review import PairRating, read_reviews
+from pytest_medeval.metrics import METRICS
 from pytest_medeval.models.roles import Roles
 from pytest_medeval.plugin.outputs import Output, leave
 from pytest_medeval.report.outline import Outline, outline_of
@@ -41,9 +42,8 @@ def conclude(
     def rated(record: RunRecord) -> Sequence[PairRating]:
         return _or_say("--medeval-human", lambda: read_reviews(settings.humans, record), mistakes) or ()
 
-    run = build(
-        journal, settings, reference, track_b, _leaks(journal, settings, tuning), attempts=attempts, rated=rated
-    )
+    leaks = _leaks(journal, settings, tuning)
+    run = _defined(journal, lambda: build(journal, settings, reference, track_b, leaks, attempts=attempts, rated=rated))
     mistakes += [Output(what, told, failed=True) for what, told in journal.faults]
     record = with_divergence(run, settings)
     if attempts and attempts.new:
@@ -52,11 +52,24 @@ def conclude(
     return outline, [*mistakes, *leave(record, journal.suites, settings, outline)]
 
 
+def _defined(journal: Journal, work: Callable[[], T]) -> T:
+    """Do what needs scores of suites; a metric of another package that raises then has none, and fails the run."""
+    while True:
+        try:
+            return work()
+        except OthersError as fault:
+            if fault.entry not in METRICS.added or fault.entry in journal.undefined:
+                raise
+            journal.undefined[fault.entry] = str(fault)
+            journal.faults.append(("metric", str(fault)))
+
+
 def _or_say(flag: str, work: Callable[[], T], mistakes: list[Output]) -> T | None:
     try:
         return work()
     except MedevalError as mistake:
-        mistakes.append(Output(flag, f"{flag}: {mistake}", failed=True))
+        told = Output(flag, f"{flag}: {mistake}", failed=True)
+        mistakes += [told] if told not in mistakes else []
         return None
 
 

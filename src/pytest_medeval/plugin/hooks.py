@@ -86,6 +86,7 @@ def pytest_configure_node(node: WorkerController) -> None:
     """Tell a worker where to leave what it collected."""
     state = start(node.config)
     node.workerinput[NODE_FOLDER] = str(state.folder())
+    state.workers.append(node.gateway)
     if not node.config.pluginmanager.hasplugin(CROSSING):
         node.config.pluginmanager.register(Crossing(state), CROSSING)
 
@@ -229,6 +230,7 @@ class Running:
         except pytest.UsageError:  # a worker found a mistake: nothing was evaluated, so there is nothing to judge
             raise
         except BaseException:
+            self.state.stop_workers()
             self._judge(session)
             raise
         self._judge(session)

@@ -22,6 +22,7 @@ from pytest_medeval.runs.journal import Carried, Journal, gather, leave, manifes
 
 if TYPE_CHECKING:
     import pytest
+    from execnet.gateway import Gateway
 
     from pytest_medeval.core.record import NoiseMeasured
     from pytest_medeval.models import Model
@@ -168,6 +169,7 @@ class MedevalSession:
         self.journal = Journal()
         self.selected: dict[str, list[str]] = {}
         self.worker: str | None = None
+        self.workers: list[Gateway] = []
         self.outline: Outline | None = None
         self.outputs: list[Output] = []
         self.reference: Reference | Awaited | None = None
@@ -193,6 +195,13 @@ class MedevalSession:
         """Become a worker: one of ``count`` that share this machine's cores."""
         self._folder, self.worker = Path(folder), worker
         self._threads = _share_of_cores(count)
+
+    def stop_workers(self) -> None:
+        """Have workers of this machine end as this process does: one that is busy hears nothing from xdist."""
+        for gateway in self.workers:
+            process = getattr(gateway._io, "popen", None)  # noqa: SLF001 - no public way to it
+            if process is not None and process.poll() is None:
+                process.terminate()
 
     def learn(self) -> None:
         """Take in what the workers collected so far; their mistakes are the user's."""

@@ -26,7 +26,7 @@ from pytest_medeval.metrics.details import DETAILS, details_of
 from pytest_medeval.tasks import TASKS
 from pytest_medeval.tasks.base import Task, asked_of, correct_of, reply_of
 from pytest_medeval.verdicts.clusters import clustered
-from pytest_medeval.verdicts.gates.data import suite_data
+from pytest_medeval.verdicts.gates.data import SuiteData, suite_data
 from pytest_medeval.verdicts.gates.judge import decided, held_whole
 
 if TYPE_CHECKING:
@@ -95,26 +95,13 @@ def score_all(
     families: dict[str, Metric] = {}
     for metric in metrics:
         families.setdefault(metric.counts, metric)
-    replies: list[Reply] = []
-    rows: list[dict[str, Sequence[float]]] = []
     widths: dict[str, int] = {}
-    for case, own in zip(cases, answers, strict=True):
-        reply, row = _read(case, own, task, families, widths)
-        replies.append(reply)
-        rows.append(row)
-    found = zip(cases, answers, replies, rows, scores(rows, metrics), strict=True)
-    with DETAILS.blamed(task.name):
-        trace = details_of(task).trace
-        return [
-            Scored(
-                read=reply,
-                scores=scored,
-                rows=own,
-                answers=given,
-                trace=_check_plain(task, "trace", trace(task, case, reply)),
-            )
-            for case, given, reply, own, scored in found
-        ]
+    found = [_read(case, own, task, families, widths) for case, own in zip(cases, answers, strict=True)]
+    scored = scores([row for _, row, _ in found], metrics)
+    return [
+        Scored(read=reply, scores=points, rows=row, answers=given, trace=trace)
+        for given, (reply, row, trace), points in zip(answers, found, scored, strict=True)
+    ]
 
 
 def _check_plain(task: Task, what: str, value: T) -> T:
@@ -129,8 +116,8 @@ def _check_plain(task: Task, what: str, value: T) -> T:
 
 def _read(
     case: Case, answers: tuple[Answer, ...], task: Task, families: Mapping[str, Metric], widths: dict[str, int]
-) -> tuple[Reply, dict[str, Sequence[float]]]:
-    """Read a case's answers and count; where another package's code raises, this case is an error and no other."""
+) -> tuple[Reply, dict[str, Sequence[float]], Mapping[str, Sequence[str]] | None]:
+    """Read a case's answers, trace and count; where another package's code raises, this case is an error alone."""
     try:
         if task.name in TASKS.added and all(one.finish == "error" for one in answers):
             raise OthersError(answers[0].error)
@@ -139,10 +126,16 @@ def _read(
             if not isinstance(reply, Reply):
                 raise TypeError(f"gave {type(reply).__name__}; accepted: a Reply")
             _check_plain(task, "prediction", _plain(reply.prediction))
-        return reply, {} if reply.outcome == "error" else _row(case, reply, task, families, widths)
+        with DETAILS.blamed(task.name, f"cannot trace the reply to {case.id!r}"):
+            trace = _check_plain(task, "trace", details_of(task).trace(task, case, reply))
+        return reply, {} if reply.outcome == "error" else _row(case, reply, task, families, widths), trace
     except OthersError as fault:
-        parts = tuple(Reply(one.text, "error", detail=str(fault)) for one in answers)
-        return replace(parts[0], parts=parts if len(parts) > 1 else ()), {}
+        return _failed(answers, fault), {}, None
+
+
+def _failed(answers: Sequence[Answer], fault: MedevalError) -> Reply:
+    parts = tuple(Reply(one.text, "error", detail=str(fault)) for one in answers)
+    return replace(parts[0], parts=parts if len(parts) > 1 else ())
 
 
 def _row(
@@ -223,6 +216,14 @@ class Sequential:
         if any(one[role]["outcome"] == "error" for one in entries for role in ROLES if role in one):
             return {"all gates": "a model could not be reached"}
         data = suite_data(suite.name, suite.metrics, entries, complete_only=suite.pairs == "complete", reason="")
+        try:
+            return self._undecided(suite, cases, data, entries)
+        except OthersError as fault:
+            return {"all gates": str(fault)}
+
+    def _undecided(
+        self, suite: Resolved, cases: Sequence[Case], data: SuiteData, entries: Sequence[CaseEntry]
+    ) -> dict[str, str]:
         data = clustered(data, entries, suite.cluster, suite.gates, suite.task.headline).data
         data = replace(data, largest=max(Counter(_units(suite, cases).values()).values()))
         family, whole = max(1, self.family), self.all_must_pass
@@ -314,8 +315,7 @@ class Engine:
 
     def _evaluate(self, suite: Resolved, cases: Sequence[Case]) -> dict[str, Evaluation]:
         task = suite.task
-        with TASKS.blamed(task.name):
-            asked = suite.requests(cases)
+        asked, faults = _requests(suite, cases)
         flat = [request for requests in asked for request in requests]
         scored: dict[str, list[Scored]] = {}
         for role in (CANDIDATE, BASELINE):
@@ -327,33 +327,68 @@ class Engine:
             self._seconds += perf_counter() - started
             self._hits += sum(answer.cached for answer in answers)
             self._again += sum(answer.again for answer in answers)
-            scored[role] = score_all(cases, _by_case(answers, asked), task, suite.metrics)
+            scored[role] = score_all(cases, _by_case(answers, asked, faults), task, suite.metrics)
         if CANDIDATE not in scored:
             raise MedevalError(f"suite {suite.name}: no model answers {task.name}")
         base: Sequence[Scored | None] = scored.get(BASELINE, [None] * len(cases))
-        with TASKS.blamed(task.name):
-            return {
-                case.id: Evaluation(
-                    read=own.read,
-                    scores=own.scores,
-                    rows=own.rows,
-                    answers=own.answers,
-                    trace=own.trace,
-                    case=case,
-                    baseline=other,
-                    requests=requests,
-                    asked=asked_of(task, case, requests[0]),
-                    gold=_check_plain(task, "gold", task.gold(case)),
-                    correct=correct_of(task, case, own.read),
-                )
-                for case, requests, own, other in zip(cases, asked, scored[CANDIDATE], base, strict=True)
-            }
+        each = zip(cases, asked, scored[CANDIDATE], base, strict=True)
+        return {case.id: _evaluation(task, case, requests, own, other) for case, requests, own, other in each}
 
 
-def _by_case(answers: Sequence[Answer], asked: Sequence[tuple[Request, ...]]) -> list[tuple[Answer, ...]]:
-    """Give each case the answers to its requests."""
+def _requests(suite: Resolved, cases: Sequence[Case]) -> tuple[list[tuple[Request, ...]], list[str]]:
+    """Say what to ask for each case; another package's task that raises asks nothing: why, else empty."""
+    if suite.task.name not in TASKS.added:
+        return suite.requests(cases), [""] * len(cases)
+    asked, faults = list[tuple[Request, ...]](), list[str]()
+    for case in cases:
+        found, fault = tuple[Request, ...](), ""
+        try:
+            with TASKS.blamed(suite.task.name, f"cannot ask {case.id!r}"):
+                (found,) = suite.requests([case])
+                if not found or not all(isinstance(one, Request) for one in found):
+                    raise TypeError(f"gave {found!r}; accepted: at least one Request")
+        except MedevalError as error:
+            found, fault = (), str(error)
+        asked.append(found)
+        faults.append(fault)
+    return asked, faults
+
+
+def _evaluation(task: Task, case: Case, requests: tuple[Request, ...], own: Scored, other: Scored | None) -> Evaluation:
+    """Put a case's replies beside what is right; where another package's task cannot say that, the case is an error."""
+    asked, gold, correct, read = "", None, None, own.read
+    try:
+        with TASKS.blamed(task.name, f"cannot tell what is right of {case.id!r}"):
+            asked = asked_of(task, case, requests[0]) if requests else ""
+            gold = _check_plain(task, "gold", task.gold(case))
+            correct = _check_plain(task, "correct", correct_of(task, case, read))
+    except MedevalError as fault:
+        read = read if read.outcome == "error" else _failed(own.answers, fault)
+    told = read is own.read
+    return Evaluation(
+        read=read,
+        scores=own.scores if told else {},
+        rows=own.rows if told else {},
+        answers=own.answers,
+        trace=own.trace if told else None,
+        case=case,
+        baseline=other,
+        requests=requests,
+        asked=asked,
+        gold=gold,
+        correct=correct,
+    )
+
+
+def _by_case(
+    answers: Sequence[Answer], asked: Sequence[tuple[Request, ...]], faults: Sequence[str]
+) -> list[tuple[Answer, ...]]:
+    """Give each case the answers to its requests; one that could not be asked has one, which says why."""
     left = iter(answers)
-    found = [tuple(islice(left, len(requests))) for requests in asked]
+    found = [
+        tuple(islice(left, len(requests))) or (Answer(finish="error", error=fault),)
+        for requests, fault in zip(asked, faults, strict=True)
+    ]
     if len(answers) != sum(map(len, asked)):
         raise ValueError(f"{len(answers)} answers to {sum(map(len, asked))} requests")
     return found

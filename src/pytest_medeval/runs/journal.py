@@ -146,6 +146,9 @@ class Journal:
     faults: list[tuple[str, str]] = field(default_factory=list)
     """What of another package failed, and how: the record is made without it, and the run fails."""
 
+    undefined: dict[str, str] = field(default_factory=dict)
+    """Metric ``TASK.NAME`` of another package that raised when it was to score the suite -> how."""
+
     @contextmanager
     def without(self, what: str) -> Iterator[None]:
         """Go on without what another package's code should have given."""

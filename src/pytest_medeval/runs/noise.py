@@ -83,11 +83,18 @@ def measure(
 def _variant(
     name: str, suite: Resolved, before: Sequence[Evaluation], open_variant: Callable[[], Model]
 ) -> NoiseVariant:
-    """Answer again and compare with what was replied before."""
+    """Answer again and compare with what was replied before; what cannot be done is named."""
     try:
-        answers = iter(open_variant().answer([request for one in before for request in one.requests]))
+        return _varied(name, suite, before, open_variant)
     except (MedevalError, RuntimeError, MemoryError) as error:  # torch raises RuntimeError for what it lacks
         return {"name": name, "reason": str(error) if isinstance(error, MedevalError) else whole(error)}
+
+
+def _varied(
+    name: str, suite: Resolved, before: Sequence[Evaluation], open_variant: Callable[[], Model]
+) -> NoiseVariant:
+    before = [one for one in before if one.requests]
+    answers = iter(open_variant().answer([request for one in before for request in one.requests]))
     after = [score(one.case, tuple(islice(answers, len(one.requests))), suite.task, suite.metrics) for one in before]
     lost = [one.read.detail for pair in zip(before, after, strict=True) for one in pair if one.outcome == "error"]
     if lost:

@@ -42,7 +42,7 @@ from pytest_medeval.verdicts.noise import noise_section
 def data_of(facts: SuiteManifest, journal: Journal, track_b: TrackB) -> SuiteData:
     """Arrange what a run has of a suite so far, with the metrics of its judges."""
     task = TASKS.resolve(facts["task"])(**facts["options"])
-    metrics = track_b.signed(metrics_for(task, facts["metrics"]))
+    metrics = track_b.signed(metrics_for(task, facts["metrics"], journal.undefined))
     metrics += track_b.metrics() if task.judged and track_b.runs else ()
     entries, complete_only = journal.ordered(facts["name"]), facts["pairs"] == "complete"
     data = suite_data(

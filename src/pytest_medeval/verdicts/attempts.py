@@ -64,9 +64,9 @@ class Attempts:
             before=[self._share(number) if _lost(one) else one["share"] for number, one in enumerate(before, start=1)],
             sizes=[len(one) for one in chain] if grows else (),
         )
-        if again is None:
-            share = spending.share
-            self.new.append(Attempt(suite=suite, candidate=candidate, reference=reference, share=share, cases=seen))
+        made = Attempt(suite=suite, candidate=candidate, reference=reference, share=spending.share, cases=seen)
+        if again is None and made not in self.new:
+            self.new.append(made)
         return spending
 
     def _share(self, number: int) -> float:
