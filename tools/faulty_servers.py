@@ -108,6 +108,9 @@ def unreliable(other: str) -> Iterator[Kind]:
     yield Kind("200 with code 503, once", "Rest.", 2, once(200, {"error": {"message": "busy", "code": 503}}))
     yield Kind("200 with code 400", "HTTP 400: no", 1, always(200, {"error": {"message": "no", "code": 400}}))
     yield Kind("200 with an error in a choice, once", "Rest.", 2, once(200, {"choices": [{"error": "busy"}]}))
+    old = {"object": "error", "message": "busy", "code": 500}
+    yield Kind("200 with an error as vLLM had it, once", "Rest.", 2, once(200, old))
+    yield Kind("finish error, once", "Rest.", 2, once(200, chat("Re", finish="error")))
     yield Kind("a page", "the server's answer cannot be read: ", 1, always(200, b"<h1>Welcome</h1>"))
     yield Kind("nothing, once", "Rest.", 2, once(200, b""))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import xml.etree.ElementTree as ET
+from base64 import b64encode
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,8 @@ HOSTILE = (
     "\x1b]0;owned\x07\x9b2J\r\n::error::from a reply\n  ::set-output name=x::y\n##[group]z ##vso[task.complete]\x00"
 )
 NAME = "::warning::\x1b[31mtalk\x08"
+BASIC = b64encode(b"nurse:hunter2-hunter2").decode()
+"""What the client sends of a password in a URL."""
 SUITE = f"""
 import pytest
 from pytest_medeval import Suite
@@ -97,12 +100,14 @@ def test_what_is_shown_is_inert(hostile, args):
 
 def test_errors_of_servers_are_inert_and_a_password_is_nowhere(hostile):
     """What a server complains of is shown like replies; the URL's password is in no output of the run."""
-    with FakeServer(answer=lambda _: (400, {"error": {"message": f"hunter2-hunter2 {HOSTILE}"}}, {})) as server:
+    with FakeServer(answer=lambda _: (400, {"error": {"message": f"hunter2-hunter2 {BASIC} {HOSTILE}"}}, {})) as server:
         shown = run(hostile, server.url, "-v")
-    assert "HTTP 400: ***" in shown
+    assert "HTTP 400: *** ***" in shown
     assert not COMMAND.findall(shown)
     assert not CONTROL.findall(shown)
     for file in ("run.json", "page.html", "run.md", "run.xml"):
-        assert "hunter2" not in (hostile.pytester.path / file).read_text(), file
+        text = (hostile.pytester.path / file).read_text()
+        assert "hunter2" not in text, file
+        assert BASIC[:-2] not in text, file
     assert "***@127.0.0.1" in (hostile.pytester.path / "run.json").read_text()
     assert "hunter2" not in shown

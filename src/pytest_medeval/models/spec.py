@@ -14,11 +14,12 @@ from __future__ import annotations
 
 import json
 import re
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, TypeAlias
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from pytest_medeval.core.encodable import hide, masked
 from pytest_medeval.core.errors import MedevalError, Mistakes, accepted
@@ -381,8 +382,16 @@ def _endpoint(text: str) -> EndpointSpec:
         urlsplit(url).port  # noqa: B018 - it is read, and checked, when it is asked for
     except ValueError as error:
         raise MedevalError(f"model {text!r}: {error}; accepted for a server: https://host:PORT/v1#name") from None
-    hide(unquote(urlsplit(url).password or ""))
+    _hide_credentials(urlsplit(url))
     return EndpointSpec(masked(text), url.rstrip("/"), name)
+
+
+def _hide_credentials(url: SplitResult) -> None:
+    """Show the password to nobody, nor the header that holds it, which a server may repeat."""
+    user, password = unquote(url.username or ""), unquote(url.password or "")
+    hide(password)
+    if password:
+        hide(b64encode(f"{user}:{password}".encode("utf-8", "surrogateescape")).decode())
 
 
 def _folder_or_name(text: str, root: Path) -> ModelSpec:

@@ -227,7 +227,10 @@ def error_in(body: Any) -> Any:
         return None
     choices = body.get("choices")
     first = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
-    return body.get("error") or first.get("error") or None
+    if body.get("object") == "error":  # as vLLM wrote it
+        return body
+    broken = f"finish_reason is {first['finish_reason']}" if first.get("finish_reason") == "error" else None
+    return body.get("error") or first.get("error") or broken
 
 
 def spent(status: int | None, told: str) -> bool:
