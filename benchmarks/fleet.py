@@ -106,7 +106,7 @@ def measure_asking(prompts: Sequence[Prompt], messages: Request, count: int) -> 
     crew = HollowFleet(prompts)
     for size in (1, count):  # the first one starts the replica
         before = time.process_time()
-        assert sum(1 for _ in Sweep(crew, NOBODY, requests[:size], []).run()) == size
+        assert sum(map(len, Sweep(crew, NOBODY, requests[:size], []).run())) == size
     spent = time.process_time() - before
     crew.close()
     return spent / count
@@ -169,7 +169,7 @@ class Virtual:
             prompts, size = given[1].prompts, len(given[1].prompts)
             tokens = sum(len(one.ids) + sum(map(len, one.choices)) - len(one.choices) for one in prompts)
             seconds = tokens * GFLOP / self._rate / 1000
-            result = [Answer()] * size
+            result = [Answer()] * size, []
         self._spend(self._costs.ask * size)
         self._free[seat.number] = max(self.now, self._free[seat.number]) + seconds
         number = next(self._numbers)
@@ -200,7 +200,7 @@ def simulate(count: int, prompts: Sequence[Prompt], costs: Costs, rate: float, *
     """Give the seconds that ``count`` replicas take from their start on, and the asking process's busy share."""
     crew = Virtual(count, prompts, costs, rate, encodes=encodes)
     requests = [Request((), choices=("A",), max_new_tokens=index) for index in range(len(prompts))]
-    answered = sum(1 for _ in Sweep(crew, NOBODY, requests, []).run())
+    answered = sum(map(len, Sweep(crew, NOBODY, requests, []).run()))
     assert answered == len(prompts)
     return crew.now - START, crew.busy / (crew.now - START)
 
