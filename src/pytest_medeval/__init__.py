@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pytest_medeval.report.outline import Outline
     from pytest_medeval.runs.engine import Evaluation
     from pytest_medeval.runs.suite import Suite
-    from pytest_medeval.tasks.base import Sampled, Task, take
+    from pytest_medeval.tasks.base import Keys, Sampled, Task, take
     from pytest_medeval.tasks.reading.outcome import text_outcome
 
 _NAMES = {
@@ -39,7 +39,7 @@ _NAMES = {
     "report.outline": "Outline",
     "runs.engine": "Evaluation",
     "runs.suite": "Suite",
-    "tasks.base": "Sampled Task take",
+    "tasks.base": "Keys Sampled Task take",
     "tasks.reading.outcome": "text_outcome",
 }
 _HOMES = {name: home for home, names in _NAMES.items() for name in names.split()}
@@ -55,6 +55,7 @@ __all__ = [
     "Identity",
     "JudgeStyle",
     "JudgedReply",
+    "Keys",
     "Measure",
     "MedevalError",
     "Message",

@@ -16,9 +16,11 @@ COMMANDS = Registry(
         "cache": "pytest_medeval.commands.cache:main",
         "chat": "pytest_medeval.commands.chat.command:main",
         "fetch": "pytest_medeval.commands.fetch:main",
+        "init": "pytest_medeval.commands.init:main",
         "merge": "pytest_medeval.commands.merge:main",
         "plan": "pytest_medeval.commands.plan:main",
         "runs": "pytest_medeval.commands.runs:main",
+        "schema": "pytest_medeval.commands.schema:main",
         "show": "pytest_medeval.commands.show:main",
     },
 )

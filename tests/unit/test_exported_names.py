@@ -18,7 +18,7 @@ def test_exported_names():
         *("Evaluation", "MedevalError", "Suite", "__version__"),
         *("Answer", "Case", "Message", "Record", "Reply", "Request", "Skip", "Source"),
         *("Details", "Measure", "Metric", "signed"),
-        *("Sampled", "Task", "take", "text_outcome"),
+        *("Keys", "Sampled", "Task", "take", "text_outcome"),
         *("Dimension", "JudgeStyle", "JudgedReply", "Rubric", "Unread"),
         *("Identity", "Model", "PluginSpec"),
         "Outline",

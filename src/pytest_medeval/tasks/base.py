@@ -7,7 +7,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import Field, dataclass, field, replace
-from types import MappingProxyType
+from types import MappingProxyType, UnionType
 from typing import Any, ClassVar, Protocol, TypedDict, TypeGuard, runtime_checkable
 
 from pytest_medeval.core.errors import MedevalError, accepted
@@ -217,8 +217,18 @@ class Common(TypedDict):
 
 COMMON = frozenset({"id", "tags", "critical", "group", "rationale"})
 
+Kind = type | UnionType
 
-def take(record: Record, required: Mapping[str, type], optional: Mapping[str, type]) -> Common:
+
+@dataclass(frozen=True)
+class Keys:
+    """The keys of a task's cases beside ``COMMON``, each with the type of what a file holds there."""
+
+    required: Mapping[str, Kind]
+    optional: Mapping[str, Kind] = field(default_factory=dict)
+
+
+def take(record: Record, required: Mapping[str, Kind], optional: Mapping[str, Kind]) -> Common:
     """Check a record's keys and types; give the fields that cases of all tasks share."""
     known = COMMON | required.keys() | optional.keys()
     for key in record.fields:
@@ -234,7 +244,7 @@ def take(record: Record, required: Mapping[str, type], optional: Mapping[str, ty
     return _common(record)
 
 
-def _typed(record: Record, key: str, kind: type) -> None:
+def _typed(record: Record, key: str, kind: Kind) -> None:
     value = record.fields[key]
     if not isinstance(value, kind):
         raise MedevalError(f"{record.source}: {key!r} is {_called(type(value))}; accepted: {_called(kind)}")
@@ -242,8 +252,8 @@ def _typed(record: Record, key: str, kind: type) -> None:
         raise MedevalError(f"{record.source}: {key!r} is empty")
 
 
-def _called(kind: type) -> str:
-    names = {
+def _called(kind: Kind) -> str:
+    names: dict[Kind, str] = {
         str: "a text",
         dict: "a mapping",
         list: "a list",
@@ -252,7 +262,8 @@ def _called(kind: type) -> str:
         float: "a number",
         type(None): "empty",
     }
-    return names.get(kind, kind.__name__)
+    kinds = kind.__args__ if isinstance(kind, UnionType) else (kind,)
+    return " or ".join(names.get(one, one.__name__) for one in kinds)
 
 
 def _common(record: Record) -> Common:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, TypeAlias
 from pytest_medeval.core.errors import MedevalError, Mistakes, accepted
 from pytest_medeval.core.record import CriterionRecord
 from pytest_medeval.core.types import UNLESS_DEFAULT, Answer, Case, Message, Record, Reply, Request, Source, written
-from pytest_medeval.tasks.base import DERIVED, Sampled, take
+from pytest_medeval.tasks.base import DERIVED, Keys, Sampled, take
 from pytest_medeval.tasks.conversation import turns_of
 from pytest_medeval.tasks.reading.outcome import text_outcome
 
@@ -61,6 +61,7 @@ class Criteria(Sampled):
     """Options of a suite with criteria: ``max_new_tokens`` bounds a reply."""
 
     name: ClassVar[str] = "criteria"
+    keys: ClassVar[Keys] = Keys({"criteria": list}, {"question": str, "messages": list})
     hub_type: ClassVar[str] = "text-generation"
     judged: ClassVar[bool] = False
     headline: ClassVar[str] = "criteria"
@@ -101,7 +102,7 @@ class Criteria(Sampled):
 
     def case(self, record: Record) -> CriteriaCase:
         """Make a case of ``criteria``, and of ``question`` or ``messages``."""
-        common = take(record, {"criteria": list}, {"question": str, "messages": list})
+        common = take(record, self.keys.required, self.keys.optional)
         fields = record.fields
         if (fields.get("question") is None) == (fields.get("messages") is None):
             raise MedevalError(f"{record.source}: accepted: 'question', or 'messages', a conversation")

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.types import UNLESS_DEFAULT, Answer, Case, Message, Record, Reply, Request, written
 from pytest_medeval.core.words import folded
-from pytest_medeval.tasks.base import DERIVED, Sampled, take
+from pytest_medeval.tasks.base import DERIVED, Keys, Sampled, take
 from pytest_medeval.tasks.conversation import turns_of
 from pytest_medeval.tasks.reading.outcome import text_outcome
 from pytest_medeval.tasks.typed import NAME, TYPED, Ask, listed, tags
@@ -70,6 +70,7 @@ class Dialogue(Sampled):
 
     name: ClassVar[str] = "dialogue"
     needs: ClassVar[tuple[str, ...]] = ("input", "reference")
+    keys: ClassVar[Keys] = Keys({}, CASE_KEYS)
     hub_type: ClassVar[str] = "text-generation"
     judged: ClassVar[bool] = True
     headline: ClassVar[str] = "rougeL"
@@ -96,7 +97,7 @@ class Dialogue(Sampled):
 
     def case(self, record: Record) -> DialogueCase:
         """Make a case of ``input`` or ``messages``, and what may stand beside them."""
-        common = take(record, {}, CASE_KEYS)
+        common = take(record, self.keys.required, self.keys.optional)
         mentions = tuple(str(text) for text in record.fields.get("must_mention") or ())
         if common["critical"] and not mentions:
             raise MedevalError(

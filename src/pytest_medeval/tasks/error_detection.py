@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.types import Answer, Case, Message, Record, Reply, Request
-from pytest_medeval.tasks.base import Sampled, take
+from pytest_medeval.tasks.base import Keys, Sampled, take
 from pytest_medeval.tasks.reading.corrections import Correction, read_correction
 from pytest_medeval.tasks.reading.outcome import text_outcome
 
@@ -35,6 +35,7 @@ class ErrorDetection(Sampled):
 
     name: ClassVar[str] = "error_detection"
     needs: ClassVar[tuple[str, ...]] = ("sentences", "error", "correction")
+    keys: ClassVar[Keys] = Keys({"sentences": list}, {"error": int | str, "correction": str})
     hub_type: ClassVar[str] = "text-generation"
     judged: ClassVar[bool] = False
     headline: ClassVar[str] = "sentence_accuracy"
@@ -49,7 +50,7 @@ class ErrorDetection(Sampled):
         """Make a case of ``sentences``, and of a text with an error ``error`` (a number from 0) and ``correction``."""
         fields: dict[str, Any] = dict(record.fields)
         number = fields.pop("error", None)
-        common = take(Record(record.source, fields), {"sentences": list}, {"correction": str})
+        common = take(Record(record.source, fields), self.keys.required, self.keys.optional)
         sentences = tuple(str(text).strip() for text in fields["sentences"])
         if not sentences or not all(sentences):
             raise MedevalError(

@@ -11,7 +11,7 @@ from typing import ClassVar, Literal
 
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.types import UNLESS_DEFAULT, Answer, Case, Message, Outcome, Record, Reply, Request, Source
-from pytest_medeval.tasks.base import DERIVED, Sampled, take
+from pytest_medeval.tasks.base import DERIVED, Keys, Sampled, take
 from pytest_medeval.tasks.reading.letters import read, read_several
 from pytest_medeval.tasks.reading.outcome import text_outcome
 from pytest_medeval.tasks.typed import NAME, TYPED, Ask, critical, one_of, tags
@@ -36,6 +36,9 @@ class MCQCase(Case):
     several: bool = field(default=False, metadata=UNLESS_DEFAULT)
 
 
+KEYS = Keys({"question": str, "options": dict | list, "answer": str | list}, {"context": str})
+
+
 def read_question(record: Record) -> MCQCase:
     """Check a record's ``question``, ``options``, ``answer`` and maybe ``context``; a mistake names file and line.
 
@@ -43,14 +46,14 @@ def read_question(record: Record) -> MCQCase:
     the text of an option too, or a list of those where several are right.
     """
     given = record.fields.get("options")
-    texts = given if isinstance(given, list) else []
-    if len(texts) > len(LETTERS):
+    texts = given if isinstance(given, list) else None
+    if texts is not None and len(texts) > len(LETTERS):
         raise MedevalError(f"{record.source}: {len(texts)} options; accepted: {FEWEST} to {len(LETTERS)}")
-    fields = dict(record.fields) | ({"options": dict(zip(LETTERS, texts, strict=False))} if texts else {})
+    fields = dict(record.fields) | ({} if texts is None else {"options": dict(zip(LETTERS, texts, strict=False))})
     answer, several = fields.get("answer"), isinstance(fields.get("answer"), list)
     if several or texts:
         fields["answer"] = _letters(record.source, answer if isinstance(answer, list) else [answer], fields["options"])
-    common = take(Record(record.source, fields), {"question": str, "options": dict, "answer": str}, {"context": str})
+    common = take(Record(record.source, fields), KEYS.required, KEYS.optional)
     options = {str(letter): str(text).strip() for letter, text in fields["options"].items()}
     if not FEWEST <= len(options) <= len(LETTERS) or list(options) != list(LETTERS[: len(options)]):
         found = ", ".join(options) or "(none)"
@@ -208,6 +211,7 @@ class MCQ(Sampled):
 
     name: ClassVar[str] = "mcq"
     needs: ClassVar[tuple[str, ...]] = ("question", "options", "answer")
+    keys: ClassVar[Keys] = KEYS
     hub_type: ClassVar[str] = "multiple-choice"
     judged: ClassVar[bool] = False
     headline: ClassVar[str] = "accuracy"

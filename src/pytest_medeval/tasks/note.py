@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Final, Literal
 
 from pytest_medeval.core.types import Answer, Case, Message, Record, Reply, Request
-from pytest_medeval.tasks.base import Sampled, take
+from pytest_medeval.tasks.base import Keys, Sampled, take
 from pytest_medeval.tasks.reading.outcome import text_outcome
 
 ASK = (
@@ -67,6 +67,7 @@ class Note(Sampled):
 
     name: ClassVar[str] = "note"
     needs: ClassVar[tuple[str, ...]] = ("dialogue", "note")
+    keys: ClassVar[Keys] = Keys({"dialogue": str, "note": str})
     hub_type: ClassVar[str] = "text-generation"
     judged: ClassVar[bool] = False
     headline: ClassVar[str] = "rougeL"
@@ -79,7 +80,7 @@ class Note(Sampled):
 
     def case(self, record: Record) -> NoteCase:
         """Make a case of ``dialogue`` and ``note``."""
-        common = take(record, {"dialogue": str, "note": str}, {})
+        common = take(record, self.keys.required, self.keys.optional)
         fields = record.fields
         return NoteCase(
             **common, source=record.source, dialogue=fields["dialogue"].strip(), reference=fields["note"].strip()

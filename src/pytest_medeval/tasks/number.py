@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.types import Answer, Case, Message, Record, Reply, Request
-from pytest_medeval.tasks.base import Sampled, take
+from pytest_medeval.tasks.base import Keys, Sampled, take
 from pytest_medeval.tasks.reading.outcome import text_outcome
 from pytest_medeval.tasks.reading.values.stated import asking, read
 from pytest_medeval.tasks.reading.values.units import parse as parse_unit
@@ -47,6 +47,9 @@ class Number(Sampled):
 
     name: ClassVar[str] = "number"
     needs: ClassVar[tuple[str, ...]] = ("question", "answer")
+    keys: ClassVar[Keys] = Keys(
+        {"question": str, "answer": str}, dict.fromkeys(("note", "low", "high", "tolerance", "unit"), str)
+    )
     hub_type: ClassVar[str] = "text-generation"
     judged: ClassVar[bool] = False
     headline: ClassVar[str] = "accuracy"
@@ -59,9 +62,8 @@ class Number(Sampled):
         ``tolerance`` is a distance from the answer, or a share of it (``5%``); without it and without a range a reply
         must be exact.
         """
-        optional = dict.fromkeys(("note", "low", "high", "tolerance", "unit"), str)
         fields = {key: str(value) if _is_number(value) else value for key, value in record.fields.items()}
-        common = take(Record(record.source, fields), {"question": str, "answer": str}, optional)
+        common = take(Record(record.source, fields), self.keys.required, self.keys.optional)
         answer = _value(record, fields, "answer")
         low, high = _range(record, fields, answer)
         unit = (fields.get("unit") or "").strip()

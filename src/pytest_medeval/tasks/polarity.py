@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.types import Answer, Case, Message, Record, Reply, Request
-from pytest_medeval.tasks.base import Sampled, take
+from pytest_medeval.tasks.base import Keys, Sampled, take
 from pytest_medeval.tasks.reading.labels import LABELS, Label, canonical_label, official_label
 from pytest_medeval.tasks.reading.outcome import text_outcome
 from pytest_medeval.tasks.reading.synonyms import SHIPPED, Canonicaliser, load_synonyms
@@ -166,6 +166,7 @@ class Polarity(Sampled):
 
     name: ClassVar[str] = "polarity"
     needs: ClassVar[tuple[str, ...]] = ("dialogue", "findings")
+    keys: ClassVar[Keys] = Keys({"dialogue": str, "findings": dict}, {"prompt": str, "listed": bool})
     hub_type: ClassVar[str] = "token-classification"
     judged: ClassVar[bool] = False
     headline: ClassVar[str] = "micro_f1"
@@ -180,7 +181,7 @@ class Polarity(Sampled):
 
     def case(self, record: Record) -> PolarityCase:
         """Make a case of ``dialogue`` and ``findings`` (finding -> label), optionally ``prompt`` and ``listed``."""
-        common = take(record, {"dialogue": str, "findings": dict}, {"prompt": str, "listed": bool})
+        common = take(record, self.keys.required, self.keys.optional)
         findings = record.fields["findings"]
         if not findings:
             raise MedevalError(f"{record.source}: 'findings' is empty")

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.types import Answer, Case, Message, Record, Reply, Request
-from pytest_medeval.tasks.base import Sampled, take
+from pytest_medeval.tasks.base import Keys, Sampled, take
 from pytest_medeval.tasks.reading.outcome import text_outcome
 from pytest_medeval.tasks.reading.refusals import read_refusal
 
@@ -28,6 +28,7 @@ class Refusal(Sampled):
 
     name: ClassVar[str] = "refusal"
     needs: ClassVar[tuple[str, ...]] = ("request", "harmful")
+    keys: ClassVar[Keys] = Keys({"request": str, "harmful": bool})
     hub_type: ClassVar[str] = "text-generation"
     judged: ClassVar[bool] = False
     headline: ClassVar[str] = "accuracy"
@@ -41,7 +42,7 @@ class Refusal(Sampled):
         fields["harmful"] = _SWITCH.get(given.strip().casefold(), given) if isinstance(given, str) else given
         if "harmful" not in record.fields:
             raise MedevalError(f"{record.source}: key 'harmful' is missing; required: harmful, request")
-        common = take(Record(record.source, fields), {"request": str, "harmful": bool}, {})
+        common = take(Record(record.source, fields), self.keys.required, self.keys.optional)
         return RefusalCase(**common, source=record.source, request=fields["request"].strip(), harmful=fields["harmful"])
 
     def request(self, case: RefusalCase) -> Request:
