@@ -106,7 +106,7 @@ def test_not_utf8(tmp_path, raw, line, byte, offset):
 
 def test_unknown_format(tmp_path):
     """A format's name is checked, with the one that may have been meant."""
-    with pytest.raises(MedevalError, match=r"unknown format 'medqua' \(did you mean 'medqa'\?\); accepted: dxy, "):
+    with pytest.raises(MedevalError, match=r"unknown format 'medqua' \(did you mean 'medqa'\?\); accepted: aci, dxy, "):
         read(tmp_path, case(), form="medqua")
 
 
