@@ -309,6 +309,23 @@ def _gates() -> list[dict[str, Any]]:
     ]
 
 
+def _retention() -> dict[str, Any]:
+    """Say of a suite of each verdict what a tuned model keeps."""
+    found = {"metric": "rougeL", "known": True, "n": 97, "reason": "the interval"}
+    found |= {"candidate": 0.4, "baseline": 0.3, "difference": 0.1, "interval": [0.0456, 0.1457]}
+    gate = {"gate": "rougeL not worse than baseline by 0.05"}
+    blank = dict.fromkeys(("candidate", "baseline", "difference", "interval"))
+    return {
+        "margin": 0.05,
+        "suites": {
+            "dialogue": {**found, **gate, "verdict": "kept"},
+            "exam": {**found, **gate, "verdict": "lost", "difference": -0.21, "interval": [-0.3456, -0.0757]},
+            "talk": {**found, **gate, **blank, "verdict": "undecided", "known": False},
+            "own": {**found, "verdict": "tuned for", "tuned": "adapter/recipe.toml"},
+        },
+    }
+
+
 def whole_record(count: int = 97, *, paired: bool = True, judged: bool = True) -> dict[str, Any]:
     """Make a record of one suite; ``paired``: with a baseline, ``judged``: with a judge and people's ratings."""
     model = {
@@ -337,4 +354,5 @@ def whole_record(count: int = 97, *, paired: bool = True, judged: bool = True) -
         "usage": {"prompt_tokens": 1, "reply_tokens": 1, "judge_tokens": 0, "seconds": 1.0, "cache_hits": 0},
         "attempts": {"dialogue": {"candidate": SHA, "reference": None, "count": 3, "looks": 5, "alpha": 0.0068}},
         **({"human": _human()} if judged else {}),
+        **({"retention": _retention()} if paired else {}),
     }

@@ -126,6 +126,8 @@ MISTAKES = [
     option("leak share is a percentage", "--medeval-leak-share=1%", "from 0 to 1", args=("--medeval-leak-share=1%",)),
     option("leak share above one", "--medeval-leak-share=5", "from 0 to 1", args=("--medeval-leak-share=5",)),
     option("nothing is known of training", "--medeval-exclude-trained: nothing says", "--medeval-train-data", args=("--medeval-exclude-trained",)),
+    option("margin in percent", "--medeval-retention=2", "two points are 0.02", args=("--medeval-retention=2",)),
+    option("margin is a path", "--medeval-retention=quiz", "before a path", args=("--medeval-retention", "quiz")),
     option("noise is zero", "--medeval-noise=0", "1 or more", args=("--medeval-noise=0",)),
     option("noise is a word", "--medeval-noise=bf16", "whole number", args=("--medeval-noise=bf16",)),
     folder("folder without config", {"notes.txt": "x"}, "adapter_config.json", "config.json"),

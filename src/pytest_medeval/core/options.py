@@ -25,6 +25,8 @@ Check: TypeAlias = Callable[[str, Any, Path], Any]
 
 AUTOMATIC = "auto"
 """The name of a stored run that is made of commit and time."""
+MARGIN = "0.05"
+"""By how much a tuned model may be worse than its base where nobody says: what some hundred paired cases can show."""
 
 
 def day(flag: str, value: str | None, _root: Path) -> dt.date:
@@ -78,6 +80,20 @@ def share(default: float) -> Check:
         return found
 
     return check
+
+
+def margin(flag: str, value: str | None, _root: Path) -> float | None:
+    """Accept a margin in the unit of a metric from 0 to 1."""
+    try:
+        found = None if value is None else float(value)
+    except ValueError:
+        found = math.nan
+    if found is not None and not 0 < found < 1:
+        raise MedevalError(
+            f"{flag}={value}: accepted: a number above 0 and below 1, in the metric's own unit: two points are 0.02; "
+            f"before a path write {flag}={MARGIN} instead of a bare {flag}"
+        )
+    return found
 
 
 def one_of(default: str, *others: str) -> Check:
@@ -460,6 +476,15 @@ OPTIONS = (
         "",
         "leave out cases that the candidate was trained on, as its provenance or --medeval-train-data says",
         switch=True,
+    ),
+    Option(
+        "retention",
+        "retention",
+        margin,
+        "MARGIN",
+        "every suite that the candidate was not tuned for must be shown not worse than the baseline by this margin of "
+        f"its headline metric, in the metric's own unit (default MARGIN: {MARGIN}, five points)",
+        bare=MARGIN,
     ),
     Option(
         "leak-share",

@@ -16,6 +16,7 @@ ROLES: Final[tuple[Role, Role]] = ("candidate", "baseline")
 Tendency: TypeAlias = Literal["better", "worse", "mixed", "none"]
 TwoTracks: TypeAlias = Literal["track_a", "track_b"]
 Divergence: TypeAlias = Literal["agree", "divergent", "conflict", "no difference", "underpowered", "one track only"]
+Retention: TypeAlias = Literal["kept", "lost", "undecided", "tuned for"]
 GateOutcome: TypeAlias = Literal["passed", "failed", "skipped"]
 
 
@@ -804,6 +805,38 @@ class GateRecord(TypedDict):
     outcome: NotRequired[GateOutcome]
 
 
+class TunedFor(TypedDict):
+    """What is to be retained of a suite: a metric; or who says that the candidate was tuned for the suite."""
+
+    metric: str
+    gate: NotRequired[str]
+    """The condition, where the suite is judged."""
+    tuned: NotRequired[str]
+    """What says that the candidate was tuned for it, where something does."""
+    known: bool
+    """Whether anything says what the candidate was tuned for."""
+
+
+@final
+class RetainedSuite(TunedFor):
+    """A suite of which the candidate must not have lost what its base knew; ``difference`` is candidate less base."""
+
+    verdict: Retention
+    candidate: float | None
+    baseline: float | None
+    difference: float | None
+    interval: Sequence[float] | None
+    n: int
+    reason: str
+
+
+class RetentionRecord(TypedDict):
+    """Whether the candidate keeps what its base knew, by suite; no suite may be worse by ``margin`` or more."""
+
+    margin: float
+    suites: dict[str, RetainedSuite]
+
+
 class UsageRecord(TypedDict):
     """What the run cost."""
 
@@ -856,6 +889,8 @@ class RunRecord(TypedDict):
     usage: UsageRecord
     attempts: NotRequired[dict[str, AttemptRecord]]
     """Suite -> its attempt, where it ran as a whole."""
+    retention: NotRequired[RetentionRecord]
+    """Whether suites that the candidate was not tuned for are as good as with its base, where that was asked."""
     reference: NotRequired[ReferenceRun]
     sha256: NotRequired[str]
     """Of the stored run: over the canonical JSON of all other keys."""

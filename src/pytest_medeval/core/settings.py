@@ -80,6 +80,7 @@ class RunSettings:
     humans: Sequence[Path]
     train_data: Sequence[Path]
     exclude_trained: str
+    retention: float | None
     leak_share: float
     noise: int | None
     inconclusive: str

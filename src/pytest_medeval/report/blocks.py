@@ -151,7 +151,12 @@ class Metrics(Table):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Gates(Table):
+class Judged(Table):
+    """Rows that were judged: a tone says whether what was asked holds, not which way a value went."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gates(Judged):
     """The gates, in the order of the verdict."""
 
 

@@ -7,12 +7,16 @@ from collections.abc import Iterator
 from pytest_medeval.core.encodable import inert
 from pytest_medeval.report.blocks import Metrics, text
 from pytest_medeval.report.outline import Outline
+from pytest_medeval.verdicts.retention import sentence as kept
 
 
 def properties(outline: Outline) -> Iterator[tuple[str, str]]:
     """Give name and value of each property."""
     yield "medeval.verdict", outline.verdict.word
     yield "medeval.why", outline.verdict.why
+    if found := outline.record.get("retention"):
+        yield "medeval.retention", kept(found)
+        yield from ((inert(f"medeval.retention.{name}"), one["verdict"]) for name, one in found["suites"].items())
     for block in outline.blocks:
         if isinstance(block, Metrics):
             against = ".reference" if block.other == "reference" else ""

@@ -12,6 +12,8 @@ from pytest_medeval.core.record import (
     DivergenceRecord,
     GateRecord,
     ModelRecord,
+    RetainedSuite,
+    Retention,
     RunRecord,
     SuiteRecord,
     TaskModel,
@@ -28,6 +30,7 @@ from pytest_medeval.report.blocks import (
     Facts,
     Gates,
     Heading,
+    Judged,
     Note,
     Table,
     Tone,
@@ -41,6 +44,8 @@ from pytest_medeval.report.suites import NAMED, changed, suite
 from pytest_medeval.report.tracks import tracks
 from pytest_medeval.verdicts.alarms import alarms_of
 from pytest_medeval.verdicts.attempts import sentences as sentences_of
+from pytest_medeval.verdicts.retention import remarks as remarks_of
+from pytest_medeval.verdicts.retention import sentence as kept
 from pytest_medeval.verdicts.verdict import RunVerdict, missed, outcome_of, verdict_of
 
 COARSE = frozenset({"bfloat16", "float16", "int8", "nf4"})
@@ -50,6 +55,8 @@ DIGITS = 12
 WORDED = frozenset({"suite", "headline", "change", "tracks"})
 RANKS: Mapping[str, int] = {"95 % interval": 1, "cases": 2, "tracks": 3, "baseline": 4}
 """Where a terminal is narrow, these columns of the suites go, the last first."""
+RETAINED: Mapping[str, int] = {"n": 3, "margin": 2, "baseline": 4, "headline": 1}
+"""As ``RANKS``, of the table of what is retained."""
 TONES: dict[GateVerdict, Tone] = {"pass": "good", "fail": "bad", "inconclusive": "open", "not evaluated": "open"}
 
 
@@ -73,6 +80,7 @@ def outline_of(record: RunRecord, notices: Sequence[str] = ()) -> Outline:
         Verdict(verdict, alarms_of(record)),
         *models(record, notices),
         *glance(record),
+        *retained(record),
         *gates(verdict, record["cases"]),
         *(Note((told,), "plain" if well else "open") for told, well in sentences_of(record.get("attempts", {}))),
     ]
@@ -204,6 +212,45 @@ def _answers(name: str, facts: SuiteRecord, tracks: Mapping[str, DivergenceRecor
                 changed(against),
                 "-",
             )
+
+
+HELD: Mapping[Retention, Tone] = {"kept": "good", "lost": "bad", "undecided": "open", "tuned for": "plain"}
+
+
+def retained(record: RunRecord) -> Iterator[Block]:
+    """Say whether the candidate keeps what its base knew, suite by suite; nothing where nobody asked."""
+    if "retention" not in record:
+        return
+    found = record["retention"]
+    told = kept(found)
+    heads = ("suite", "headline", "baseline", "candidate", "difference", "interval", "n", "margin", "verdict")
+    rows = [_retained(name, one, found["margin"]) for name, one in found["suites"].items()]
+    longest = [max(len(head), *(len(text(row[place])) for row in rows)) for place, head in enumerate(heads)]
+    worded = frozenset({"suite", "headline", "verdict"})
+    yield Heading(("Retention",), anchor="retention", note=told, brief=f"retention: {told}")
+    yield Judged(
+        caption="Suites against the base",
+        columns=[
+            Column(head, words=head in worded, width=width + 2 * (head not in worded), rank=RETAINED.get(head, 0))
+            for head, width in zip(heads, longest, strict=True)
+        ],
+        rows=rows,
+    )
+    yield from (Note((said,)) for said in remarks_of(found))
+
+
+def _retained(name: str, one: RetainedSuite, margin: float) -> tuple[Content, ...]:
+    return (
+        name,
+        Code(one["metric"]),
+        number(one["baseline"]),
+        number(one["candidate"]),
+        number(one["difference"], sign=True),
+        interval(one["interval"], sign=True),
+        str(one["n"]),
+        "-" if "tuned" in one else f"{margin:g}",
+        Cell(one["verdict"], HELD[one["verdict"]]),
+    )
 
 
 def gates(verdict: RunVerdict, cases: Sequence[CaseEntry]) -> Iterator[Block]:

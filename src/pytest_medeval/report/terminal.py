@@ -32,7 +32,7 @@ MARKUP: Mapping[Tone, Mapping[str, bool]] = {
     "strong": {"bold": True},
 }
 WORDS: Mapping[str, Tone] = {"MAY GO OUT": "good", "MAY NOT GO OUT": "bad", "UNDECIDED": "open"}
-GLANCE = frozenset({"models", "suites"})
+GLANCE = frozenset({"models", "suites", "retention"})
 """Sections that are told whole at a glance."""
 MINDED = frozenset({"open", "bad"})
 MORE = "-v, or the page that --medeval-html=FILE writes"

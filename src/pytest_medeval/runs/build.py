@@ -37,6 +37,7 @@ from pytest_medeval.verdicts.gates.judge import critical_gate, judge_all, rests_
 from pytest_medeval.verdicts.human import human
 from pytest_medeval.verdicts.leakage import Leakage, with_leakage
 from pytest_medeval.verdicts.noise import margin_below
+from pytest_medeval.verdicts.retention import retention
 
 # From the journal to the run record: counts, comparisons, gates, in one JSON object.
 
@@ -97,6 +98,9 @@ def build(
     gates = [*_judged(journal, data, settings, track_b, suites), *_critical(journal, data, track_b)]
     gates = [with_leakage(gate, leaks.get(gate.suite)) for gate in gates]
     record["gates"] = [gate.record(settings.gate_outcome(gate)) for gate in gates]
+    if settings.retention is not None:
+        asked = {name: facts["retention"] for name, facts in journal.suites.items() if "retention" in facts}
+        record["retention"] = retention(asked, settings.retention, gates, suites)
     if isinstance(reference, Reference):
         record["reference"] = reference.facts(list(suites))
     if isinstance(reference, Awaited):

@@ -25,6 +25,7 @@ from pytest_medeval.core.record import (
     SkippedRecord,
     TaskModel,
     TrainedCases,
+    TunedFor,
 )
 from pytest_medeval.core.signature import case_signature
 from pytest_medeval.tasks.base import Sampled
@@ -62,6 +63,8 @@ class SuiteManifest(TypedDict):
     trained: NotRequired[TrainedOn]
     """What of the cases the candidate was trained on, where something says so."""
     excluded_trained: NotRequired[TrainedCases]
+    retention: NotRequired[TunedFor]
+    """What the candidate must not have lost, where that was asked."""
     shots: NotRequired[ShotsRecord]
     sampling: NotRequired[SamplingRecord]
 
@@ -111,6 +114,8 @@ def manifest(suite: Resolved, root: Path) -> SuiteManifest:
     if suite.left_out:
         names = [leak["id"] for leak in suite.left_out["leaks"]]
         made["excluded_trained"] = {"count": len(names), "cases": names[:LISTED], "files": suite.left_out["files"]}
+    if suite.retention:
+        made["retention"] = suite.retention
     if suite.shots:
         made["shots"] = {
             "count": suite.shots.count,

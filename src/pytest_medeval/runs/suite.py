@@ -14,7 +14,7 @@ from pytest_medeval.core.errors import MedevalError, Mistakes, accepted
 from pytest_medeval.core.types import Case, Metric, Skip, Source, bias_of, plain
 
 if TYPE_CHECKING:
-    from pytest_medeval.core.record import PartRecord
+    from pytest_medeval.core.record import PartRecord, TunedFor
     from pytest_medeval.core.settings import RunSettings
     from pytest_medeval.core.types import Request
     from pytest_medeval.tasks import Task
@@ -143,6 +143,8 @@ class Resolved:
     """What the candidate was trained on of the cases that are asked; None where nothing says so."""
     left_out: TrainedOn | None = None
     """What ``--medeval-exclude-trained`` left out."""
+    retention: TunedFor | None = None
+    """What the candidate must not have lost, where that was asked."""
     seed: int = 0
     """Of the run; where replies are drawn, each case makes its own of it."""
 
@@ -233,7 +235,7 @@ def finish(suite: Suite, task: Task, cases: Sequence[Case], skips: Sequence[Skip
         raise MedevalError(f"{suite.source}: {mistake}") from None
     metrics, gates = _measures(suite, task, cases, settings)
     shots = _shots(suite, task, cases, settings)
-    return Resolved(
+    made = Resolved(
         name=name,
         source=suite.source,
         task=task,
@@ -251,6 +253,17 @@ def finish(suite: Suite, task: Task, cases: Sequence[Case], skips: Sequence[Skip
         left_out=left_out,
         seed=settings.seed,
     )
+    return made if settings.retention is None else _retaining(made, settings.retention, settings)
+
+
+def _retaining(suite: Resolved, margin: float, settings: RunSettings) -> Resolved:
+    """Add the gate by which the suite must be as good as with the candidate's base, unless it was tuned for it."""
+    from pytest_medeval.runs.trained import to_retain
+    from pytest_medeval.verdicts.gates.grammar import parse_gate
+
+    found = to_retain(suite, margin, settings)
+    gates = [parse_gate(found["gate"])] if "gate" in found else []
+    return with_gates(replace(suite, retention=found), gates, settings)
 
 
 def _trained(

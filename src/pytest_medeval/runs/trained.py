@@ -1,23 +1,40 @@
-"""Which cases was the candidate trained on? Looked up when they are read, so that they can be left out unasked."""
+"""Which cases was the candidate trained on, and which suites was it tuned for? Looked up when cases are read.
+
+Cases can then be left out unasked, and suites be judged for what the candidate must not have lost.
+
+A candidate was tuned for a suite of the task that the recipe beside its weights has, where the recipe names one of its
+case files (to train on, as dev set, or held out), or where most of the suite's cases stand in the sketch of what was
+trained on. Where nothing says so the suite is judged: one that a model was tuned for is easily kept.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_medeval.core.errors import MedevalError
+from pytest_medeval.core.files.door import place
+from pytest_medeval.core.files.tomltext import read_toml
+from pytest_medeval.core.types import bias_of
 from pytest_medeval.models.spec import ModelSpec, ReplaySpec, made_in, model_for, parse_specs
 from pytest_medeval.runs.store import load
 from pytest_medeval.tasks.base import Task, requests_of
 from pytest_medeval.tasks.cases.trained import FILE, Sketch, read_sketch
+from pytest_medeval.verdicts.gates.grammar import parse_gate
 from pytest_medeval.verdicts.leakage import Searched, TrainedOn, Tuning, find_leaks, read_tunings, with_trained
 
 if TYPE_CHECKING:
+    from pytest_medeval.core.record import TunedFor
     from pytest_medeval.core.settings import RunSettings
     from pytest_medeval.core.types import Case
+    from pytest_medeval.runs.suite import Resolved
 
+RECIPE = "recipe.toml"
+DATA = "data:"
+MOST = 0.5
+"""Share of a suite's cases that were trained on, above which the suite is what the model was tuned for."""
 NOTHING_KNOWN = (
     "--medeval-exclude-trained: nothing says what the candidate {who} was trained on; accepted: an adapter or merged "
     f"model with a sketch of it in {FILE}, or --medeval-train-data=FILE"
@@ -110,3 +127,64 @@ def _sketch(folder: Path) -> Sketch | None:
 @cache
 def _read(folder: Path, _changed: int) -> Sketch | None:
     return read_sketch(folder)
+
+
+def to_retain(suite: Resolved, margin: float, settings: RunSettings) -> TunedFor:
+    """Say what is to be judged of a suite, and whether anything says what the candidate was tuned for.
+
+    Judged is the headline metric, or where the suite leaves it out the first that can be compared.
+    """
+    names = [one.name for one in suite.metrics if one.direction and not bias_of(one)]
+    if not names:
+        raise MedevalError(f"{suite.source}: --medeval-retention: the suite has no metric that can be compared")
+    metric = suite.task.headline if suite.task.headline in names else names[0]
+    known, tuned = _told(suite, settings)
+    if tuned:
+        return {"metric": metric, "known": known, "tuned": tuned}
+    return {"metric": metric, "known": known, "gate": str(parse_gate(f"{metric} not worse than baseline by {margin}"))}
+
+
+def _told(suite: Resolved, settings: RunSettings) -> tuple[bool, str]:
+    """Say whether anything is known of what the candidate was tuned for, and what says that it is this suite."""
+    candidate = _candidate(suite.task.name, settings)
+    if isinstance(candidate, ReplaySpec):
+        return _stored(candidate, suite.name, settings)
+    # weights below an adapter are its baseline's, too: what those were tuned for can be lost
+    folders = made_in(candidate)[:1] if candidate else ()
+    if not folders or not (folders[0] / RECIPE).is_file():
+        return False, ""
+    recipe = folders[0] / RECIPE
+    toml = read_toml(recipe, "a recipe")
+    task = toml.data.get("task")
+    if task != suite.task.name:
+        return isinstance(task, str), ""
+    files, own = set(_files(toml.data, recipe.parent, settings.data)), {case.source.file for case in suite.cases}
+    leaks = len(suite.trained["leaks"]) if suite.trained else 0
+    named = not files.isdisjoint(Path(file).resolve() for file in own)
+    return True, _named(recipe, settings.root) if named or leaks > MOST * suite.total else ""
+
+
+def _files(recipe: Mapping[str, object], folder: Path, data: Path | None) -> Iterator[Path]:
+    """Give the case files that a recipe names, with those of its PPO."""
+    for key, value in recipe.items():
+        texts = value if isinstance(value, list) else [value]
+        for text in texts:
+            if isinstance(text, Mapping):
+                yield from _files(text, folder, data)
+            elif isinstance(text, str) and key in ("train", "dev", "held_out"):
+                below = text.startswith(DATA)
+                if not below or data is not None:
+                    yield place(text.removeprefix(DATA), data if below and data else folder).resolve()
+
+
+def _stored(spec: ReplaySpec, name: str, settings: RunSettings) -> tuple[bool, str]:
+    """Say what a stored run said of its own candidate; a run that cannot be read is told where it is opened."""
+    run, _, role = spec.run.partition("#")
+    try:
+        _, record = load(settings.storage, run)
+    except MedevalError:
+        return False, ""
+    found = record["retention"]["suites"].get(name) if "retention" in record else None
+    if found is None or role not in ("", "candidate"):
+        return False, ""
+    return found["known"], found.get("tuned", "")

@@ -164,7 +164,7 @@ def test_nothing_is_fetched_and_the_policy_forbids_it():
         for key, value in attrs.items()
         if key in ("src", "href", "action", "data", "xlink:href")
     }
-    assert addresses == {"#models", "#gates", "#suites", "#suite-1", "#tracks", "#cases"}
+    assert addresses == {"#models", "#gates", "#suites", "#retention", "#suite-1", "#tracks", "#cases"}
     assert "http:" not in html
     assert "https:" not in html
     assert "default-src 'none'" in unescape(html)

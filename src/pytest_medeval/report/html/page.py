@@ -19,8 +19,8 @@ from pytest_medeval.report.blocks import (
     Curve,
     Drawn,
     Facts,
-    Gates,
     Heading,
+    Judged,
     Metrics,
     Note,
     Prose,
@@ -142,7 +142,7 @@ def _cell(block: Table, cell: Content, axes: Mapping[str, Axis]) -> str:
         return cell
     told = _prose((cell.text,))
     if cell.tone != "plain":
-        signs = SIGNS if isinstance(block, Gates) else TURNS
+        signs = SIGNS if isinstance(block, Judged) else TURNS
         told = tag("span", f"{signs[cell.tone]} ", told, cls=f"v {CLASSES[cell.tone]}")
     return joined([told, *(tag("small", f" {note}") for note in cell.notes)])
 
