@@ -691,10 +691,10 @@ class TrackMetric(TypedDict):
 
     n: int
     difference: float
-    p_corrected: NotRequired[float | None]
+    p_corrected: float | None
     direction: Tendency
     significant: bool
-    detectable: NotRequired[float | None]
+    detectable: float | None
 
 
 class Composite(TypedDict):
@@ -721,10 +721,10 @@ class TrackRecord(TypedDict):
     significant: bool
     underpowered: bool
     composite: NotRequired[Composite | None]
-    detectable: NotRequired[float | None]
-    relevant: NotRequired[float]
-    unit: NotRequired[str]
-    cases_needed: NotRequired[int | None]
+    detectable: float | None
+    relevant: float
+    unit: str
+    cases_needed: int | None
     useless: NotRequired[str]
     metrics: dict[str, TrackMetric]
 
@@ -732,9 +732,9 @@ class TrackRecord(TypedDict):
 class PeopleVerdict(TypedDict):
     """What the ratings of people add to two tracks."""
 
-    sides_with: NotRequired[list[TwoTracks]]
-    settled: NotRequired[Literal["better", "worse"] | None]
-    harm: NotRequired[dict[str, int]]
+    sides_with: list[TwoTracks]
+    settled: Literal["better", "worse"] | None
+    harm: dict[str, int]
 
 
 class MetricCorrelation(TypedDict):
@@ -743,18 +743,18 @@ class MetricCorrelation(TypedDict):
     metric: str
     dimension: str
     tau: float | None
-    low: NotRequired[float | None]
-    high: NotRequired[float | None]
-    replies: NotRequired[int]
-    reason: NotRequired[str]
+    low: float | None
+    high: float | None
+    replies: int
+    reason: str
 
 
 class OppositeCases(TypedDict):
     """Cases on which the tracks point in opposite directions."""
 
-    count: NotRequired[int]
-    n: NotRequired[int]
-    share: NotRequired[float | None]
+    count: int
+    n: int
+    share: float | None
 
 
 class DivergentCase(TypedDict):
@@ -762,25 +762,25 @@ class DivergentCase(TypedDict):
 
     nodeid: str
     id: str
-    a: NotRequired[float | None]
-    b: NotRequired[float | None]
+    a: float | None
+    b: float | None
 
 
 class DivergenceRecord(TypedDict):
     """One suite: what its tracks say, together and case by case. What was not measured is null or absent."""
 
     verdict: Divergence
-    words: NotRequired[str]
-    review: NotRequired[bool]
-    advisory: NotRequired[bool]
-    complete: NotRequired[bool]
-    reason: NotRequired[str]
-    track_a: NotRequired[TrackRecord | None]
-    track_b: NotRequired[TrackRecord | None]
-    track_c: NotRequired[TrackRecord | None]
-    people: NotRequired[PeopleVerdict | None]
-    correlation: NotRequired[list[MetricCorrelation]]
-    opposite: NotRequired[OppositeCases]
+    words: str
+    review: bool
+    advisory: bool
+    complete: bool
+    reason: str
+    track_a: TrackRecord | None
+    track_b: TrackRecord | None
+    track_c: TrackRecord | None
+    people: PeopleVerdict | None
+    correlation: list[MetricCorrelation]
+    opposite: OppositeCases
     most_divergent: NotRequired[list[DivergentCase]]
 
 

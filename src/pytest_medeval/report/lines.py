@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 from pytest_medeval.core.encodable import inert
 from pytest_medeval.core.record import (
     ROLES,
     CaseEntry,
+    CriterionRecord,
     HoldsProof,
     HumanGrade,
     MetricRow,
@@ -72,25 +74,38 @@ def right_answer(gold: object) -> str | None:
     """Give a case's right answer as text: a reference reply, an option letter, or a line a finding."""
     if gold is None:
         return None
-    if isinstance(gold, list):  # criteria
-        return "\n".join(f"{one['points']:+g}  {one['text']}" for one in gold)
+    if criteria := criteria_of(gold):
+        return "\n".join(f"{one['points']:+g}  {one['text']}" for one in criteria)
+    if isinstance(gold, list):
+        return "\n".join(map(str, gold))
     if isinstance(gold, Mapping):
         return "\n".join(f"{finding}: {label}" for finding, label in gold.items())
     return str(gold)
 
 
-SAID = {1: "met", 0: "not met", None: "unjudged"}
-OF_STATEMENT = {1: "entailed", 0: "left open", -1: "contradicted", None: "unjudged"}
+def criteria_of(gold: object) -> list[CriterionRecord]:
+    """Give the criteria that a right answer is; none where it is something else, such as another package's list."""
+    found = gold if isinstance(gold, list) else []
+    known = (isinstance(one, dict) and (one.get("text"), one.get("points")) for one in found)
+    fit = (one and isinstance(one[0], str) and isinstance(one[1], int | float) for one in known)
+    return cast("list[CriterionRecord]", found) if all(fit) else []
+
+
+SAID: Mapping[float | None, str] = {1: "met", 0: "not met", None: "unjudged"}
+OF_STATEMENT: Mapping[float | None, str] = {1: "entailed", 0: "left open", -1: "contradicted", None: "unjudged"}
 
 
 def verdicts(case: CaseEntry, role: Role) -> list[tuple[str, str]]:
     """Give of each criterion of a case what was found in a role's reply; nothing where the case has no criteria."""
-    gold, said = case["gold"], case[role]["prediction"] if role in case else None
-    if not isinstance(gold, list) or not isinstance(said, list):
+    gold, said = criteria_of(case["gold"]), case[role]["prediction"] if role in case else None
+    if not gold or not isinstance(said, list) or len(said) != len(gold):
         return []
     words = (OF_STATEMENT if one.get("statement") else SAID for one in gold)
     return [
-        (f"{one['points']:+g}  {one['text']}", told.get(found, "unjudged"))
+        (
+            f"{one['points']:+g}  {one['text']}",
+            told.get(found, "unjudged") if isinstance(found, int | float) else "unjudged",
+        )
         for one, found, told in zip(gold, said, words, strict=True)
     ]
 

@@ -162,10 +162,10 @@ def _clusters(found: ClusterRecord, cases: int) -> Iterator[Note]:
 
 
 def _dependence(found: TagDependence | ClusterRecord) -> str:
-    if found["design_effect"] is None:
+    icc, effect, low = found["icc"], found["design_effect"], found["low"]
+    if icc is None or effect is None or low is None:
         return ""
-    least = f"design effect {found['design_effect']:.2f}, at least {found['low']:.2f}"
-    return f", {found['metric']} ICC {found['icc']:.2f}, {least}"
+    return f", {found['metric']} ICC {icc:.2f}, design effect {effect:.2f}, at least {low:.2f}"
 
 
 def _reasons(reasons: Mapping[str, int]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from importlib import resources
@@ -92,9 +92,17 @@ def _check_references(document: Document, record: RunRecord) -> None:
             raise MedevalError(f"{document.at(key, number, 'suite')}: {accepted('suite', suite, record['suites'])}")
     for name, facts in record["suites"].items():
         found = facts.get("confusion")
-        if found and len(found["matrix"]) != len(found["labels"]):
-            told = f"matrix has {len(found['matrix'])} rows; accepted: {len(found['labels'])}, one a label"
+        if found and (told := _not_square(len(found["labels"]), found["matrix"])):
             raise MedevalError(f"{document.at('suites', name, 'confusion', 'matrix')}: {told}")
+
+
+def _not_square(labels: int, matrix: Sequence[Sequence[float]]) -> str:
+    """Say what a confusion matrix lacks; a column more than labels counts what could not be read."""
+    if len(matrix) != labels:
+        return f"matrix has {len(matrix)} rows; accepted: {labels}, one a label"
+    if {len(row) for row in matrix} not in ({labels}, {labels + 1}):
+        return f"matrix has rows of other lengths; accepted: {labels} numbers each, or one more for what is unread"
+    return ""
 
 
 def digest(record: Mapping[str, object]) -> str:
