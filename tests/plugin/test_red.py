@@ -70,12 +70,40 @@ def test_of_many_failures_the_worst_are_shown_in_a_few_lines(project):
     parts = text.split("= FAILURES =")[1].split("= medeval =")[0].split("____ test_quiz[")[1:]
     assert all(len(part.splitlines()) <= 20 + 6 for part in parts)
     assert max(map(len, text.splitlines())) < 450
-    shown.stdout.fnmatch_lines(
-        ["*... * lines more; -v shows them", "medeval: 35 more failed cases, which score better*"]
-    )
+    shown.stdout.fnmatch_lines(["*... * lines more; -v shows them", "medeval: 35 more failed cases, none worse*"])
     assert shown.parseoutcomes() == {"failed": 41}
     assert text.count("FAILED test_quiz.py::test_quiz[") == 40
     assert project.run("-v", model="fake:0").stdout.str().count("____ test_quiz[") == 40
+
+
+def test_of_many_critical_cases_five_are_shown_and_long_replies_are_cut(project):
+    """Each is a failed test and counts; a reply of many lines is told in a few of them."""
+    project.quiz(12)
+    path = project.pytester.path
+    rows = [{**json.loads(line), "critical": True} for line in (path / "quiz.jsonl").read_text().splitlines()]
+    project.write("quiz.jsonl", "".join(f"{json.dumps(row)}\n" for row in rows))
+    project.write(
+        "many.py",
+        """
+from tools.fake_model import FakeModel
+from pytest_medeval.core.types import Answer
+
+def open_many(spec, settings):
+    return FakeModel(lambda _: Answer("nothing\\n" * 80), name="many")
+""",
+    )
+    (path / "conftest.py").write_text('def pytest_medeval_models(): return {"many": "many:open_many"}\n')
+    (path / "test_quiz.py").write_text(
+        FAILING.replace('"mcq",', '"mcq", scoring="reply",').replace("evaluation.correct", "1")
+    )
+    shown = project.run(model="many:1", baseline="none")
+    text = shown.stdout.str()
+    parts = text.split("= FAILURES =")[1].split("= medeval =")[0].split("___ critical[")[1:]
+    assert len(parts) == 5
+    assert all(len(part.splitlines()) <= 20 for part in parts)
+    assert "(D) four" in parts[0]
+    shown.stdout.fnmatch_lines(["... * lines more; the record has them*", "medeval: 7 more failed cases*"])
+    assert shown.parseoutcomes()["failed"] == 12 + 2
 
 
 def test_a_case_of_a_stored_run_is_shown_whole(project, capsys):

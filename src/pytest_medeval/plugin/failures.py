@@ -28,11 +28,16 @@ def shown(told: Any) -> Any:
 
 
 def worst(failed: Sequence[pytest.TestReport], record: RunRecord) -> list[pytest.TestReport]:
-    """Choose the failures to show: of cases those with the worst headline score, cut, and all that are of no case."""
+    """Choose the failures to show: of cases the worst by headline score, cut; the first critical ones; the rest.
+
+    What is of no case (gates, outputs, tests of a user's own) is shown whole.
+    """
     cases = {case["nodeid"]: case for case in record["cases"]}
     ranked = sorted((one for one in failed if one.nodeid in cases), key=lambda one: _score(cases[one.nodeid], record))
     kept = {id(report) for report in ranked[:WORST]}
-    return [_cut(one) if one.nodeid in cases else one for one in failed if one.nodeid not in cases or id(one) in kept]
+    critical = [one for one in failed if one.nodeid not in cases and "::critical[" in one.nodeid]
+    hidden = {id(one) for one in (*ranked, *critical[WORST:])} - kept
+    return [_cut(one) if one.nodeid in cases else one for one in failed if id(one) not in hidden]
 
 
 def _cut(report: pytest.TestReport) -> pytest.TestReport:

@@ -269,7 +269,7 @@ class Running:
             left_out = len(self.failed) - len(terminalreporter.stats["failed"])
             terminalreporter.stats["failed"] = self.failed
             if left_out:
-                terminalreporter.write_line(f"medeval: {left_out} more failed cases, which score better; -v shows all")
+                terminalreporter.write_line(f"medeval: {left_out} more failed cases, none worse; -v shows all")
         self.state.summarise(terminalreporter)
 
     @pytest.hookimpl(specname="pytest_terminal_summary", wrapper=True, tryfirst=True)

@@ -21,6 +21,11 @@ from pytest_medeval.verdicts.verdict import missed, outcome_of
 Outcome: TypeAlias = Literal["passed", "failed", "skipped"]
 
 
+FEW = 4
+LINES = {"asked": 12}
+"""Lines that are shown of each text of a critical case that was missed."""
+
+
 class Judged(pytest.Item):
     """Ends in what was found already; it stands where its suite is defined."""
 
@@ -66,8 +71,15 @@ def judged(session: pytest.Session, outline: Outline) -> Iterator[Judged]:
         params = {"gate": gate["expression"]}
         yield item(session, suite, params, text, suites[suite]["source"], outcome=outcome_of(gate), facts=facts(gate))
     for case in (case for gate in outline.verdict.gates for case in missed(gate, cases)):
-        text = "\n".join(f"{what:<9}  {text}" for what, text in told(case))
+        text = "\n".join(f"{what:<9}  {_few(text, LINES.get(what, FEW))}" for what, text in told(case))
         yield item(session, case["suite"], {"critical": case["id"]}, text, suites[case["suite"]]["source"])
+
+
+def _few(text: str, most: int) -> str:
+    """Cut what has many short lines; a question stays with its options."""
+    lines = text.splitlines()
+    left = len(lines) - most
+    return "\n".join([*lines[:most], f"... {left} lines more; the record has them"]) if left > 1 else text
 
 
 def facts(gate: GateRecord) -> list[tuple[str, object]]:
