@@ -132,7 +132,8 @@ def test_a_case_of_a_stored_run_is_shown_whole(project, capsys):
     assert long.strip() in shown["1"]
     assert "\nright      A\ncandidate  (B) two\n           accuracy 0.0000" in shown["1"]
     assert "\nbaseline   (A) one\n           accuracy 1.0000" in shown["1"]
-    assert _shown(capsys, "1", "only").startswith("again:only, wrong\n")
+    listed = "".join(f"           ({name}) {text}\n" for name, text in one["options"].items())
+    assert _shown(capsys, "1", "only").startswith(f"again:only, wrong\nasked      Again w5 ?\n{listed}right      B\n")
     spoilt = _shown(capsys, str(path), "quiz:q1")
     for line in (
         "candidate  Rest\\x1b[2J\n           http://***@host/ (read by: statement)\n",
@@ -154,7 +155,7 @@ SECOND = """
 import pytest
 from pytest_medeval import Suite
 
-suite = Suite(task="mcq", cases="again.jsonl")
+suite = Suite(task="mcq", cases="again.jsonl", scoring="texts")
 
 @pytest.mark.medeval(suite)
 def test_again(evaluation):

@@ -446,6 +446,7 @@ class CaseEntry(TypedDict):
     critical: bool
     cluster: str | None
     asked: str
+    options: NotRequired[dict[str, str]]
     gold: object
     rationale: NotRequired[str]
     correct: bool | None

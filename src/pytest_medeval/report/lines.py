@@ -114,12 +114,17 @@ READ = 600
 """Characters of a question or a reply that are read where a case is told in a few lines; the page has it whole."""
 
 
+def asked(case: CaseEntry) -> str:
+    """Give what was asked, with the options where the question did not list them."""
+    return "\n".join((case["asked"], *(f"({name}) {text}" for name, text in case.get("options", {}).items())))
+
+
 def told(case: CaseEntry, most: int | None = READ) -> Iterator[tuple[str, str]]:
     """Tell a case: what was asked, what is right, what each model replied, why it was read so, how it scored.
 
     A text of more than ``most`` characters is cut; None leaves all whole.
     """
-    yield "asked", _short(case["asked"], most)
+    yield "asked", _short(asked(case), most)
     yield "right", _short(right_answer(case["gold"]) or "not stated", most)
     for role in ROLES:
         if found := case.get(role):

@@ -415,11 +415,20 @@ def entry(suite: str, nodeid: str, evaluation: Evaluation) -> CaseEntry:
         "correct": evaluation.correct,
         "candidate": _role_entry(evaluation, signatures),
     }
+    if options := _options(evaluation):
+        made["options"] = options
     if case.rationale:
         made["rationale"] = case.rationale
     if evaluation.baseline is not None:
         made["baseline"] = _role_entry(evaluation.baseline, signatures)
     return made
+
+
+def _options(evaluation: Evaluation) -> dict[str, str]:
+    """Give the texts whose likelihoods were compared, by the names of their probabilities where those are others."""
+    sure = list(evaluation.read.confidence or ())
+    choices = list(evaluation.requests[0].choices or ()) if evaluation.requests else []
+    return dict(zip(sure, choices, strict=True)) if len(sure) == len(choices) and sure != choices else {}
 
 
 def _role_entry(scored: Scored, signatures: Sequence[str]) -> RoleEntry:

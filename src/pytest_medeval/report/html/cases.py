@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from pytest_medeval.core.record import ROLES, CaseEntry, CaseJudgement, CriteriaSaid, JudgeSaid, Role, RoleEntry
 from pytest_medeval.report.blocks import Cases
-from pytest_medeval.report.lines import number, right_answer, verdicts
+from pytest_medeval.report.lines import asked, number, right_answer, verdicts
 
 PREFERENCES: Mapping[float, str] = {1.0: "the candidate", 0.0: "the baseline", 0.5: "neither"}
 
@@ -61,7 +61,7 @@ def _case(case: CaseEntry, names: Sequence[str], headline: str, direction: int) 
         "tags": [f"{key}: {value}" for key, value in case["tags"].items()],
         "critical": bool(case.get("critical")),
         "correct": case.get("correct"),
-        "asked": case["asked"],
+        "asked": asked(case),
         "gold": right_answer(case["gold"]),
         "rationale": case.get("rationale"),
         "change": None if new is None or old is None else direction * (new - old),
