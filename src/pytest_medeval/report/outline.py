@@ -225,7 +225,7 @@ def retained(record: RunRecord) -> Iterator[Block]:
     told = kept(found)
     heads = ("suite", "headline", "baseline", "candidate", "difference", "interval", "n", "margin", "verdict")
     rows = [_retained(name, one, found["margin"]) for name, one in found["suites"].items()]
-    longest = [max(len(head), *(len(text(row[place])) for row in rows)) for place, head in enumerate(heads)]
+    longest = [max([len(head), *(len(text(row[place])) for row in rows)]) for place, head in enumerate(heads)]
     worded = frozenset({"suite", "headline", "verdict"})
     yield Heading(("Retention",), anchor="retention", note=told, brief=f"retention: {told}")
     yield Judged(

@@ -98,6 +98,12 @@ def spoiled(record: dict[str, Any], path: tuple[Any, ...], way: Any) -> tuple[di
     return changed, outer
 
 
+def test_nothing_was_judged_of_what_is_kept(full, tmp_path):
+    """A run without a suite that was asked what the candidate keeps."""
+    (tmp_path / "r.json").write_text(json.dumps({**full, "retention": {"margin": 0.05, "suites": {}}}))
+    shown(tmp_path / "r.json")
+
+
 def shown(path) -> None:
     """Read a record and ink it in every ink."""
     record = read(path)
