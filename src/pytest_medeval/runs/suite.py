@@ -257,13 +257,22 @@ def finish(suite: Suite, task: Task, cases: Sequence[Case], skips: Sequence[Skip
 
 
 def _retaining(suite: Resolved, margin: float, settings: RunSettings) -> Resolved:
-    """Add the gate by which the suite must be as good as with the candidate's base, unless it was tuned for it."""
-    from pytest_medeval.runs.trained import to_retain
+    """Add the gate by which the suite must be as good as with the candidate's base, unless it was tuned for it.
+
+    Judged is the headline metric, or where the suite leaves it out the first that can be compared.
+    """
+    from pytest_medeval.runs.trained import tuned_for
     from pytest_medeval.verdicts.gates.grammar import parse_gate
 
-    found = to_retain(suite, margin, settings)
-    gates = [parse_gate(found["gate"])] if "gate" in found else []
-    return with_gates(replace(suite, retention=found), gates, settings)
+    names = [one.name for one in suite.metrics if one.direction and not bias_of(one)]
+    if not names:
+        raise MedevalError(f"{suite.source}: --medeval-retention: the suite has no metric that can be compared")
+    metric = suite.task.headline if suite.task.headline in names else names[0]
+    known, tuned = tuned_for(suite.name, suite.task, suite.cases, settings, trained=suite.trained, total=suite.total)
+    if tuned:
+        return replace(suite, retention={"metric": metric, "known": known, "tuned": tuned})
+    gate = parse_gate(f"{metric} not worse than baseline by {margin}")
+    return with_gates(replace(suite, retention={"metric": metric, "known": known, "gate": str(gate)}), [gate], settings)
 
 
 def _trained(

@@ -17,19 +17,15 @@ from typing import TYPE_CHECKING
 from pytest_medeval.core.errors import MedevalError
 from pytest_medeval.core.files.door import place
 from pytest_medeval.core.files.tomltext import read_toml
-from pytest_medeval.core.types import bias_of
 from pytest_medeval.models.spec import ModelSpec, ReplaySpec, made_in, model_for, parse_specs
 from pytest_medeval.runs.store import load
 from pytest_medeval.tasks.base import Task, requests_of
 from pytest_medeval.tasks.cases.trained import FILE, Sketch, read_sketch
-from pytest_medeval.verdicts.gates.grammar import parse_gate
 from pytest_medeval.verdicts.leakage import Searched, TrainedOn, Tuning, find_leaks, read_tunings, with_trained
 
 if TYPE_CHECKING:
-    from pytest_medeval.core.record import TunedFor
     from pytest_medeval.core.settings import RunSettings
     from pytest_medeval.core.types import Case
-    from pytest_medeval.runs.suite import Resolved
 
 RECIPE = "recipe.toml"
 DATA = "data:"
@@ -129,39 +125,29 @@ def _read(folder: Path, _changed: int) -> Sketch | None:
     return read_sketch(folder)
 
 
-def to_retain(suite: Resolved, margin: float, settings: RunSettings) -> TunedFor:
-    """Say what is to be judged of a suite, and whether anything says what the candidate was tuned for.
+def tuned_for(
+    name: str, task: Task, cases: Sequence[Case], settings: RunSettings, *, trained: TrainedOn | None, total: int
+) -> tuple[bool, str]:
+    """Say whether anything is known of what the candidate was tuned for, and what says that it is this suite.
 
-    Judged is the headline metric, or where the suite leaves it out the first that can be compared.
+    ``trained``: what it was trained on of the ``cases`` that are asked, of ``total``.
     """
-    names = [one.name for one in suite.metrics if one.direction and not bias_of(one)]
-    if not names:
-        raise MedevalError(f"{suite.source}: --medeval-retention: the suite has no metric that can be compared")
-    metric = suite.task.headline if suite.task.headline in names else names[0]
-    known, tuned = _told(suite, settings)
-    if tuned:
-        return {"metric": metric, "known": known, "tuned": tuned}
-    return {"metric": metric, "known": known, "gate": str(parse_gate(f"{metric} not worse than baseline by {margin}"))}
-
-
-def _told(suite: Resolved, settings: RunSettings) -> tuple[bool, str]:
-    """Say whether anything is known of what the candidate was tuned for, and what says that it is this suite."""
-    candidate = _candidate(suite.task.name, settings)
+    candidate = _candidate(task.name, settings)
     if isinstance(candidate, ReplaySpec):
-        return _stored(candidate, suite.name, settings)
+        return _stored(candidate, name, settings)
     # weights below an adapter are its baseline's, too: what those were tuned for can be lost
     folders = made_in(candidate)[:1] if candidate else ()
     if not folders or not (folders[0] / RECIPE).is_file():
         return False, ""
     recipe = folders[0] / RECIPE
     toml = read_toml(recipe, "a recipe")
-    task = toml.data.get("task")
-    if task != suite.task.name:
-        return isinstance(task, str), ""
-    files, own = set(_files(toml.data, recipe.parent, settings.data)), {case.source.file for case in suite.cases}
-    leaks = len(suite.trained["leaks"]) if suite.trained else 0
+    learnt = toml.data.get("task")
+    if learnt != task.name:
+        return isinstance(learnt, str), ""
+    files, own = set(_files(toml.data, recipe.parent, settings.data)), {case.source.file for case in cases}
+    leaks = len(trained["leaks"]) if trained else 0
     named = not files.isdisjoint(Path(file).resolve() for file in own)
-    return True, _named(recipe, settings.root) if named or leaks > MOST * suite.total else ""
+    return True, _named(recipe, settings.root) if named or leaks > MOST * total else ""
 
 
 def _files(recipe: Mapping[str, object], folder: Path, data: Path | None) -> Iterator[Path]:
