@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import re
+import select
 import subprocess
 import sys
 import textwrap
@@ -204,13 +205,18 @@ def test_in_a_terminal(tmp_path):
         command, stdin=terminal, stdout=terminal, stderr=terminal, cwd=tmp_path, env=environment, start_new_session=True
     ) as process:
         os.close(terminal)
-        seen = b""
-        typed = [b"Who are you?\n", b"/c\n", b"A doctor.\n", b"\n", b"I do not kn\x03", b"\x04"]
+        seen, turn = b"", rb"(dialogue> |: )\x1b\[0m$"  # a whole prompt: the user's turn
+        typed = [(turn, text) for text in (b"Who are you?\n", b"/c\n", b"A doctor.\n", b"\n", b"I do not kn")]
+        typed += [(rb"I do not kn$", b"\x03"), (turn, b"\x04")]
         try:
-            while part := os.read(controller, 4096):
-                seen += part
-                if typed and re.search(rb"(dialogue> |: )\x1b\[0m$", seen):  # a whole prompt: the user's turn
-                    os.write(controller, typed.pop(0))
+            for _ in range(300):
+                if not select.select([controller], [], [], 2)[0]:
+                    # a signal just before readline waits for a key is seen at the next one: whoever types tries again
+                    os.write(controller, b"\x03" if len(typed) == 1 else b"")
+                    continue
+                seen += os.read(controller, 4096)
+                if typed and re.search(typed[0][0], seen):
+                    os.write(controller, typed.pop(0)[1])
         except OSError:  # what Linux says when the other end is closed
             pass
         assert process.wait(timeout=60) == 0
