@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -180,16 +180,19 @@ def glance(record: RunRecord) -> Iterator[Block]:
     if not rows:
         return
     heads = ("suite", "cases", "headline", "baseline", "candidate", "difference", "95 % interval", "change", "tracks")
-    longest = [max(len(head), *(len(text(row[place])) for row in rows)) for place, head in enumerate(heads)]
     yield Heading(("Suites",), anchor="suites")
-    yield Table(
-        caption="Each suite in a line",
-        columns=[
-            Column(head, words=head in WORDED, width=width + 2 * (head not in WORDED), rank=RANKS.get(head, 0))
-            for head, width in zip(heads, longest, strict=True)
-        ],
-        rows=rows,
-    )
+    yield Table(caption="Each suite in a line", columns=_columns(heads, rows, WORDED, RANKS), rows=rows)
+
+
+def _columns(
+    heads: Sequence[str], rows: Sequence[Sequence[Content]], worded: Collection[str], ranks: Mapping[str, int]
+) -> list[Column]:
+    """Give columns as wide as what stands in them: words to the left, numbers to the right with two blanks before."""
+    widths = [max([len(head), *(len(text(row[place])) for row in rows)]) for place, head in enumerate(heads)]
+    return [
+        Column(head, words=head in worded, width=width + 2 * (head not in worded), rank=ranks.get(head, 0))
+        for head, width in zip(heads, widths, strict=True)
+    ]
 
 
 def _answers(name: str, facts: SuiteRecord, tracks: Mapping[str, DivergenceRecord]) -> Iterator[tuple[Content, ...]]:
@@ -225,17 +228,9 @@ def retained(record: RunRecord) -> Iterator[Block]:
     told = kept(found)
     heads = ("suite", "headline", "baseline", "candidate", "difference", "interval", "n", "margin", "verdict")
     rows = [_retained(name, one, found["margin"]) for name, one in found["suites"].items()]
-    longest = [max([len(head), *(len(text(row[place])) for row in rows)]) for place, head in enumerate(heads)]
     worded = frozenset({"suite", "headline", "verdict"})
     yield Heading(("Retention",), anchor="retention", note=told, brief=f"retention: {told}")
-    yield Judged(
-        caption="Suites against the base",
-        columns=[
-            Column(head, words=head in worded, width=width + 2 * (head not in worded), rank=RETAINED.get(head, 0))
-            for head, width in zip(heads, longest, strict=True)
-        ],
-        rows=rows,
-    )
+    yield Judged(caption="Suites against the base", columns=_columns(heads, rows, worded, RETAINED), rows=rows)
     yield from (Note((said,)) for said in remarks_of(found))
 
 

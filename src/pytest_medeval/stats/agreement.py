@@ -298,20 +298,6 @@ def difference(first: Statistic, second: Statistic) -> Statistic:
     return Statistic(lambda weights: first.at(weights) - second.at(weights), first.undefined)
 
 
-def partial_correlation(xy: Statistic, xz: Statistic, yz: Statistic) -> Statistic:
-    """Correlation of x and y with z held fixed, ``(xy - xz yz) / sqrt((1 - xz**2) (1 - yz**2))``.
-
-    With Spearman's or Kendall's coefficients: the partial rank correlation (Kendall 1942). Undefined when z
-    does not vary or ranks as x or y does.
-    """
-
-    def at(weights: FloatArray) -> FloatArray:
-        a, b, c = xy.at(weights), xz.at(weights), yz.at(weights)
-        return _ratio(a - b * c, np.sqrt(np.maximum(0, (1 - b**2) * (1 - c**2))))
-
-    return Statistic(at, "undefined: a score does not vary, or is ranked as what is held fixed")
-
-
 def _count(clusters: IntArray) -> int:
     return int(clusters.max()) + 1 if len(clusters) else 0
 

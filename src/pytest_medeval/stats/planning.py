@@ -55,26 +55,9 @@ def cases_needed(se: float, n: int, distance: float, *, alpha: float = 0.05, pow
     return None if needed > MOST_CASES else math.ceil(needed)
 
 
-def paired_proportion_sd(changed: float, difference: float = 0.0) -> float:
-    """Give the standard deviation of a paired right/wrong difference.
-
-    ``changed``: share of the cases that are right in one role only.
-    """
-    if not abs(difference) <= changed <= 1:
-        raise ValueError(f"share of changed cases {changed} is not between |{difference}| and 1")
-    return math.sqrt(changed - difference * difference)
-
-
 def detectable_paired(sd: float, n: int, *, alpha: float = 0.05, power: float = POWER) -> float:
     """Minimum detectable difference of a paired design; ``sd``: of the per-case differences."""
     return _quantiles(alpha, power) * sd / math.sqrt(n)
-
-
-def detectable_unpaired(
-    sd_candidate: float, sd_baseline: float, n: int, *, alpha: float = 0.05, power: float = POWER
-) -> float:
-    """Minimum detectable difference of an unpaired design with ``n`` cases a role; ``sd_*``: of a case."""
-    return _quantiles(alpha, power) * math.sqrt((sd_candidate**2 + sd_baseline**2) / n)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,6 @@ from pytest_medeval.stats.agreement import (
     krippendorff_alpha,
     mean,
     numbered,
-    partial_correlation,
     spearman,
 )
 
@@ -111,11 +110,6 @@ def statistics(sample):
         "spearman": spearman(first, second, clusters),
         "tau": kendall_tau_b(first, second, clusters),
         "mean": mean(second - first, clusters),
-        "partial": partial_correlation(
-            spearman(first, second, clusters),
-            spearman(first, sample[2], clusters),
-            spearman(second, sample[2], clusters),
-        ),
     }
 
 
@@ -227,15 +221,3 @@ def test_an_interval_from_a_few_lucky_resamples_is_not_given():
     assert found.value == pytest.approx(1)
     assert found.low is None
     assert found.reason.startswith("no interval: undefined in ")
-
-
-def test_partial_correlation_by_hand():
-    """The formula over scipy's Spearman coefficients; undefined when z ranks as x does."""
-    x, y, z = np.random.default_rng(9).normal(size=(3, 50))
-    clusters = np.arange(50)
-    xy, xz, yz = spearman(x, y, clusters), spearman(x, z, clusters), spearman(y, z, clusters)
-    a, b, c = (scipy.stats.spearmanr(*pair).statistic for pair in ((x, y), (x, z), (y, z)))
-    expected = (a - b * c) / np.sqrt((1 - b * b) * (1 - c * c))
-    assert at_one(partial_correlation(xy, xz, yz), clusters) == pytest.approx(expected, abs=1e-12)
-    twin = partial_correlation(xy, spearman(x, x, clusters), xy)
-    assert estimate(twin, 50).value is None

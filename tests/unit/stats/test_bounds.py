@@ -23,7 +23,7 @@ from pytest_medeval.stats.effect import cohens_dz, cohens_g, rank_biserial
 from pytest_medeval.stats.evidence import gather
 from pytest_medeval.stats.intervals import bootstrap_error, difference_interval, student, value_interval
 from pytest_medeval.stats.paired import mann_whitney, mcnemar, permutation_p, wilcoxon
-from pytest_medeval.stats.planning import cases_needed, detectable_paired, detectable_unpaired, paired_proportion_sd
+from pytest_medeval.stats.planning import cases_needed, detectable_paired
 from pytest_medeval.stats.ppi import Corrected, corrected_mean
 from pytest_medeval.stats.proportions import tango, tango_limits, tango_statistic, wilson
 
@@ -33,7 +33,6 @@ def test_power_by_the_normal_quantiles(alpha, power):
     """(z of 1 - alpha / 2 + z of the power) times the standard error; the number of cases is its inverse."""
     z, how = norm.ppf(1 - alpha / 2) + norm.ppf(power), {"alpha": alpha, "power": power}
     assert detectable_paired(0.4, 90, **how) == pytest.approx(z * 0.4 / 90**0.5)
-    assert detectable_unpaired(0.3, 0.4, 50, **how) == pytest.approx(z * 0.5 / 50**0.5)
     assert cases_needed(0.02, 90, -0.03, **how) == math.ceil(90 * (z * 0.02 / 0.03) ** 2)
 
 
@@ -44,16 +43,6 @@ def test_numbers_of_cases_that_are_no_advice():
     per_case = 1e6 / (norm.ppf(0.975) + norm.ppf(0.8)) ** 2
     assert cases_needed(math.sqrt(per_case) * 0.999, 1, 1.0) == math.ceil(1e6 * 0.999**2)
     assert cases_needed(math.sqrt(per_case) * 1.001, 1, 1.0) is None
-
-
-def test_spread_of_a_paired_difference_of_shares():
-    """Its variance is the share of changed cases less the squared difference; the share lies between |d| and 1."""
-    assert paired_proportion_sd(0.3, -0.1) == pytest.approx(0.29**0.5)
-    assert (paired_proportion_sd(1.0), paired_proportion_sd(1.0, 1.0)) == (1.0, 0.0)
-    assert paired_proportion_sd(0.2, 0.2) == pytest.approx(0.16**0.5)
-    for changed, difference in ((1.01, 0.0), (0.1, -0.11)):
-        with pytest.raises(ValueError, match="is not between"):
-            paired_proportion_sd(changed, difference)
 
 
 @pytest.mark.parametrize("tied", [False, True])

@@ -1,4 +1,4 @@
-"""Is a judge consistent? Repeats, order of answers, length of replies, a panel, triples of preferences.
+"""Is a judge consistent? Repeats, order of answers, a panel.
 
 Works on stored grades and decisions; nothing here asks a judge.
 """
@@ -7,26 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations, product
 from statistics import stdev
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from pytest_medeval.core.types import FloatArray
 from pytest_medeval.judges.ratings.types import Choice, Decision, Scale
-from pytest_medeval.stats.agreement import (
-    RESAMPLES,
-    Estimate,
-    IntArray,
-    Level,
-    estimate,
-    kendall_tau_b,
-    krippendorff_alpha,
-    mean,
-    partial_correlation,
-    spearman,
-)
+from pytest_medeval.stats.agreement import RESAMPLES, Estimate, IntArray, Level, estimate, krippendorff_alpha, mean
 from pytest_medeval.stats.proportions import wilson
 
 
@@ -41,21 +28,10 @@ class Repeats:
     """Share of replies whose grades are all the same, of those with at least two."""
 
 
-def repeat_agreement(
-    grades: ArrayLike, clusters: IntArray, scale: Scale, *, seed: int = 0, resamples: int = RESAMPLES
-) -> Repeats:
-    """Compare columns of grades (items, repeats or judges); NaN is a grade that is missing."""
-    table = np.asarray(grades, dtype=np.float64)
-    given = np.isfinite(table)
-    counts = np.zeros((len(table), scale.levels))
-    np.add.at(counts, (np.nonzero(given)[0], scale.codes(table[given])), 1.0)
-    return count_agreement(counts, clusters, seed=seed, resamples=resamples)
-
-
 def count_agreement(
     counts: FloatArray, clusters: IntArray, *, level: Level = "ordinal", seed: int = 0, resamples: int = RESAMPLES
 ) -> Repeats:
-    """Do the same from how often each reply got each grade, (items, levels)."""
+    """Compare grades by how often each reply got each, (items, levels); replies with fewer than two take no part."""
     pairable = counts.sum(axis=1) >= 2  # noqa: PLR2004 - a pair
     counts, clusters = counts[pairable], np.unique(clusters[pairable], return_inverse=True)[1]
     same = (counts > 0).sum(axis=1) == 1
@@ -167,84 +143,3 @@ def position_audit(decisions: Sequence[Decision]) -> PositionAudit:
         longer=share([end == one.longer for one, end in decided], [one.cluster for one, _ in decided]),
         unread=share([said is None for _, said in single], [cluster for cluster, _ in single]),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class LengthBias:
-    """Partial rank correlation of grade and length with the reference score held fixed.
-
-    Spearman's is the one to read: near 0 without bias. Kendall's keeps a part of what the reference
-    explains, and is above 0 when good replies are long, bias or not (Korn 1984, The American Statistician
-    38).
-    """
-
-    spearman: Estimate
-    kendall: Estimate
-
-
-def length_bias(
-    grades: ArrayLike,
-    lengths: ArrayLike,
-    reference: ArrayLike,
-    clusters: IntArray,
-    *,
-    seed: int = 0,
-    resamples: int = RESAMPLES,
-) -> LengthBias:
-    """Ask whether length raises a reply's grade beyond what its reference (people's) score explains."""
-    units = len(np.unique(clusters))
-    found = []
-    for coefficient in (spearman, kendall_tau_b):
-        partial = partial_correlation(
-            coefficient(grades, lengths, clusters),
-            coefficient(grades, reference, clusters),
-            coefficient(lengths, reference, clusters),
-        )
-        found.append(estimate(partial, units, seed=seed, resamples=resamples))
-    return LengthBias(*found)
-
-
-@dataclass(frozen=True, slots=True)
-class Transitivity:
-    """Triples of models compared pairwise on one item."""
-
-    triples: int
-    intransitive: int
-    """Triples that no ranking, ties allowed, can explain."""
-    cycles: int
-    """Of these, the ones in which each model beats the next one."""
-
-
-def _orderable() -> frozenset[tuple[int, int, int]]:
-    """Preferences (a over b, b over c, a over c) that some ranking of three, with ties, gives: 13 of 27."""
-    ranks = product(range(3), repeat=3)
-    return frozenset((_sign(b - a), _sign(c - b), _sign(c - a)) for a, b, c in ranks)
-
-
-def _sign(number: int) -> int:
-    return (number > 0) - (number < 0)
-
-
-_ORDERABLE = _orderable()
-
-
-def transitivity(preferences: Mapping[tuple[str, str, str], Choice]) -> Transitivity:
-    """Check every triple of models on every item.
-
-    ``preferences``: (item, one, other) -> 1, 0 or -1, each pair in one direction.
-    """
-    both = {**preferences, **{(item, b, a): -choice for (item, a, b), choice in preferences.items()}}
-    models: dict[str, set[str]] = {}
-    for item, one, other in preferences:
-        models.setdefault(item, set()).update((one, other))
-    triples = intransitive = cycles = 0
-    for item, names in models.items():
-        for a, b, c in combinations(sorted(names), 3):
-            keys = ((item, a, b), (item, b, c), (item, a, c))
-            if not all(key in both for key in keys):
-                continue
-            ab, bc, ac = (both[key] for key in keys)
-            triples += 1
-            intransitive += (ab, bc, ac) not in _ORDERABLE
-            cycles += ab == bc == -ac != 0
-    return Transitivity(triples, intransitive, cycles)

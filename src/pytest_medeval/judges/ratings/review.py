@@ -16,7 +16,7 @@ from pytest_medeval.core.record import ROLES, CaseEntry, Role, RunRecord
 from pytest_medeval.core.types import Source
 from pytest_medeval.judges.ratings.blind import Blinding, Stratum, run_id
 from pytest_medeval.judges.ratings.files import digest
-from pytest_medeval.judges.ratings.types import Choice, Rating, RatingSet, Scale
+from pytest_medeval.judges.ratings.types import Choice, Rating, Scale
 from pytest_medeval.judges.rubric import Dimension, Rubric
 
 SCHEMA = "medeval-ratings/1"
@@ -132,14 +132,6 @@ def flat(pairs: Iterable[PairRating]) -> list[Rating]:
         for role in ROLES
         for dimension, grade in pair.grades[role].items()
     ]
-
-
-def rating_set(pairs: Iterable[PairRating]) -> RatingSet:
-    """Give people's grades in the form of a file of human scores."""
-    pairs = list(pairs)
-    scales = {name: pair.scale for pair in pairs for role in ROLES for name in pair.grades[role]}
-    files = ", ".join(dict.fromkeys(pair.source.file for pair in pairs))
-    return RatingSet(file=files, role="human", ratings=tuple(flat(pairs)), scales=scales)
 
 
 def rubric_data(rubric: Rubric) -> RubricData:
