@@ -46,6 +46,21 @@ def test_quiz(evaluation):
 """
 
 
+ATTEMPTS = Path(__file__).parents[2] / ".medeval" / "runs" / "attempts.jsonl"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _counts_nothing_in_the_repository():
+    """Hold that no run of a test counts as an attempt of who works here: `make demo` comes behind `make test`."""
+
+    def written() -> float:
+        return ATTEMPTS.stat().st_mtime_ns if ATTEMPTS.exists() else 0
+
+    before = written()
+    yield
+    assert written() == before, f"a test, or a run beside it, wrote to {ATTEMPTS}: name --medeval-storage"
+
+
 def questions(count: int) -> list[dict[str, object]]:
     """Make numbered questions with balanced answers."""
     return [

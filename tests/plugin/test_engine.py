@@ -56,7 +56,8 @@ def evaluate(place: Path, *more: str, **environment: str) -> tuple[str, dict[str
     command = [
         *(sys.executable, "-m", "pytest", str(ROOT / "suites"), f"--rootdir={ROOT}", "-p", "no:cacheprovider"),
         *(f"--medeval-model={ROOT / 'adapters' / 'release.toml'}", "--medeval-limit=12", "--medeval-batch-size=3"),
-        *("--medeval-device=cpu", "--medeval-cache=off", f"--medeval-json={place / 'run.json'}", *more),
+        *("--medeval-device=cpu", "--medeval-cache=off", f"--medeval-storage={place / 'runs'}"),
+        *(f"--medeval-json={place / 'run.json'}", *more),
     ]
     given = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(place), **environment}
     given.pop("PYTEST_ADDOPTS", None)

@@ -44,6 +44,7 @@ def run(judge: str, place: Path) -> tuple[int, dict[str, Any]]:
         "limit": LIMIT,
         "divergence": "warn",
         "cache": place / "cache",
+        "storage": place / "runs",
         "json": record,
     }
     done = subprocess.run(

@@ -17,6 +17,7 @@ def test_the_shipped_release_may_go_out(tmp_path):
     """Every gate of every shipped suite is decided, and passes."""
     command = [sys.executable, "-m", "pytest", "suites", "-q", "-p", "no:cacheprovider", "--medeval-cache=off"]
     given = ["--medeval-model=adapters/release.toml", f"--medeval-json={tmp_path / 'run.json'}"]
+    given.append(f"--medeval-storage={tmp_path / 'runs'}")
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     environment.pop("PYTEST_ADDOPTS", None)
     done = subprocess.run([*command, *given], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)

@@ -113,4 +113,5 @@ def sentences(attempts: Mapping[str, AttemptRecord]) -> Iterator[tuple[str, bool
             level = f"intervals of gates are at {100 * (1 - one['alpha']):.4g} % instead of 95 %"
             yield f"{told}, {one['looks']} looks declared: {level}", True
         elif one["count"] > 1:
-            yield f"{told}, with other cases; --medeval-looks=K declares how many there are to be", False
+            chance = "one of several passes more easily by chance than one alone"
+            yield f"{told}, with other cases: {chance}; --medeval-looks=K declares how many there are to be", False

@@ -122,10 +122,7 @@ def _within_looks(result: GateResult, spending: Spending) -> GateResult:
     if spending.exhausted:
         told = f"{nth(spending.number)}, and the looks before it have spent what {spending.declared} may"
         return replace(result, verdict="inconclusive", reason=f"{told}; {result.reason}")
-    told = (
-        f"{nth(spending.number)} with other cases, and no looks were declared (--medeval-looks=K): "
-        "one of several passes more easily by chance than one alone"
-    )
+    told = f"{nth(spending.number)} with other cases, and no looks were declared"
     return replace(result, remark=told, reason=f"{result.reason}; but {told}")
 
 
